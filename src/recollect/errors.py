@@ -1,0 +1,193 @@
+"""Every error that recollect raises, in one tree.
+
+    RecollectError
+    ├── InvalidInput             the caller's argument is wrong; nothing was written     (also a ValueError)
+    ├── NotFound                 no such memory, change, batch or turn *for this user*   (also a LookupError)
+    ├── UndoConflict             later changes build on what should be undone
+    ├── WrongLoop                an AsyncMemory was used outside the loop it belongs to
+    ├── Closed                   the memory was closed
+    ├── StorageError             the disk or the database said no
+    │   ├── StorageFull
+    │   ├── StorageReadOnly
+    │   ├── StoreBusy            another process kept the write lock for too long
+    │   ├── StoreCorrupt         files of ours do not fit together
+    │   ├── SchemaTooNew         written by a newer recollect
+    │   └── RevisionConflict     another writer was faster; the write path reads again and goes on
+    ├── EmbedderError
+    │   ├── EmbedderUnavailable
+    │   ├── EmbeddingInvalid     NaN, a wrong dimension or a short batch
+    │   ├── EmbeddingModelMismatch
+    │   └── WeightsCorrupt
+    ├── ModelError               what a language model, or the way to it, did wrong
+    │   ├── ModelUnavailable
+    │   ├── ModelConfigError
+    │   ├── ModelRefused
+    │   ├── ExtractionFailed
+    │   └── ReconciliationFailed
+    ├── BudgetExceeded
+    └── MissingExtra             an optional package is needed; the message has the line that installs it
+
+Every error carries `.retryable`, `.stage` and `.batch_id`. Messages never carry the content of a conversation.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class RecollectError(Exception):
+    """Base of everything that the public verbs raise.
+
+    `retryable`: the same call may succeed later, unchanged. `stage`: the step of the write or read path
+    (``"validate"``, ``"journal"``, ``"extract"``, ``"embed"``, ``"reconcile"``, ``"commit"``, ``"search"`` …).
+    `batch_id`: the batch that stays pending, where there is one; `resume()` finishes it.
+    """
+
+    retryable: ClassVar[bool] = False
+    default_stage: ClassVar[str | None] = None
+
+    def __init__(self, message: str, *, stage: str | None = None, batch_id: str | None = None) -> None:
+        super().__init__(message)
+        self.stage = stage or self.default_stage
+        self.batch_id = batch_id
+
+
+class InvalidInput(RecollectError, ValueError):
+    """An argument of the caller's is wrong. `argument` names it. Nothing was written."""
+
+    default_stage = "validate"
+
+    def __init__(self, argument: str, problem: str, *, stage: str | None = None) -> None:
+        super().__init__(f"{argument}: {problem}", stage=stage)
+        self.argument = argument
+        self.problem = problem
+
+
+class NotFound(RecollectError, LookupError):
+    """No such thing for this user. A foreign id is no different from one that does not exist."""
+
+    def __init__(self, what: str, identifier: str) -> None:
+        super().__init__(f"no {what} with the id {identifier!r}")
+        self.what = what
+        self.identifier = identifier
+
+
+class UndoConflict(RecollectError):
+    """Later changes build on the one that should be undone; the message names the first of them."""
+
+    default_stage = "undo"
+
+
+class WrongLoop(RecollectError, RuntimeError):
+    """An AsyncMemory belongs to the event loop that first used it."""
+
+
+class Closed(RecollectError, RuntimeError):
+    """The memory was closed."""
+
+
+class StorageError(RecollectError):
+    """The disk or the database refused; nothing was acknowledged, reads go on."""
+
+    retryable = True
+    default_stage = "commit"
+
+
+class StorageFull(StorageError):
+    """No space left on the device."""
+
+
+class StorageReadOnly(StorageError):
+    """The folder or the database file cannot be written."""
+
+    retryable = False
+
+
+class StoreBusy(StorageError):
+    """Another process kept the write lock for longer than the busy timeout."""
+
+
+class StoreCorrupt(StorageError):
+    """The database is damaged, or absent beside other files of ours."""
+
+    retryable = False
+    default_stage = "open"
+
+
+class SchemaTooNew(StorageError):
+    """The store was written by a newer recollect; upgrade the package to open it."""
+
+    retryable = False
+    default_stage = "open"
+
+
+class RevisionConflict(StorageError):
+    """The user's revision moved between reading and committing (compare-and-set failed)."""
+
+
+class EmbedderError(RecollectError):
+    """What an embedder, or the way to it, did wrong."""
+
+    default_stage = "embed"
+
+
+class EmbedderUnavailable(EmbedderError):
+    """The embedder, or its weights, cannot be had now."""
+
+    retryable = True
+
+
+class EmbeddingInvalid(EmbedderError):
+    """NaN or infinity, a wrong dimension, or another number of vectors than of texts."""
+
+
+class EmbeddingModelMismatch(EmbedderError):
+    """The store was embedded by another model; the message names the way out."""
+
+    default_stage = "open"
+
+
+class WeightsCorrupt(EmbedderError):
+    """A weights file does not have its published sha256; `recollect setup` fetches it anew."""
+
+
+class ModelError(RecollectError):
+    """What a language model, or the way to it, did wrong."""
+
+    default_stage = "model"
+
+
+class ModelUnavailable(ModelError):
+    """Timeouts, rate limits, 5xx or connection errors, after all tries."""
+
+    retryable = True
+
+
+class ModelConfigError(ModelError):
+    """A wrong model name, key, base address or request (400, 401, 403, 404)."""
+
+
+class ModelRefused(ModelError):
+    """The model declined to answer, or a content filter did."""
+
+
+class ExtractionFailed(ModelError):
+    """No valid reply to the extraction prompt after re-asking and splitting."""
+
+    retryable = True
+    default_stage = "extract"
+
+
+class ReconciliationFailed(ModelError):
+    """No valid reply to the reconciliation prompt after re-asking."""
+
+    retryable = True
+    default_stage = "reconcile"
+
+
+class BudgetExceeded(RecollectError):
+    """Calls, tokens or money beyond the caller's `budget=`."""
+
+
+class MissingExtra(RecollectError, ImportError):
+    """An optional package is needed; the message has the line that installs it."""

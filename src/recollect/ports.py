@@ -1,0 +1,141 @@
+"""What the core asks of the outside: Protocols only. Adapters implement them; `build.py` wires them."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
+
+from .model import Case, Extraction, Reconciliation, Turn, Usage
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+    from pydantic import BaseModel
+
+    Vectors = NDArray[np.float32]
+
+T = TypeVar("T", bound="BaseModel")
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """What is extracted together: 1–10 `turns`, and the session's 2–4 turns before them as read-only `context`."""
+
+    turns: tuple[Turn, ...]
+    context: tuple[Turn, ...] = ()
+    instructions: str | None = None
+
+    def turn(self, turn_id: str) -> Turn | None:
+        """The turn of that id, of the chunk or its context."""
+        return next((turn for turn in (*self.turns, *self.context) if turn.id == turn_id), None)
+
+
+class Extractor(Protocol):
+    """Turns → facts."""
+
+    async def extract(self, chunk: Chunk) -> Extraction:
+        """Facts in the order of the turns. No facts is an answer; raises `ModelError` where it could not tell."""
+        ...
+
+
+class Reconciler(Protocol):
+    """Facts and candidates → decisions."""
+
+    async def reconcile(self, cases: Sequence[Case]) -> Reconciliation:
+        """One decision per case, in their order. Targets are candidates' numbers, for the guard to check.
+
+        Raises `ModelError` where it could not tell.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Completion(Generic[T]):
+    """A schema-valid reply of a language model, and what it cost."""
+
+    value: T
+    usage: Usage
+    model: str
+
+
+class ChatModel(Protocol):
+    """A language model that answers in a given shape."""
+
+    async def complete(self, messages: Sequence[Mapping[str, str]], response_model: type[T]) -> Completion[T]:
+        """Raises `ModelError` and its subclasses; never returns a reply that does not fit `response_model`."""
+        ...
+
+
+class Embedder(Protocol):
+    """Texts → vectors. A caller's own object needs just this; `embed` may also be a coroutine function."""
+
+    @property
+    def id(self) -> str:
+        """Recorded in the store; another id is another embedder."""
+        ...
+
+    @property
+    def dim(self) -> int:
+        """Length of a vector."""
+        ...
+
+    def embed(self, texts: Sequence[str]) -> Vectors | Awaitable[Vectors]:
+        """float32 array of shape (len(texts), dim); rows of unit length or not, finite. Called from worker threads."""
+        ...
+
+
+class VectorIndex(Protocol):
+    """Exact inner-product search over unit vectors under integer keys. Not thread-safe: its owner holds a lock."""
+
+    def __len__(self) -> int: ...
+
+    def upsert(self, keys: Sequence[int], vectors: Vectors) -> None:
+        """Put vectors of shape (len(keys), dim) under keys ≥ 0; a key that is there is replaced."""
+        ...
+
+    def remove(self, keys: Sequence[int]) -> None:
+        """Take keys out; absent ones are ignored."""
+        ...
+
+    def search(self, query: Vectors, k: int, allowed: NDArray[np.bool_] | None = None) -> list[tuple[int, float]]:
+        """The k nearest keys to a vector of shape (dim,) with their cosines, best first, ties by smaller key.
+
+        `allowed[key]` restricts before the top-k: fewer than k come back only when fewer are allowed.
+        """
+        ...
+
+    def cosines(self, query: Vectors, keys: Sequence[int]) -> list[float]:
+        """Cosines of the vector of shape (dim,) to given keys, in their order; 0.0 for an absent key."""
+        ...
+
+
+class TextIndex(Protocol):
+    """BM25 over one user's texts under integer keys. Not thread-safe: its owner holds a lock."""
+
+    def __len__(self) -> int: ...
+
+    def upsert(self, key: int, terms: Mapping[str, int]) -> None:
+        """Put a text's term counts under a key ≥ 0; a key that is there is replaced."""
+        ...
+
+    def remove(self, keys: Sequence[int]) -> None:
+        """Take keys out; absent ones are ignored."""
+        ...
+
+    def search(self, terms: Mapping[str, int], k: int, allowed: NDArray[np.bool_] | None = None) -> list[tuple[int, float]]:
+        """The k best keys by BM25, best first, ties by smaller key, with scores > 0 only."""
+        ...
+
+    def coverage(self, terms: Mapping[str, int], keys: Sequence[int]) -> list[float]:
+        """For each key the share (0..1) of the query's idf weight whose terms occur in the text."""
+        ...
+
+
+class Tokenizer(Protocol):
+    """Text → term counts, for BM25: stemmed words; CJK by bigrams."""
+
+    def __call__(self, text: str) -> dict[str, int]: ...
+
+
+JsonValue = Any

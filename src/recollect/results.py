@@ -1,0 +1,219 @@
+"""What the public verbs return: pydantic models, so that callers can print, compare and serialise them.
+
+`Hit` and `MemoryItem` also answer by key (`hit["text"]`), as users of such libraries are used to.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from .model import Kind, Op, Precision, Role, SourceClass
+
+
+class Result(BaseModel):
+    """Base of all results: frozen, no unknown fields."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class ByKey(Result):
+    """A result that also answers `item["field"]`."""
+
+    def __getitem__(self, key: str) -> Any:
+        if key not in type(self).model_fields:
+            raise KeyError(key)
+        return getattr(self, key)
+
+
+class Source(Result):
+    """A quote, and the turn that it stands in. `quote` is "" for a turn itself, where nothing is quoted."""
+
+    turn_id: str
+    role: Role
+    speaker: str
+    said_at: datetime
+    quote: str
+    session_id: str | None = None
+    agent_id: str | None = None
+
+
+class MemoryItem(ByKey):
+    """One version of a memory.
+
+    `valid_from`/`valid_to`: when it holds (`valid_to` exclusive). `event_from`/`event_to`: when the thing told of happens
+    (inclusive), to `event_precision`. `created_at`: when the memory was first recorded, `updated_at` when this version was.
+    `agent_ids` and `session_ids` are the union over its sources.
+    """
+
+    id: str
+    text: str
+    kind: Kind
+    metadata: dict[str, Any]
+    created_at: datetime
+    updated_at: datetime
+    valid_from: datetime
+    valid_to: datetime | None = None
+    event_from: datetime | None = None
+    event_to: datetime | None = None
+    event_precision: Precision | None = None
+    expires_at: datetime | None = None
+    subject: str | None = None
+    attribute: str | None = None
+    value: str | None = None
+    source: SourceClass
+    agent_ids: tuple[str, ...] = ()
+    session_ids: tuple[str, ...] = ()
+    user_id: str | None
+
+
+class Channel(Result):
+    """With `explain=True`: one way in which a hit was found. `score` is normalised within the query, 0..1."""
+
+    name: str
+    rank: int
+    score: float
+
+
+class Hit(ByKey):
+    """A search result. Hits come in the order of fusion; `score` (0..1) is calibrated and comparable between queries.
+
+    For `kind="turn"`, `text` is what was said, `id` the turn's, `created_at` the time it was said, and `until` is set
+    where all that came of the turn has ended since.
+    """
+
+    kind: Literal["memory", "turn"]
+    id: str
+    text: str
+    score: float = Field(ge=0.0, le=1.0)
+    metadata: dict[str, Any]
+    created_at: datetime
+    valid_from: datetime
+    valid_to: datetime | None = None
+    event_from: datetime | None = None
+    event_to: datetime | None = None
+    until: datetime | None = None
+    speaker: str | None = None
+    sources: tuple[Source, ...] = ()
+    channels: tuple[Channel, ...] = ()
+    related_through: tuple[str, ...] = ()
+
+
+class Change(Result):
+    """A committed effect. `memory` is the version that it brought (for DELETE: the one it ended), None for a NONE
+    without target. `texts` of further targets that ended with it are in `also_ended`. `flag` says what the guard refused.
+    """
+
+    id: str
+    number: int
+    op: Op
+    memory: MemoryItem | None = None
+    previous_text: str | None = None
+    also_ended: tuple[str, ...] = ()
+    reason: str = ""
+    flag: str | None = None
+    recorded_at: datetime
+    batch_id: str | None = None
+    undoes: str | None = None
+
+
+class RejectedFact(Result):
+    """A proposed fact that was not believed, and why."""
+
+    text: str
+    reason: str
+
+
+class Redaction(Result):
+    """A secret that was kept out: its kind and the message (from 0) that it stood in. Never the secret itself."""
+
+    kind: str
+    message: int
+
+
+class AddUsage(Result):
+    """What models were paid for; `cost_usd` is None where a price is unknown."""
+
+    llm_calls: int = 0
+    input_tokens: int = 0
+    output_tokens: int = 0
+    tokens: int = 0
+    cost_usd: float | None = 0.0
+
+
+class AddResult(Result):
+    """What an `add` did. `status`: "done", or "pending" with `wait=False`."""
+
+    batch_id: str
+    status: Literal["done", "pending"]
+    changes: tuple[Change, ...] = ()
+    rejected: tuple[RejectedFact, ...] = ()
+    redacted: tuple[Redaction, ...] = ()
+    usage: AddUsage = AddUsage()
+    turn_ids: tuple[str, ...] = ()
+
+
+class Context(Result):
+    """Memories packed into a token budget. `str(context)` is ready for a prompt, fenced as data."""
+
+    text: str
+    hits: tuple[Hit, ...]
+    tokens: int
+
+    def __str__(self) -> str:
+        return self.text
+
+
+class PendingBatch(Result):
+    """An accepted batch that is not finished. `error` is the name of the last failure; it never carries content."""
+
+    batch_id: str
+    user_id: str | None
+    status: Literal["pending", "failed"]
+    created_at: datetime
+    chunks: int
+    chunks_done: int
+    attempts: int
+    error: str | None = None
+
+
+class Resumed(Result):
+    """What `resume()` finished, and what it could not (batch id → error name)."""
+
+    finished: tuple[str, ...] = ()
+    failed: dict[str, str] = Field(default_factory=dict)
+
+
+class Stats(Result):
+    """How much a user's memory holds, or the whole store (`user_id` and `users` tell which)."""
+
+    users: int
+    turns: int
+    memories: int
+    rows: int
+    changes: int
+    pending: int
+    entities: int
+    bytes_on_disk: int
+    embedder: str | None
+    schema_version: int
+
+
+class Problem(Result):
+    """Something that `verify()` found wrong. `what` names the invariant, `where` the row or file; no content."""
+
+    what: str
+    where: str
+
+
+class VerifyReport(Result):
+    """What `verify()` checked and found. `ok` is True when there are no problems."""
+
+    checked: dict[str, int]
+    problems: tuple[Problem, ...] = ()
+
+    @property
+    def ok(self) -> bool:
+        return not self.problems

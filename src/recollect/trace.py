@@ -1,0 +1,63 @@
+"""Events of the write path, for progress bars and live views: `Memory(on_event=…)` is called with each.
+
+Events carry results, for the caller's own eyes; what is logged carries ids and counts only.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from .results import Change
+
+log = logging.getLogger("recollect")
+
+
+@dataclass(frozen=True, slots=True)
+class Journalled:
+    """The messages of an `add` are safe on disk, in `chunks` chunks; nothing is extracted yet."""
+
+    batch_id: str
+    user_id: str | None
+    turns: int
+    chunks: int
+
+
+@dataclass(frozen=True, slots=True)
+class Extracted:
+    """The facts of chunk `chunk` (from 0) are verified and journalled."""
+
+    batch_id: str
+    chunk: int
+    facts: int
+    rejected: int
+
+
+@dataclass(frozen=True, slots=True)
+class Committed:
+    """Chunk `chunk` of `chunks` is committed: what was decided, in order."""
+
+    batch_id: str
+    chunk: int
+    chunks: int
+    turns: int
+    changes: tuple[Change, ...]
+
+
+Event: TypeAlias = Journalled | Extracted | Committed
+Listener: TypeAlias = Callable[[Event], None]
+
+
+def emit(listener: Listener | None, event: Event) -> None:
+    """Tell the caller's listener; log ids and counts. A listener's own error is the caller's and passes through."""
+    match event:
+        case Journalled():
+            log.debug("journalled batch=%s turns=%d chunks=%d", event.batch_id, event.turns, event.chunks)
+        case Extracted():
+            log.debug("extracted batch=%s chunk=%d facts=%d", event.batch_id, event.chunk, event.facts)
+        case Committed():
+            log.debug("committed batch=%s chunk=%d changes=%d", event.batch_id, event.chunk, len(event.changes))
+    if listener is not None:
+        listener(event)
