@@ -1,0 +1,241 @@
+-- The ledger. Times are integer microseconds since 1970 UTC. `space` is a user's integer key: every table that holds a
+-- user's data has it first in its primary key, so that no statement can reach another user's rows by a number alone.
+
+CREATE TABLE store (
+    key   TEXT PRIMARY KEY,
+    value TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+
+-- `revision`: the number of the last commit that the user's partition must know. `last_*`: allocation counters.
+-- `cleared_at`: the revision of the last erasure; a partition older than that is rebuilt, never patched.
+CREATE TABLE users (
+    space            INTEGER PRIMARY KEY,
+    name             TEXT NOT NULL UNIQUE,          -- 'user:alice', or 'shared'
+    revision         INTEGER NOT NULL DEFAULT 0,
+    last_recorded_at INTEGER NOT NULL DEFAULT 0,    -- recorded times never go back, whatever the clock does
+    last_turn        INTEGER NOT NULL DEFAULT 0,
+    last_row         INTEGER NOT NULL DEFAULT 0,
+    last_passage     INTEGER NOT NULL DEFAULT 0,
+    last_source      INTEGER NOT NULL DEFAULT 0,
+    last_entity      INTEGER NOT NULL DEFAULT 0,
+    cleared_at       INTEGER NOT NULL DEFAULT 0,
+    lease_owner      TEXT,
+    lease_until      INTEGER
+) STRICT;
+
+CREATE TABLE batches (
+    id              TEXT PRIMARY KEY,
+    space           INTEGER NOT NULL REFERENCES users (space),
+    agent_id        TEXT,
+    session_id      TEXT,
+    status          TEXT NOT NULL CHECK (status IN ('open', 'pending', 'done', 'failed')),
+    created_at      INTEGER NOT NULL,
+    finished_at     INTEGER,
+    infer           INTEGER NOT NULL,
+    options         TEXT NOT NULL,                  -- JSON: metadata, expires_at, instructions, allow_erased
+    idempotency_key TEXT,
+    digest          TEXT NOT NULL,                  -- of the request: an identical batch that is still pending is the same
+    redacted        TEXT NOT NULL DEFAULT '[]',
+    attempts        INTEGER NOT NULL DEFAULT 0,
+    error           TEXT,                           -- the name of the last failure
+    lease_owner     TEXT,
+    lease_until     INTEGER
+) STRICT, WITHOUT ROWID;
+CREATE UNIQUE INDEX batches_by_key ON batches (space, idempotency_key) WHERE idempotency_key IS NOT NULL;
+CREATE INDEX batches_unfinished ON batches (created_at) WHERE status <> 'done';
+
+CREATE TABLE chunks (
+    batch_id     TEXT NOT NULL REFERENCES batches (id),
+    n            INTEGER NOT NULL,                  -- from 0, in order
+    space        INTEGER NOT NULL,
+    first_turn   INTEGER NOT NULL,
+    last_turn    INTEGER NOT NULL,
+    state        TEXT NOT NULL CHECK (state IN ('open', 'closed', 'extracted', 'committed')),
+    committed    INTEGER,                           -- the user's number
+    model        TEXT,
+    prompt_id    TEXT,
+    PRIMARY KEY (batch_id, n)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE turns (
+    space      INTEGER NOT NULL,
+    number     INTEGER NOT NULL,
+    id         TEXT NOT NULL UNIQUE,
+    batch_id   TEXT NOT NULL,
+    agent_id   TEXT,
+    session_id TEXT,
+    role       TEXT NOT NULL,
+    name       TEXT,
+    content    TEXT NOT NULL,
+    said_at    INTEGER NOT NULL,
+    dated      INTEGER NOT NULL,
+    metadata   TEXT NOT NULL DEFAULT '{}',
+    passage    INTEGER,                             -- set when its chunk is committed
+    committed  INTEGER,
+    blanked    INTEGER NOT NULL DEFAULT 0,          -- an erasure took a quote out of it
+    PRIMARY KEY (space, number)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX turns_by_session ON turns (space, session_id, number);
+CREATE INDEX turns_by_batch ON turns (batch_id);
+
+-- Verified facts that await their decision: the payload is the fact as JSON.
+CREATE TABLE facts (
+    batch_id TEXT NOT NULL,
+    chunk    INTEGER NOT NULL,
+    n        INTEGER NOT NULL,
+    payload  TEXT NOT NULL,
+    PRIMARY KEY (batch_id, chunk, n)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE rejected (
+    batch_id TEXT NOT NULL,
+    chunk    INTEGER NOT NULL,
+    n        INTEGER NOT NULL,
+    text     TEXT NOT NULL,
+    reason   TEXT NOT NULL,
+    PRIMARY KEY (batch_id, chunk, n)
+) STRICT, WITHOUT ROWID;
+
+-- What was paid, per call to a model.
+CREATE TABLE calls (
+    id            INTEGER PRIMARY KEY,
+    batch_id      TEXT NOT NULL,
+    chunk         INTEGER NOT NULL,
+    purpose       TEXT NOT NULL,
+    llm_calls     INTEGER NOT NULL,
+    input_tokens  INTEGER NOT NULL,
+    output_tokens INTEGER NOT NULL,
+    cost_usd      REAL
+) STRICT;
+CREATE INDEX calls_by_batch ON calls (batch_id, chunk);
+
+-- What is searched: a statement's or a turn's text, as unit vector (little-endian float32; NULL = embedding pending) and
+-- term counts (JSON). `revised` is the user's number at which it last changed.
+CREATE TABLE passages (
+    space   INTEGER NOT NULL,
+    number  INTEGER NOT NULL,
+    kind    TEXT NOT NULL CHECK (kind IN ('statement', 'turn')),
+    vector  BLOB,
+    terms   TEXT NOT NULL,
+    revised INTEGER NOT NULL,
+    PRIMARY KEY (space, number)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX passages_by_revision ON passages (space, revised);
+CREATE INDEX passages_pending ON passages (space, number) WHERE vector IS NULL;
+
+-- The unchanging content of memory rows. Its number is that of its passage.
+CREATE TABLE statements (
+    space           INTEGER NOT NULL,
+    number          INTEGER NOT NULL,
+    text            TEXT NOT NULL,
+    kind            TEXT NOT NULL,
+    subject         TEXT,
+    attribute       TEXT,
+    many            INTEGER NOT NULL DEFAULT 0,
+    value           TEXT,
+    event_from      INTEGER,
+    event_to        INTEGER,
+    event_precision TEXT,
+    source          TEXT NOT NULL,
+    slot_key        TEXT,                           -- casefolded subject and attribute
+    PRIMARY KEY (space, number)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX statements_by_slot ON statements (space, slot_key) WHERE slot_key IS NOT NULL;
+
+-- Versions of memories: immutable but for `retired`. valid_to and retired: NULL = open.
+CREATE TABLE memory_rows (
+    space      INTEGER NOT NULL,
+    number     INTEGER NOT NULL,
+    memory_id  TEXT NOT NULL,
+    statement  INTEGER NOT NULL,
+    valid_from INTEGER NOT NULL,
+    valid_to   INTEGER,
+    recorded   INTEGER NOT NULL,
+    retired    INTEGER,
+    metadata   TEXT NOT NULL,
+    expires_at INTEGER,
+    quarantined INTEGER NOT NULL DEFAULT 0,
+    restores   INTEGER,
+    PRIMARY KEY (space, number)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX memory_rows_by_memory ON memory_rows (memory_id);
+CREATE INDEX memory_rows_by_recorded ON memory_rows (space, recorded);
+CREATE INDEX memory_rows_by_retired ON memory_rows (space, retired) WHERE retired IS NOT NULL;
+CREATE INDEX memory_rows_by_statement ON memory_rows (space, statement);
+
+-- Quotes behind a statement. They come and go with changes, like rows.
+CREATE TABLE sources (
+    space     INTEGER NOT NULL,
+    number    INTEGER NOT NULL,
+    statement INTEGER NOT NULL,
+    turn      INTEGER NOT NULL,
+    quote     TEXT NOT NULL,
+    added     INTEGER NOT NULL,
+    retired   INTEGER,
+    PRIMARY KEY (space, number)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX sources_by_statement ON sources (space, statement);
+CREATE INDEX sources_by_turn ON sources (space, turn);
+CREATE INDEX sources_by_added ON sources (space, added);
+CREATE INDEX sources_by_retired ON sources (space, retired) WHERE retired IS NOT NULL;
+
+-- The history. What a change inserted and retired is found by its number.
+CREATE TABLE changes (
+    space         INTEGER NOT NULL,
+    number        INTEGER NOT NULL,
+    id            TEXT NOT NULL UNIQUE,
+    op            TEXT NOT NULL CHECK (op IN ('ADD', 'UPDATE', 'DELETE', 'NONE')),
+    memory_id     TEXT,
+    row           INTEGER,                          -- the version that it brought, ended or kept
+    previous_text TEXT,
+    also_ended    TEXT NOT NULL DEFAULT '[]',       -- JSON: texts of further targets
+    reason        TEXT NOT NULL,
+    flag          TEXT,
+    batch_id      TEXT,
+    chunk         INTEGER,
+    recorded_at   INTEGER NOT NULL,
+    actor         TEXT,
+    model         TEXT,
+    prompt_id     TEXT,
+    undoes        TEXT,
+    PRIMARY KEY (space, number)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX changes_by_memory ON changes (memory_id) WHERE memory_id IS NOT NULL;
+CREATE INDEX changes_by_batch ON changes (batch_id) WHERE batch_id IS NOT NULL;
+CREATE INDEX changes_by_time ON changes (space, recorded_at);
+CREATE INDEX changes_by_undoes ON changes (undoes) WHERE undoes IS NOT NULL;
+
+CREATE TABLE entities (
+    space  INTEGER NOT NULL,
+    number INTEGER NOT NULL,
+    name   TEXT NOT NULL,                           -- as first written
+    key    TEXT NOT NULL,                           -- casefolded
+    kind   TEXT NOT NULL,
+    PRIMARY KEY (space, number)
+) STRICT, WITHOUT ROWID;
+CREATE UNIQUE INDEX entities_by_key ON entities (space, key);
+
+CREATE TABLE mentions (
+    space     INTEGER NOT NULL,
+    statement INTEGER NOT NULL,
+    entity    INTEGER NOT NULL,
+    PRIMARY KEY (space, statement, entity)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX mentions_by_entity ON mentions (space, entity);
+
+CREATE TABLE relations (
+    space     INTEGER NOT NULL,
+    statement INTEGER NOT NULL,
+    subject   INTEGER NOT NULL,
+    predicate TEXT NOT NULL,
+    object    INTEGER NOT NULL,
+    PRIMARY KEY (space, statement, subject, predicate, object)
+) STRICT, WITHOUT ROWID;
+
+-- HMACs of erased turn texts; effective for messages dated before `before`.
+CREATE TABLE tombstones (
+    space  INTEGER NOT NULL,
+    digest TEXT NOT NULL,
+    before INTEGER NOT NULL,
+    PRIMARY KEY (space, digest)
+) STRICT, WITHOUT ROWID;

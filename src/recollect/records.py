@@ -1,0 +1,247 @@
+"""What is written to and read from the ledger: batches and chunks, effects to commit, and the history.
+
+Effects are data. The write path plans them in pure code against one revision of the user; the ledger applies them in one
+transaction, or refuses them all (`RevisionConflict`). So all numbers in a `Commit` are final.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Literal, NewType, TypeAlias
+
+from .model import Entity, Message, Metadata, Op, Rejected, Relation, Row, Scope, Statement, Turn, Usage
+
+if TYPE_CHECKING:
+    from .ports import Vectors
+
+Space = NewType("Space", int)
+"""A user's key in the ledger. Only the ledger hands it out, for a user id or for the owner of an id."""
+
+BatchStatus: TypeAlias = Literal["open", "pending", "done", "failed"]
+
+
+@dataclass(frozen=True, slots=True)
+class NewBatch:
+    """What `add` asks to be journalled: messages cut into chunks (`sizes` sum to their number)."""
+
+    scope: Scope
+    messages: tuple[Message, ...]
+    sizes: tuple[int, ...]
+    received_at: datetime
+    infer: bool = True
+    metadata: Metadata = field(default_factory=dict)
+    expires_at: datetime | None = None
+    instructions: str | None = None
+    idempotency_key: str | None = None
+    digest: str = ""
+    redacted: tuple[tuple[str, int], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ChunkRecord:
+    """A chunk's place in its batch (`n` from 0), its turns' numbers (inclusive), and how far it is."""
+
+    n: int
+    first_turn: int
+    last_turn: int
+    state: Literal["open", "closed", "extracted", "committed"]
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """A journalled `add`."""
+
+    id: str
+    space: Space
+    scope: Scope
+    status: BatchStatus
+    created_at: datetime
+    infer: bool
+    metadata: Metadata
+    expires_at: datetime | None
+    instructions: str | None
+    redacted: tuple[tuple[str, int], ...]
+    attempts: int
+    error: str | None
+    chunks: tuple[ChunkRecord, ...]
+
+    @property
+    def chunks_done(self) -> int:
+        return sum(chunk.state == "committed" for chunk in self.chunks)
+
+
+@dataclass(frozen=True, slots=True)
+class UserState:
+    """Where a user's numbers stand; a `Commit` planned on it holds only while `revision` is the same."""
+
+    revision: int = 0
+    last_row: int = 0
+    last_passage: int = 0
+    last_source: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class NewStatement:
+    """A statement to insert, with what is searched and linked by it. `vector` None: embedding pending."""
+
+    statement: Statement
+    terms: Mapping[str, int]
+    vector: Vectors | None
+    entities: tuple[Entity, ...] = ()
+    relations: tuple[Relation, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class TurnPassage:
+    """A turn that becomes searchable with its chunk. The key is its text after the turn before it."""
+
+    turn: int
+    passage: int
+    terms: Mapping[str, int]
+    vector: Vectors | None
+
+
+@dataclass(frozen=True, slots=True)
+class SourceRecord:
+    """A quote behind a statement."""
+
+    number: int
+    statement: int
+    turn: int
+    quote: str
+    added: int
+    retired: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Retirement:
+    """A row or source (`number`) that a change takes back."""
+
+    number: int
+    by: int
+
+
+@dataclass(frozen=True, slots=True)
+class ChangeRecord:
+    """A committed effect. `row`: the version that it brought (ADD, UPDATE), ended (DELETE) or kept (NONE)."""
+
+    id: str
+    number: int
+    op: Op
+    memory_id: str | None = None
+    row: int | None = None
+    previous_text: str | None = None
+    also_ended: tuple[str, ...] = ()
+    reason: str = ""
+    flag: str | None = None
+    batch_id: str | None = None
+    chunk: int | None = None
+    recorded_at: datetime | None = None  # set by the ledger
+    actor: str | None = None
+    model: str | None = None
+    prompt_id: str | None = None
+    undoes: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ChunkDone:
+    """Which chunk a commit finishes, and what deciding it cost."""
+
+    batch_id: str
+    n: int
+    last: bool
+    usage: Usage = Usage()
+
+
+@dataclass(frozen=True, slots=True)
+class NewTurn:
+    """A turn that a verb journals together with its commit (`update(text=)` quotes the caller)."""
+
+    number: int
+    id: str
+    scope: Scope
+    content: str
+    said_at: datetime
+    passage: int
+    terms: Mapping[str, int]
+    vector: Vectors | None
+
+
+@dataclass(frozen=True, slots=True)
+class Commit:
+    """All effects of one transaction on one user, planned at revision `at.revision`; afterwards it is `revision`."""
+
+    space: Space
+    at: UserState
+    revision: int
+    statements: tuple[NewStatement, ...] = ()
+    rows: tuple[Row, ...] = ()
+    retired_rows: tuple[Retirement, ...] = ()
+    sources: tuple[SourceRecord, ...] = ()
+    retired_sources: tuple[Retirement, ...] = ()
+    changes: tuple[ChangeRecord, ...] = ()
+    turns: tuple[TurnPassage, ...] = ()
+    new_turns: tuple[NewTurn, ...] = ()
+    done: ChunkDone | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class JournalledChunk:
+    """A chunk as the journal has it: its turns, the session's turns before it, and its facts once extracted."""
+
+    record: ChunkRecord
+    turns: tuple[Turn, ...]
+    context: tuple[Turn, ...]
+    facts: tuple[Any, ...] | None  # of Fact; None = not extracted yet
+
+
+@dataclass(frozen=True, slots=True)
+class Extracted:
+    """What call 1 gave for a chunk, verified."""
+
+    facts: tuple[Any, ...]  # of Fact
+    rejected: tuple[Rejected, ...]
+    usage: Usage
+    model: str | None = None
+    prompt_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PassageRecord:
+    """A searchable text as a partition loads it. `turn` is None for a statement's."""
+
+    number: int
+    turn: int | None
+    terms: Mapping[str, int]
+    vector: Vectors | None
+
+
+@dataclass(frozen=True, slots=True)
+class RowSpan:
+    """A row without its content: what a partition needs to know whether it may be served, and when."""
+
+    number: int
+    memory_id: str
+    statement: int
+    valid_from: int
+    valid_to: int | None
+    recorded: int
+    retired: int | None
+    expires_at: int | None
+    quarantined: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Delta:
+    """What happened to a user after a number: new and re-embedded passages, rows and sources that came or went.
+
+    `cleared`: an erasure lies between; patching is not enough, rebuild from 0.
+    """
+
+    revision: int
+    cleared: bool
+    passages: tuple[PassageRecord, ...]
+    rows: tuple[RowSpan, ...]
+    sources: tuple[SourceRecord, ...]
