@@ -1,0 +1,218 @@
+"""One SQLite file: connections, transactions, migrations, and the mapping of SQLite's faults to ours.
+
+WAL with `synchronous=FULL`: what was committed survives a power loss. One connection writes, under a lock of the process and
+`BEGIN IMMEDIATE` between processes; each thread reads on a connection of its own, so readers wait for nobody.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import sqlite3
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib import resources
+from pathlib import Path
+
+from ..errors import (
+    Closed,
+    RecollectError,
+    SchemaTooNew,
+    StorageError,
+    StorageFull,
+    StorageReadOnly,
+    StoreBusy,
+    StoreCorrupt,
+)
+
+FILE_NAME = "ledger.sqlite3"
+BUSY_TIMEOUT_S = 30.0
+_MIGRATION = re.compile(r"(\d{4})_(\w+)\.sql")
+
+
+class Database:
+    """The ledger's file in `folder`, made and migrated when absent or older."""
+
+    def __init__(self, folder: Path, *, busy_timeout_s: float = BUSY_TIMEOUT_S) -> None:
+        """Raises StorageReadOnly, StoreCorrupt, SchemaTooNew or StorageError."""
+        self.path = folder / FILE_NAME
+        self._busy_timeout_s = busy_timeout_s
+        self._write_lock = threading.RLock()
+        self._local = threading.local()
+        self._readers: set[sqlite3.Connection] = set()
+        self._readers_lock = threading.Lock()
+        self._closed = False
+        with faults_named("open"):
+            make_folder(folder)
+            refuse_remains(self.path)
+            self._writer = self._connect()
+            migrate(self._writer)
+
+    def _connect(self) -> sqlite3.Connection:
+        # One connection may be closed by another thread than the one that made it, hence check_same_thread=False.
+        connection = sqlite3.connect(
+            self.path, timeout=self._busy_timeout_s, isolation_level=None, check_same_thread=False
+        )
+        connection.row_factory = sqlite3.Row
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA synchronous = FULL")
+        connection.execute("PRAGMA foreign_keys = ON")
+        connection.execute("PRAGMA secure_delete = ON")
+        connection.execute("PRAGMA trusted_schema = OFF")
+        return connection
+
+    @contextmanager
+    def write(self) -> Iterator[sqlite3.Connection]:
+        """One durable transaction; rolled back whole on any error."""
+        with self._write_lock, faults_named("commit"):
+            self._check_open()
+            self._writer.execute("BEGIN IMMEDIATE")
+            try:
+                yield self._writer
+                self._writer.execute("COMMIT")
+            except BaseException:
+                if self._writer.in_transaction:
+                    self._writer.execute("ROLLBACK")
+                raise
+
+    @contextmanager
+    def read(self) -> Iterator[sqlite3.Connection]:
+        """One consistent snapshot. Nested reads in a thread share the outer one's."""
+        self._check_open()
+        with faults_named("read"):
+            reader = self._reader()
+            if reader.in_transaction:
+                yield reader
+                return
+            reader.execute("BEGIN")
+            try:
+                yield reader
+            finally:
+                reader.execute("COMMIT")
+
+    def _reader(self) -> sqlite3.Connection:
+        reader: sqlite3.Connection | None = getattr(self._local, "reader", None)
+        if reader is None:
+            reader = self._connect()
+            self._local.reader = reader
+            with self._readers_lock:
+                self._readers.add(reader)
+        return reader
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise Closed("this memory is closed")
+
+    def close(self) -> None:
+        """Close all connections; a second time does nothing."""
+        with self._write_lock, self._readers_lock:
+            if self._closed:
+                return
+            self._closed = True
+            for reader in self._readers:
+                reader.close()
+            self._writer.close()
+
+
+def make_folder(folder: Path) -> None:
+    """The folder, readable by its owner only when we are the ones who make it."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    except FileExistsError:
+        raise StorageError(f"{folder} is a file, not a folder", stage="open") from None
+    except PermissionError as error:
+        raise StorageReadOnly(f"cannot make the folder {folder}", stage="open") from error
+
+
+def refuse_remains(path: Path) -> None:
+    """Never start empty beside the log of a database that is gone: its writes would be lost silently."""
+    remains = [name for name in (f"{path.name}-wal", f"{path.name}-shm") if (path.parent / name).exists()]
+    if remains and not path.exists():
+        raise StoreCorrupt(f"{path} is missing beside {', '.join(remains)}; restore it from a backup")
+
+
+# --- migrations --------------------------------------------------------------------------------------------------------
+
+
+def migrations() -> list[tuple[int, str, str]]:
+    """(number, name, SQL) of every migration, in order."""
+    found = []
+    for file in resources.files("recollect.adapters").joinpath("sql").iterdir():
+        if match := _MIGRATION.fullmatch(file.name):
+            found.append((int(match[1]), match[2], file.read_text(encoding="utf-8")))
+    return sorted(found)
+
+
+def schema_version(connection: sqlite3.Connection) -> int:
+    """The number of the last migration that the file has seen; 0 for an empty file."""
+    return int(connection.execute("PRAGMA user_version").fetchone()[0])
+
+
+def migrate(connection: sqlite3.Connection) -> None:
+    """Bring the file to the newest schema, each step in a transaction that also records it."""
+    known = migrations()
+    newest = known[-1][0]
+    if schema_version(connection) == newest:
+        return
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        version = schema_version(connection)
+        if version > newest:
+            raise SchemaTooNew(f"the store has schema {version}, this recollect knows {newest}: upgrade recollect")
+        if version == 0 and connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
+            raise StoreCorrupt("the database file is not one of recollect's")
+        for number, _name, sql in known:
+            if number > version:
+                for statement in statements_of(sql):
+                    connection.execute(statement)
+                connection.execute(f"PRAGMA user_version = {number}")
+        connection.execute("COMMIT")
+    except BaseException:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        raise
+
+
+def statements_of(sql: str) -> Iterator[str]:
+    """The single statements of a script (`executescript` would commit the transaction around it)."""
+    pending = ""
+    for line in sql.splitlines(keepends=True):
+        pending += line
+        if sqlite3.complete_statement(pending):
+            yield pending
+            pending = ""
+
+
+# --- faults ------------------------------------------------------------------------------------------------------------
+
+_ERRORS: dict[int, type[StorageError]] = {
+    sqlite3.SQLITE_FULL: StorageFull,
+    sqlite3.SQLITE_READONLY: StorageReadOnly,
+    sqlite3.SQLITE_CANTOPEN: StorageReadOnly,
+    sqlite3.SQLITE_PERM: StorageReadOnly,
+    sqlite3.SQLITE_BUSY: StoreBusy,
+    sqlite3.SQLITE_LOCKED: StoreBusy,
+    sqlite3.SQLITE_CORRUPT: StoreCorrupt,
+    sqlite3.SQLITE_NOTADB: StoreCorrupt,
+}
+
+
+@contextmanager
+def faults_named(stage: str) -> Iterator[None]:
+    """Turn SQLite's and the system's errors into ours. Messages tell the code, never the statement's values."""
+    try:
+        yield
+    except RecollectError:
+        raise
+    except sqlite3.Error as error:
+        raise named(error, stage) from error
+    except OSError as error:
+        raise StorageError(f"{type(error).__name__}: {os.strerror(error.errno or 0)}", stage=stage) from error
+
+
+def named(error: sqlite3.Error, stage: str) -> StorageError:
+    """Our error for one of SQLite's, by its primary result code."""
+    code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR)
+    name = getattr(error, "sqlite_errorname", type(error).__name__)
+    return _ERRORS.get(code & 0xFF, StorageError)(f"the ledger: {name}", stage=stage)
