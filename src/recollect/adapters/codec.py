@@ -1,0 +1,172 @@
+"""Values of the core ↔ columns of the ledger. JSON for what is nested, microseconds for times, blobs for vectors."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+from ..model import (
+    Entity,
+    EventTime,
+    Evidence,
+    Fact,
+    Kind,
+    Op,
+    Precision,
+    Relation,
+    Role,
+    Row,
+    Scope,
+    Slot,
+    SourceClass,
+    Statement,
+    Turn,
+)
+from ..records import ChangeRecord
+from ..times import from_micros, maybe_micros, maybe_time, to_micros
+
+if TYPE_CHECKING:
+    from ..ports import Vectors
+
+SHARED = "shared"
+
+
+def dump(value: object) -> str:
+    """Compact JSON, keys in their order."""
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+
+
+def space_name(user_id: str | None) -> str:
+    """The ledger's name of a user's space; no user id can be spelt so that it is the shared one's."""
+    return SHARED if user_id is None else f"user:{user_id}"
+
+
+def user_of(name: str) -> str | None:
+    """The inverse of `space_name`."""
+    return None if name == SHARED else name.removeprefix("user:")
+
+
+def blob(vector: Vectors | None) -> bytes | None:
+    """A vector as little-endian float32."""
+    return None if vector is None else vector.astype("<f4").tobytes()
+
+
+def vector(data: bytes | None) -> Vectors | None:
+    """The inverse of `blob`."""
+    import numpy as np
+
+    return None if data is None else np.frombuffer(data, dtype="<f4")
+
+
+def slot_key(slot: Slot | None) -> str | None:
+    """A slot's key as text, for the index."""
+    return None if slot is None else "\x1f".join(slot.key)
+
+
+def event_columns(event: EventTime | None) -> tuple[int | None, int | None, str | None]:
+    """start, end, precision."""
+    return (None, None, None) if event is None else (to_micros(event.start), to_micros(event.end), event.precision.value)
+
+
+def event(start: int | None, end: int | None, precision: str | None) -> EventTime | None:
+    """The inverse of `event_columns`."""
+    if start is None or end is None or precision is None:
+        return None
+    return EventTime(from_micros(start), from_micros(end), Precision(precision))
+
+
+def statement(row: sqlite3.Row) -> Statement:
+    """From the columns of `statements` (its number as `statement`)."""
+    slot = None if row["subject"] is None else Slot(row["subject"], row["attribute"], bool(row["many"]))
+    return Statement(
+        number=row["statement"],
+        text=row["text"],
+        kind=Kind(row["kind"]),
+        slot=slot,
+        value=row["value"],
+        event=event(row["event_from"], row["event_to"], row["event_precision"]),
+        source=SourceClass(row["source"]),
+    )
+
+
+def memory_row(row: sqlite3.Row) -> Row:
+    """From the joined columns of `memory_rows` and `statements`."""
+    return Row(
+        number=row["number"],
+        memory_id=row["memory_id"],
+        statement=statement(row),
+        valid_from=from_micros(row["valid_from"]),
+        valid_to=maybe_time(row["valid_to"]),
+        recorded=row["recorded"],
+        retired=row["retired"],
+        metadata=json.loads(row["metadata"]),
+        expires_at=maybe_time(row["expires_at"]),
+        quarantined=bool(row["quarantined"]),
+        restores=row["restores"],
+    )
+
+
+def turn(row: sqlite3.Row, user_id: str | None) -> Turn:
+    """From the columns of `turns`."""
+    return Turn(
+        id=row["id"],
+        number=row["number"],
+        scope=Scope(user_id, row["agent_id"], row["session_id"]),
+        batch_id=row["batch_id"],
+        role=Role(row["role"]),
+        content=row["content"],
+        name=row["name"],
+        said_at=from_micros(row["said_at"]),
+        dated=bool(row["dated"]),
+    )
+
+
+def change(row: sqlite3.Row) -> ChangeRecord:
+    """From the columns of `changes`."""
+    return ChangeRecord(
+        id=row["id"],
+        number=row["number"],
+        op=Op(row["op"]),
+        memory_id=row["memory_id"],
+        row=row["row"],
+        previous_text=row["previous_text"],
+        also_ended=tuple(json.loads(row["also_ended"])),
+        reason=row["reason"],
+        flag=row["flag"],
+        batch_id=row["batch_id"],
+        chunk=row["chunk"],
+        recorded_at=from_micros(row["recorded_at"]),
+        actor=row["actor"],
+        model=row["model"],
+        prompt_id=row["prompt_id"],
+        undoes=row["undoes"],
+    )
+
+
+def dump_fact(fact: Fact) -> str:
+    """A fact as JSON."""
+    plain: dict[str, Any] = asdict(fact)
+    plain["event"] = event_columns(fact.event)
+    plain["valid_from"] = maybe_micros(fact.valid_from)
+    return dump(plain)
+
+
+def load_fact(payload: str) -> Fact:
+    """The inverse of `dump_fact`."""
+    plain = json.loads(payload)
+    return Fact(
+        text=plain["text"],
+        kind=Kind(plain["kind"]),
+        evidence=tuple(Evidence(**one) for one in plain["evidence"]),
+        slot=None if plain["slot"] is None else Slot(**plain["slot"]),
+        value=plain["value"],
+        entities=tuple(Entity(**one) for one in plain["entities"]),
+        relations=tuple(Relation(**one) for one in plain["relations"]),
+        event=event(*plain["event"]),
+        valid_from=maybe_time(plain["valid_from"]),
+        retracts=plain["retracts"],
+        bare_forget=plain["bare_forget"],
+        source=SourceClass(plain["source"]),
+    )

@@ -1,0 +1,256 @@
+"""The journal's half of the ledger: batches, chunks, turns and extracted facts, safe on disk before any model is called."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterable
+from datetime import datetime
+
+from ..errors import NotFound, StoreCorrupt
+from ..ids import new_id
+from ..model import Fact, Scope, Turn
+from ..records import Batch, ChunkRecord, Extracted, JournalledChunk, NewBatch, Space
+from ..times import from_micros, maybe_micros, maybe_time, to_micros
+from .codec import dump, dump_fact, load_fact, space_name, turn, user_of
+from .database import Database
+
+CONTEXT_TURNS = 4
+
+
+class SqliteJournal:
+    """Implements `ports.Journal` over a `Database`."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def open_batch(self, new: NewBatch) -> tuple[Batch, bool]:
+        """Journal a batch with its turns. `(batch, True)` when it is an earlier one: same idempotency key, or an identical
+        batch that is still pending."""
+        with self._database.write() as db:
+            space = ensure_space(db, new.scope.user_id)
+            if earlier := find_earlier(db, space, new):
+                return load_batch(db, earlier), True
+            batch_id = new_id("batch")
+            db.execute(
+                "INSERT INTO batches (id, space, agent_id, session_id, status, created_at, infer, options,"
+                " idempotency_key, digest, redacted) VALUES (?, ?, ?, ?, 'pending', ?, ?, ?, ?, ?, ?)",
+                (
+                    batch_id,
+                    space,
+                    new.scope.agent_id,
+                    new.scope.session_id,
+                    to_micros(new.received_at),
+                    new.infer,
+                    dump(options_of(new)),
+                    new.idempotency_key,
+                    new.digest,
+                    dump(new.redacted),
+                ),
+            )
+            insert_turns(db, space, batch_id, new)
+            return load_batch(db, batch_id), False
+
+    def batch(self, batch_id: str) -> Batch:
+        """Raises NotFound."""
+        with self._database.read() as db:
+            return load_batch(db, batch_id)
+
+    def unfinished(self, include_failed: bool = True) -> list[Batch]:
+        """Batches that are not done, oldest first."""
+        statuses = ("pending", "failed") if include_failed else ("pending",)
+        marks = ",".join("?" * len(statuses))
+        with self._database.read() as db:
+            found = db.execute(
+                f"SELECT id FROM batches WHERE status IN ({marks}) ORDER BY created_at, id",  # noqa: S608
+                statuses,
+            ).fetchall()
+            return [load_batch(db, row["id"]) for row in found]
+
+    def lease(self, batch_id: str, owner: str, now: datetime, until: datetime) -> bool:
+        """Take a batch for `owner` until a time; False where somebody else holds it or it is done."""
+        with self._database.write() as db:
+            taken = db.execute(
+                "UPDATE batches SET lease_owner = ?, lease_until = ? WHERE id = ? AND status <> 'done'"
+                " AND (lease_owner IS NULL OR lease_owner = ? OR lease_until < ?)",
+                (owner, to_micros(until), batch_id, owner, to_micros(now)),
+            )
+            return taken.rowcount == 1
+
+    def release(self, batch_id: str, error: str | None, max_attempts: int) -> None:
+        """Give a lease back. With an error the attempt is counted; at `max_attempts` the batch is `failed`."""
+        with self._database.write() as db:
+            db.execute(
+                "UPDATE batches SET lease_owner = NULL, lease_until = NULL, error = ?, attempts = attempts + ?,"
+                " status = CASE WHEN status = 'pending' AND attempts + ? >= ? THEN 'failed' ELSE status END WHERE id = ?",
+                (error, error is not None, error is not None, max_attempts, batch_id),
+            )
+
+    def chunk(self, batch_id: str, n: int) -> JournalledChunk:
+        """A chunk's turns, the turns of its session before them, and its facts where they are extracted already."""
+        with self._database.read() as db:
+            batch = load_batch(db, batch_id)
+            record = batch.chunks[n]
+            turns = turns_between(db, batch, record.first_turn, record.last_turn)
+            facts = journalled_facts(db, batch_id, n) if record.state in ("extracted", "committed") else None
+            return JournalledChunk(record, turns, context_before(db, batch, record.first_turn), facts)
+
+    def turns_of(self, batch_id: str) -> list[Turn]:
+        """All turns of a batch, in order."""
+        with self._database.read() as db:
+            batch = load_batch(db, batch_id)
+            rows = db.execute("SELECT * FROM turns WHERE batch_id = ? ORDER BY number", (batch_id,)).fetchall()
+            return [turn(row, batch.scope.user_id) for row in rows]
+
+    def store_facts(self, batch_id: str, n: int, extracted: Extracted) -> None:
+        """Journal what call 1 gave, so that it is never paid again."""
+        with self._database.write() as db:
+            db.executemany(
+                "INSERT OR REPLACE INTO facts VALUES (?, ?, ?, ?)",
+                [(batch_id, n, i, dump_fact(fact)) for i, fact in enumerate(extracted.facts)],
+            )
+            db.executemany(
+                "INSERT OR REPLACE INTO rejected VALUES (?, ?, ?, ?, ?)",
+                [(batch_id, n, i, one.text, one.reason) for i, one in enumerate(extracted.rejected)],
+            )
+            usage = extracted.usage
+            db.execute(
+                "INSERT INTO calls (batch_id, chunk, purpose, llm_calls, input_tokens, output_tokens, cost_usd)"
+                " VALUES (?, ?, 'extract', ?, ?, ?, ?)",
+                (batch_id, n, usage.llm_calls, usage.input_tokens, usage.output_tokens, usage.cost_usd),
+            )
+            db.execute(
+                "UPDATE chunks SET state = 'extracted', model = ?, prompt_id = ?"
+                " WHERE batch_id = ? AND n = ? AND state = 'closed'",
+                (extracted.model, extracted.prompt_id, batch_id, n),
+            )
+
+    def rejected(self, batch_id: str) -> list[tuple[str, str]]:
+        """(text, reason) of a batch's rejected facts, in order."""
+        with self._database.read() as db:
+            rows = db.execute("SELECT text, reason FROM rejected WHERE batch_id = ? ORDER BY chunk, n", (batch_id,))
+            return [(row["text"], row["reason"]) for row in rows]
+
+    def usage(self, batch_id: str) -> list[tuple[int, int, int, float | None]]:
+        """(calls, input tokens, output tokens, cost) of everything that was paid for a batch."""
+        with self._database.read() as db:
+            rows = db.execute(
+                "SELECT llm_calls, input_tokens, output_tokens, cost_usd FROM calls WHERE batch_id = ?", (batch_id,)
+            )
+            return [(row[0], row[1], row[2], row[3]) for row in rows]
+
+
+def ensure_space(db: sqlite3.Connection, user_id: str | None) -> Space:
+    """A user's key, made when new."""
+    name = space_name(user_id)
+    db.execute("INSERT OR IGNORE INTO users (name) VALUES (?)", (name,))
+    return Space(db.execute("SELECT space FROM users WHERE name = ?", (name,)).fetchone()["space"])
+
+
+def find_earlier(db: sqlite3.Connection, space: Space, new: NewBatch) -> str | None:
+    """The id of the batch that `new` repeats."""
+    if new.idempotency_key is not None:
+        query, value = "idempotency_key = ?", new.idempotency_key
+    else:
+        query, value = "digest = ? AND status = 'pending' AND idempotency_key IS NULL", new.digest
+    row = db.execute(f"SELECT id FROM batches WHERE space = ? AND {query}", (space, value)).fetchone()  # noqa: S608
+    return None if row is None else row["id"]
+
+
+def options_of(new: NewBatch) -> dict[str, object]:
+    """What a batch must remember of its call."""
+    return {
+        "metadata": dict(new.metadata),
+        "expires_at": maybe_micros(new.expires_at),
+        "instructions": new.instructions,
+    }
+
+
+def insert_turns(db: sqlite3.Connection, space: Space, batch_id: str, new: NewBatch) -> None:
+    """The batch's turns under the user's next numbers, and its chunks over them."""
+    row = db.execute(
+        "UPDATE users SET last_turn = last_turn + ? WHERE space = ? RETURNING last_turn", (len(new.messages), space)
+    ).fetchone()
+    first = row["last_turn"] - len(new.messages) + 1
+    metadata = dump(dict(new.metadata))
+    db.executemany(
+        "INSERT INTO turns (space, number, id, batch_id, agent_id, session_id, role, name, content, said_at, dated,"
+        " metadata) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        [
+            (
+                space,
+                first + i,
+                new_id("turn"),
+                batch_id,
+                new.scope.agent_id,
+                new.scope.session_id,
+                message.role.value,
+                message.name,
+                message.content,
+                to_micros(message.timestamp or new.received_at),
+                message.timestamp is not None,
+                metadata,
+            )
+            for i, message in enumerate(new.messages)
+        ],
+    )
+    db.executemany("INSERT INTO chunks VALUES (?, ?, ?, ?, ?, 'closed', NULL, NULL, NULL)", spans(batch_id, space, first, new.sizes))
+
+
+def spans(batch_id: str, space: Space, first: int, sizes: Iterable[int]) -> list[tuple[str, int, int, int, int]]:
+    """(batch, n, space, first turn, last turn) of each chunk."""
+    found = []
+    for n, size in enumerate(sizes):
+        found.append((batch_id, n, int(space), first, first + size - 1))
+        first += size
+    return found
+
+
+def load_batch(db: sqlite3.Connection, batch_id: str) -> Batch:
+    """Raises NotFound."""
+    row = db.execute("SELECT * FROM batches JOIN users USING (space) WHERE id = ?", (batch_id,)).fetchone()
+    if row is None:
+        raise NotFound("batch", batch_id)
+    options = json.loads(row["options"])
+    chunks = db.execute("SELECT * FROM chunks WHERE batch_id = ? ORDER BY n", (batch_id,)).fetchall()
+    return Batch(
+        id=batch_id,
+        space=Space(row["space"]),
+        scope=Scope(user_of(row["name"]), row["agent_id"], row["session_id"]),
+        status=row["status"],
+        created_at=from_micros(row["created_at"]),
+        infer=bool(row["infer"]),
+        metadata=options["metadata"],
+        expires_at=maybe_time(options["expires_at"]),
+        instructions=options["instructions"],
+        redacted=tuple((kind, message) for kind, message in json.loads(row["redacted"])),
+        attempts=row["attempts"],
+        error=row["error"],
+        chunks=tuple(ChunkRecord(one["n"], one["first_turn"], one["last_turn"], one["state"]) for one in chunks),
+    )
+
+
+def turns_between(db: sqlite3.Connection, batch: Batch, first: int, last: int) -> tuple[Turn, ...]:
+    """The user's turns of these numbers, inclusive."""
+    rows = db.execute(
+        "SELECT * FROM turns WHERE space = ? AND number BETWEEN ? AND ? ORDER BY number", (batch.space, first, last)
+    ).fetchall()
+    if len(rows) != last - first + 1:
+        raise StoreCorrupt("turns of a journalled chunk are missing")
+    return tuple(turn(row, batch.scope.user_id) for row in rows)
+
+
+def context_before(db: sqlite3.Connection, batch: Batch, first: int) -> tuple[Turn, ...]:
+    """The session's last turns before number `first`, in order. Without a session, those of the same batch."""
+    same = "batch_id = ?" if batch.scope.session_id is None else "session_id = ?"
+    rows = db.execute(
+        f"SELECT * FROM turns WHERE space = ? AND {same} AND number < ? ORDER BY number DESC LIMIT ?",  # noqa: S608
+        (batch.space, batch.scope.session_id or batch.id, first, CONTEXT_TURNS),
+    ).fetchall()
+    return tuple(turn(row, batch.scope.user_id) for row in reversed(rows))
+
+
+def journalled_facts(db: sqlite3.Connection, batch_id: str, n: int) -> tuple[Fact, ...]:
+    """A chunk's facts, in order."""
+    rows = db.execute("SELECT payload FROM facts WHERE batch_id = ? AND chunk = ? ORDER BY n", (batch_id, n))
+    return tuple(load_fact(row["payload"]) for row in rows)
