@@ -1,0 +1,577 @@
+"""The ledger proper: commits, and everything that is read from it. The journal's half is in `sqlite_journal.py`."""
+
+from __future__ import annotations
+
+import json
+import secrets
+import sqlite3
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from datetime import datetime
+
+from ..errors import NotFound, RevisionConflict
+from ..filters import Condition
+from ..ids import IdKind
+from ..model import Entity, Row, Scope, Turn
+from ..records import (
+    ChangeRecord,
+    Commit,
+    Delta,
+    NewStatement,
+    PassageRecord,
+    RowSpan,
+    SourceRecord,
+    Space,
+    UserState,
+)
+from ..times import from_micros, maybe_micros, now, to_micros
+from . import codec
+from .database import Database, schema_version
+from .sqlite_filter import MEMORY_FIELDS, TURN_FIELDS, compile_filter
+from .sqlite_journal import ensure_space
+
+_ROWS = "SELECT r.*, m.* , r.number AS number, m.number AS statement FROM memory_rows r JOIN statements m ON m.space = r.space AND m.number = r.statement"
+_OWNERS: dict[IdKind, str] = {
+    "mem": "SELECT space FROM memory_rows WHERE memory_id = ? LIMIT 1",
+    "chg": "SELECT space FROM changes WHERE id = ?",
+    "turn": "SELECT space FROM turns WHERE id = ?",
+    "batch": "SELECT space FROM batches WHERE id = ?",
+}
+_THINGS: dict[IdKind, str] = {"mem": "memory", "chg": "change", "turn": "turn", "batch": "batch"}
+_IN_LIMIT = 500  # parameters of one statement; SQLite's own limit is higher
+
+
+class SqliteLedger:
+    """Implements `ports.Ledger` over a `Database`."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    # --- the store -----------------------------------------------------------------------------------------------------
+
+    def setting(self, key: str) -> str | None:
+        """A recorded property of the store."""
+        with self._database.read() as db:
+            row = db.execute("SELECT value FROM store WHERE key = ?", (key,)).fetchone()
+            return None if row is None else row["value"]
+
+    def record_setting(self, key: str, value: str) -> str:
+        """Record a property once; the value that stands (an earlier one wins)."""
+        with self._database.write() as db:
+            db.execute("INSERT OR IGNORE INTO store VALUES (?, ?)", (key, value))
+            return str(db.execute("SELECT value FROM store WHERE key = ?", (key,)).fetchone()["value"])
+
+    def secret(self) -> bytes:
+        """The store's own key for HMACs, made on first use."""
+        return bytes.fromhex(self.record_setting("secret", secrets.token_hex(32)))
+
+    def counts(self, space: Space | None) -> dict[str, int]:
+        """How much there is of everything, of one user or in all."""
+        where, values = ("", ()) if space is None else (" WHERE space = ?", (space,))
+        pending = f"{where} {'AND' if where else 'WHERE'} status <> 'done'"
+        tables = {"turns": "turns", "rows": "memory_rows", "changes": "changes", "entities": "entities", "users": "users"}
+        with self._database.read() as db:
+            found = {key: _count(db, f"{table}{where}", values) for key, table in tables.items()}
+            found["pending"] = _count(db, f"batches{pending}", values)
+            found["memories"] = db.execute(
+                f"SELECT count(DISTINCT memory_id) FROM memory_rows{where or ' WHERE 1'} AND retired IS NULL"  # noqa: S608
+                " AND quarantined = 0 AND valid_to IS NULL",
+                values,
+            ).fetchone()[0]
+            found["schema_version"] = schema_version(db)
+            return found
+
+    def bytes_on_disk(self) -> int:
+        """The database file with its log."""
+        folder, name = self._database.path.parent, self._database.path.name
+        return sum(file.stat().st_size for file in folder.glob(f"{name}*"))
+
+    def spaces(self) -> list[tuple[Space, str | None]]:
+        """Every user's key and id."""
+        with self._database.read() as db:
+            rows = db.execute("SELECT space, name FROM users ORDER BY space").fetchall()
+            return [(Space(row["space"]), codec.user_of(row["name"])) for row in rows]
+
+    # --- users ---------------------------------------------------------------------------------------------------------
+
+    def space(self, user_id: str | None) -> Space | None:
+        """The user's key, None where nothing was ever stored."""
+        with self._database.read() as db:
+            row = db.execute("SELECT space FROM users WHERE name = ?", (codec.space_name(user_id),)).fetchone()
+            return None if row is None else Space(row["space"])
+
+    def ensure_space(self, user_id: str | None) -> Space:
+        """The user's key, made where nothing was ever stored."""
+        with self._database.write() as db:
+            return ensure_space(db, user_id)
+
+    def user_id(self, space: Space) -> str | None:
+        """The id behind a key."""
+        with self._database.read() as db:
+            row = db.execute("SELECT name FROM users WHERE space = ?", (space,)).fetchone()
+            return codec.user_of(row["name"])
+
+    def owner(self, kind: IdKind, identifier: str) -> Space:
+        """Whose an id is. Raises NotFound."""
+        with self._database.read() as db:
+            row = db.execute(_OWNERS[kind], (identifier,)).fetchone()
+        if row is None:
+            raise NotFound(_THINGS[kind], identifier)
+        return Space(row["space"])
+
+    def state(self, space: Space) -> UserState:
+        """Where the user's numbers stand."""
+        with self._database.read() as db:
+            row = db.execute("SELECT * FROM users WHERE space = ?", (space,)).fetchone()
+            return UserState(row["revision"], row["last_row"], row["last_passage"], row["last_source"])
+
+    def number_at(self, space: Space, known_at: datetime) -> int:
+        """The number of the last change recorded until then, 0 before the first."""
+        with self._database.read() as db:
+            row = db.execute(
+                "SELECT max(number) FROM changes WHERE space = ? AND recorded_at <= ?", (space, to_micros(known_at))
+            ).fetchone()
+            return row[0] or 0
+
+    # --- committing ----------------------------------------------------------------------------------------------------
+
+    def commit(self, commit: Commit) -> datetime:
+        """Apply all effects in one transaction; the recorded time. Raises RevisionConflict where the user's revision moved."""
+        with self._database.write() as db:
+            user = db.execute("SELECT * FROM users WHERE space = ?", (commit.space,)).fetchone()
+            if user["revision"] != commit.at.revision:
+                raise RevisionConflict("another writer committed first")
+            recorded_at = max(to_micros(now()), user["last_recorded_at"])
+            self._write_content(db, commit)
+            self._write_effects(db, commit, recorded_at)
+            db.execute(
+                "UPDATE users SET revision = ?, last_recorded_at = ?,"
+                " last_row = max(last_row, ?), last_passage = max(last_passage, ?), last_source = max(last_source, ?)"
+                " WHERE space = ?",
+                (commit.revision, recorded_at, *_last_numbers(commit), commit.space),
+            )
+            if commit.done is not None:
+                _finish_chunk(db, commit, recorded_at)
+            return from_micros(recorded_at)
+
+    def _write_content(self, db: sqlite3.Connection, commit: Commit) -> None:
+        for new in commit.statements:
+            _insert_statement(db, commit, new)
+        for turn in commit.new_turns:
+            _insert_turn(db, commit, turn.number, turn)
+        db.executemany(
+            "INSERT INTO passages VALUES (?, ?, 'turn', ?, ?, ?)",
+            [
+                (commit.space, one.passage, codec.blob(one.vector), codec.dump(dict(one.terms)), commit.revision)
+                for one in (*commit.turns, *commit.new_turns)
+            ],
+        )
+        db.executemany(
+            "UPDATE turns SET passage = ?, committed = ? WHERE space = ? AND number = ?",
+            [(one.passage, commit.revision, commit.space, one.turn) for one in commit.turns],
+        )
+
+    def _write_effects(self, db: sqlite3.Connection, commit: Commit, recorded_at: int) -> None:
+        space = commit.space
+        db.executemany("INSERT INTO memory_rows VALUES (?,?,?,?,?,?,?,?,?,?,?,?)", [_row_columns(space, row) for row in commit.rows])
+        db.executemany(
+            "UPDATE memory_rows SET retired = ? WHERE space = ? AND number = ?",
+            [(one.by, space, one.number) for one in commit.retired_rows],
+        )
+        db.executemany(
+            "INSERT INTO sources VALUES (?, ?, ?, ?, ?, ?, ?)",
+            [(space, s.number, s.statement, s.turn, s.quote, s.added, s.retired) for s in commit.sources],
+        )
+        db.executemany(
+            "UPDATE sources SET retired = ? WHERE space = ? AND number = ?",
+            [(one.by, space, one.number) for one in commit.retired_sources],
+        )
+        db.executemany(
+            "INSERT INTO changes VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
+            [_change_columns(space, one, recorded_at) for one in commit.changes],
+        )
+
+    def backfill(self, space: Space, vectors: Sequence[tuple[int, bytes]]) -> None:
+        """Put vectors to passages that were committed without. Consumes a number, so that partitions see them."""
+        with self._database.write() as db:
+            revision = db.execute(
+                "UPDATE users SET revision = revision + 1 WHERE space = ? RETURNING revision", (space,)
+            ).fetchone()["revision"]
+            db.executemany(
+                "UPDATE passages SET vector = ?, revised = ? WHERE space = ? AND number = ? AND vector IS NULL",
+                [(data, revision, space, number) for number, data in vectors],
+            )
+
+    # --- reading -------------------------------------------------------------------------------------------------------
+
+    def delta(self, space: Space, since: int) -> Delta:
+        """What a partition at number `since` must learn."""
+        with self._database.read() as db:
+            user = db.execute("SELECT revision, cleared_at FROM users WHERE space = ?", (space,)).fetchone()
+            if user["revision"] == since:
+                return Delta(since, False, (), (), ())
+            passages = db.execute(
+                "SELECT p.*, t.number AS turn FROM passages p LEFT JOIN turns t ON t.space = p.space AND t.passage = p.number"
+                " AND p.kind = 'turn' WHERE p.space = ? AND p.revised > ? ORDER BY p.number"
+                if since
+                else "SELECT p.*, t.number AS turn FROM passages p LEFT JOIN turns t ON t.space = p.space"
+                " AND t.passage = p.number WHERE p.space = ? AND p.revised > ? ORDER BY p.number",
+                (space, since),
+            ).fetchall()
+            changed = (
+                "SELECT * FROM {table} WHERE space = :space AND {added} > :since UNION"
+                " SELECT * FROM {table} WHERE space = :space AND retired > :since ORDER BY number"
+            )
+            values = {"space": space, "since": since}
+            rows = db.execute(changed.format(table="memory_rows", added="recorded"), values).fetchall()
+            sources = db.execute(changed.format(table="sources", added="added"), values).fetchall()
+            return Delta(
+                revision=user["revision"],
+                cleared=since < user["cleared_at"],
+                passages=tuple(
+                    PassageRecord(p["number"], p["turn"], json.loads(p["terms"]), codec.vector(p["vector"])) for p in passages
+                ),
+                rows=tuple(_span(row) for row in rows),
+                sources=tuple(_source(row) for row in sources),
+            )
+
+    def rows(self, space: Space, numbers: Iterable[int]) -> dict[int, Row]:
+        """The user's rows of these numbers; absent ones are left out."""
+        with self._database.read() as db:
+            found = _select_in(db, f"{_ROWS} WHERE r.space = ? AND r.number", space, numbers)
+            return {row["number"]: codec.memory_row(row) for row in found}
+
+    def versions(self, space: Space, memory_ids: Iterable[str], *, retired: bool = False) -> list[Row]:
+        """All rows of these memories in the order of their numbers; without `retired`, those still believed."""
+        with self._database.read() as db:
+            unretired = "" if retired else " AND r.retired IS NULL"
+            found = _select_in(db, f"{_ROWS} WHERE r.space = ?{unretired} AND r.memory_id", space, memory_ids)
+            return sorted((codec.memory_row(row) for row in found), key=lambda row: row.number)
+
+    def rows_by_slot(self, space: Space, slot_key: tuple[str, str]) -> list[Row]:
+        """Rows still believed whose statement has this slot."""
+        with self._database.read() as db:
+            found = db.execute(
+                f"{_ROWS} WHERE r.space = ? AND r.retired IS NULL AND m.slot_key = ? ORDER BY r.number",
+                (space, "\x1f".join(slot_key)),
+            ).fetchall()
+            return [codec.memory_row(row) for row in found]
+
+    def rows_touched(self, space: Space, number: int) -> tuple[list[Row], list[Row]]:
+        """The rows that a change inserted, and those that it retired."""
+        with self._database.read() as db:
+            inserted = db.execute(f"{_ROWS} WHERE r.space = ? AND r.recorded = ? ORDER BY r.number", (space, number)).fetchall()
+            retired = db.execute(f"{_ROWS} WHERE r.space = ? AND r.retired = ? ORDER BY r.number", (space, number)).fetchall()
+            return [codec.memory_row(row) for row in inserted], [codec.memory_row(row) for row in retired]
+
+    def allowed_rows(self, space: Space, scope: Scope, condition: Condition | None) -> list[int]:
+        """Numbers of the user's rows that fit agent, session and filter."""
+        where, values = _scope_condition(scope, MEMORY_FIELDS)
+        if condition is not None:
+            sql, more = compile_filter(condition, MEMORY_FIELDS)
+            where, values = f"{where} AND {sql}", [*values, *more]
+        with self._database.read() as db:
+            found = db.execute(
+                "SELECT r.number FROM memory_rows r JOIN statements m ON m.space = r.space AND m.number = r.statement"  # noqa: S608
+                f" WHERE r.space = ? AND {where} ORDER BY r.number",
+                [space, *values],
+            ).fetchall()
+            return [row["number"] for row in found]
+
+    def allowed_turns(self, space: Space, scope: Scope, condition: Condition | None) -> list[int]:
+        """Numbers of the user's turns that fit agent, session and filter."""
+        where, values = _scope_condition(scope, TURN_FIELDS)
+        if condition is not None:
+            sql, more = compile_filter(condition, TURN_FIELDS)
+            where, values = f"{where} AND {sql}", [*values, *more]
+        with self._database.read() as db:
+            found = db.execute(f"SELECT r.number FROM turns r WHERE r.space = ? AND {where}", [space, *values]).fetchall()  # noqa: S608
+            return [row["number"] for row in found]
+
+    def turns(self, space: Space, numbers: Iterable[int]) -> dict[int, Turn]:
+        """The user's turns of these numbers."""
+        user_id = self.user_id(space)
+        with self._database.read() as db:
+            found = _select_in(db, "SELECT * FROM turns WHERE space = ? AND number", space, numbers)
+            return {row["number"]: codec.turn(row, user_id) for row in found}
+
+    def turn_metadata(self, space: Space, numbers: Iterable[int]) -> dict[int, dict[str, object]]:
+        """The metadata that the user's turns of these numbers were added with."""
+        with self._database.read() as db:
+            found = _select_in(db, "SELECT number, metadata FROM turns WHERE space = ? AND number", space, numbers)
+            return {row["number"]: json.loads(row["metadata"]) for row in found}
+
+    def sources(self, space: Space, statements: Iterable[int], at: int | None = None) -> list[SourceRecord]:
+        """Quotes behind statements, as of number `at` (None: now), in the order of the turns."""
+        with self._database.read() as db:
+            found = [_source(row) for row in _select_in(db, "SELECT * FROM sources WHERE space = ? AND statement", space, statements)]
+        then = [s for s in found if (s.retired is None if at is None else s.added <= at and (s.retired is None or s.retired > at))]
+        return sorted(then, key=lambda s: (s.turn, s.number))
+
+    def sources_touched(self, space: Space, number: int) -> tuple[list[SourceRecord], list[SourceRecord]]:
+        """The sources that a change added, and those that it retired."""
+        with self._database.read() as db:
+            added = db.execute("SELECT * FROM sources WHERE space = ? AND added = ?", (space, number)).fetchall()
+            retired = db.execute("SELECT * FROM sources WHERE space = ? AND retired = ?", (space, number)).fetchall()
+            return [_source(row) for row in added], [_source(row) for row in retired]
+
+    def entities(self, space: Space, statements: Iterable[int]) -> dict[int, tuple[Entity, ...]]:
+        """The entities that statements mention."""
+        query = (
+            "SELECT m.statement, e.name, e.kind FROM mentions m JOIN entities e ON e.space = m.space AND e.number = m.entity"
+            " WHERE m.space = ? AND m.statement"
+        )
+        grouped: dict[int, list[Entity]] = {}
+        with self._database.read() as db:
+            for row in _select_in(db, query, space, statements):
+                grouped.setdefault(row["statement"], []).append(Entity(row["name"], row["kind"]))
+        return {statement: tuple(found) for statement, found in grouped.items()}
+
+    def created_at(self, space: Space, memory_ids: Iterable[str]) -> dict[str, datetime]:
+        """When each memory was first recorded."""
+        query = (
+            "SELECT r.memory_id, min(c.recorded_at) AS at FROM memory_rows r JOIN changes c ON c.space = r.space"
+            " AND c.number = r.recorded WHERE r.space = ? AND r.memory_id"
+        )
+        with self._database.read() as db:
+            found = _select_in(db, query, space, memory_ids, suffix=" GROUP BY r.memory_id")
+            return {row["memory_id"]: from_micros(row["at"]) for row in found}
+
+    def recorded_at(self, space: Space, numbers: Iterable[int]) -> dict[int, datetime]:
+        """When changes of these numbers were recorded."""
+        with self._database.read() as db:
+            found = _select_in(db, "SELECT number, recorded_at FROM changes WHERE space = ? AND number", space, numbers)
+            return {row["number"]: from_micros(row["recorded_at"]) for row in found}
+
+    def change(self, change_id: str) -> ChangeRecord:
+        """Raises NotFound."""
+        with self._database.read() as db:
+            row = db.execute("SELECT * FROM changes WHERE id = ?", (change_id,)).fetchone()
+        if row is None:
+            raise NotFound("change", change_id)
+        return codec.change(row)
+
+    def changes(
+        self, space: Space, *, memory_id: str | None = None, batch_id: str | None = None, undoes: str | None = None
+    ) -> list[ChangeRecord]:
+        """The user's changes in order, of one memory, batch or undone change."""
+        wanted = {"memory_id": memory_id, "batch_id": batch_id, "undoes": undoes}
+        given = {key: value for key, value in wanted.items() if value is not None}
+        where = "".join(f" AND {key} = ?" for key in given)
+        with self._database.read() as db:
+            found = db.execute(
+                f"SELECT * FROM changes WHERE space = ?{where} ORDER BY number",  # noqa: S608
+                (space, *given.values()),
+            ).fetchall()
+            return [codec.change(row) for row in found]
+
+    def undone(self, change_ids: Iterable[str]) -> set[str]:
+        """Those of these changes that were undone, and whose undoing stands."""
+        with self._database.read() as db:
+            return _standing_undos(db, set(change_ids))
+
+    def next_turn(self, space: Space) -> int:
+        """Allocate a turn's number."""
+        with self._database.write() as db:
+            return int(
+                db.execute(
+                    "UPDATE users SET last_turn = last_turn + 1 WHERE space = ? RETURNING last_turn", (space,)
+                ).fetchone()[0]
+            )
+
+    def pending_vectors(self, limit: int) -> list[tuple[Space, int, str]]:
+        """(space, passage, text) of passages that wait for their vector."""
+        with self._database.read() as db:
+            rows = db.execute(
+                "SELECT p.space, p.number, coalesce(m.text, t.content) AS text FROM passages p"
+                " LEFT JOIN statements m ON m.space = p.space AND m.number = p.number"
+                " LEFT JOIN turns t ON t.space = p.space AND t.passage = p.number WHERE p.vector IS NULL LIMIT ?",
+                (limit,),
+            ).fetchall()
+            return [(Space(row["space"]), row["number"], row["text"]) for row in rows]
+
+    def close(self) -> None:
+        """Close the database."""
+        self._database.close()
+
+
+# --- helpers -----------------------------------------------------------------------------------------------------------
+
+
+def _count(db: sqlite3.Connection, source: str, values: Sequence[object]) -> int:
+    return int(db.execute(f"SELECT count(*) FROM {source}", values).fetchone()[0])  # noqa: S608
+
+
+def _select_in(
+    db: sqlite3.Connection, query: str, space: Space, values: Iterable[object], suffix: str = ""
+) -> list[sqlite3.Row]:
+    """`query IN (values)` for one space, in slices of bounded size. Queries are our own constants."""
+    wanted = list(dict.fromkeys(values))
+    found: list[sqlite3.Row] = []
+    for start in range(0, len(wanted), _IN_LIMIT):
+        part = wanted[start : start + _IN_LIMIT]
+        found += db.execute(f"{query} IN ({','.join('?' * len(part))}){suffix}", (space, *part)).fetchall()
+    return found
+
+
+def _scope_condition(scope: Scope, fields: dict[str, str] | object) -> tuple[str, list[object]]:
+    assert isinstance(fields, dict)  # noqa: S101
+    parts, values = ["1"], []
+    for column, wanted in (("agent_id", scope.agent_id), ("session_id", scope.session_id)):
+        if wanted is not None:
+            parts.append(f"? IN ({fields[column]})")
+            values.append(wanted)
+    return " AND ".join(parts), list(values)
+
+
+def _standing_undos(db: sqlite3.Connection, change_ids: set[str]) -> set[str]:
+    undone = set()
+    for change_id in change_ids:
+        undos = {row["id"] for row in db.execute("SELECT id FROM changes WHERE undoes = ?", (change_id,))}
+        if undos - _standing_undos(db, undos):
+            undone.add(change_id)
+    return undone
+
+
+def _insert_statement(db: sqlite3.Connection, commit: Commit, new: NewStatement) -> None:
+    one, space = new.statement, commit.space
+    db.execute(
+        "INSERT INTO passages VALUES (?, ?, 'statement', ?, ?, ?)",
+        (space, one.number, codec.blob(new.vector), codec.dump(dict(new.terms)), commit.revision),
+    )
+    slot = (one.slot.subject, one.slot.attribute, one.slot.many) if one.slot else (None, None, 0)
+    db.execute(
+        "INSERT INTO statements VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        (space, one.number, one.text, one.kind.value, *slot, one.value, *codec.event_columns(one.event), one.source.value, codec.slot_key(one.slot)),
+    )
+    for entity in new.entities:
+        db.execute("INSERT OR IGNORE INTO mentions VALUES (?, ?, ?)", (space, one.number, _entity(db, space, entity)))
+    for relation in new.relations:
+        ends = (_entity(db, space, Entity(relation.subject)), relation.predicate, _entity(db, space, Entity(relation.object)))
+        db.execute("INSERT OR IGNORE INTO relations VALUES (?, ?, ?, ?, ?)", (space, one.number, *ends))
+
+
+def _entity(db: sqlite3.Connection, space: Space, entity: Entity) -> int:
+    """The number of the user's entity of that name, made when new."""
+    key = " ".join(entity.name.casefold().split())
+    row = db.execute("SELECT number FROM entities WHERE space = ? AND key = ?", (space, key)).fetchone()
+    if row is not None:
+        return int(row["number"])
+    number = db.execute(
+        "UPDATE users SET last_entity = last_entity + 1 WHERE space = ? RETURNING last_entity", (space,)
+    ).fetchone()["last_entity"]
+    db.execute("INSERT INTO entities VALUES (?, ?, ?, ?, ?)", (space, number, entity.name, key, entity.kind))
+    return int(number)
+
+
+def _insert_turn(db: sqlite3.Connection, commit: Commit, number: int, turn: object) -> None:
+    from ..records import NewTurn
+
+    assert isinstance(turn, NewTurn)  # noqa: S101
+    db.execute(
+        "INSERT INTO turns (space, number, id, batch_id, agent_id, session_id, role, content, said_at, dated, passage,"
+        " committed) VALUES (?, ?, ?, '', ?, ?, 'user', ?, ?, 0, ?, ?)",
+        (
+            commit.space,
+            number,
+            turn.id,
+            turn.scope.agent_id,
+            turn.scope.session_id,
+            turn.content,
+            to_micros(turn.said_at),
+            turn.passage,
+            commit.revision,
+        ),
+    )
+
+
+def _finish_chunk(db: sqlite3.Connection, commit: Commit, at: int) -> None:
+    done = commit.done
+    if done is None:
+        return
+    moved = db.execute(
+        "UPDATE chunks SET state = 'committed', committed = ? WHERE batch_id = ? AND n = ? AND state <> 'committed'",
+        (commit.revision, done.batch_id, done.n),
+    )
+    if moved.rowcount != 1:
+        raise RevisionConflict("the chunk was committed by another worker")
+    usage = done.usage
+    db.execute(
+        "INSERT INTO calls (batch_id, chunk, purpose, llm_calls, input_tokens, output_tokens, cost_usd)"
+        " VALUES (?, ?, 'reconcile', ?, ?, ?, ?)",
+        (done.batch_id, done.n, usage.llm_calls, usage.input_tokens, usage.output_tokens, usage.cost_usd),
+    )
+    db.execute("DELETE FROM facts WHERE batch_id = ? AND chunk = ?", (done.batch_id, done.n))
+    if done.last:
+        db.execute(
+            "UPDATE batches SET status = 'done', finished_at = ?, error = NULL, lease_owner = NULL, lease_until = NULL"
+            " WHERE id = ?",
+            (at, done.batch_id),
+        )
+
+
+def _last_numbers(commit: Commit) -> tuple[int, int, int]:
+    passages = [new.statement.number for new in commit.statements] + [one.passage for one in (*commit.turns, *commit.new_turns)]
+    return (
+        max((row.number for row in commit.rows), default=0),
+        max(passages, default=0),
+        max((source.number for source in commit.sources), default=0),
+    )
+
+
+def _row_columns(space: Space, row: Row) -> tuple[object, ...]:
+    return (
+        space,
+        row.number,
+        row.memory_id,
+        row.statement.number,
+        to_micros(row.valid_from),
+        maybe_micros(row.valid_to),
+        row.recorded,
+        row.retired,
+        codec.dump(dict(row.metadata)),
+        maybe_micros(row.expires_at),
+        row.quarantined,
+        row.restores,
+    )
+
+
+def _change_columns(space: Space, one: ChangeRecord, recorded_at: int) -> tuple[object, ...]:
+    stamped = replace(one, recorded_at=from_micros(recorded_at))
+    return (
+        space,
+        stamped.number,
+        stamped.id,
+        stamped.op.value,
+        stamped.memory_id,
+        stamped.row,
+        stamped.previous_text,
+        codec.dump(stamped.also_ended),
+        stamped.reason,
+        stamped.flag,
+        stamped.batch_id,
+        stamped.chunk,
+        recorded_at,
+        stamped.actor,
+        stamped.model,
+        stamped.prompt_id,
+        stamped.undoes,
+    )
+
+
+def _span(row: sqlite3.Row) -> RowSpan:
+    return RowSpan(
+        row["number"],
+        row["memory_id"],
+        row["statement"],
+        row["valid_from"],
+        row["valid_to"],
+        row["recorded"],
+        row["retired"],
+        row["expires_at"],
+        bool(row["quarantined"]),
+    )
+
+
+def _source(row: sqlite3.Row) -> SourceRecord:
+    return SourceRecord(row["number"], row["statement"], row["turn"], row["quote"], row["added"], row["retired"])
