@@ -206,6 +206,16 @@ class Statement:
     event: EventTime | None
     source: SourceClass
 
+    @property
+    def text_key(self) -> str:
+        """The text without its accidents: case, spacing, a closing full stop."""
+        return text_key(self.text)
+
+
+def text_key(text: str) -> str:
+    """Equal for texts that differ only in case, spacing and a closing full stop."""
+    return " ".join(text.casefold().split()).rstrip(".")
+
 
 @dataclass(frozen=True, slots=True)
 class Row:

@@ -168,6 +168,10 @@ class NewTurn:
     terms: Mapping[str, int]
     vector: Vectors | None
 
+    @property
+    def turn(self) -> int:
+        return self.number
+
 
 @dataclass(frozen=True, slots=True)
 class Commit:

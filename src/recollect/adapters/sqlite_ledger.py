@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import secrets
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
@@ -18,6 +18,7 @@ from ..records import (
     Commit,
     Delta,
     NewStatement,
+    NewTurn,
     PassageRecord,
     RowSpan,
     SourceRecord,
@@ -211,10 +212,7 @@ class SqliteLedger:
             if user["revision"] == since:
                 return Delta(since, False, (), (), ())
             passages = db.execute(
-                "SELECT p.*, t.number AS turn FROM passages p LEFT JOIN turns t ON t.space = p.space AND t.passage = p.number"
-                " AND p.kind = 'turn' WHERE p.space = ? AND p.revised > ? ORDER BY p.number"
-                if since
-                else "SELECT p.*, t.number AS turn FROM passages p LEFT JOIN turns t ON t.space = p.space"
+                "SELECT p.*, t.number AS turn FROM passages p LEFT JOIN turns t ON p.kind = 'turn' AND t.space = p.space"
                 " AND t.passage = p.number WHERE p.space = ? AND p.revised > ? ORDER BY p.number",
                 (space, since),
             ).fetchall()
@@ -254,6 +252,14 @@ class SqliteLedger:
             found = db.execute(
                 f"{_ROWS} WHERE r.space = ? AND r.retired IS NULL AND m.slot_key = ? ORDER BY r.number",
                 (space, "\x1f".join(slot_key)),
+            ).fetchall()
+            return [codec.memory_row(row) for row in found]
+
+    def rows_by_text(self, space: Space, text_key: str) -> list[Row]:
+        """Rows still believed whose text is the same but for case and spacing."""
+        with self._database.read() as db:
+            found = db.execute(
+                f"{_ROWS} WHERE r.space = ? AND r.retired IS NULL AND m.text_key = ? ORDER BY r.number", (space, text_key)
             ).fetchall()
             return [codec.memory_row(row) for row in found]
 
@@ -414,8 +420,7 @@ def _select_in(
     return found
 
 
-def _scope_condition(scope: Scope, fields: dict[str, str] | object) -> tuple[str, list[object]]:
-    assert isinstance(fields, dict)  # noqa: S101
+def _scope_condition(scope: Scope, fields: Mapping[str, str]) -> tuple[str, list[object]]:
     parts, values = ["1"], []
     for column, wanted in (("agent_id", scope.agent_id), ("session_id", scope.session_id)):
         if wanted is not None:
@@ -441,8 +446,19 @@ def _insert_statement(db: sqlite3.Connection, commit: Commit, new: NewStatement)
     )
     slot = (one.slot.subject, one.slot.attribute, one.slot.many) if one.slot else (None, None, 0)
     db.execute(
-        "INSERT INTO statements VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        (space, one.number, one.text, one.kind.value, *slot, one.value, *codec.event_columns(one.event), one.source.value, codec.slot_key(one.slot)),
+        "INSERT INTO statements VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        (
+            space,
+            one.number,
+            one.text,
+            one.kind.value,
+            *slot,
+            one.value,
+            *codec.event_columns(one.event),
+            one.source.value,
+            codec.slot_key(one.slot),
+            one.text_key,
+        ),
     )
     for entity in new.entities:
         db.execute("INSERT OR IGNORE INTO mentions VALUES (?, ?, ?)", (space, one.number, _entity(db, space, entity)))
@@ -464,10 +480,7 @@ def _entity(db: sqlite3.Connection, space: Space, entity: Entity) -> int:
     return int(number)
 
 
-def _insert_turn(db: sqlite3.Connection, commit: Commit, number: int, turn: object) -> None:
-    from ..records import NewTurn
-
-    assert isinstance(turn, NewTurn)  # noqa: S101
+def _insert_turn(db: sqlite3.Connection, commit: Commit, number: int, turn: NewTurn) -> None:
     db.execute(
         "INSERT INTO turns (space, number, id, batch_id, agent_id, session_id, role, content, said_at, dated, passage,"
         " committed) VALUES (?, ?, ?, '', ?, ?, 'user', ?, ?, 0, ?, ?)",

@@ -76,6 +76,7 @@ CREATE TABLE turns (
     PRIMARY KEY (space, number)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX turns_by_session ON turns (space, session_id, number);
+CREATE INDEX turns_by_passage ON turns (space, passage) WHERE passage IS NOT NULL;
 CREATE INDEX turns_by_batch ON turns (batch_id);
 
 -- Verified facts that await their decision: the payload is the fact as JSON.
@@ -138,8 +139,10 @@ CREATE TABLE statements (
     event_precision TEXT,
     source          TEXT NOT NULL,
     slot_key        TEXT,                           -- casefolded subject and attribute
+    text_key        TEXT NOT NULL,                  -- casefolded text: live rows are unique by it and the event interval
     PRIMARY KEY (space, number)
 ) STRICT, WITHOUT ROWID;
+CREATE INDEX statements_by_text ON statements (space, text_key);
 CREATE INDEX statements_by_slot ON statements (space, slot_key) WHERE slot_key IS NOT NULL;
 
 -- Versions of memories: immutable but for `retired`. valid_to and retired: NULL = open.

@@ -1,0 +1,83 @@
+"""Exact inner-product search over one user's vectors, by FAISS."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from ..ports import Vectors
+
+_thread = threading.local()
+
+
+def _faiss() -> Any:
+    """faiss, with one OpenMP thread for the calling thread: the setting binds only the thread that makes it, and for
+    small indexes the others cost a thousand times more than they bring."""
+    import faiss
+
+    if not getattr(_thread, "single", False):
+        faiss.omp_set_num_threads(1)
+        _thread.single = True
+    return faiss
+
+
+class FaissVectors:
+    """Implements `ports.VectorIndex`. Not thread-safe: its owner holds a lock."""
+
+    def __init__(self, dim: int) -> None:
+        self.dim = dim
+        faiss = _faiss()
+        self._index = faiss.IndexIDMap2(faiss.IndexFlatIP(dim))
+        self._keys: set[int] = set()
+
+    def __len__(self) -> int:
+        return len(self._keys)
+
+    def upsert(self, keys: Sequence[int], vectors: Vectors) -> None:
+        import numpy as np
+
+        self.remove(keys)
+        _faiss()
+        self._index.add_with_ids(np.ascontiguousarray(vectors, dtype=np.float32), np.asarray(keys, dtype=np.int64))
+        self._keys.update(keys)
+
+    def remove(self, keys: Sequence[int]) -> None:
+        import numpy as np
+
+        present = [key for key in keys if key in self._keys]
+        if present:
+            _faiss()
+            self._index.remove_ids(np.asarray(present, dtype=np.int64))
+            self._keys.difference_update(present)
+
+    def search(self, query: Vectors, k: int, allowed: NDArray[np.bool_] | None = None) -> list[tuple[int, float]]:
+        import numpy as np
+
+        if not self._keys or k <= 0:
+            return []
+        faiss = _faiss()
+        parameters = None
+        if allowed is not None:
+            bits = np.packbits(allowed, bitorder="little")
+            parameters = faiss.SearchParameters(sel=faiss.IDSelectorBitmap(bits))
+        scores, keys = self._index.search(
+            np.ascontiguousarray(query, dtype=np.float32).reshape(1, -1), min(k, len(self._keys)), params=parameters
+        )
+        found = [(int(key), float(score)) for key, score in zip(keys[0], scores[0], strict=True) if key >= 0]
+        return sorted(found, key=lambda hit: (-hit[1], hit[0]))
+
+    def cosines(self, query: Vectors, keys: Sequence[int]) -> list[float]:
+        import numpy as np
+
+        present = [key for key in keys if key in self._keys]
+        if not present:
+            return [0.0] * len(keys)
+        _faiss()
+        vectors = self._index.reconstruct_batch(np.asarray(present, dtype=np.int64))
+        known = dict(zip(present, (vectors @ query).tolist(), strict=True))
+        return [float(known.get(key, 0.0)) for key in keys]

@@ -1,0 +1,365 @@
+"""What decisions do to a memory's versions: pure code that plans the effects of a commit.
+
+Numbers (of rows, passages, sources, changes) are handed out here, against one revision of the user; the ledger refuses
+the whole plan where that revision has moved. Rows are never altered: what ends is retired and comes back closed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from .errors import UndoConflict
+from .ids import new_id
+from .model import Entity, EventTime, Kind, Metadata, Op, Relation, Row, Slot, SourceClass, Statement, text_key
+from .records import (
+    ChangeRecord,
+    ChunkDone,
+    Commit,
+    NewStatement,
+    NewTurn,
+    Retirement,
+    SourceRecord,
+    Space,
+    TurnPassage,
+    UserState,
+)
+
+if TYPE_CHECKING:
+    from .ports import Vectors
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """What a new version says, ready to be searched. `quotes` are (turn number, quote)."""
+
+    text: str
+    kind: Kind
+    source: SourceClass
+    terms: Mapping[str, int]
+    vector: Vectors | None
+    quotes: tuple[tuple[int, str], ...] = ()
+    slot: Slot | None = None
+    value: str | None = None
+    event: EventTime | None = None
+    entities: tuple[Entity, ...] = ()
+    relations: tuple[Relation, ...] = ()
+    metadata: Metadata = field(default_factory=dict)
+    expires_at: datetime | None = None
+
+    def same_as(self, row: Row) -> bool:
+        """The same text about the same time: what may live only once."""
+        return text_key(self.text) == row.statement.text_key and self.event == row.statement.event
+
+
+@dataclass(frozen=True, slots=True)
+class Why:
+    """What is recorded with a change beside its effects."""
+
+    reason: str = ""
+    flag: str | None = None
+    actor: str | None = None
+    model: str | None = None
+    prompt_id: str | None = None
+    undoes: str | None = None
+
+
+class Plan:
+    """Effects under construction, on a working copy of the believed rows that they touch."""
+
+    def __init__(self, space: Space, state: UserState, batch_id: str | None = None, chunk: int | None = None) -> None:
+        self.space, self.state = space, state
+        self._batch_id, self._chunk = batch_id, chunk
+        self._number = state.revision
+        self._last_row, self._last_passage, self._last_source = state.last_row, state.last_passage, state.last_source
+        self._believed: dict[int, Row] = {}
+        self._sources: dict[int, list[SourceRecord]] = {}
+        self._new_rows: dict[int, Row] = {}
+        self._new_sources: dict[int, SourceRecord] = {}
+        self._retired_rows: list[Retirement] = []
+        self._retired_sources: list[Retirement] = []
+        self._statements: list[NewStatement] = []
+        self.changes: list[ChangeRecord] = []
+
+    def know(self, rows: Iterable[Row], sources: Iterable[SourceRecord] = ()) -> None:
+        """Tell of rows (whole memories) and sources that are believed at the plan's revision."""
+        for row in rows:
+            self._believed.setdefault(row.number, row)
+        for source in sources:
+            known = self._sources.setdefault(source.statement, [])
+            if all(one.number != source.number for one in known):
+                known.append(source)
+
+    def versions(self, memory_id: str) -> list[Row]:
+        """The believed versions of a memory as the plan leaves them so far, by `valid_from`."""
+        found = [row for row in self._believed.values() if row.memory_id == memory_id]
+        return sorted(found, key=lambda row: (row.valid_from, row.number))
+
+    def live(self, memory_id: str, now: datetime) -> Row | None:
+        """The memory's live version, if it has one."""
+        return next((row for row in self.versions(memory_id) if row.is_live(now)), None)
+
+    def find_live(self, content: Content, now: datetime) -> Row | None:
+        """A live row that the plan knows with the same text and event interval."""
+        return next((row for row in self._believed.values() if row.is_live(now) and content.same_as(row)), None)
+
+    # --- decisions -----------------------------------------------------------------------------------------------------
+
+    def add(self, content: Content, valid_from: datetime, why: Why, valid_to: datetime | None = None) -> Row:
+        """A new memory."""
+        number = self._next_number()
+        row = self._insert(content, new_id("mem"), valid_from, valid_to, number)
+        self._record(number, Op.ADD, row, why)
+        return row
+
+    def revise(self, target: Row, content: Content, why: Why, *, keep_sources: bool = True) -> Row:
+        """The same thing told better: the row is retired, the new one keeps its times. A refinement keeps its sources, a
+        correction does not."""
+        number = self._next_number()
+        self._retire(target, number)
+        row = self._insert(content, target.memory_id, target.valid_from, target.valid_to, number)
+        if keep_sources:
+            for source in self._sources.get(target.statement.number, ()):
+                self._add_source(row.statement.number, source.turn, source.quote, number)
+        self._record(number, Op.UPDATE, row, why, previous=target)
+        return row
+
+    def restate(self, target: Row, why: Why, *, metadata: Metadata, expires_at: datetime | None, op: Op) -> Row:
+        """The same statement with other metadata or another expiry."""
+        number = self._next_number()
+        row = self._copy(target, number, metadata=metadata, expires_at=expires_at)
+        self._record(number, op, row, why, previous=target)
+        return row
+
+    def supersede(self, target: Row, others: Sequence[Row], content: Content, stated_at: datetime, why: Why) -> Row:
+        """The world changed at `stated_at`. What held then is closed; what came later stays, and ends the new version."""
+        number = self._next_number()
+        later = [row for row in self.versions(target.memory_id) if row.valid_from > stated_at]
+        for row in self._covering(target.memory_id, stated_at):
+            self._close(row, stated_at, number)
+        new = self._insert(content, target.memory_id, stated_at, later[0].valid_from if later else None, number)
+        ended = [text for other in others for text in self._end(other.memory_id, stated_at, number)]
+        self._record(number, Op.UPDATE, new, why, previous=target, also_ended=ended)
+        return new
+
+    def delete(self, targets: Sequence[Row], stated_at: datetime, quotes: Iterable[tuple[int, str]], why: Why) -> Row | None:
+        """The targets are no longer so since `stated_at`. None, and nothing planned, where no version held then."""
+        if not any(self._covering(target.memory_id, stated_at) for target in targets):
+            return None
+        number = self._next_number()
+        ended = [text for target in targets for text in self._end(target.memory_id, stated_at, number)]
+        last = next((row for row in self._new_rows.values() if row.recorded == number), targets[0])
+        for turn, quote in quotes:
+            self._add_source(last.statement.number, turn, quote, number)
+        self._record(number, Op.DELETE, last, why, previous=targets[0], also_ended=ended[1:])
+        return last
+
+    def keep(self, target: Row | None, quotes: Iterable[tuple[int, str]], expires_at: datetime | None, why: Why) -> None:
+        """Nothing new: the target gains the evidence, and the later expiry (none wins)."""
+        number = self._next_number()
+        row = target
+        if target is not None:
+            for turn, quote in quotes:
+                self._add_source(target.statement.number, turn, quote, number)
+            if target.expires_at is not None and (expires_at is None or expires_at > target.expires_at):
+                row = self._copy(target, number, metadata=target.metadata, expires_at=expires_at)
+        self._record(number, Op.NONE, row, why)
+
+    def retire_all(self, rows: Sequence[Row], why: Why) -> None:
+        """Take back believed rows of one memory, and insert nothing: the verb `delete`."""
+        number = self._next_number()
+        for row in rows:
+            self._retire(row, number)
+        self._record(number, Op.DELETE, rows[-1], why, previous=rows[-1])
+
+    # --- undo ----------------------------------------------------------------------------------------------------------
+
+    def undo(
+        self,
+        change: ChangeRecord,
+        rows: tuple[Sequence[Row], Sequence[Row]],
+        sources: tuple[Sequence[SourceRecord], Sequence[SourceRecord]],
+        now: datetime,
+    ) -> None:
+        """Take back what a change inserted, bring back what it retired. Raises UndoConflict where later changes build on it."""
+        number = self._next_number()
+        inserted, retired = rows
+        for row in inserted:
+            self._retire(self._standing(row), number)
+        back = [self._restore(row, number, now) for row in retired]
+        added, dropped = sources
+        for source in added:
+            if source.number in self._known_sources():
+                self._retire_source(source, number)
+        for source in dropped:
+            self._add_source(source.statement, source.turn, source.quote, number)
+        op = {Op.ADD: Op.DELETE, Op.DELETE: Op.ADD}.get(change.op, change.op)
+        shown = back[-1] if back else (inserted[-1] if inserted else None)
+        previous = inserted[-1] if inserted and back else None
+        why = Why(reason="undo", undoes=change.id)
+        self._record(number, op, shown, why, previous=previous, memory_id=change.memory_id)
+
+    def _standing(self, row: Row) -> Row:
+        for believed in self._believed.values():
+            if believed.identity == row.identity:
+                return believed
+        raise UndoConflict(f"a later change builds on memory {row.memory_id}: undo that one first")
+
+    def _restore(self, row: Row, number: int, now: datetime) -> Row:
+        for other in self._believed.values():
+            same = other.statement.text_key == row.statement.text_key and other.statement.event == row.statement.event
+            if same and other.metadata == row.metadata and other.is_live(now) and row.valid_to is None:
+                raise UndoConflict(f"memory {other.memory_id} says the same by now: delete it first")
+        self._last_row += 1
+        restored = replace(row, number=self._last_row, recorded=number, retired=None, restores=row.identity)
+        self._put(restored)
+        return restored
+
+    # --- effects -------------------------------------------------------------------------------------------------------
+
+    def _next_number(self) -> int:
+        self._number += 1
+        return self._number
+
+    def _covering(self, memory_id: str, moment: datetime) -> list[Row]:
+        return [
+            row
+            for row in self.versions(memory_id)
+            if row.valid_from <= moment and (row.valid_to is None or row.valid_to > moment)
+        ]
+
+    def _end(self, memory_id: str, moment: datetime, number: int) -> list[str]:
+        covering = self._covering(memory_id, moment)
+        for row in covering:
+            self._close(row, moment, number)
+        return [row.statement.text for row in covering]
+
+    def _close(self, row: Row, moment: datetime, number: int) -> None:
+        if row.valid_from < moment:
+            self._copy(row, number, valid_to=moment)
+        else:
+            self._retire(row, number)
+
+    def _copy(self, row: Row, number: int, **changed: object) -> Row:
+        self._retire(row, number)
+        self._last_row += 1
+        copy = replace(row, number=self._last_row, recorded=number, retired=None, restores=None, **changed)  # type: ignore[arg-type]
+        self._put(copy)
+        return copy
+
+    def _insert(self, content: Content, memory_id: str, valid_from: datetime, valid_to: datetime | None, number: int) -> Row:
+        self._last_row += 1
+        row = Row(
+            number=self._last_row,
+            memory_id=memory_id,
+            statement=self._state(content),
+            valid_from=valid_from,
+            valid_to=valid_to,
+            recorded=number,
+            metadata=content.metadata,
+            expires_at=content.expires_at,
+        )
+        self._put(row)
+        for turn, quote in content.quotes:
+            self._add_source(row.statement.number, turn, quote, number)
+        return row
+
+    def _state(self, content: Content) -> Statement:
+        one = Statement(
+            number=self.next_passage(),
+            text=content.text,
+            kind=content.kind,
+            slot=content.slot,
+            value=content.value,
+            event=content.event,
+            source=content.source,
+        )
+        self._statements.append(NewStatement(one, content.terms, content.vector, content.entities, content.relations))
+        return one
+
+    def next_passage(self) -> int:
+        """Hand out a passage's number."""
+        self._last_passage += 1
+        return self._last_passage
+
+    def _put(self, row: Row) -> None:
+        self._new_rows[row.number] = row
+        self._believed[row.number] = row
+
+    def _retire(self, row: Row, number: int) -> None:
+        del self._believed[row.number]
+        if row.number in self._new_rows:
+            self._new_rows[row.number] = replace(row, retired=number)
+        else:
+            self._retired_rows.append(Retirement(row.number, number))
+
+    def _add_source(self, statement: int, turn: int, quote: str, number: int) -> None:
+        known = self._sources.setdefault(statement, [])
+        if any(source.turn == turn and source.quote == quote for source in known):
+            return
+        self._last_source += 1
+        source = SourceRecord(self._last_source, statement, turn, quote, number)
+        known.append(source)
+        self._new_sources[source.number] = source
+
+    def _retire_source(self, source: SourceRecord, number: int) -> None:
+        self._sources[source.statement] = [one for one in self._sources[source.statement] if one.number != source.number]
+        if source.number in self._new_sources:
+            self._new_sources[source.number] = replace(source, retired=number)
+        else:
+            self._retired_sources.append(Retirement(source.number, number))
+
+    def _known_sources(self) -> set[int]:
+        return {source.number for known in self._sources.values() for source in known}
+
+    def _record(
+        self,
+        number: int,
+        op: Op,
+        row: Row | None,
+        why: Why,
+        *,
+        previous: Row | None = None,
+        also_ended: Iterable[str] = (),
+        memory_id: str | None = None,
+    ) -> None:
+        self.changes.append(
+            ChangeRecord(
+                id=new_id("chg"),
+                number=number,
+                op=op,
+                memory_id=memory_id or (row.memory_id if row else None),
+                row=row.number if row else None,
+                previous_text=previous.statement.text if previous else None,
+                also_ended=tuple(also_ended),
+                reason=why.reason,
+                flag=why.flag,
+                batch_id=self._batch_id,
+                chunk=self._chunk,
+                actor=why.actor,
+                model=why.model,
+                prompt_id=why.prompt_id,
+                undoes=why.undoes,
+            )
+        )
+
+    def commit(
+        self, turns: Sequence[TurnPassage] = (), new_turns: Sequence[NewTurn] = (), done: ChunkDone | None = None
+    ) -> Commit:
+        """All effects. A commit consumes a number also where it changed nothing, so that partitions see its turns."""
+        return Commit(
+            space=self.space,
+            at=self.state,
+            revision=max(self._number, self.state.revision + 1),
+            statements=tuple(self._statements),
+            rows=tuple(self._new_rows.values()),
+            retired_rows=tuple(self._retired_rows),
+            sources=tuple(self._new_sources.values()),
+            retired_sources=tuple(self._retired_sources),
+            changes=tuple(self.changes),
+            turns=tuple(turns),
+            new_turns=tuple(new_turns),
+            done=done,
+        )
