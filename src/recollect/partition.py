@@ -35,7 +35,11 @@ class Moment:
 
     def believes(self, added: int, retired: int | None) -> bool:
         """Whether what was added and retired at these numbers is believed at the moment."""
-        return retired is None if self.number is None else added <= self.number and (retired is None or retired > self.number)
+        return (
+            retired is None
+            if self.number is None
+            else added <= self.number and (retired is None or retired > self.number)
+        )
 
     def serves(self, row: RowSpan) -> bool:
         """Whether a row is believed, holds, and is neither expired nor quarantined."""
@@ -59,7 +63,9 @@ class Found:
 class Partition:
     """All methods take the lock; results are plain values."""
 
-    def __init__(self, space: Space, ledger: Ledger, vectors: Callable[[], VectorIndex], texts: Callable[[], TextIndex]) -> None:
+    def __init__(
+        self, space: Space, ledger: Ledger, vectors: Callable[[], VectorIndex], texts: Callable[[], TextIndex]
+    ) -> None:
         self.space = space
         self._ledger = ledger
         self._new_vectors, self._new_texts = vectors, texts
@@ -119,7 +125,9 @@ class Partition:
 
         embedded = [one for one in passages if one.vector is not None]
         if embedded:
-            self._vectors.upsert([one.number for one in embedded], np.stack([one.vector for one in embedded if one.vector is not None]))
+            self._vectors.upsert(
+                [one.number for one in embedded], np.stack([one.vector for one in embedded if one.vector is not None])
+            )
         for one in passages:
             self._texts.upsert(one.number, one.terms)
             self._last_passage = max(self._last_passage, one.number)
@@ -202,7 +210,14 @@ class Partition:
     def snapshot(self) -> tuple[object, ...]:
         """Everything that a rebuild must reproduce, for comparison."""
         with self._lock:
-            return (self.watermark, dict(self.rows), dict(self.turn_of), dict(self.sources), len(self._vectors), len(self._texts))
+            return (
+                self.watermark,
+                dict(self.rows),
+                dict(self.turn_of),
+                dict(self.sources),
+                len(self._vectors),
+                len(self._texts),
+            )
 
 
 class Partitions:

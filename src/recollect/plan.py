@@ -144,7 +144,9 @@ class Plan:
         self._record(number, Op.UPDATE, new, why, previous=target, also_ended=ended)
         return new
 
-    def delete(self, targets: Sequence[Row], stated_at: datetime, quotes: Iterable[tuple[int, str]], why: Why) -> Row | None:
+    def delete(
+        self, targets: Sequence[Row], stated_at: datetime, quotes: Iterable[tuple[int, str]], why: Why
+    ) -> Row | None:
         """The targets are no longer so since `stated_at`. None, and nothing planned, where no version held then."""
         if not any(self._covering(target.memory_id, stated_at) for target in targets):
             return None
@@ -156,7 +158,9 @@ class Plan:
         self._record(number, Op.DELETE, last, why, previous=targets[0], also_ended=ended[1:])
         return last
 
-    def keep(self, target: Row | None, quotes: Iterable[tuple[int, str]], expires_at: datetime | None, why: Why) -> None:
+    def keep(
+        self, target: Row | None, quotes: Iterable[tuple[int, str]], expires_at: datetime | None, why: Why
+    ) -> None:
         """Nothing new: the target gains the evidence, and the later expiry (none wins)."""
         number = self._next_number()
         row = target
@@ -249,7 +253,9 @@ class Plan:
         self._put(copy)
         return copy
 
-    def _insert(self, content: Content, memory_id: str, valid_from: datetime, valid_to: datetime | None, number: int) -> Row:
+    def _insert(
+        self, content: Content, memory_id: str, valid_from: datetime, valid_to: datetime | None, number: int
+    ) -> Row:
         self._last_row += 1
         row = Row(
             number=self._last_row,
@@ -305,7 +311,9 @@ class Plan:
         self._new_sources[source.number] = source
 
     def _retire_source(self, source: SourceRecord, number: int) -> None:
-        self._sources[source.statement] = [one for one in self._sources[source.statement] if one.number != source.number]
+        self._sources[source.statement] = [
+            one for one in self._sources[source.statement] if one.number != source.number
+        ]
         if source.number in self._new_sources:
             self._new_sources[source.number] = replace(source, retired=number)
         else:

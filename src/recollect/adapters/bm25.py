@@ -39,7 +39,9 @@ class TermCounter:
 
     def _terms(self, text: str) -> list[str]:
         folded = unicodedata.normalize("NFKD", text.casefold())
-        plain = unicodedata.normalize("NFC", "".join(c for c in folded if not unicodedata.combining(c) or ord(c) > 0x3000))
+        plain = unicodedata.normalize(
+            "NFC", "".join(c for c in folded if not unicodedata.combining(c) or ord(c) > 0x3000)
+        )
         found: list[str] = []
         for word in _WORD.findall(plain):
             if _CJK.search(word):
@@ -102,7 +104,9 @@ class Bm25:
         n = len(self._postings.get(term, ()))
         return math.log(1 + (len(self._terms) - n + 0.5) / (n + 0.5))
 
-    def search(self, terms: Mapping[str, int], k: int, allowed: NDArray[np.bool_] | None = None) -> list[tuple[int, float]]:
+    def search(
+        self, terms: Mapping[str, int], k: int, allowed: NDArray[np.bool_] | None = None
+    ) -> list[tuple[int, float]]:
         scores: dict[int, float] = {}
         average = self._total / len(self._terms) if self._terms else 1.0
         for term, asked in terms.items():

@@ -67,7 +67,9 @@ def slot_key(slot: Slot | None) -> str | None:
 
 def event_columns(event: EventTime | None) -> tuple[int | None, int | None, str | None]:
     """start, end, precision."""
-    return (None, None, None) if event is None else (to_micros(event.start), to_micros(event.end), event.precision.value)
+    return (
+        (None, None, None) if event is None else (to_micros(event.start), to_micros(event.end), event.precision.value)
+    )
 
 
 def event(start: int | None, end: int | None, precision: str | None) -> EventTime | None:

@@ -99,7 +99,8 @@ def build_graph(weights: dict[str, Any]) -> bytes:
         hidden = graph.layer(f"encoder.layer.{layer}", hidden, bias)
     graph.pool(hidden)
     inputs = [
-        onnx.helper.make_tensor_value_info(name, onnx.TensorProto.INT64, ["batch", "tokens"]) for name in ("ids", "mask")
+        onnx.helper.make_tensor_value_info(name, onnx.TensorProto.INT64, ["batch", "tokens"])
+        for name in ("ids", "mask")
     ]
     output = onnx.helper.make_tensor_value_info("vector", onnx.TensorProto.FLOAT, ["batch", DIM])
     model = onnx.helper.make_model(

@@ -67,7 +67,9 @@ def _join(parts: tuple[Condition, ...], fields: Mapping[str, str], word: str, em
 
 def _compare(one: Compare, fields: Mapping[str, str]) -> Sql:
     if one.operator in ("ne", "nin"):
-        sql, values = _compare(Compare(one.field, one.built_in, "eq" if one.operator == "ne" else "in", one.value), fields)
+        sql, values = _compare(
+            Compare(one.field, one.built_in, "eq" if one.operator == "ne" else "in", one.value), fields
+        )
         return f"NOT {sql}", values
     elements, parameters = _elements(one, fields)
     if one.operator == "exists":

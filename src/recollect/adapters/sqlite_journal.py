@@ -194,7 +194,10 @@ def insert_turns(db: sqlite3.Connection, space: Space, batch_id: str, new: NewBa
             for i, message in enumerate(new.messages)
         ],
     )
-    db.executemany("INSERT INTO chunks VALUES (?, ?, ?, ?, ?, 'closed', NULL, NULL, NULL)", spans(batch_id, space, first, new.sizes))
+    db.executemany(
+        "INSERT INTO chunks VALUES (?, ?, ?, ?, ?, 'closed', NULL, NULL, NULL)",
+        spans(batch_id, space, first, new.sizes),
+    )
 
 
 def spans(batch_id: str, space: Space, first: int, sizes: Iterable[int]) -> list[tuple[str, int, int, int, int]]:

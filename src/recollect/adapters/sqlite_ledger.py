@@ -70,7 +70,13 @@ class SqliteLedger:
         """How much there is of everything, of one user or in all."""
         where, values = ("", ()) if space is None else (" WHERE space = ?", (space,))
         pending = f"{where} {'AND' if where else 'WHERE'} status <> 'done'"
-        tables = {"turns": "turns", "rows": "memory_rows", "changes": "changes", "entities": "entities", "users": "users"}
+        tables = {
+            "turns": "turns",
+            "rows": "memory_rows",
+            "changes": "changes",
+            "entities": "entities",
+            "users": "users",
+        }
         with self._database.read() as db:
             found = {key: _count(db, f"{table}{where}", values) for key, table in tables.items()}
             found["pending"] = _count(db, f"batches{pending}", values)
@@ -174,7 +180,10 @@ class SqliteLedger:
 
     def _write_effects(self, db: sqlite3.Connection, commit: Commit, recorded_at: int) -> None:
         space = commit.space
-        db.executemany("INSERT INTO memory_rows VALUES (?,?,?,?,?,?,?,?,?,?,?,?)", [_row_columns(space, row) for row in commit.rows])
+        db.executemany(
+            "INSERT INTO memory_rows VALUES (?,?,?,?,?,?,?,?,?,?,?,?)",
+            [_row_columns(space, row) for row in commit.rows],
+        )
         db.executemany(
             "UPDATE memory_rows SET retired = ? WHERE space = ? AND number = ?",
             [(one.by, space, one.number) for one in commit.retired_rows],
@@ -227,7 +236,8 @@ class SqliteLedger:
                 revision=user["revision"],
                 cleared=since < user["cleared_at"],
                 passages=tuple(
-                    PassageRecord(p["number"], p["turn"], json.loads(p["terms"]), codec.vector(p["vector"])) for p in passages
+                    PassageRecord(p["number"], p["turn"], json.loads(p["terms"]), codec.vector(p["vector"]))
+                    for p in passages
                 ),
                 rows=tuple(_span(row) for row in rows),
                 sources=tuple(_source(row) for row in sources),
@@ -259,15 +269,20 @@ class SqliteLedger:
         """Rows still believed whose text is the same but for case and spacing."""
         with self._database.read() as db:
             found = db.execute(
-                f"{_ROWS} WHERE r.space = ? AND r.retired IS NULL AND m.text_key = ? ORDER BY r.number", (space, text_key)
+                f"{_ROWS} WHERE r.space = ? AND r.retired IS NULL AND m.text_key = ? ORDER BY r.number",
+                (space, text_key),
             ).fetchall()
             return [codec.memory_row(row) for row in found]
 
     def rows_touched(self, space: Space, number: int) -> tuple[list[Row], list[Row]]:
         """The rows that a change inserted, and those that it retired."""
         with self._database.read() as db:
-            inserted = db.execute(f"{_ROWS} WHERE r.space = ? AND r.recorded = ? ORDER BY r.number", (space, number)).fetchall()
-            retired = db.execute(f"{_ROWS} WHERE r.space = ? AND r.retired = ? ORDER BY r.number", (space, number)).fetchall()
+            inserted = db.execute(
+                f"{_ROWS} WHERE r.space = ? AND r.recorded = ? ORDER BY r.number", (space, number)
+            ).fetchall()
+            retired = db.execute(
+                f"{_ROWS} WHERE r.space = ? AND r.retired = ? ORDER BY r.number", (space, number)
+            ).fetchall()
             return [codec.memory_row(row) for row in inserted], [codec.memory_row(row) for row in retired]
 
     def allowed_rows(self, space: Space, scope: Scope, condition: Condition | None) -> list[int]:
@@ -291,7 +306,9 @@ class SqliteLedger:
             sql, more = compile_filter(condition, TURN_FIELDS)
             where, values = f"{where} AND {sql}", [*values, *more]
         with self._database.read() as db:
-            found = db.execute(f"SELECT r.number FROM turns r WHERE r.space = ? AND {where}", [space, *values]).fetchall()  # noqa: S608
+            found = db.execute(
+                f"SELECT r.number FROM turns r WHERE r.space = ? AND {where}", [space, *values]
+            ).fetchall()  # noqa: S608
             return [row["number"] for row in found]
 
     def turns(self, space: Space, numbers: Iterable[int]) -> dict[int, Turn]:
@@ -310,8 +327,15 @@ class SqliteLedger:
     def sources(self, space: Space, statements: Iterable[int], at: int | None = None) -> list[SourceRecord]:
         """Quotes behind statements, as of number `at` (None: now), in the order of the turns."""
         with self._database.read() as db:
-            found = [_source(row) for row in _select_in(db, "SELECT * FROM sources WHERE space = ? AND statement", space, statements)]
-        then = [s for s in found if (s.retired is None if at is None else s.added <= at and (s.retired is None or s.retired > at))]
+            found = [
+                _source(row)
+                for row in _select_in(db, "SELECT * FROM sources WHERE space = ? AND statement", space, statements)
+            ]
+        then = [
+            s
+            for s in found
+            if (s.retired is None if at is None else s.added <= at and (s.retired is None or s.retired > at))
+        ]
         return sorted(then, key=lambda s: (s.turn, s.number))
 
     def sources_touched(self, space: Space, number: int) -> tuple[list[SourceRecord], list[SourceRecord]]:
@@ -463,7 +487,11 @@ def _insert_statement(db: sqlite3.Connection, commit: Commit, new: NewStatement)
     for entity in new.entities:
         db.execute("INSERT OR IGNORE INTO mentions VALUES (?, ?, ?)", (space, one.number, _entity(db, space, entity)))
     for relation in new.relations:
-        ends = (_entity(db, space, Entity(relation.subject)), relation.predicate, _entity(db, space, Entity(relation.object)))
+        ends = (
+            _entity(db, space, Entity(relation.subject)),
+            relation.predicate,
+            _entity(db, space, Entity(relation.object)),
+        )
         db.execute("INSERT OR IGNORE INTO relations VALUES (?, ?, ?, ?, ?)", (space, one.number, *ends))
 
 
@@ -524,7 +552,9 @@ def _finish_chunk(db: sqlite3.Connection, commit: Commit, at: int) -> None:
 
 
 def _last_numbers(commit: Commit) -> tuple[int, int, int]:
-    passages = [new.statement.number for new in commit.statements] + [one.passage for one in (*commit.turns, *commit.new_turns)]
+    passages = [new.statement.number for new in commit.statements] + [
+        one.passage for one in (*commit.turns, *commit.new_turns)
+    ]
     return (
         max((row.number for row in commit.rows), default=0),
         max(passages, default=0),
