@@ -168,10 +168,6 @@ class NewTurn:
     terms: Mapping[str, int]
     vector: Vectors | None
 
-    @property
-    def turn(self) -> int:
-        return self.number
-
 
 @dataclass(frozen=True, slots=True)
 class Commit:
@@ -189,6 +185,11 @@ class Commit:
     turns: tuple[TurnPassage, ...] = ()
     new_turns: tuple[NewTurn, ...] = ()
     done: ChunkDone | None = None
+
+    @property
+    def all_turns(self) -> tuple[TurnPassage, ...]:
+        """Every turn that becomes searchable."""
+        return (*self.turns, *(TurnPassage(new.number, new.passage, new.terms, new.vector) for new in self.new_turns))
 
 
 @dataclass(frozen=True, slots=True)

@@ -170,7 +170,7 @@ class SqliteLedger:
             "INSERT INTO passages VALUES (?, ?, 'turn', ?, ?, ?)",
             [
                 (commit.space, one.passage, codec.blob(one.vector), codec.dump(dict(one.terms)), commit.revision)
-                for one in (*commit.turns, *commit.new_turns)
+                for one in commit.all_turns
             ],
         )
         db.executemany(
@@ -552,9 +552,7 @@ def _finish_chunk(db: sqlite3.Connection, commit: Commit, at: int) -> None:
 
 
 def _last_numbers(commit: Commit) -> tuple[int, int, int]:
-    passages = [new.statement.number for new in commit.statements] + [
-        one.passage for one in (*commit.turns, *commit.new_turns)
-    ]
+    passages = [new.statement.number for new in commit.statements] + [one.passage for one in commit.all_turns]
     return (
         max((row.number for row in commit.rows), default=0),
         max(passages, default=0),
