@@ -1,0 +1,370 @@
+"""The write path, step by step: extract → verify → embed → candidates → decide → guard → plan → commit.
+
+One chunk at a time, one user's chunks in order; no lock of the database is held while a model thinks.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any, TypeVar, assert_never
+
+from .embedding import embed
+from .errors import EmbedderUnavailable, RecollectError, RevisionConflict, StoreBusy
+from .extract import verify
+from .model import (
+    Add,
+    Case,
+    Decision,
+    Delete,
+    Fact,
+    Keep,
+    Kind,
+    Reconciliation,
+    Row,
+    SourceClass,
+    Turn,
+    Update,
+    text_key,
+)
+from .partition import Moment, Partition, Partitions
+from .plan import Content, Plan, Why
+from .ports import Chunk, Embedder, Extractor, Journal, Ledger, Reconciler, Tokenizer
+from .reconcile import MAX_CANDIDATES, add_earlier, candidate_of, guard, known_candidates, obvious
+from .records import Batch, ChunkDone, Commit, JournalledChunk, Space, TurnPassage
+from .times import now, to_micros
+
+if TYPE_CHECKING:
+    from .ports import Vectors
+
+log = logging.getLogger("recollect")
+T = TypeVar("T")
+
+NEIGHBOURS = 10  # nearest memories by vector and by BM25 that a fact is shown beside, at least
+MAX_CONFLICTS = 20
+LEASE = timedelta(minutes=10)
+MAX_ATTEMPTS = 5
+
+
+@dataclass(slots=True)
+class Writer:
+    """What the write path works with. `in_thread` runs blocking code; `owner` names this process in leases."""
+
+    journal: Journal
+    ledger: Ledger
+    partitions: Partitions
+    embedder: Embedder
+    tokenizer: Tokenizer
+    extractor: Extractor
+    reconciler: Reconciler
+    in_thread: Callable[..., Awaitable[Any]]
+    owner: str
+    committed: Callable[[Batch, JournalledChunk, Commit], Awaitable[None]]
+    extracted: Callable[[Batch, int, int, int], None]
+    _queues: dict[Space, asyncio.Lock] = field(default_factory=dict)
+
+    def queue(self, space: Space) -> asyncio.Lock:
+        """Within a process a user's commits go in order; users never wait for each other."""
+        return self._queues.setdefault(space, asyncio.Lock())
+
+    async def finish(self, batch: Batch) -> None:
+        """Bring a journalled batch to its end. On an error it stays pending, and the error names it.
+
+        Raises ModelError, EmbedderError, StorageError …, each with `.batch_id`; StoreBusy where another process has it.
+        """
+        moment = now()
+        async with self.queue(batch.space):
+            if not await self.in_thread(self.journal.lease, batch.id, self.owner, moment, moment + LEASE):
+                if (await self.in_thread(self.journal.batch, batch.id)).status == "done":
+                    return
+                raise StoreBusy("another process is working on this batch", stage="lease", batch_id=batch.id)
+            error: str | None = "Interrupted"
+            try:
+                for chunk in batch.chunks:
+                    if chunk.state != "committed":
+                        await self._chunk(batch, chunk.n)
+                error = None
+            except RecollectError as problem:
+                error = type(problem).__name__
+                problem.batch_id = batch.id
+                raise
+            finally:
+                await self.in_thread(self.journal.release, batch.id, error, MAX_ATTEMPTS)
+
+    async def _chunk(self, batch: Batch, n: int) -> None:
+        chunk = await self.in_thread(self.journal.chunk, batch.id, n)
+        facts = await self._facts(batch, chunk) if batch.infer else whole_messages(chunk.turns)
+        texts = [fact.text for fact in facts] + turn_texts(chunk)
+        vectors = await self._embed(texts)
+        terms = [self.tokenizer(text) for text in texts]
+        prepared = [
+            content_of(fact, chunk, batch, terms[i], None if vectors is None else vectors[i])
+            for i, fact in enumerate(facts)
+        ]
+        rest = [(terms[i], None if vectors is None else vectors[i]) for i in range(len(facts), len(texts))]
+        work = ChunkWork(batch, chunk, tuple(facts), tuple(prepared), tuple(rest))
+        for attempt in range(MAX_CONFLICTS):
+            try:
+                commit = await self._decide_and_commit(work)
+            except RevisionConflict:
+                if attempt == MAX_CONFLICTS - 1:
+                    raise
+                await asyncio.sleep(0.005 * attempt)
+            else:
+                await self.committed(batch, chunk, commit)
+                return
+
+    async def _facts(self, batch: Batch, chunk: JournalledChunk) -> Sequence[Fact]:
+        if chunk.facts is not None:
+            return chunk.facts
+        seen = Chunk(chunk.turns, chunk.context, batch.instructions)
+        verified = verify(await self.extractor.extract(seen), seen)
+        await self.in_thread(self.journal.store_facts, batch.id, chunk.record.n, verified)
+        self.extracted(batch, chunk.record.n, len(verified.facts), len(verified.rejected))
+        return verified.facts
+
+    async def _embed(self, texts: Sequence[str]) -> Vectors | None:
+        """None where the embedder is down: the texts are found by BM25 until their vectors are filled in."""
+        try:
+            return await embed(self.embedder, texts, self.in_thread)
+        except EmbedderUnavailable as error:
+            if not error.retryable or self.embedder.id == "all-MiniLM-L6-v2":
+                raise
+            log.warning("embedder unavailable, %d vectors pending", len(texts))
+            return None
+
+    # --- deciding ------------------------------------------------------------------------------------------------------
+
+    async def _decide_and_commit(self, work: ChunkWork) -> Commit:
+        space = work.batch.space
+        plan = Plan(space, await self.in_thread(self.ledger.state, space), work.batch.id, work.chunk.record.n)
+        moment = now()
+        usage = Reconciliation(()).usage
+        if work.batch.infer:
+            cases = await self.in_thread(self._cases, work, plan, moment)
+            decisions, answer = await self._decide(cases)
+            usage = answer.usage
+            apply_all(plan, cases, decisions, work, moment, answer)
+        else:
+            await self.in_thread(self._know_same_texts, plan, space, work.contents)
+            add_messages(plan, work, moment)
+        commit = plan.commit(turns=work.turn_passages(plan), done=work.done(usage))
+        await self.in_thread(self.ledger.commit, commit)
+        return commit
+
+    async def _decide(self, cases: Sequence[Case]) -> tuple[tuple[Decision, ...], Reconciliation]:
+        """The obvious ones in code, all the rest in one call; every one through the guard."""
+        known = [obvious(case) for case in cases]
+        open_cases = [case for case, decision in zip(cases, known, strict=True) if decision is None]
+        answer = await self.reconciler.reconcile(open_cases) if open_cases else Reconciliation(())
+        answers = iter(answer.decisions)
+        decisions = [next(answers) if decision is None else decision for decision in known]
+        return guard(cases, decisions), answer
+
+    def _cases(self, work: ChunkWork, plan: Plan, moment: datetime) -> tuple[Case, ...]:
+        space = work.batch.space
+        partition = self.partitions.get(space)
+        shown: list[list[tuple[Row, float]]] = []
+        for fact, content in zip(work.facts, work.contents, strict=True):
+            shown.append(self._neighbours(space, partition, fact, content, moment))
+        rows = {row.number: row for near in shown for row, _ in near}
+        versions = self.ledger.versions(space, {row.memory_id for row in rows.values()})
+        plan.know(versions, self.ledger.sources(space, {row.statement.number for row in versions}))
+        self._know_same_texts(plan, space, work.contents)
+        entities = self.ledger.entities(space, [row.statement.number for row in rows.values()])
+        cases = [
+            Case(fact, stated_at(fact, work.chunk), tuple(known_candidates(near, entities)))
+            for fact, near in zip(work.facts, shown, strict=True)
+        ]
+        return add_earlier(cases)
+
+    def _neighbours(
+        self, space: Space, partition: Partition, fact: Fact, content: Content, moment: datetime
+    ) -> list[tuple[Row, float]]:
+        """Live rows beside a fact: those of its slot, then the nearest by vector, then by BM25. No threshold."""
+        micros = to_micros(moment)
+        served = partition.served_rows(Moment(as_of=micros, now=micros))
+        # A row that starts after now (a clock ahead of ours) is a candidate all the same.
+        found = partition.search(content.vector, content.terms, NEIGHBOURS, served)
+        slot_rows = self.ledger.rows_by_slot(space, fact.slot.key) if fact.slot else []
+        rows = {row.number: row for row in slot_rows if row.is_live(moment)}
+        numbers = [served[key].number for key, _ in (*found.vector, *found.text)]
+        rows |= {n: row for n, row in self.ledger.rows(space, numbers).items() if n not in rows}
+        ordered = [rows[n] for n in dict.fromkeys([*rows, *numbers]) if n in rows][:MAX_CANDIDATES]
+        near = partition.relevance(content.vector, {}, [row.statement.number for row in ordered])
+        return [(row, cosine) for row, (cosine, _) in zip(ordered, near, strict=True)]
+
+    def _know_same_texts(self, plan: Plan, space: Space, contents: Sequence[Content]) -> None:
+        for key in {text_key(content.text) for content in contents}:
+            rows = self.ledger.rows_by_text(space, key)
+            whole = self.ledger.versions(space, {row.memory_id for row in rows})
+            plan.know(whole, self.ledger.sources(space, {row.statement.number for row in whole}))
+
+
+@dataclass(frozen=True, slots=True)
+class ChunkWork:
+    """A chunk with its facts prepared: what is the same however often the commit must be tried."""
+
+    batch: Batch
+    chunk: JournalledChunk
+    facts: tuple[Fact, ...]
+    contents: tuple[Content, ...]
+    turn_keys: tuple[tuple[dict[str, int], Any], ...]
+
+    def turn_passages(self, plan: Plan) -> list[TurnPassage]:
+        """The chunk's turns, searchable from this commit on."""
+        return [
+            TurnPassage(turn.number, plan.next_passage(), terms, vector)
+            for turn, (terms, vector) in zip(self.chunk.turns, self.turn_keys, strict=True)
+        ]
+
+    def done(self, usage: Any) -> ChunkDone:
+        """The mark that this chunk, and with the last one its batch, is finished."""
+        n = self.chunk.record.n
+        return ChunkDone(self.batch.id, n, n == self.batch.chunks[-1].n, usage)
+
+
+def whole_messages(turns: Sequence[Turn]) -> list[Fact]:
+    """`infer=False`: each message a fact as it stands."""
+    return [Fact(turn.content, Kind.KNOWLEDGE, (), source=SourceClass.of(turn.role)) for turn in turns]
+
+
+def turn_texts(chunk: JournalledChunk) -> list[str]:
+    """What turns are found by: each one's text after the turn before it, which often holds the words that it answers."""
+    texts = []
+    previous = chunk.context[-1] if chunk.context else None
+    for turn in chunk.turns:
+        before = f"{previous.speaker}: {previous.content}\n" if previous else ""
+        texts.append(f"{before}{turn.speaker}: {turn.content}")
+        previous = turn
+    return texts
+
+
+def content_of(fact: Fact, chunk: JournalledChunk, batch: Batch, terms: dict[str, int], vector: Any) -> Content:
+    """A fact as a row's content, its evidence by turns' numbers."""
+    numbers = {turn.id: turn.number for turn in (*chunk.context, *chunk.turns)}
+    return Content(
+        text=fact.text.strip(),
+        kind=fact.kind,
+        source=fact.source,
+        terms=terms,
+        vector=vector,
+        quotes=tuple((numbers[evidence.turn_id], evidence.quote) for evidence in fact.evidence),
+        slot=fact.slot,
+        value=fact.value,
+        event=fact.event,
+        entities=fact.entities,
+        relations=fact.relations,
+        metadata=batch.metadata,
+        expires_at=batch.expires_at,
+    )
+
+
+def stated_at(fact: Fact, chunk: JournalledChunk) -> datetime:
+    """Where a fact holds from: its stated start, else the time of the first turn of the chunk that tells it."""
+    if fact.valid_from is not None:
+        return fact.valid_from
+    cited = {evidence.turn_id for evidence in fact.evidence}
+    return next((turn.said_at for turn in chunk.turns if turn.id in cited), chunk.turns[0].said_at)
+
+
+# --- applying decisions ------------------------------------------------------------------------------------------------
+
+
+def add_messages(plan: Plan, work: ChunkWork, moment: datetime) -> None:
+    """`infer=False`: one memory per message, quoted whole, unique by text *and* metadata."""
+    for turn, content in zip(work.chunk.turns, work.contents, strict=True):
+        quoted = replace(content, quotes=((turn.number, turn.content),))
+        same = plan.find_live(quoted, moment)
+        if same is not None and dict(same.metadata) == dict(quoted.metadata):
+            plan.keep(same, quoted.quotes, quoted.expires_at, Why("exact duplicate"))
+        else:
+            plan.add(quoted, turn.said_at, Why("stored as given"))
+
+
+def apply_all(
+    plan: Plan,
+    cases: Sequence[Case],
+    decisions: Sequence[Decision],
+    work: ChunkWork,
+    moment: datetime,
+    by: Reconciliation,
+) -> None:
+    """Plan the effects of a chunk's decisions, in the order of its facts."""
+    outcome: list[str | None] = []
+    for case, decision, content in zip(cases, decisions, work.contents, strict=True):
+        why = Why(decision.reason, decision.flag, model=by.model, prompt_id=by.prompt_id)
+        outcome.append(_Step(plan, case, content, moment, outcome, why).apply(decision))
+
+
+@dataclass(frozen=True, slots=True)
+class _Step:
+    """One decision on its way into the plan. `outcome`: the memory that came of each earlier fact of the chunk."""
+
+    plan: Plan
+    case: Case
+    content: Content
+    moment: datetime
+    outcome: Sequence[str | None]
+    why: Why
+
+    def apply(self, decision: Decision) -> str | None:
+        """The id of the memory that the fact ended up in."""
+        match decision:
+            case Add():
+                return self._add()
+            case Keep(target):
+                return self._keep(None if target is None else self._row(target))
+            case Update():
+                return self._update(decision)
+            case Delete():
+                return self._delete(decision)
+            case _:
+                assert_never(decision)
+
+    def _row(self, number: int) -> Row | None:
+        """A target as the plan leaves it so far: its live version, or none where it ended meanwhile."""
+        candidate = candidate_of(self.case, number)
+        memory_id = self.outcome[candidate.earlier] if candidate.earlier is not None else None
+        if candidate.row is not None:
+            memory_id = candidate.row.memory_id
+        return None if memory_id is None else self.plan.live(memory_id, self.moment)
+
+    def _add(self) -> str:
+        same = self.plan.find_live(self.content, self.moment)
+        if same is not None:
+            self.plan.keep(
+                same, self.content.quotes, self.content.expires_at, replace(self.why, reason="exact duplicate")
+            )
+            return same.memory_id
+        return self.plan.add(self.content, self.case.stated_at, self.why).memory_id
+
+    def _keep(self, row: Row | None) -> str | None:
+        quotes = self.content.quotes if row else ()
+        self.plan.keep(row, quotes, self.content.expires_at, self.why)
+        return row.memory_id if row else None
+
+    def _update(self, decision: Update) -> str:
+        rows = [row for row in map(self._row, decision.targets) if row is not None]
+        same = self.plan.find_live(self.content, self.moment)
+        if not rows or (same is not None and same.memory_id not in {row.memory_id for row in rows}):
+            return self._add()
+        first, *others = rows
+        merged = {**first.metadata, **self.content.metadata}
+        expires_at = self.content.expires_at or first.expires_at
+        content = replace(self.content, text=decision.text.strip(), metadata=merged, expires_at=expires_at)
+        if decision.mode == "revise":
+            return self.plan.revise(first, content, self.why).memory_id
+        return self.plan.supersede(first, others, content, self.case.stated_at, self.why).memory_id
+
+    def _delete(self, decision: Delete) -> str | None:
+        rows = [row for row in map(self._row, decision.targets) if row is not None]
+        if not rows:
+            return self._add()
+        ended = self.plan.delete(rows, self.case.stated_at, self.content.quotes, self.why)
+        if ended is None:
+            return self._keep(None)
+        return ended.memory_id
