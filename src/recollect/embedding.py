@@ -30,7 +30,7 @@ async def embed(embedder: Embedder, texts: Sequence[str], in_thread: InThread) -
             answer = await in_thread(embedder.embed, list(texts))
     except EmbedderError:
         raise
-    except Exception as error:  # noqa: BLE001 -- a caller's own object may raise anything; it leaves here as ours
+    except Exception as error:  # a caller's own object may raise anything; it leaves here as ours
         raise EmbedderUnavailable(f"the embedder {embedder.id!r} failed: {type(error).__name__}") from error
     return check(answer, embedder.dim, len(texts))
 
@@ -50,4 +50,5 @@ def check(answer: Any, dim: int, count: int) -> Vectors:
     lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
     if not np.isfinite(lengths).all() or (lengths == 0).any():
         raise EmbeddingInvalid("the embedder's answer holds NaN, infinity or a vector of no length")
-    return vectors / lengths
+    unit: Vectors = vectors / lengths
+    return unit

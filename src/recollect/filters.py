@@ -50,7 +50,7 @@ class All:
 
 
 @dataclass(frozen=True, slots=True)
-class Any_:
+class Either:
     """Some part holds; with no parts, never."""
 
     parts: tuple[Condition, ...]
@@ -63,7 +63,7 @@ class Not:
     part: Condition
 
 
-Condition: TypeAlias = Compare | All | Any_ | Not
+Condition: TypeAlias = Compare | All | Either | Not
 
 
 def parse_filter(spec: object, argument: str = "metadata_filter") -> Condition | None:
@@ -107,7 +107,7 @@ class _Parser:
         parts = tuple(self.mapping(part, depth + 1) for part in value)
         if key == "AND":
             return All(parts)
-        return Any_(parts) if key == "OR" else Not(Any_(parts))
+        return Either(parts) if key == "OR" else Not(Either(parts))
 
     def compare(self, key: str, operator: object, operand: object) -> Compare:
         self.conditions += 1

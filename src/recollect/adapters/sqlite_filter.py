@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from ..filters import All, Any_, Compare, Condition, Not, Scalar
+from ..filters import All, Either, Compare, Condition, Not, Scalar
 
 Sql = tuple[str, list[object]]
 
@@ -49,7 +49,7 @@ def compile_filter(condition: Condition, fields: Mapping[str, str]) -> Sql:
     match condition:
         case All(parts):
             return _join(parts, fields, " AND ", "1")
-        case Any_(parts):
+        case Either(parts):
             return _join(parts, fields, " OR ", "0")
         case Not(part):
             sql, values = compile_filter(part, fields)

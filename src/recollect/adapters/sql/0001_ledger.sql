@@ -72,6 +72,7 @@ CREATE TABLE turns (
     metadata   TEXT NOT NULL DEFAULT '{}',
     passage    INTEGER,                             -- set when its chunk is committed
     committed  INTEGER,
+    hidden     INTEGER,                             -- number of the change that took it out of search
     blanked    INTEGER NOT NULL DEFAULT 0,          -- an erasure took a quote out of it
     PRIMARY KEY (space, number)
 ) STRICT, WITHOUT ROWID;

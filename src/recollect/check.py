@@ -1,0 +1,163 @@
+"""Arguments of the public verbs, checked and normalised. Everything wrong is an InvalidInput that names the argument."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import unicodedata
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from .errors import InvalidInput
+from .model import Message, Role
+from .times import utc
+
+MAX_CONTENT = 1_000_000  # characters of one message
+MAX_MESSAGES = 200_000
+MAX_ID = 512
+MAX_NAME = 200
+MAX_METADATA = 64_000  # characters of JSON
+MAX_QUERY = 10_000
+_KEYS = {"role", "content", "name", "timestamp"}
+
+
+def text(argument: str, value: object, limit: int = MAX_CONTENT) -> str:
+    """A text in NFC that says something. NUL and lone surrogates are refused by name."""
+    if not isinstance(value, str):
+        raise InvalidInput(argument, f"must be a string, not {type(value).__name__}")
+    _encodable(argument, value)
+    if len(value) > limit:
+        raise InvalidInput(argument, f"longer than {limit:,} characters")
+    if not value.strip():
+        raise InvalidInput(argument, "is empty")
+    return unicodedata.normalize("NFC", value)
+
+
+def _encodable(argument: str, value: str) -> None:
+    if "\x00" in value:
+        raise InvalidInput(argument, "holds a NUL character")
+    if any("\ud800" <= character <= "\udfff" for character in value):
+        raise InvalidInput(argument, "holds a lone surrogate")
+
+
+def identifier(argument: str, value: object) -> str:
+    """A caller's own id (user, agent, session, idempotency key) or name: printable, of bounded length."""
+    checked = text(argument, value, MAX_ID)
+    if any(unicodedata.category(character) in ("Cc", "Cf", "Zl", "Zp") for character in checked):
+        raise InvalidInput(argument, "holds control characters")
+    return checked
+
+
+def maybe_identifier(argument: str, value: object) -> str | None:
+    """`identifier`, None for None."""
+    return None if value is None else identifier(argument, value)
+
+
+def time(argument: str, value: object) -> datetime:
+    """A datetime, or an ISO 8601 string, or seconds since 1970; naive ones are UTC."""
+    try:
+        if isinstance(value, datetime):
+            return utc(value)
+        if isinstance(value, str):
+            return utc(datetime.fromisoformat(value))
+        if isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value):
+            return utc(datetime.fromtimestamp(value, tz=utc(datetime(1970, 1, 1)).tzinfo))
+    except (ValueError, OverflowError, OSError):
+        raise InvalidInput(argument, "is not a time that parses (ISO 8601, or seconds since 1970)") from None
+    raise InvalidInput(argument, f"must be a datetime, an ISO 8601 string or seconds, not {type(value).__name__}")
+
+
+def maybe_time(argument: str, value: object) -> datetime | None:
+    """`time`, None for None."""
+    return None if value is None else time(argument, value)
+
+
+def metadata(argument: str, value: object) -> dict[str, Any]:
+    """A mapping that is JSON: string keys, finite numbers."""
+    if value is None:
+        return {}
+    if not isinstance(value, Mapping):
+        raise InvalidInput(argument, f"must be a mapping, not {type(value).__name__}")
+    _string_keys(argument, value)
+    try:
+        dumped = json.dumps(dict(value), allow_nan=False, ensure_ascii=False)
+    except (TypeError, ValueError, RecursionError):
+        raise InvalidInput(argument, "is not JSON") from None
+    _encodable(argument, dumped.replace("\\u0000", "\x00"))
+    if len(dumped) > MAX_METADATA:
+        raise InvalidInput(argument, f"longer than {MAX_METADATA:,} characters of JSON")
+    loaded: dict[str, Any] = json.loads(dumped)
+    return loaded
+
+
+def _string_keys(argument: str, value: object) -> None:
+    if isinstance(value, Mapping):
+        for key, part in value.items():
+            if not isinstance(key, str):
+                raise InvalidInput(argument, "has a key that is not a string")
+            _string_keys(argument, part)
+    elif isinstance(value, list | tuple):
+        for part in value:
+            _string_keys(argument, part)
+
+
+def whole(argument: str, value: object, least: int = 1, most: int = 100_000) -> int:
+    """A whole number within limits."""
+    if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
+        raise InvalidInput(argument, f"must be a whole number from {least} to {most:,}")
+    return value
+
+
+def share(argument: str, value: object) -> float | None:
+    """A number from 0 to 1, or None."""
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1:
+        raise InvalidInput(argument, "must be a number from 0 to 1")
+    return float(value)
+
+
+def include(value: object) -> frozenset[str]:
+    """What search returns: memories, turns or both."""
+    if not isinstance(value, Sequence | set | frozenset) or isinstance(value, str):
+        raise InvalidInput("include", 'must be a list of "memories" and "turns"')
+    if not value or not set(value) <= {"memories", "turns"}:
+        raise InvalidInput("include", 'must name "memories", "turns" or both')
+    return frozenset(value)
+
+
+def messages(value: object, timestamp: datetime | None) -> tuple[Message, ...]:
+    """What `add` takes: a string, a message, or a list of messages; `timestamp` is for those that have none."""
+    if isinstance(value, str):
+        return (Message(Role.USER, text("messages", value), timestamp=timestamp),)
+    if isinstance(value, Mapping):
+        return (_message("messages", value, timestamp),)
+    if not isinstance(value, Sequence) or isinstance(value, bytes):
+        raise InvalidInput("messages", f"must be a string, a message or a list of them, not {type(value).__name__}")
+    if not value:
+        raise InvalidInput("messages", "is empty")
+    if len(value) > MAX_MESSAGES:
+        raise InvalidInput("messages", f"more than {MAX_MESSAGES:,}")
+    return tuple(_message(f"messages[{i}]", one, timestamp) for i, one in enumerate(value))
+
+
+def _message(argument: str, value: object, timestamp: datetime | None) -> Message:
+    if not isinstance(value, Mapping):
+        raise InvalidInput(argument, f"must be a mapping with role and content, not {type(value).__name__}")
+    if unknown := [str(key) for key in value if key not in _KEYS]:
+        raise InvalidInput(argument, f"has unknown keys: {', '.join(sorted(unknown)[:5])!r}")
+    role = value.get("role")
+    if not isinstance(role, str) or role not in {known.value for known in Role}:
+        raise InvalidInput(f"{argument}.role", f"must be one of {', '.join(known.value for known in Role)}")
+    name = value.get("name")
+    if name is not None and len(identifier(f"{argument}.name", name)) > MAX_NAME:
+        raise InvalidInput(f"{argument}.name", f"longer than {MAX_NAME} characters")
+    said_at = maybe_time(f"{argument}.timestamp", value.get("timestamp"))
+    return Message(Role(role), text(f"{argument}.content", value.get("content")), name, said_at or timestamp)
+
+
+def digest(*parts: object) -> str:
+    """A fingerprint of a request."""
+    return hashlib.sha256(repr(parts).encode()).hexdigest()
