@@ -82,6 +82,7 @@ class Partition:
         self.rows_of: dict[int, list[int]] = {}  # statement → rows
         self.sources: dict[int, SourceRecord] = {}
         self.sources_of: dict[int, list[int]] = {}  # turn → sources
+        self._evidence: dict[int, int] = {}  # statement → quotes, retired ones too
         self._last_passage = 0
 
     def __len__(self) -> int:
@@ -110,6 +111,7 @@ class Partition:
             for source in delta.sources:
                 if source.number not in self.sources:
                     self.sources_of.setdefault(source.turn, []).append(source.number)
+                    self._evidence[source.statement] = self._evidence.get(source.statement, 0) + 1
                 self.sources[source.number] = source
             self.watermark = delta.revision
             return self.watermark
@@ -206,6 +208,10 @@ class Partition:
         with self._lock:
             sources = (self.sources[number] for number in self.sources_of.get(turn, ()))
             return [s.statement for s in sources if moment.believes(s.added, s.retired)]
+
+    def evidence(self, statement: int) -> int:
+        """How many further turns tell a statement."""
+        return max(0, self._evidence.get(statement, 0) - 1)
 
     def snapshot(self) -> tuple[object, ...]:
         """Everything that a rebuild must reproduce, for comparison."""
