@@ -1,0 +1,542 @@
+"""AsyncMemory, the façade: checks arguments, finds the user's space, calls the write and read paths."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from types import TracebackType
+from typing import Any, Final
+
+from . import check
+from .build import Store, open_store
+from .curate import Curator
+from .embedding import embed
+from .errors import Closed, EmbedderUnavailable, InvalidInput, NotFound, WrongLoop
+from .filters import parse_filter
+from .ids import IdKind, check_id, new_id
+from .model import Scope, Usage
+from .rank import estimate_tokens
+from .records import Batch, Commit, JournalledChunk, NewBatch, Space
+from .results import (
+    AddResult,
+    AddUsage,
+    Change,
+    Context,
+    Hit,
+    MemoryItem,
+    PendingBatch,
+    Redaction,
+    RejectedFact,
+    Resumed,
+    Source,
+    Stats,
+    VerifyReport,
+)
+from .retrieve import Query, Retriever
+from .times import now as present
+from .trace import Committed, Extracted, Journalled, Listener, emit
+from .verify import verify_store
+from .views import Views
+from .write import Writer
+
+CHUNK = 8  # turns that are extracted, reconciled and committed together; a rest of one or two joins the last chunk
+
+
+class _Operator:
+    """The default of `user_id=` in verbs by id: whoever left it out is the operator, not a user."""
+
+    def __repr__(self) -> str:
+        return "OPERATOR"
+
+
+OPERATOR: Final = _Operator()
+UserId = str | None
+MaybeUser = str | None | _Operator
+
+
+class AsyncMemory:
+    """Long-term memory for language models: one folder on disk, any number of users, each behind a wall.
+
+    Belongs to the event loop that first uses it. Every verb may raise `Closed`, `WrongLoop`, `InvalidInput` (nothing was
+    written) and `StorageError`.
+    """
+
+    def __init__(
+        self,
+        path: str | os.PathLike[str] | None = None,
+        *,
+        llm: str | None = None,
+        embedder: object = None,
+        instructions: str | None = None,
+        on_event: Listener | None = None,
+    ) -> None:
+        """Open or make the store in `path` (default: `$RECOLLECT_HOME`, else the user's data folder).
+
+        `llm`: "rules" is offline. `embedder`: None is the store's own, else MiniLM; or an object with `id`, `dim` and
+        `embed(texts)`. `instructions`: what to remember and what to leave out. Raises StoreCorrupt, SchemaTooNew,
+        EmbeddingModelMismatch, StorageReadOnly.
+        """
+        self._instructions = None if instructions is None else check.text("instructions", instructions, 10_000)
+        self._store: Store = open_store(path, llm, embedder)
+        self._listener = on_event
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._closed = False
+        store = self._store
+        self._retriever = Retriever(store.ledger, store.partitions, store.tokenizer)
+        self._writer = Writer(
+            journal=store.journal,
+            ledger=store.ledger,
+            partitions=store.partitions,
+            embedder=store.embedder,
+            tokenizer=store.tokenizer,
+            extractor=store.extractor,
+            reconciler=store.reconciler,
+            in_thread=store.in_thread,
+            owner=f"{os.getpid()}-{new_id('batch')[-8:]}",
+            committed=self._on_committed,
+            extracted=self._on_extracted,
+        )
+        self._curator = Curator(store, self._writer)
+
+    # --- writing -------------------------------------------------------------------------------------------------------
+
+    async def add(
+        self,
+        messages: str | Mapping[str, Any] | Sequence[Mapping[str, Any]],
+        *,
+        user_id: UserId,
+        agent_id: str | None = None,
+        session_id: str | None = None,
+        metadata: Mapping[str, Any] | None = None,
+        timestamp: datetime | str | float | None = None,
+        infer: bool = True,
+        expires_at: datetime | str | float | None = None,
+        idempotency_key: str | None = None,
+        wait: bool = True,
+        allow_erased: bool = False,
+    ) -> AddResult:
+        """Remember messages. They are journalled first, then extracted, reconciled and committed chunk by chunk.
+
+        `timestamp` is the time of messages that have none. `infer=False` keeps each message whole, as a memory.
+        `wait=False` returns with `.status == "pending"` once the messages are safe on disk. Raises ModelError or
+        EmbedderError with `.batch_id` where the batch had to stay pending; `resume()` finishes it.
+        """
+        scope = scope_of(user_id, agent_id, session_id)
+        time = check.maybe_time("timestamp", timestamp)
+        checked = check.messages(messages, time)
+        extra = check.metadata("metadata", metadata)
+        expiry = check.maybe_time("expires_at", expires_at)
+        key = check.maybe_identifier("idempotency_key", idempotency_key)
+        flags = {"infer": infer, "wait": wait, "allow_erased": allow_erased}
+        for name, value in flags.items():
+            if not isinstance(value, bool):
+                raise InvalidInput(name, "must be True or False")
+        new = NewBatch(
+            scope=scope,
+            messages=checked,
+            sizes=tuple(chunk_sizes(len(checked))),
+            received_at=present(),
+            infer=infer,
+            metadata=extra,
+            expires_at=expiry,
+            instructions=self._instructions,
+            idempotency_key=key,
+            digest=check.digest(scope, checked, infer, json.dumps(extra, sort_keys=True), expiry),
+        )
+        await self._run(self._store.record_embedder)
+        batch, replayed = await self._run(self._store.journal.open_batch, new)
+        if not replayed:
+            turns, chunks = len(checked), len(batch.chunks)
+            emit(self._listener, Journalled(batch.id, user_id, turns, chunks))
+        if wait and batch.status != "done":
+            await self._writer.finish(batch)
+        return await self._run(self._result, batch.id)
+
+    def _result(self, batch_id: str) -> AddResult:
+        journal = self._store.journal
+        batch = journal.batch(batch_id)
+        usage = sum((Usage(*paid) for paid in journal.usage(batch_id)), Usage())
+        records = self._store.ledger.changes(batch.space, batch_id=batch_id)
+        return AddResult(
+            batch_id=batch_id,
+            status="done" if batch.status == "done" else "pending",
+            changes=tuple(Views(self._store.ledger, batch.space).changes(records)),
+            rejected=tuple(RejectedFact(text=text, reason=reason) for text, reason in journal.rejected(batch_id)),
+            redacted=tuple(Redaction(kind=kind, message=message) for kind, message in batch.redacted),
+            usage=AddUsage(
+                llm_calls=usage.llm_calls,
+                input_tokens=usage.input_tokens,
+                output_tokens=usage.output_tokens,
+                tokens=usage.tokens,
+                cost_usd=usage.cost_usd,
+            ),
+            turn_ids=tuple(turn.id for turn in journal.turns_of(batch_id)),
+        )
+
+    async def _on_committed(self, batch: Batch, chunk: JournalledChunk, commit: Commit) -> None:
+        if self._listener is None:
+            return
+        wanted = {change.id for change in commit.changes}
+
+        def shown() -> list[Change]:
+            records = self._store.ledger.changes(batch.space, batch_id=batch.id)
+            return Views(self._store.ledger, batch.space).changes([one for one in records if one.id in wanted])
+
+        changes = tuple(await self._store.in_thread(shown))
+        emit(self._listener, Committed(batch.id, chunk.record.n, len(batch.chunks), len(chunk.turns), changes))
+
+    def _on_extracted(self, batch: Batch, chunk: int, facts: int, rejected: int) -> None:
+        emit(self._listener, Extracted(batch.id, chunk, facts, rejected))
+
+    async def update(
+        self,
+        memory_id: str,
+        text: str | None = None,
+        metadata: Mapping[str, Any] | None = None,
+        *,
+        user_id: MaybeUser = OPERATOR,
+    ) -> MemoryItem:
+        """Correct a memory's text, or add to its metadata (new keys win). The old version stays in the history.
+
+        Raises NotFound, InvalidInput.
+        """
+        if text is None and metadata is None:
+            raise InvalidInput("text", "give a text, metadata or both")
+        checked = None if text is None else check.text("text", text, 10_000)
+        extra = None if metadata is None else check.metadata("metadata", metadata)
+        space = await self._space_of("mem", "memory_id", memory_id, user_id)
+        row = await self._alone(self._curator.update(space, memory_id, checked, extra))
+        return (await self._run(Views(self._store.ledger, space).items, [row]))[0]
+
+    async def delete(self, memory_id: str, *, user_id: MaybeUser = OPERATOR) -> None:
+        """Take a memory back. It stays in the history, and `undo` brings it back. Raises NotFound."""
+        space = await self._space_of("mem", "memory_id", memory_id, user_id)
+        await self._alone(self._curator.delete(space, memory_id))
+
+    async def delete_all(
+        self,
+        *,
+        user_id: UserId,
+        agent_id: str | None = None,
+        session_id: str | None = None,
+        metadata_filter: Mapping[str, Any] | None = None,
+    ) -> int:
+        """Take back all of a user's memories, or those that fit; how many they were."""
+        scope = scope_of(user_id, agent_id, session_id)
+        condition = parse_filter(metadata_filter)
+        space = await self._find(scope)
+        if space is None:
+            return 0
+        allowed = await self._run(self._retriever.allowed_rows, space, scope, condition)
+        return await self._alone(self._curator.delete_all(space, allowed))
+
+    async def undo(self, change_or_batch_id: str, *, user_id: MaybeUser = OPERATOR) -> list[Change]:
+        """Take back a change, or all of a batch from its last to its first; the changes that did it.
+
+        Raises NotFound, UndoConflict where later changes build on it.
+        """
+        kind: IdKind = "batch" if str(change_or_batch_id).startswith("batch_") else "chg"
+        space = await self._space_of(kind, "change_or_batch_id", change_or_batch_id, user_id)
+        records = await self._alone(self._curator.undo(space, change_or_batch_id))
+        return await self._run(Views(self._store.ledger, space).changes, records)
+
+    async def pending(self) -> list[PendingBatch]:
+        """Batches that were accepted and are not finished, oldest first."""
+        batches = await self._run(self._store.journal.unfinished)
+        return [
+            PendingBatch(
+                batch_id=batch.id,
+                user_id=batch.scope.user_id,
+                status="failed" if batch.status == "failed" else "pending",
+                created_at=batch.created_at,
+                chunks=len(batch.chunks),
+                chunks_done=batch.chunks_done,
+                attempts=batch.attempts,
+                error=batch.error,
+            )
+            for batch in batches
+        ]
+
+    async def resume(self, *, include_failed: bool = False) -> Resumed:
+        """Finish what is pending, once. What fails again is named, and stays pending."""
+        from .errors import RecollectError
+
+        finished, failed = [], {}
+        for batch in await self._run(self._store.journal.unfinished, include_failed):
+            try:
+                await self._writer.finish(batch)
+                finished.append(batch.id)
+            except RecollectError as error:
+                failed[batch.id] = type(error).__name__
+        return Resumed(finished=tuple(finished), failed=failed)
+
+    async def flush(self) -> Resumed:
+        """Finish everything that `add(wait=False)` left."""
+        return await self.resume()
+
+    # --- reading -------------------------------------------------------------------------------------------------------
+
+    async def search(
+        self,
+        query: str,
+        *,
+        user_id: UserId,
+        agent_id: str | None = None,
+        session_id: str | None = None,
+        metadata_filter: Mapping[str, Any] | None = None,
+        limit: int = 10,
+        as_of: datetime | str | float | None = None,
+        known_at: datetime | str | float | None = None,
+        since: datetime | str | float | None = None,
+        until: datetime | str | float | None = None,
+        now: datetime | str | float | None = None,
+        min_score: float | None = None,
+        include: Sequence[str] = ("memories",),
+        graph: bool = True,  # noqa: ARG002 -- part of the fixed surface; the graph joins later
+        explain: bool = False,
+    ) -> list[Hit]:
+        """Memories, and turns where `include` says so, that have to do with the query; best first, none where none has.
+
+        `as_of`: what held then. `known_at`: what was believed then. `since`, `until`: what happened (or was said) between.
+        """
+        asked = Query(
+            text=check.text("query", query, check.MAX_QUERY),
+            scope=scope_of(user_id, agent_id, session_id),
+            now=check.maybe_time("now", now) or present(),
+            condition=parse_filter(metadata_filter),
+            limit=check.whole("limit", limit),
+            as_of=check.maybe_time("as_of", as_of),
+            known_at=check.maybe_time("known_at", known_at),
+            since=check.maybe_time("since", since),
+            until=check.maybe_time("until", until),
+            min_score=check.share("min_score", min_score),
+            include=check.include(include),
+            explain=bool(explain),
+        )
+        space = await self._find(asked.scope)
+        if space is None:
+            return []
+        return await self._run(self._retriever.search, space, asked, await self._vector(asked.text))
+
+    async def _vector(self, text: str) -> Any:
+        """The query's vector; None where the embedder is down: BM25 serves meanwhile."""
+        try:
+            return (await embed(self._store.embedder, [text], self._store.in_thread))[0]
+        except EmbedderUnavailable:
+            if self._store.embedder.id == "all-MiniLM-L6-v2":
+                raise
+            return None
+
+    async def context(
+        self,
+        query: str,
+        *,
+        user_id: UserId,
+        max_tokens: int = 1000,
+        agent_id: str | None = None,
+        session_id: str | None = None,
+        metadata_filter: Mapping[str, Any] | None = None,
+        limit: int = 30,
+        as_of: datetime | str | float | None = None,
+        known_at: datetime | str | float | None = None,
+        now: datetime | str | float | None = None,
+        min_score: float | None = None,
+        include: Sequence[str] = ("memories", "turns"),
+    ) -> Context:
+        """What is worth telling a model about the query, in time order, in at most `max_tokens` (estimated)."""
+        budget = check.whole("max_tokens", max_tokens, 1, 1_000_000)
+        hits = await self.search(
+            query,
+            user_id=user_id,
+            agent_id=agent_id,
+            session_id=session_id,
+            metadata_filter=metadata_filter,
+            limit=limit,
+            as_of=as_of,
+            known_at=known_at,
+            now=now,
+            min_score=min_score,
+            include=include,
+        )
+        from .pack import fence_name, pack
+
+        fence = fence_name(await self._run(self._store.ledger.secret), user_id)
+        text, kept = pack(hits, budget, fence)
+        return Context(text=text, hits=tuple(kept), tokens=estimate_tokens(text))
+
+    async def get(self, memory_id: str, *, user_id: MaybeUser = OPERATOR) -> MemoryItem:
+        """A memory as it is believed now: its live version, else its last. Raises NotFound, also where it was deleted."""
+        space = await self._space_of("mem", "memory_id", memory_id, user_id)
+        row = await self._run(self._curator.current, space, memory_id)
+        return (await self._run(Views(self._store.ledger, space).items, [row]))[0]
+
+    async def get_all(
+        self,
+        *,
+        user_id: UserId,
+        agent_id: str | None = None,
+        session_id: str | None = None,
+        metadata_filter: Mapping[str, Any] | None = None,
+        as_of: datetime | str | float | None = None,
+        known_at: datetime | str | float | None = None,
+        limit: int | None = None,
+        after: str | None = None,
+    ) -> list[MemoryItem]:
+        """A user's memories in the order in which they were recorded; `after` (an id) goes on from there."""
+        rows = await self._served(user_id, agent_id, session_id, metadata_filter, as_of, known_at)
+        if after is not None:
+            check_id("after", after, "mem")
+            places = [i for i, row in enumerate(rows) if row.memory_id == after]
+            if not places:
+                raise NotFound("memory", after)
+            rows = rows[places[0] + 1 :]
+        if limit is not None:
+            rows = rows[: check.whole("limit", limit)]
+        space = await self._find(Scope(user_id))
+        return [] if space is None else await self._run(Views(self._store.ledger, space).items, rows)
+
+    async def count(
+        self,
+        *,
+        user_id: UserId,
+        agent_id: str | None = None,
+        session_id: str | None = None,
+        metadata_filter: Mapping[str, Any] | None = None,
+        as_of: datetime | str | float | None = None,
+    ) -> int:
+        """How many memories `get_all` would return."""
+        return len(await self._served(user_id, agent_id, session_id, metadata_filter, as_of, None))
+
+    async def _served(
+        self, user_id: UserId, agent_id: Any, session_id: Any, metadata_filter: Any, as_of: Any, known_at: Any
+    ) -> list[Any]:
+        query = Query(
+            text="",
+            scope=scope_of(user_id, agent_id, session_id),
+            now=present(),
+            condition=parse_filter(metadata_filter),
+            as_of=check.maybe_time("as_of", as_of),
+            known_at=check.maybe_time("known_at", known_at),
+        )
+        space = await self._find(query.scope)
+        if space is None:
+            return []
+        return await self._run(self._curator.served, self._retriever, space, query)
+
+    async def history(self, memory_id: str, *, user_id: MaybeUser = OPERATOR) -> list[Change]:
+        """Every change that a memory went through, in order. Raises NotFound."""
+        space = await self._space_of("mem", "memory_id", memory_id, user_id)
+        records = await self._run(self._curator.history, space, memory_id)
+        return await self._run(Views(self._store.ledger, space).changes, records)
+
+    async def sources(self, memory_id: str, *, user_id: MaybeUser = OPERATOR) -> list[Source]:
+        """The quotes behind a memory's current version, in the order of the turns. Raises NotFound."""
+        space = await self._space_of("mem", "memory_id", memory_id, user_id)
+        row = await self._run(self._curator.current, space, memory_id)
+        found = await self._run(Views(self._store.ledger, space).sources, [row.statement.number])
+        return list(found.get(row.statement.number, ()))
+
+    async def stats(self, *, user_id: MaybeUser = OPERATOR) -> Stats:
+        """How much a user's memory holds, or, left out, the whole store."""
+        space = None
+        if not isinstance(user_id, _Operator):
+            scope_of(user_id, None, None)
+            space = await self._find(Scope(user_id))
+            if space is None:
+                return Stats(**dict.fromkeys(_COUNTS, 0), bytes_on_disk=0, embedder=None, schema_version=0)
+        counts = await self._run(self._store.ledger.counts, space)
+        size = await self._run(self._store.ledger.bytes_on_disk)
+        recorded = await self._run(self._store.ledger.setting, "embedder")
+        return Stats(**counts, bytes_on_disk=size, embedder=json.loads(recorded)["id"] if recorded else None)
+
+    # --- the store -----------------------------------------------------------------------------------------------------
+
+    async def verify(self) -> VerifyReport:
+        """Check that everything in the store fits together; see `.problems`."""
+        return await self._run(verify_store, self._store)
+
+    async def rebuild(self) -> None:
+        """Forget the views in memory and make them anew from the ledger."""
+        await self._run(self._store.partitions.clear)
+
+    def scoped(self, *, user_id: UserId) -> Any:
+        """Every verb bound to one user; other users' ids do not exist for it."""
+        from .scoped import AsyncScopedMemory
+
+        scope_of(user_id, None, None)
+        return AsyncScopedMemory(self, user_id)
+
+    async def close(self) -> None:
+        """Let go of everything; a second time does nothing. What is pending stays pending."""
+        if not self._closed:
+            self._closed = True
+            await asyncio.get_running_loop().run_in_executor(None, self._store.close)
+
+    async def __aenter__(self) -> AsyncMemory:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    # --- helpers -------------------------------------------------------------------------------------------------------
+
+    async def _run(self, function: Any, *arguments: Any) -> Any:
+        self._check_loop()
+        return await self._store.in_thread(function, *arguments)
+
+    def _check_loop(self) -> None:
+        if self._closed:
+            raise Closed("this memory is closed")
+        loop = asyncio.get_running_loop()
+        if self._loop is None:
+            self._loop = loop
+        if self._loop is not loop:
+            raise WrongLoop("this AsyncMemory belongs to another event loop; make one per loop, or use Memory")
+
+    async def _alone(self, work: Any) -> Any:
+        self._check_loop()
+        return await work
+
+    async def _find(self, scope: Scope) -> Space | None:
+        found: Space | None = await self._run(self._store.ledger.space, scope.user_id)
+        return found
+
+    async def _space_of(self, kind: IdKind, argument: str, identifier: str, user_id: MaybeUser) -> Space:
+        """Whose an id is; for anybody but its owner and the operator it does not exist."""
+        check_id(argument, identifier, kind)
+        if isinstance(user_id, _Operator):
+            owner: Space = await self._run(self._store.ledger.owner, kind, identifier)
+            return owner
+        scope_of(user_id, None, None)
+        owner = await self._run(self._store.ledger.owner, kind, identifier)
+        if owner != await self._find(Scope(user_id)):
+            raise NotFound({"mem": "memory", "chg": "change", "batch": "batch"}.get(kind, kind), identifier)
+        return owner
+
+
+_COUNTS = ("users", "turns", "memories", "rows", "changes", "pending", "entities")
+
+
+def scope_of(user_id: object, agent_id: object, session_id: object) -> Scope:
+    """A checked scope."""
+    return Scope(
+        check.maybe_identifier("user_id", user_id),
+        check.maybe_identifier("agent_id", agent_id),
+        check.maybe_identifier("session_id", session_id),
+    )
+
+
+def chunk_sizes(turns: int) -> list[int]:
+    """Chunks of 8 turns; a rest of one or two makes the last one 9 or 10."""
+    sizes = [CHUNK] * (turns // CHUNK)
+    rest = turns % CHUNK
+    if rest and sizes and rest <= 2:
+        sizes[-1] += rest
+    elif rest:
+        sizes.append(rest)
+    return sizes
