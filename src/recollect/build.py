@@ -141,7 +141,9 @@ def choose_embedder(given: object, recorded: str | None) -> Embedder:
     if given is None:
         default = MiniLM()
         if known is not None and known != describe(default):
-            raise EmbedderUnavailable(f"the store was embedded by {known['id']!r}: hand that embedder over (embedder=…)")
+            raise EmbedderUnavailable(
+                f"the store was embedded by {known['id']!r}: hand that embedder over (embedder=…)"
+            )
         return default
     chosen = MiniLM() if given in ("minilm", MiniLM.id) else own(given)
     if known is not None:
@@ -152,7 +154,9 @@ def choose_embedder(given: object, recorded: str | None) -> Embedder:
 def own(given: object) -> Embedder:
     """A caller's own embedder, its shape checked."""
     if isinstance(given, str):
-        raise InvalidInput("embedder", f"unknown: {given[:100]!r}; there is 'minilm', or an object with id, dim and embed")
+        raise InvalidInput(
+            "embedder", f"unknown: {given[:100]!r}; there is 'minilm', or an object with id, dim and embed"
+        )
     name, dim = getattr(given, "id", None), getattr(given, "dim", None)
     if not isinstance(name, str) or not name or isinstance(dim, bool) or not isinstance(dim, int) or dim < 1:
         raise InvalidInput("embedder", "needs an id (a string) and a dim (a whole number)")

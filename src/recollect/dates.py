@@ -359,7 +359,9 @@ _AHEAD = re.compile(
 )
 _LASTING = re.compile(r"\b(?:have|has|been)\b|['’](?:ve|s been)\b", re.IGNORECASE)
 _LEADING = re.compile(r"^(on|in|by|until|till|since|during|back\s+in|of|for)\s+", re.IGNORECASE)
-_BEFORE = re.compile(r"\b(on|in|by|until|till|since|during|of|from|for|before|after|than|to)\s+(?:the\s+)?$", re.IGNORECASE)
+_BEFORE = re.compile(
+    r"\b(on|in|by|until|till|since|during|of|from|for|before|after|than|to)\s+(?:the\s+)?$", re.IGNORECASE
+)
 _MAX_MENTIONS = 2_000
 
 

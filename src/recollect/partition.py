@@ -209,6 +209,19 @@ class Partition:
             sources = (self.sources[number] for number in self.sources_of.get(turn, ()))
             return [s.statement for s in sources if moment.believes(s.added, s.retired)]
 
+    def believed(self) -> list[RowSpan]:
+        """Rows that are not retired."""
+        with self._lock:
+            return [row for row in self.rows.values() if row.retired is None]
+
+    def first_rows(self) -> dict[str, int]:
+        """memory id → the number of its first row."""
+        with self._lock:
+            first: dict[str, int] = {}
+            for row in self.rows.values():
+                first[row.memory_id] = min(first.get(row.memory_id, row.number), row.number)
+            return first
+
     def evidence(self, statement: int) -> int:
         """How many further turns tell a statement."""
         return max(0, self._evidence.get(statement, 0) - 1)

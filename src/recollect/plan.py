@@ -92,6 +92,14 @@ class Plan:
             if all(one.number != source.number for one in known):
                 known.append(source)
 
+    def has_retired(self, row: int) -> bool:
+        """Whether the plan retires a row that the ledger still believes."""
+        return any(one.number == row for one in self._retired_rows)
+
+    def has_retired_source(self, source: int) -> bool:
+        """The same of a source."""
+        return any(one.number == source for one in self._retired_sources)
+
     def versions(self, memory_id: str) -> list[Row]:
         """The believed versions of a memory as the plan leaves them so far, by `valid_from`."""
         found = [row for row in self._believed.values() if row.memory_id == memory_id]

@@ -1,0 +1,213 @@
+"""What callers do to memories by hand: correct, delete, undo; and what is asked of single memories."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import replace
+from typing import Any, TypeVar
+
+from .build import Store
+from .embedding import embed
+from .errors import InvalidInput, NotFound, RevisionConflict, UndoConflict
+from .ids import new_id
+from .model import Op, Row, Scope, SourceClass
+from .plan import Content, Plan, Why
+from .records import ChangeRecord, NewTurn, Space
+from .retrieve import Query, Retriever
+from .times import now
+from .write import MAX_CONFLICTS, Writer
+
+T = TypeVar("T")
+
+
+class Curator:
+    """Every verb plans on the user's revision and commits with compare-and-set, as the write path does."""
+
+    def __init__(self, store: Store, writer: Writer) -> None:
+        self._store, self._writer = store, writer
+
+    async def _retried(self, space: Space, attempt: Callable[[], Awaitable[T]]) -> T:
+        """Run an attempt in the user's queue, again where another process committed first."""
+        async with self._writer.queue(space):
+            for tries in range(MAX_CONFLICTS):
+                try:
+                    return await attempt()
+                except RevisionConflict:
+                    if tries == MAX_CONFLICTS - 1:
+                        raise
+                    await asyncio.sleep(0.005 * tries)
+        raise AssertionError("unreachable")
+
+    # --- reading -------------------------------------------------------------------------------------------------------
+
+    def current(self, space: Space, memory_id: str) -> Row:
+        """The memory's live version, else the last that is believed. Raises NotFound where none is."""
+        versions = self._store.ledger.versions(space, [memory_id])
+        if not versions:
+            raise NotFound("memory", memory_id)
+        moment = now()
+        live = [row for row in versions if row.is_live(moment)]
+        return live[-1] if live else max(versions, key=lambda row: (row.valid_from, row.number))
+
+    def served(self, retriever: Retriever, space: Space, query: Query) -> list[Row]:
+        """Rows that are served at the query's moment, in the order of their memories."""
+        partition = self._store.partitions.get(space)
+        allowed = retriever.allowed_rows(space, query.scope, query.condition)
+        spans = partition.served_rows(retriever.moment(space, query), allowed).values()
+        first = partition.first_rows()
+        rows = self._store.ledger.rows(space, [span.number for span in spans]).values()
+        return sorted(rows, key=lambda row: (first[row.memory_id], row.number))
+
+    def history(self, space: Space, memory_id: str) -> list[ChangeRecord]:
+        """Changes of a memory, those included in which it was a further target."""
+        ledger = self._store.ledger
+        rows = ledger.versions(space, [memory_id], retired=True)
+        touched = {number for row in rows for number in (row.recorded, row.retired) if number is not None}
+        records = ledger.changes(space)
+        return [one for one in records if one.memory_id == memory_id or one.number in touched]
+
+    # --- writing -------------------------------------------------------------------------------------------------------
+
+    async def delete(self, space: Space, memory_id: str) -> None:
+        """Retire every believed version of a memory. Raises NotFound."""
+
+        async def attempt() -> None:
+            await self._store.in_thread(self._delete, space, memory_id)
+
+        await self._retried(space, attempt)
+
+    def _delete(self, space: Space, memory_id: str) -> None:
+        ledger = self._store.ledger
+        plan = Plan(space, ledger.state(space))
+        versions = ledger.versions(space, [memory_id])
+        if not versions:
+            raise NotFound("memory", memory_id)
+        plan.know(versions)
+        plan.retire_all(plan.versions(memory_id), Why("deleted by the caller"))
+        ledger.commit(plan.commit())
+
+    async def delete_all(self, space: Space, allowed: set[int] | None) -> int:
+        """Retire every memory of the user that has a believed row among `allowed` (None: all); how many."""
+
+        async def attempt() -> int:
+            return int(await self._store.in_thread(self._delete_all, space, allowed))
+
+        return await self._retried(space, attempt)
+
+    def _delete_all(self, space: Space, allowed: set[int] | None) -> int:
+        ledger = self._store.ledger
+        plan = Plan(space, ledger.state(space))
+        partition = self._store.partitions.get(space)
+        memories = dict.fromkeys(
+            row.memory_id for row in partition.believed() if allowed is None or row.number in allowed
+        )
+        plan.know(ledger.versions(space, memories))
+        for memory_id in memories:
+            plan.retire_all(plan.versions(memory_id), Why("deleted by the caller"))
+        if memories:
+            ledger.commit(plan.commit())
+        return len(memories)
+
+    async def update(self, space: Space, memory_id: str, text: str | None, metadata: Mapping[str, Any] | None) -> Row:
+        """Correct a memory; the new version. Raises NotFound, InvalidInput where another live memory says the same."""
+        vector = None if text is None else (await embed(self._store.embedder, [text], self._store.in_thread))[0]
+
+        async def attempt() -> Row:
+            row: Row = await self._store.in_thread(self._update, space, memory_id, text, metadata, vector)
+            return row
+
+        return await self._retried(space, attempt)
+
+    def _update(
+        self, space: Space, memory_id: str, text: str | None, metadata: Mapping[str, Any] | None, vector: Any
+    ) -> Row:
+        ledger = self._store.ledger
+        plan = Plan(space, ledger.state(space))
+        target = self.current(space, memory_id)
+        plan.know(ledger.versions(space, [memory_id]))
+        merged = {**target.metadata, **(metadata or {})}
+        why = Why("corrected by the caller")
+        if text is None:
+            row = plan.restate(target, why, metadata=merged, expires_at=target.expires_at, op=Op.UPDATE)
+            ledger.commit(plan.commit())
+            return row
+        turn = self._own_turn(space, text, plan, vector)
+        content = Content(
+            text=text.strip(),
+            kind=target.statement.kind,
+            source=SourceClass.USER,
+            terms=self._store.tokenizer(text),
+            vector=vector,
+            quotes=((turn.number, text),),
+            slot=target.statement.slot,
+            event=target.statement.event,
+            entities=ledger.entities(space, [target.statement.number]).get(target.statement.number, ()),
+            metadata=merged,
+            expires_at=target.expires_at,
+        )
+        self._refuse_twin(space, memory_id, content)
+        row = plan.revise(target, content, why, keep_sources=False)
+        ledger.commit(plan.commit(new_turns=[turn]))
+        return row
+
+    def _own_turn(self, space: Space, text: str, plan: Plan, vector: Any) -> NewTurn:
+        ledger = self._store.ledger
+        return NewTurn(
+            number=ledger.next_turn(space),
+            id=new_id("turn"),
+            scope=Scope(ledger.user_id(space)),
+            content=text,
+            said_at=now(),
+            passage=plan.next_passage(),
+            terms=self._store.tokenizer(text),
+            vector=vector,
+        )
+
+    def _refuse_twin(self, space: Space, memory_id: str, content: Content) -> None:
+        moment = now()
+        for row in self._store.ledger.rows_by_text(space, " ".join(content.text.casefold().split()).rstrip(".")):
+            if row.memory_id != memory_id and row.is_live(moment) and content.same_as(row):
+                raise InvalidInput("text", f"memory {row.memory_id} says the same already")
+
+    # --- undo ----------------------------------------------------------------------------------------------------------
+
+    async def undo(self, space: Space, identifier: str) -> list[ChangeRecord]:
+        """Undo a change, or a batch's changes from the last to the first. Raises NotFound, UndoConflict."""
+
+        async def attempt() -> list[ChangeRecord]:
+            done: list[ChangeRecord] = await self._store.in_thread(self._undo, space, identifier)
+            return done
+
+        return await self._retried(space, attempt)
+
+    def _undo(self, space: Space, identifier: str) -> list[ChangeRecord]:
+        ledger = self._store.ledger
+        state = ledger.state(space)
+        if identifier.startswith("batch_"):
+            targets = list(reversed(ledger.changes(space, batch_id=identifier)))
+            undone = ledger.undone([one.id for one in targets])
+            targets = [one for one in targets if one.id not in undone]
+        else:
+            targets = [ledger.change(identifier)]
+            if ledger.undone([identifier]):
+                raise UndoConflict(f"{identifier} is undone already")
+        plan = Plan(space, state)
+        for change in targets:
+            self._plan_undo(plan, space, change)
+        if not targets:
+            return []
+        recorded_at = ledger.commit(plan.commit())
+        return [replace(one, recorded_at=recorded_at) for one in plan.changes]
+
+    def _plan_undo(self, plan: Plan, space: Space, change: ChangeRecord) -> None:
+        ledger = self._store.ledger
+        rows = ledger.rows_touched(space, change.number)
+        sources = ledger.sources_touched(space, change.number)
+        memories = {row.memory_id for touched in rows for row in touched}
+        keys = {row.statement.text_key for row in rows[1]}
+        twins = [row for key in sorted(keys) for row in ledger.rows_by_text(space, key)]
+        fresh = [row for row in (*ledger.versions(space, memories), *twins) if not plan.has_retired(row.number)]
+        known = ledger.sources(space, {source.statement for touched in sources for source in touched})
+        plan.know(fresh, [source for source in known if not plan.has_retired_source(source.number)])
+        plan.undo(change, rows, sources, now())
