@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from .errors import EmbeddingModelMismatch, EmbedderUnavailable, InvalidInput
+from .errors import EmbedderUnavailable, EmbeddingModelMismatch, InvalidInput
 from .partition import DEFAULT_MEMORY_BUDGET, Partition, Partitions
 from .ports import Embedder, Extractor, Journal, Ledger, Reconciler, Tokenizer
 from .records import Space
@@ -57,7 +57,7 @@ class Store:
 
 
 def open_store(
-    path: str | os.PathLike[str] | None, llm: str | None, embedder: object, memory_budget: int = DEFAULT_MEMORY_BUDGET
+    path: str | os.PathLike[str] | None, llm: object, embedder: object, memory_budget: int = DEFAULT_MEMORY_BUDGET
 ) -> Store:
     """Open or make the store in a folder.
 
@@ -109,12 +109,14 @@ def folder_of(path: str | os.PathLike[str] | None) -> Path:
     return Path(platformdirs.user_data_dir("recollect")) / "store"
 
 
-def language(llm: str | None) -> tuple[Extractor, Reconciler]:
-    """The extractor and reconciler that a model's name stands for."""
+def language(llm: object) -> tuple[Extractor, Reconciler]:
+    """The extractor and reconciler that a model's name stands for; an object that has both methods stands for itself."""
+    if hasattr(llm, "extract") and hasattr(llm, "reconcile"):
+        return llm, llm  # type: ignore[return-value]  # its shape was just checked
     from .rules import RulesExtractor, RulesReconciler
 
     if llm is not None and not isinstance(llm, str):
-        raise InvalidInput("llm", "must be a string")
+        raise InvalidInput("llm", "must be a string, or an object with extract() and reconcile()")
     name = llm or os.environ.get(LLM_VARIABLE)
     if name is None:
         warn_of_key()

@@ -21,6 +21,10 @@ MONTHS = (
     "July", "August", "September", "October", "November", "December",
 )  # fmt: skip
 WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
+FEASTS = {
+    "christmas eve": (12, 24), "christmas": (12, 25), "xmas": (12, 25), "new year's eve": (12, 31),
+    "new year's day": (1, 1), "new year's": (1, 1), "valentine's day": (2, 14), "halloween": (10, 31),
+}  # fmt: skip
 SEASONS = {"spring": 3, "summer": 6, "fall": 9, "autumn": 9, "winter": 12}
 NUMBERS = {
     word: value
@@ -192,6 +196,55 @@ def _month(name: str) -> int:
     return next(i for i, full in enumerate(MONTHS, start=1) if full[:3] == name.capitalize()[:3])
 
 
+def _week_and_day(match: re.Match[str], context: _Context) -> _Told:
+    """Next week on Tuesday, Monday of last week."""
+    monday = (
+        context.today - timedelta(days=context.today.weekday()) + timedelta(days=7 * _WHICH[_squeeze(match["which"])])
+    )
+    return _a_day(monday + timedelta(days=_weekday(match["weekday"])))
+
+
+def _weekdays_ago(match: re.Match[str], context: _Context) -> _Told | None:
+    number = _count(match["n"])
+    if number is None:
+        return None
+    behind = (context.today.weekday() - _weekday(match["weekday"])) % 7 or 7
+    return _a_day(context.today - timedelta(days=behind + 7 * (number - 1)))
+
+
+def _week_before_last(match: re.Match[str], context: _Context) -> _Told:
+    step = -2 if match["turn"] else 2
+    return _step(match["unit"].casefold(), step, context)
+
+
+def _feast(match: re.Match[str], context: _Context) -> _Told:
+    month, number = FEASTS[_squeeze(match["feast"]).replace("’", "'")]
+    step = _WHICH.get(_squeeze(match["which"] or ""), 1 if context.ahead else -1)
+    days = [context.today.replace(year=context.today.year + k, month=month, day=number) for k in (-1, 0, 1)]
+    if step > 0:
+        return _a_day(next(one for one in days if one >= context.today))
+    if step == 0:
+        return _a_day(days[1])
+    return _a_day(next(one for one in reversed(days) if one <= context.today))
+
+
+def _over_past(match: re.Match[str], context: _Context) -> _Told:
+    """Over the past few months: a stretch that ends today."""
+    unit, today = match["unit"].casefold(), context.today
+    number = _count(match["n"] or "one")
+    start = _back(today, unit, 6 if number is None else number)
+    size = _squeeze(match["n"]) + " " if match["n"] else ""
+    return _around(start, today, f"{_squeeze(match['over'])} the {size}{unit} before {day_words(today)}")
+
+
+def _back(today: datetime, unit: str, number: int) -> datetime:
+    """So many units before today, to the day where the calendar allows."""
+    if unit.startswith(("day", "week")):
+        return today - timedelta(days=number * (7 if unit.startswith("week") else 1))
+    start = _add_months(today, -number * (1 if unit.startswith("month") else 12))
+    return start + timedelta(days=min(today.day, 28) - 1)
+
+
 def _count(text: str) -> int | None:
     text = _squeeze(text)
     return int(text) if text.isdigit() else NUMBERS.get(text)
@@ -280,7 +333,7 @@ def _month_of(match: re.Match[str], context: _Context) -> _Told | None:
     if match["year"]:
         return _a_month(context.today.replace(year=int(match["year"]), month=month, day=1), part)
     this_month = context.today.replace(day=1)
-    which = _WHICH.get(_squeeze(match["which"] or ""), None)
+    which = _WHICH.get(_squeeze(match["which"] or ""))
     offset = month - this_month.month
     if which == 1 or (which is None and context.ahead):
         years = 0 if offset > 0 or (which is None and offset == 0) else 1
@@ -325,11 +378,18 @@ _DAY_NAME = (
 _TABLE: tuple[tuple[re.Pattern[str], _Handler], ...] = tuple(
     (re.compile(pattern, re.IGNORECASE), handler)
     for pattern, handler in (
-        (rf"\b(?P<year>\d{{4}})-(?P<m>\d\d)-(?P<day>\d\d)\b", _iso),
+        (r"\b(?P<year>\d{4})-(?P<m>\d\d)-(?P<day>\d\d)\b", _iso),
         (r"\b(?P<one>\d{1,2})/(?P<two>\d{1,2})/(?P<year>\d{4})\b", _slashed),
         (rf"\b(?:the\s+)?(?P<day>\d{{1,2}})(?:st|nd|rd|th)?\s+(?:of\s+)?{_MONTH}(?:,?\s+{_YEAR})?", _full_date),
         (rf"\b{_MONTH}\s+(?:the\s+)?(?P<day>\d{{1,2}})(?:st|nd|rd|th)?\b(?:,?\s+{_YEAR})?", _full_date),
         (rf"\b(?P<named>{_DAY_NAME})\b", _named_day),
+        (rf"\b{_WHICH_WORD}\s+week\s+(?:on\s+)?{_WEEKDAY}", _week_and_day),
+        (rf"\b(?:on\s+)?{_WEEKDAY}\s+(?:of\s+)?{_WHICH_WORD}\s+week\b", _week_and_day),
+        (rf"\b{_N}\s+{_WEEKDAY}s\s+ago\b", _weekdays_ago),
+        (r"\bthe\s+(?P<unit>week|month|year)\s+(?:(?P<turn>before)\s+last|(?P<after>after)\s+next)\b", _week_before_last),
+        (rf"\b(?:(?:on|at|for|by)\s+)?(?:{_WHICH_WORD}\s+)?(?P<feast>Christmas\s+Eve|Christmas|Xmas|New\s+Year['’]s(?:\s+(?:Eve|Day))?"
+         r"|Valentine['’]s\s+Day|Halloween)\b(?!\s+[a-z]+s?\b)", _feast),
+        (rf"\b(?P<over>over|in|during|for)\s+the\s+(?:last|past)\s+(?:{_N}\s+)?{_UNIT}\b", _over_past),
         (rf"\b(?:about\s+|around\s+|just\s+|like\s+)?{_N}\s+{_UNIT}\s+(?P<ago>ago|back)\b", _some_ago),
         (rf"\bin\s+(?:about\s+|around\s+|just\s+)?{_N}\s+{_UNIT}\b(?!['’])(?P<ago>(?!))?", _some_ago),
         (rf"\b{_N}\s+{_UNIT}\s+from\s+now\b(?P<ago>(?!))?", _some_ago),
@@ -362,6 +422,7 @@ _LEADING = re.compile(r"^(on|in|by|until|till|since|during|back\s+in|of|for)\s+"
 _BEFORE = re.compile(
     r"\b(on|in|by|until|till|since|during|of|from|for|before|after|than|to)\s+(?:the\s+)?$", re.IGNORECASE
 )
+_AS_SUBJECT = re.compile(r"\s+(?:was|is|has|will|had|were)\b")
 _MAX_MENTIONS = 2_000
 
 
@@ -397,8 +458,8 @@ def _mention(text: str, match: re.Match[str], handler: _Handler, context: _Conte
     if before and not leading and said in ("on", "in", "during") and told.preposition:
         start -= len(before[0])
     replacement = _in_words(told, said, inside=leading is None and before is not None)
-    if text[end : end + 2] in ("'s", "’s"):
-        end, replacement = end + 2, told.words
+    if text[end : end + 2] in ("'s", "’s") or (not text[:start].strip() and _AS_SUBJECT.match(text, end)):
+        replacement = told.words  # "last week's class", "Last week was hectic"
     since = told.since or said == "since"
     return DateMention(start, end, text[start:end], replacement, told.event, since)
 

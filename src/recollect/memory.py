@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
 from types import TracebackType
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from . import check
 from .build import Store, open_store
@@ -42,6 +42,8 @@ from .verify import verify_store
 from .views import Views
 from .write import Writer
 
+T = TypeVar("T")
+
 CHUNK = 8  # turns that are extracted, reconciled and committed together; a rest of one or two joins the last chunk
 
 
@@ -68,14 +70,14 @@ class AsyncMemory:
         self,
         path: str | os.PathLike[str] | None = None,
         *,
-        llm: str | None = None,
+        llm: object = None,
         embedder: object = None,
         instructions: str | None = None,
         on_event: Listener | None = None,
     ) -> None:
         """Open or make the store in `path` (default: `$RECOLLECT_HOME`, else the user's data folder).
 
-        `llm`: "rules" is offline. `embedder`: None is the store's own, else MiniLM; or an object with `id`, `dim` and
+        `llm`: "rules" is offline, or an object with `extract` and `reconcile` (see `ports`). `embedder`: None is the store's own, else MiniLM; or an object with `id`, `dim` and
         `embed(texts)`. `instructions`: what to remember and what to leave out. Raises StoreCorrupt, SchemaTooNew,
         EmbeddingModelMismatch, StorageReadOnly.
         """
@@ -485,9 +487,10 @@ class AsyncMemory:
 
     # --- helpers -------------------------------------------------------------------------------------------------------
 
-    async def _run(self, function: Any, *arguments: Any) -> Any:
+    async def _run(self, function: Callable[..., T], *arguments: Any) -> T:
         self._check_loop()
-        return await self._store.in_thread(function, *arguments)
+        answer: T = await self._store.in_thread(function, *arguments)
+        return answer
 
     def _check_loop(self) -> None:
         if self._closed:
@@ -498,7 +501,7 @@ class AsyncMemory:
         if self._loop is not loop:
             raise WrongLoop("this AsyncMemory belongs to another event loop; make one per loop, or use Memory")
 
-    async def _alone(self, work: Any) -> Any:
+    async def _alone(self, work: Awaitable[T]) -> T:
         self._check_loop()
         return await work
 

@@ -25,9 +25,11 @@ _WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)?")
 _CJK = re.compile(r"[\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af\uf900-\ufaff]+")
 # Words that say nothing of what a text is about. The list is kept short: "not", "before", "no" do matter.
 _STOP = frozenset(
-    "a an and are as at be been but by did do does for from had has have he her hers him his how i in is it its me my of on"
-    " or our she so that the their them then there these they this to was we were what when where which who whom whose why"
-    " will with you your user".split()
+    (
+        "a an and are as at be been but by did do does for from had has have he her hers him his how i in is it its me my"
+        " of on or our she so that the their them then there these they this to was we were what when where which who whom"
+        " whose why will with you your user"
+    ).split()
 )
 
 

@@ -137,10 +137,9 @@ def refuse_remains(path: Path) -> None:
 
 def migrations() -> list[tuple[int, str, str]]:
     """(number, name, SQL) of every migration, in order."""
-    found = []
-    for file in resources.files("recollect.adapters").joinpath("sql").iterdir():
-        if match := _MIGRATION.fullmatch(file.name):
-            found.append((int(match[1]), match[2], file.read_text(encoding="utf-8")))
+    files = resources.files("recollect.adapters").joinpath("sql").iterdir()
+    named_files = [(match, file) for file in files if (match := _MIGRATION.fullmatch(file.name))]
+    found = [(int(match[1]), match[2], file.read_text(encoding="utf-8")) for match, file in named_files]
     return sorted(found)
 
 

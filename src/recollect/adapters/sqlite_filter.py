@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from ..filters import All, Either, Compare, Condition, Not, Scalar
+from ..filters import All, Compare, Condition, Either, Not, Scalar
 
 Sql = tuple[str, list[object]]
 
@@ -98,7 +98,7 @@ def _elements(one: Compare, fields: Mapping[str, str]) -> Sql:
     source = source if source.startswith("SELECT") else f"SELECT {source}"
     listed = int(source.startswith("SELECT t."))
     return (
-        f"SELECT v, CASE typeof(v) WHEN 'null' THEN 'missing' ELSE typeof(v) END AS t, {listed} AS listed"  # noqa: S608
+        f"SELECT v, CASE typeof(v) WHEN 'null' THEN 'missing' ELSE typeof(v) END AS t, {listed} AS listed"
         f" FROM (SELECT NULL AS v WHERE 0 UNION ALL {source}) WHERE v IS NOT NULL",
         [],
     )

@@ -62,7 +62,7 @@ class SqliteJournal:
         marks = ",".join("?" * len(statuses))
         with self._database.read() as db:
             found = db.execute(
-                f"SELECT id FROM batches WHERE status IN ({marks}) ORDER BY created_at, id",  # noqa: S608
+                f"SELECT id FROM batches WHERE status IN ({marks}) ORDER BY created_at, id",
                 statuses,
             ).fetchall()
             return [load_batch(db, row["id"]) for row in found]
@@ -153,7 +153,7 @@ def find_earlier(db: sqlite3.Connection, space: Space, new: NewBatch) -> str | N
         query, value = "idempotency_key = ?", new.idempotency_key
     else:
         query, value = "digest = ? AND status = 'pending' AND idempotency_key IS NULL", new.digest
-    row = db.execute(f"SELECT id FROM batches WHERE space = ? AND {query}", (space, value)).fetchone()  # noqa: S608
+    row = db.execute(f"SELECT id FROM batches WHERE space = ? AND {query}", (space, value)).fetchone()
     return None if row is None else row["id"]
 
 
@@ -247,7 +247,7 @@ def context_before(db: sqlite3.Connection, batch: Batch, first: int) -> tuple[Tu
     """The session's last turns before number `first`, in order. Without a session, those of the same batch."""
     same = "batch_id = ?" if batch.scope.session_id is None else "session_id = ?"
     rows = db.execute(
-        f"SELECT * FROM turns WHERE space = ? AND {same} AND number < ? ORDER BY number DESC LIMIT ?",  # noqa: S608
+        f"SELECT * FROM turns WHERE space = ? AND {same} AND number < ? ORDER BY number DESC LIMIT ?",
         (batch.space, batch.scope.session_id or batch.id, first, CONTEXT_TURNS),
     ).fetchall()
     return tuple(turn(row, batch.scope.user_id) for row in reversed(rows))

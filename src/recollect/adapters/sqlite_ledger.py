@@ -31,7 +31,10 @@ from .database import Database, schema_version
 from .sqlite_filter import MEMORY_FIELDS, TURN_FIELDS, compile_filter
 from .sqlite_journal import ensure_space
 
-_ROWS = "SELECT r.*, m.* , r.number AS number, m.number AS statement FROM memory_rows r JOIN statements m ON m.space = r.space AND m.number = r.statement"
+_ROWS = (
+    "SELECT r.*, m.text, m.kind, m.subject, m.attribute, m.many, m.value, m.event_from, m.event_to, m.event_precision,"
+    " m.source FROM memory_rows r JOIN statements m ON m.space = r.space AND m.number = r.statement"
+)
 _OWNERS: dict[IdKind, str] = {
     "mem": "SELECT space FROM memory_rows WHERE memory_id = ? LIMIT 1",
     "chg": "SELECT space FROM changes WHERE id = ?",
@@ -81,7 +84,7 @@ class SqliteLedger:
             found = {key: _count(db, f"{table}{where}", values) for key, table in tables.items()}
             found["pending"] = _count(db, f"batches{pending}", values)
             found["memories"] = db.execute(
-                f"SELECT count(DISTINCT memory_id) FROM memory_rows{where or ' WHERE 1'} AND retired IS NULL"  # noqa: S608
+                f"SELECT count(DISTINCT memory_id) FROM memory_rows{where or ' WHERE 1'} AND retired IS NULL"
                 " AND quarantined = 0 AND valid_to IS NULL",
                 values,
             ).fetchone()[0]
@@ -293,7 +296,7 @@ class SqliteLedger:
             where, values = f"{where} AND {sql}", [*values, *more]
         with self._database.read() as db:
             found = db.execute(
-                "SELECT r.number FROM memory_rows r JOIN statements m ON m.space = r.space AND m.number = r.statement"  # noqa: S608
+                "SELECT r.number FROM memory_rows r JOIN statements m ON m.space = r.space AND m.number = r.statement"
                 f" WHERE r.space = ? AND {where} ORDER BY r.number",
                 [space, *values],
             ).fetchall()
@@ -308,7 +311,7 @@ class SqliteLedger:
         with self._database.read() as db:
             found = db.execute(
                 f"SELECT r.number FROM turns r WHERE r.space = ? AND {where}", [space, *values]
-            ).fetchall()  # noqa: S608
+            ).fetchall()
             return [row["number"] for row in found]
 
     def turns(self, space: Space, numbers: Iterable[int]) -> dict[int, Turn]:
@@ -390,7 +393,7 @@ class SqliteLedger:
         where = "".join(f" AND {key} = ?" for key in given)
         with self._database.read() as db:
             found = db.execute(
-                f"SELECT * FROM changes WHERE space = ?{where} ORDER BY number",  # noqa: S608
+                f"SELECT * FROM changes WHERE space = ?{where} ORDER BY number",
                 (space, *given.values()),
             ).fetchall()
             return [codec.change(row) for row in found]
@@ -429,7 +432,7 @@ class SqliteLedger:
 
 
 def _count(db: sqlite3.Connection, source: str, values: Sequence[object]) -> int:
-    return int(db.execute(f"SELECT count(*) FROM {source}", values).fetchone()[0])  # noqa: S608
+    return int(db.execute(f"SELECT count(*) FROM {source}", values).fetchone()[0])
 
 
 def _select_in(

@@ -31,7 +31,8 @@ FOLDER_VARIABLE = "RECOLLECT_MINILM_DIR"
 def find_weights() -> Path:
     """The folder with both files, hashes checked.
 
-    Looked for in `$RECOLLECT_MINILM_DIR` (alone, where set), the installed weights package, the user's data folder, and the Hugging Face cache.
+    Looked for in `$RECOLLECT_MINILM_DIR` (alone, where set), the installed weights package, the user's data folder, and
+    the Hugging Face cache.
     Raises EmbedderUnavailable where there are none, WeightsCorrupt where a file is not what was published.
     """
     for folder in _places():

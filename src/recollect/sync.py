@@ -1,0 +1,337 @@
+"""Memory: a window onto AsyncMemory through one daemon loop thread. Typed one-line methods, nothing else."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import threading
+import weakref
+from collections.abc import Coroutine, Mapping, Sequence
+from datetime import datetime
+from types import TracebackType
+from typing import Any, TypeVar
+
+from .errors import Closed
+from .memory import OPERATOR, AsyncMemory, MaybeUser, UserId
+from .results import (
+    AddResult,
+    Change,
+    Context,
+    Hit,
+    MemoryItem,
+    PendingBatch,
+    Resumed,
+    Source,
+    Stats,
+    VerifyReport,
+)
+from .scoped import ScopedMemory
+from .trace import Listener
+
+T = TypeVar("T")
+
+
+class Memory:
+    """Long-term memory for language models: one folder on disk, any number of users, each behind a wall.
+
+    The verbs and their errors are those of `AsyncMemory`. May be used from many threads, and inside a running loop.
+    A script that never calls `close()` ends normally with everything kept.
+    """
+
+    def __init__(
+        self,
+        path: str | os.PathLike[str] | None = None,
+        *,
+        llm: object = None,
+        embedder: object = None,
+        instructions: str | None = None,
+        on_event: Listener | None = None,
+    ) -> None:
+        """As `AsyncMemory`."""
+        self._memory = AsyncMemory(path, llm=llm, embedder=embedder, instructions=instructions, on_event=on_event)
+        self._lock = threading.Lock()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._closed = False
+        _open.add(self)
+
+    def _wait(self, work: Coroutine[Any, Any, T]) -> T:
+        """Run a verb on our loop and wait for it. Ctrl-C cancels the verb; what is committed stays."""
+        if self._closed:
+            work.close()
+            raise Closed("this memory is closed")
+        future = asyncio.run_coroutine_threadsafe(work, self._started())
+        try:
+            return future.result()
+        except BaseException:
+            future.cancel()
+            raise
+
+    def _started(self) -> asyncio.AbstractEventLoop:
+        with self._lock:
+            if self._loop is None:
+                self._loop = asyncio.new_event_loop()
+                threading.Thread(target=self._loop.run_forever, name="recollect-loop", daemon=True).start()
+            return self._loop
+
+    def add(
+        self,
+        messages: str | Mapping[str, Any] | Sequence[Mapping[str, Any]],
+        *,
+        user_id: UserId,
+        agent_id: str | None = None,
+        session_id: str | None = None,
+        metadata: Mapping[str, Any] | None = None,
+        timestamp: datetime | str | float | None = None,
+        infer: bool = True,
+        expires_at: datetime | str | float | None = None,
+        idempotency_key: str | None = None,
+        wait: bool = True,
+        allow_erased: bool = False,
+    ) -> AddResult:
+        """Remember messages. They are journalled first, then extracted, reconciled and committed chunk by chunk."""
+        return self._wait(
+            self._memory.add(
+                messages,
+                user_id=user_id,
+                agent_id=agent_id,
+                session_id=session_id,
+                metadata=metadata,
+                timestamp=timestamp,
+                infer=infer,
+                expires_at=expires_at,
+                idempotency_key=idempotency_key,
+                wait=wait,
+                allow_erased=allow_erased,
+            )
+        )
+
+    def update(
+        self,
+        memory_id: str,
+        text: str | None = None,
+        metadata: Mapping[str, Any] | None = None,
+        *,
+        user_id: MaybeUser = OPERATOR,
+    ) -> MemoryItem:
+        """Correct a memory's text, or add to its metadata (new keys win). The old version stays in the history."""
+        return self._wait(self._memory.update(memory_id, text, metadata, user_id=user_id))
+
+    def delete(self, memory_id: str, *, user_id: MaybeUser = OPERATOR) -> None:
+        """Take a memory back. It stays in the history, and `undo` brings it back. Raises NotFound."""
+        return self._wait(self._memory.delete(memory_id, user_id=user_id))
+
+    def delete_all(
+        self,
+        *,
+        user_id: UserId,
+        agent_id: str | None = None,
+        session_id: str | None = None,
+        metadata_filter: Mapping[str, Any] | None = None,
+    ) -> int:
+        """Take back all of a user's memories, or those that fit; how many they were."""
+        return self._wait(
+            self._memory.delete_all(
+                user_id=user_id, agent_id=agent_id, session_id=session_id, metadata_filter=metadata_filter
+            )
+        )
+
+    def undo(self, change_or_batch_id: str, *, user_id: MaybeUser = OPERATOR) -> list[Change]:
+        """Take back a change, or all of a batch from its last to its first; the changes that did it."""
+        return self._wait(self._memory.undo(change_or_batch_id, user_id=user_id))
+
+    def pending(self) -> list[PendingBatch]:
+        """Batches that were accepted and are not finished, oldest first."""
+        return self._wait(self._memory.pending())
+
+    def resume(self, *, include_failed: bool = False) -> Resumed:
+        """Finish what is pending, once. What fails again is named, and stays pending."""
+        return self._wait(self._memory.resume(include_failed=include_failed))
+
+    def flush(self) -> Resumed:
+        """Finish everything that `add(wait=False)` left."""
+        return self._wait(self._memory.flush())
+
+    def search(
+        self,
+        query: str,
+        *,
+        user_id: UserId,
+        agent_id: str | None = None,
+        session_id: str | None = None,
+        metadata_filter: Mapping[str, Any] | None = None,
+        limit: int = 10,
+        as_of: datetime | str | float | None = None,
+        known_at: datetime | str | float | None = None,
+        since: datetime | str | float | None = None,
+        until: datetime | str | float | None = None,
+        now: datetime | str | float | None = None,
+        min_score: float | None = None,
+        include: Sequence[str] = ("memories",),
+        graph: bool = True,
+        explain: bool = False,
+    ) -> list[Hit]:
+        """Memories, and turns where `include` says so, that have to do with the query; best first, none where none has."""
+        return self._wait(
+            self._memory.search(
+                query,
+                user_id=user_id,
+                agent_id=agent_id,
+                session_id=session_id,
+                metadata_filter=metadata_filter,
+                limit=limit,
+                as_of=as_of,
+                known_at=known_at,
+                since=since,
+                until=until,
+                now=now,
+                min_score=min_score,
+                include=include,
+                graph=graph,
+                explain=explain,
+            )
+        )
+
+    def context(
+        self,
+        query: str,
+        *,
+        user_id: UserId,
+        max_tokens: int = 1000,
+        agent_id: str | None = None,
+        session_id: str | None = None,
+        metadata_filter: Mapping[str, Any] | None = None,
+        limit: int = 30,
+        as_of: datetime | str | float | None = None,
+        known_at: datetime | str | float | None = None,
+        now: datetime | str | float | None = None,
+        min_score: float | None = None,
+        include: Sequence[str] = ("memories", "turns"),
+    ) -> Context:
+        """What is worth telling a model about the query, in time order, in at most `max_tokens` (estimated)."""
+        return self._wait(
+            self._memory.context(
+                query,
+                user_id=user_id,
+                max_tokens=max_tokens,
+                agent_id=agent_id,
+                session_id=session_id,
+                metadata_filter=metadata_filter,
+                limit=limit,
+                as_of=as_of,
+                known_at=known_at,
+                now=now,
+                min_score=min_score,
+                include=include,
+            )
+        )
+
+    def get(self, memory_id: str, *, user_id: MaybeUser = OPERATOR) -> MemoryItem:
+        """A memory as it is believed now: its live version, else its last. Raises NotFound, also where it was deleted."""
+        return self._wait(self._memory.get(memory_id, user_id=user_id))
+
+    def get_all(
+        self,
+        *,
+        user_id: UserId,
+        agent_id: str | None = None,
+        session_id: str | None = None,
+        metadata_filter: Mapping[str, Any] | None = None,
+        as_of: datetime | str | float | None = None,
+        known_at: datetime | str | float | None = None,
+        limit: int | None = None,
+        after: str | None = None,
+    ) -> list[MemoryItem]:
+        """A user's memories in the order in which they were recorded; `after` (an id) goes on from there."""
+        return self._wait(
+            self._memory.get_all(
+                user_id=user_id,
+                agent_id=agent_id,
+                session_id=session_id,
+                metadata_filter=metadata_filter,
+                as_of=as_of,
+                known_at=known_at,
+                limit=limit,
+                after=after,
+            )
+        )
+
+    def count(
+        self,
+        *,
+        user_id: UserId,
+        agent_id: str | None = None,
+        session_id: str | None = None,
+        metadata_filter: Mapping[str, Any] | None = None,
+        as_of: datetime | str | float | None = None,
+    ) -> int:
+        """How many memories `get_all` would return."""
+        return self._wait(
+            self._memory.count(
+                user_id=user_id,
+                agent_id=agent_id,
+                session_id=session_id,
+                metadata_filter=metadata_filter,
+                as_of=as_of,
+            )
+        )
+
+    def history(self, memory_id: str, *, user_id: MaybeUser = OPERATOR) -> list[Change]:
+        """Every change that a memory went through, in order. Raises NotFound."""
+        return self._wait(self._memory.history(memory_id, user_id=user_id))
+
+    def sources(self, memory_id: str, *, user_id: MaybeUser = OPERATOR) -> list[Source]:
+        """The quotes behind a memory's current version, in the order of the turns. Raises NotFound."""
+        return self._wait(self._memory.sources(memory_id, user_id=user_id))
+
+    def stats(self, *, user_id: MaybeUser = OPERATOR) -> Stats:
+        """How much a user's memory holds, or, left out, the whole store."""
+        return self._wait(self._memory.stats(user_id=user_id))
+
+    def verify(self) -> VerifyReport:
+        """Check that everything in the store fits together; see `.problems`."""
+        return self._wait(self._memory.verify())
+
+    def rebuild(self) -> None:
+        """Forget the views in memory and make them anew from the ledger."""
+        return self._wait(self._memory.rebuild())
+
+    def scoped(self, *, user_id: UserId) -> ScopedMemory:
+        """Every verb bound to one user; other users' ids do not exist for it."""
+        self._memory.scoped(user_id=user_id)
+        return ScopedMemory(self, user_id)
+
+    def close(self) -> None:
+        """Let go of everything; a second time does nothing. What is pending stays pending."""
+        with self._lock:
+            if self._closed:
+                return
+            self._closed = True
+            loop, self._loop = self._loop, None
+        loop = loop or asyncio.new_event_loop()
+        if loop.is_running():
+            asyncio.run_coroutine_threadsafe(self._memory.close(), loop).result()
+            loop.call_soon_threadsafe(loop.stop)
+        else:
+            loop.run_until_complete(self._memory.close())
+            loop.close()
+
+    def __enter__(self) -> Memory:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+_open: weakref.WeakSet[Memory] = weakref.WeakSet()
+
+
+def _close_all() -> None:
+    """At exit: finish what runs, then let go, so that a script that forgets `close()` ends normally."""
+    for memory in list(_open):
+        memory.close()
+
+
+# Not plain atexit: by then the worker threads that a commit needs are gone.
+threading._register_atexit(_close_all)  # type: ignore[attr-defined]

@@ -1,0 +1,113 @@
+"""What recollect is tested with, for its users' tests too: an embedder without weights, and a scripted language."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from .model import (
+    Add,
+    Case,
+    Decision,
+    Delete,
+    Evidence,
+    Extraction,
+    Fact,
+    Keep,
+    Kind,
+    Reconciliation,
+    Slot,
+    SourceClass,
+    Turn,
+    Update,
+)
+from .ports import Chunk
+
+if TYPE_CHECKING:
+    from .ports import Vectors
+
+
+class HashEmbedder:
+    """Words hashed into a vector: texts that share words are near. Deterministic, no weights."""
+
+    def __init__(self, dim: int = 64) -> None:
+        self.id = f"hash-{dim}"
+        self.dim = dim
+
+    def embed(self, texts: Sequence[str]) -> Vectors:
+        """Unit vectors, float32, of shape (len(texts), dim)."""
+        import numpy as np
+
+        vectors = np.full((len(texts), self.dim), 1e-6, dtype=np.float32)
+        for row, text in enumerate(texts):
+            for word in re.findall(r"\w+", text.casefold()):
+                digest = hashlib.blake2b(word.encode(), digest_size=8).digest()
+                vectors[row, int.from_bytes(digest[:4], "big") % self.dim] += 1 if digest[4] & 1 else -1
+        unit: Vectors = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+        return unit
+
+
+_SET = re.compile(r"^(\w+) = (.+)$")  # home = Berlin: single-valued
+_ALSO = re.compile(r"^(\w+) \+= (.+)$")  # likes += tea: many-valued
+_DROP = re.compile(r"^(\w+) -= (.+)$")  # likes -= tea: a retraction
+
+
+class ScriptedLanguage:
+    """An extractor and reconciler for a tiny language, one statement per message. What it does not know is no fact."""
+
+    async def extract(self, chunk: Chunk) -> Extraction:
+        """A fact for every message of the language."""
+        return Extraction(tuple(fact for turn in chunk.turns if (fact := self._fact(turn)) is not None))
+
+    def _fact(self, turn: Turn) -> Fact | None:
+        for pattern, many, retracts in ((_SET, False, False), (_ALSO, True, False), (_DROP, True, True)):
+            if match := pattern.match(turn.content):
+                attribute, value = match[1], match[2]
+                return Fact(
+                    text=f"{attribute} is {'not ' if retracts else ''}{value}",
+                    kind=Kind.PROFILE,
+                    evidence=(Evidence(turn.id, turn.content),),
+                    slot=Slot("user", attribute, many),
+                    value=value,
+                    retracts=retracts,
+                    source=SourceClass.of(turn.role),
+                )
+        return None
+
+    async def reconcile(self, cases: Sequence[Case]) -> Reconciliation:
+        """By slot and value."""
+        decisions: list[Decision] = []
+        taken: set[object] = set()
+        for case in cases:
+            decision = _decide(case, taken)
+            decisions.append(decision)
+        return Reconciliation(tuple(decisions))
+
+
+def _decide(case: Case, taken: set[object]) -> Decision:
+    fact = case.fact
+    # The latest word on a slot is what an earlier fact of the chunk leaves, hence reversed.
+    slot = [c for c in reversed(case.candidates) if c.slot and fact.slot and c.slot.key == fact.slot.key]
+    same = [c for c in slot if c.value == fact.value]
+    free = [c for c in slot if _mark(c) not in taken]
+    if fact.retracts:
+        matching = [c for c in free if c.value == fact.value]
+        if matching:
+            taken.add(_mark(matching[0]))
+            return Delete((matching[0].number,), reason="retracted")
+        return Add(reason="unmatched retraction", flag="unmatched retraction")
+    if fact.slot and fact.slot.many:
+        return Keep(same[0].number, reason="same value") if same else Add(reason="new value")
+    if slot and slot[0].value == fact.value:
+        return Keep(slot[0].number, reason="same value")
+    if free:
+        taken.add(_mark(free[0]))
+        return Update((free[0].number,), "supersede", fact.text, reason="new value")
+    return Add(reason="new slot")
+
+
+def _mark(candidate: object) -> object:
+    row = getattr(candidate, "row", None)
+    return row.memory_id if row is not None else getattr(candidate, "earlier", None)
