@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from .model import (
     Add,
+    Candidate,
     Case,
     Decision,
     Delete,
@@ -90,24 +91,21 @@ def _decide(case: Case, taken: set[object]) -> Decision:
     fact = case.fact
     # The latest word on a slot is what an earlier fact of the chunk leaves, hence reversed.
     slot = [c for c in reversed(case.candidates) if c.slot and fact.slot and c.slot.key == fact.slot.key]
-    same = [c for c in slot if c.value == fact.value]
     free = [c for c in slot if _mark(c) not in taken]
     if fact.retracts:
-        matching = [c for c in free if c.value == fact.value]
-        if matching:
-            taken.add(_mark(matching[0]))
-            return Delete((matching[0].number,), reason="retracted")
+        positive = [c for c in free if c.text == fact.text.replace(" is not ", " is ", 1)]
+        if positive:
+            taken.add(_mark(positive[0]))
+            return Delete((positive[0].number,), reason="retracted")
         return Add(reason="unmatched retraction", flag="unmatched retraction")
-    if fact.slot and fact.slot.many:
-        return Keep(same[0].number, reason="same value") if same else Add(reason="new value")
-    if slot and slot[0].value == fact.value:
-        return Keep(slot[0].number, reason="same value")
-    if free:
+    same = [c for c in slot if c.text == fact.text]
+    if same:
+        return Keep(same[0].number, reason="same value")
+    if free and fact.slot and not fact.slot.many:
         taken.add(_mark(free[0]))
         return Update((free[0].number,), "supersede", fact.text, reason="new value")
-    return Add(reason="new slot")
+    return Add(reason="new value")
 
 
-def _mark(candidate: object) -> object:
-    row = getattr(candidate, "row", None)
-    return row.memory_id if row is not None else getattr(candidate, "earlier", None)
+def _mark(candidate: Candidate) -> object:
+    return candidate.row.memory_id if candidate.row is not None else candidate.earlier

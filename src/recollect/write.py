@@ -317,7 +317,7 @@ class _Step:
             case Add():
                 return self._add()
             case Keep(target):
-                return self._keep(None if target is None else self._row(target))
+                return self._keep(target)
             case Update():
                 return self._update(decision)
             case Delete():
@@ -342,7 +342,10 @@ class _Step:
             return same.memory_id
         return self.plan.add(self.content, self.case.stated_at, self.why).memory_id
 
-    def _keep(self, row: Row | None) -> str | None:
+    def _keep(self, target: int | None) -> str | None:
+        row = None if target is None else self._row(target)
+        if target is not None and row is None:
+            return self._add()  # what it repeats has ended earlier in the chunk
         quotes = self.content.quotes if row else ()
         self.plan.keep(row, quotes, self.content.expires_at, self.why)
         return row.memory_id if row else None
