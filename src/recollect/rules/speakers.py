@@ -1,0 +1,154 @@
+"""Sentences that stand alone: the speaker's name instead of "I", the other's instead of "you"."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from .verbs import ADVERBS, d_means_had, third_person
+
+_TOKEN = re.compile(r"[^\W_]+(?:['’-][^\W_]+)*|\s+|[^\w\s]|_")
+_FIRST = re.compile(r"\b(?:I|me|my|mine|myself|we|us|our|ours|ourselves)\b(?!-)", re.IGNORECASE)
+_YOU = re.compile(r"\b(?:you|your|yours|yourself|ya|u)\b", re.IGNORECASE)
+_SUFFIX = {"'m": "am", "'ve": "have", "'ll": "will", "'re": "are"}
+_CLAUSE_START = frozenset("and but or so that because when while since if as after before until though although".split())
+
+
+@dataclass(frozen=True, slots=True)
+class Speakers:
+    """Who says "I", who is "you" (None where that is not clear), and who "we" are besides the speaker."""
+
+    speaker: str
+    other: str | None = None
+    company: str | None = None
+
+    @property
+    def we(self) -> str:
+        return f"{self.speaker} and {self.company or 'others'}"
+
+
+def first_person(text: str) -> bool:
+    return bool(_FIRST.search(text))
+
+
+def second_person(text: str) -> bool:
+    return bool(_YOU.search(text))
+
+
+def rewrite(text: str, speakers: Speakers) -> str | None:
+    """The sentence in the third person; None where "you" has nobody to mean."""
+    if second_person(text) and speakers.other is None:
+        return None
+    pairs = re.sub(r"\b(?:me|I) and my ((?:[\w-]+ ){0,2}[\w-]+)(?= (?:are|were|have|went|had|do|will|love|like|got|made|took)\b)",
+                   rf"{speakers.speaker} and their \1", text)  # fmt: skip
+    pairs = re.sub(r"\b[Mm]y ([\w-]+(?: [\w-]+)?) and I\b", rf"{speakers.speaker} and their \1", pairs)
+    pairs = re.sub(r"\b([A-Z][\w-]+) and I\b", rf"{speakers.speaker} and \1", pairs)
+    return _Rewriter(_TOKEN.findall(pairs), speakers, named=pairs != text).run()
+
+
+class _Rewriter:
+    """One pass over the tokens of a sentence."""
+
+    def __init__(self, tokens: list[str], speakers: Speakers, *, named: bool) -> None:
+        self._in = tokens
+        self._out: list[str] = []
+        self._speakers = speakers
+        self._named = named  # the speaker's name is in the sentence already
+        self._at = 0
+
+    def run(self) -> str:
+        while self._at < len(self._in):
+            token = self._in[self._at]
+            self._at += 1
+            low = token.casefold().replace("’", "'")
+            if not self._subject(token, low):
+                self._out.append(self._object(token, low))
+        return self._join()
+
+    def _subject(self, token: str, low: str) -> bool:
+        stem, suffix = (low.split("'", 1)[0], "'" + low.split("'", 1)[1]) if "'" in low else (low, "")
+        if stem == "i" and (token[0] == "I" or suffix or self._alone()):
+            self._put_subject(self._speakers.speaker, suffix)
+        elif stem in ("you", "u", "ya") and self._you_is_subject(suffix):
+            self._put_subject(self._speakers.other or "", suffix)
+        elif stem == "we" and suffix != "'s":
+            self._out.append(self._speakers.we)
+            self._named = True
+            if suffix:
+                self._plural_suffix(suffix)
+        else:
+            return False
+        return True
+
+    def _plural_suffix(self, suffix: str) -> None:
+        word = _SUFFIX.get(suffix)
+        if suffix == "'d":
+            word = "had" if d_means_had(self._next_word()) else "would"
+        self._out.append(f" {word}" if word else suffix)
+
+    def _alone(self) -> bool:
+        return not self._out or self._out[-1].isspace()
+
+    def _you_is_subject(self, suffix: str) -> bool:
+        following = self._next_word()
+        return bool(suffix) or following in ("are", "were", "have", "do", "don't", "did", "will", "can", "had", "was")
+
+    def _put_subject(self, name: str, suffix: str) -> None:
+        self._out.append(name)
+        if name == self._speakers.speaker:
+            self._named = True
+        if suffix:
+            self._suffix(suffix)
+        else:
+            self._verb()
+
+    def _suffix(self, suffix: str) -> None:
+        if suffix == "'d":
+            self._out.append(" had" if d_means_had(self._next_word()) else " would")
+        elif suffix in _SUFFIX:
+            self._out.append(" " + third_person(_SUFFIX[suffix]))
+        else:
+            self._out.append(suffix)
+
+    def _verb(self) -> None:
+        """Copy spaces and adverbs up to the verb, and put that into the third person."""
+        for _ in range(8):
+            if self._at >= len(self._in):
+                return
+            token = self._in[self._at]
+            low = token.casefold()
+            if not (token.isspace() or low in ADVERBS):
+                if token[0].isalpha() and low not in _CLAUSE_START:
+                    self._at += 1
+                    self._out.append(third_person(token))
+                    self._same_subject()
+                return
+            self._at += 1
+            self._out.append(token)
+
+    def _same_subject(self) -> None:
+        """The second verb of "I run and swim" is left to the reader where it cannot be told from a noun."""
+
+    def _object(self, token: str, low: str) -> str:
+        speaker, other, named = self._speakers.speaker, self._speakers.other or "", self._named
+        table = {
+            "me": "them" if named else speaker, "my": "their" if named else f"{speaker}'s",
+            "mine": "theirs" if named else f"{speaker}'s", "myself": "themselves", "our": "their" if named else
+            f"{speaker}'s", "us": "them" if named else self._speakers.we, "ours": "theirs", "ourselves": "themselves",
+            "you": other, "your": f"{other}'s", "yours": f"{other}'s", "yourself": other, "ya": other,
+        }  # fmt: skip
+        if low not in table or (token.isupper() and low == "us"):
+            return token
+        if low in ("me", "my", "mine", "our", "us"):
+            self._named = True
+        return table[low]
+
+    def _next_word(self) -> str:
+        for token in self._in[self._at : self._at + 3]:
+            if token[0].isalpha():
+                return token.casefold()
+        return ""
+
+    def _join(self) -> str:
+        text = re.sub(r"\s+", " ", "".join(self._out)).strip()
+        return text[:1].upper() + text[1:]
