@@ -346,9 +346,15 @@ class _Step:
         row = None if target is None else self._row(target)
         if target is not None and row is None:
             return self._add()  # what it repeats has ended earlier in the chunk
+        if row is not None and target is not None and not self._still_says(row, target):
+            return self.plan.supersede(row, (), self.content, self.case.stated_at, self.why).memory_id
         quotes = self.content.quotes if row else ()
         self.plan.keep(row, quotes, self.content.expires_at, self.why)
         return row.memory_id if row else None
+
+    def _still_says(self, row: Row, target: int) -> bool:
+        """Whether the target's live version is what the decision saw; an earlier fact of the chunk may have changed it."""
+        return row.statement.text_key == text_key(candidate_of(self.case, target).text)
 
     def _update(self, decision: Update) -> str:
         rows = [row for row in map(self._row, decision.targets) if row is not None]

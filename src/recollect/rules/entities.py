@@ -16,7 +16,9 @@ _NOT_NAMES = (
     | set("ok okay tv wow yeah mom dad mum i'm oh well yes lol omg diy pm am spring summer winter fall autumn".split())
 )
 _PLACE_BEFORE = re.compile(r"\b(?:in|to|from|near|around|visit(?:ed|ing)?|via)\s+(?:the\s+)?$")
-_ORGANISATION = re.compile(r"\b(?:University|College|School|Institute|Inc|Corp|Ltd|Company|Hospital|Bank|Museum|Church|Club|Association)\b")
+_ORGANISATION = re.compile(
+    r"\b(?:University|College|School|Institute|Inc|Corp|Ltd|Company|Hospital|Bank|Museum|Church|Club|Association)\b"
+)
 MAX_ENTITIES = 12
 
 
@@ -37,7 +39,11 @@ def find_entities(text: str, people: tuple[str, ...]) -> tuple[Entity, ...]:
 
 def _entity(text: str, match: re.Match[str], people: tuple[str, ...]) -> Entity | None:
     name = re.sub(r"['’]s$", "", match[0]).rstrip("'’-&")
-    if len(name) < 2 or name.casefold() in _NOT_NAMES or any(word in _NOT_NAMES for word in name.casefold().split()[:1]):
+    if (
+        len(name) < 2
+        or name.casefold() in _NOT_NAMES
+        or any(word in _NOT_NAMES for word in name.casefold().split()[:1])
+    ):
         return None
     if match.start() == 0 or any(name.casefold() in person.casefold() for person in people):
         return None

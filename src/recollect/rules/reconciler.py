@@ -12,7 +12,9 @@ SAME_TEXT = 0.85  # share of common content words (Jaccard) from which two texts
 SAME_TOPIC = 0.6  # … from which a retraction is about a memory without the same slot
 _NUMBER = re.compile(r"\d+(?:[.,:/-]\d+)*")
 _NEGATIVE = re.compile(r"\b(?:no longer|not|never|stopped|quit|cancelled|canceled|sold)\b|n['’]t\b", re.IGNORECASE)
-_PLAIN = FUNCTION_WORDS - frozenset("not never no don't didn't can't won't isn't wasn't he him his she her they them".split())
+_PLAIN = FUNCTION_WORDS - frozenset(
+    "not never no don't didn't can't won't isn't wasn't he him his she her they them".split()
+)
 
 
 class RulesReconciler:

@@ -54,7 +54,9 @@ def split(content: str) -> Iterator[Sentence]:
 def _sentence(content: str, start: int, end: int, closing: str) -> Iterator[Sentence]:
     piece = content[start:end]
     bullet = _BULLET.match(piece)
-    lead = bullet.end() if bullet and not piece[: bullet.end()].strip()[:1].isdigit() else len(piece) - len(piece.lstrip())
+    lead = (
+        bullet.end() if bullet and not piece[: bullet.end()].strip()[:1].isdigit() else len(piece) - len(piece.lstrip())
+    )
     body = piece[lead:].rstrip()
     if 3 <= len(body) <= MAX_SENTENCE:
         yield Sentence(start + lead, body, closing)

@@ -144,7 +144,9 @@ _FAVOURITE = re.compile(
     r"\b[Mm]y (?:all-time |current |new )?(?:favou?rite|fave) (?P<what>[\w -]{2,40}?)(?: ever)?(?: (?:is|are|was|would be|has to be)|['’]s) "
     r"(?:now |actually |definitely |probably |currently )?(?P<v>[^,;.!?–—]{1,80}?)(?: now| these days| anymore)?(?=\s*(?:[,;.!?–—]|$|\s-\s| because\b| and (?:I|my)\b| but\b))"
 )
-_IS_FAVOURITE = re.compile(r"^(?P<v>[A-Z][\w ]{1,40}) (?:is|are) my (?:all-time )?favou?rite (?P<what>[\w ]{2,30}?)(?=[,;.!?–—]|$)")
+_IS_FAVOURITE = re.compile(
+    r"^(?P<v>[A-Z][\w ]{1,40}) (?:is|are) my (?:all-time )?favou?rite (?P<what>[\w ]{2,30}?)(?=[,;.!?–—]|$)"
+)
 _KIN_NAMED = re.compile(
     rf"\b[Mm]y (?:\w+ )?(?P<kin>{RELATIVES})(?:['’]s name is|,? (?:is )?(?:called|named)|,| is)? (?P<v>[A-Z][a-z'’-]+)\b(?! (?:is )?(?:University|Street|Day))"
 )
@@ -188,7 +190,9 @@ def _named(sentence: str) -> Iterator[Filled]:
     if match := _KIN_NAMED.search(sentence):
         kin = match["kin"].casefold()
         attribute = _SAME_RELATIVE.get(kin, kin)
-        yield Filled(attribute, match["v"], kin not in _SINGLE_RELATIVES, Kind.RELATIONSHIP, (kin, match["v"], "person"))
+        yield Filled(
+            attribute, match["v"], kin not in _SINGLE_RELATIVES, Kind.RELATIONSHIP, (kin, match["v"], "person")
+        )
     if match := _PET_NAMED.search(sentence):
         value = f"a {match['pet']} called {match['v']}" if " " not in match["v"] else f"{match['pet']} {match['v']}"
         yield Filled("pets", value, True, Kind.PROFILE, ("has pet", match["v"], "animal"))

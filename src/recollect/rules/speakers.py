@@ -11,7 +11,9 @@ _TOKEN = re.compile(r"[^\W_]+(?:['’-][^\W_]+)*|\s+|[^\w\s]|_")
 _FIRST = re.compile(r"\b(?:I|me|my|mine|myself|we|us|our|ours|ourselves)\b(?!-)", re.IGNORECASE)
 _YOU = re.compile(r"\b(?:you|your|yours|yourself|ya|u)\b", re.IGNORECASE)
 _SUFFIX = {"'m": "am", "'ve": "have", "'ll": "will", "'re": "are"}
-_CLAUSE_START = frozenset("and but or so that because when while since if as after before until though although".split())
+_CLAUSE_START = frozenset(
+    "and but or so that because when while since if as after before until though although".split()
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,7 +27,7 @@ ADVERBS = frozenset(
     "only even ever once now then definitely probably absolutely totally truly both all mainly generally normally "
     "typically occasionally rarely hardly simply quickly soon lately originally initially eventually first personally "
     "kinda sorta especially particularly seriously honestly literally basically almost nearly not deeply fully "
-    "completely strongly genuinely firmly highly greatly proudly happily regularly frequently constantly".split()
+    "no longer completely strongly genuinely firmly highly greatly proudly happily regularly frequently constantly".split()
 )
 _VOWELS = "aeiou"
 
@@ -62,5 +62,5 @@ _PARTICIPLES = re.compile(
 
 
 def d_means_had(following: str) -> bool:
-    """"I'd been" is had, "I'd go" would."""
+    """ "I'd been" is had, "I'd go" would."""
     return bool(_PARTICIPLES.match(following.casefold()))

@@ -1,0 +1,117 @@
+"""Imports point down, heavy packages stay in their rooms, and `import recollect` is light."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import recollect
+
+SOURCE = Path(recollect.__file__).parent
+# From the ground up. A module may import what stands before its own floor, and its own floor where FLOORS says so.
+FLOORS: list[set[str]] = [
+    {"errors"},
+    {"ids", "times"},
+    {"model", "filters"},
+    {"records", "results", "dates"},
+    {"ports", "trace"},
+    {"prompts", "extract", "reconcile", "rules", "partition", "rank", "views", "embedding", "check", "plan", "pack"},
+    {"retrieve", "write", "testing"},
+    {"build"},
+    {"curate", "verify", "scoped"},
+    {"memory"},
+    {"sync"},
+    {"formats", "ingest", "chat"},
+    {"demo"},
+    {"surfaces"},
+]
+WITHIN = {"partition", "views", "reconcile", "extract", "rules", "rank", "plan", "pack", "check", "embedding", "surfaces", "demo"}
+ADAPTERS_MAY = {"errors", "ids", "times", "model", "filters", "records", "results", "ports", "adapters"}
+ROOMS = {
+    "faiss": {"adapters"},
+    "sqlite3": {"adapters"},
+    "litellm": {"adapters"},
+    "instructor": {"adapters"},
+    "networkx": {"adapters"},
+    "onnxruntime": {"adapters"},
+    "onnx": {"adapters"},
+    "tokenizers": {"adapters"},
+    "safetensors": {"adapters"},
+    "typer": {"surfaces"},
+    "rich": {"surfaces"},
+}
+
+
+def room(path: Path) -> str:
+    """The top-level module or package that a file belongs to."""
+    return path.relative_to(SOURCE).parts[0].removesuffix(".py")
+
+
+def floor(name: str) -> int:
+    return next(i for i, names in enumerate(FLOORS) if name in names)
+
+
+def own_imports(path: Path) -> set[str]:
+    """The rooms of recollect that a file imports, the type-checking ones apart."""
+    package = ["recollect", *path.relative_to(SOURCE).parts[:-1]]
+    found = set()
+    for node in ast.walk(without_type_checking(ast.parse(path.read_text(encoding="utf-8")))):
+        if isinstance(node, ast.ImportFrom):
+            base = package[: len(package) - node.level + 1] if node.level else []
+            target = ".".join([*base, *([node.module] if node.module else [])])
+            names = [target] if node.module else [f"{target}.{alias.name}" for alias in node.names]
+            found |= {name.split(".")[1] for name in names if name.startswith("recollect.")} - set(recollect.__all__)
+        elif isinstance(node, ast.Import):
+            found |= {a.name.split(".")[1] for a in node.names if a.name.startswith("recollect.")}
+    return found
+
+
+def foreign_imports(path: Path) -> set[str]:
+    tree = without_type_checking(ast.parse(path.read_text(encoding="utf-8")))
+    plain = {a.name.split(".")[0] for n in ast.walk(tree) if isinstance(n, ast.Import) for a in n.names}
+    return plain | {
+        (n.module or "").split(".")[0] for n in ast.walk(tree) if isinstance(n, ast.ImportFrom) and not n.level
+    }
+
+
+def without_type_checking(tree: ast.Module) -> ast.Module:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING":
+            node.body = [ast.Pass()]
+    return tree
+
+
+MODULES = sorted(path for path in SOURCE.rglob("*.py") if path != SOURCE / "__init__.py")
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(SOURCE)))
+def test_imports_point_down(path):
+    here = room(path)
+    for name in own_imports(path) - {here}:
+        if here == "adapters":
+            assert name in ADAPTERS_MAY, f"an adapter imports {name}"
+        elif name == "adapters":
+            assert here in ("build", "surfaces"), f"{here} imports an adapter; build.py wires them"
+        else:
+            assert floor(name) < floor(here) or (here in WITHIN and floor(name) == floor(here)), f"{here} imports {name}"
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(SOURCE)))
+def test_heavy_packages_stay_in_their_rooms(path):
+    for package in foreign_imports(path) & set(ROOMS):
+        assert room(path) in ROOMS[package], f"{package} in {room(path)}"
+
+
+def test_import_is_light():
+    code = "import sys, recollect; print([m for m in ('litellm', 'instructor', 'faiss', 'numpy', 'networkx', 'jinja2') if m in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_public_names_are_a_sorted_list():
+    assert recollect.__all__ == sorted(recollect.__all__)
+    assert all(getattr(recollect, name) for name in recollect.__all__)
