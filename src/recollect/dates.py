@@ -369,6 +369,7 @@ _UNIT = r"(?P<unit>days?|weekends?|weeks?|months?|years?|yrs?)"
 _WHICH_WORD = r"(?P<which>this\s+past|this\s+coming|last|past|previous|this|next|coming)"
 _PART = r"(?P<part>early|mid|late|the\s+end\s+of|the\s+beginning\s+of)"
 _SEASON = r"(?P<season>spring|summer|fall|autumn|winter)\b"
+_FEAST = r"Christmas\s+Eve|Christmas|Xmas|New\s+Year['’]s(?:\s+(?:Eve|Day))?|Valentine['’]s\s+Day|Halloween"
 _DAY_NAME = (
     r"the\s+day\s+before\s+yesterday|the\s+day\s+after\s+tomorrow|(?:earlier|later)\s+today"
     r"|(?:yesterday|tomorrow)\s+(?:morning|afternoon|evening|night)|yesterday|tomorrow|today|tonight"
@@ -387,15 +388,15 @@ _TABLE: tuple[tuple[re.Pattern[str], _Handler], ...] = tuple(
         (rf"\b(?:on\s+)?{_WEEKDAY}\s+(?:of\s+)?{_WHICH_WORD}\s+week\b", _week_and_day),
         (rf"\b{_N}\s+{_WEEKDAY}s\s+ago\b", _weekdays_ago),
         (r"\bthe\s+(?P<unit>week|month|year)\s+(?:(?P<turn>before)\s+last|(?P<after>after)\s+next)\b", _week_before_last),
-        (rf"\b(?:(?:on|at|for|by)\s+)?(?:{_WHICH_WORD}\s+)?(?P<feast>Christmas\s+Eve|Christmas|Xmas|New\s+Year['’]s(?:\s+(?:Eve|Day))?"
-         r"|Valentine['’]s\s+Day|Halloween)\b(?!\s+[a-z]+s?\b)", _feast),
+        (rf"\b(?:(?:on|at|for|by|since)\s+|{_WHICH_WORD}\s+)(?P<feast>{_FEAST})\b", _feast),
+
+        (rf"\bfor\s+(?:about\s+|around\s+|almost\s+|over\s+|the\s+(?:last|past)\s+)?{_N}\s+{_UNIT}\b(?:\s+now\b)?",
+         _lasting),
         (rf"\b(?P<over>over|in|during|for)\s+the\s+(?:last|past)\s+(?:{_N}\s+)?{_UNIT}\b", _over_past),
         (rf"\b(?:about\s+|around\s+|just\s+|like\s+)?{_N}\s+{_UNIT}\s+(?P<ago>ago|back)\b", _some_ago),
         (rf"\bin\s+(?:about\s+|around\s+|just\s+)?{_N}\s+{_UNIT}\b(?!['’])(?P<ago>(?!))?", _some_ago),
         (rf"\b{_N}\s+{_UNIT}\s+from\s+now\b(?P<ago>(?!))?", _some_ago),
         (r"\b(?:the\s+other\s+day|recently|not\s+long\s+ago|a\s+while\s+(?:ago|back))\b", _lately),
-        (rf"\bfor\s+(?:about\s+|around\s+|almost\s+|over\s+|the\s+(?:last|past)\s+)?{_N}\s+{_UNIT}\b(?:\s+now\b)?",
-         _lasting),
         (rf"\b(?:earlier\s+|later\s+)?(?:the\s+)?{_WHICH_WORD}\s+(?P<unit>weekend|week|month|year)\b(?!\s+(?:and|or)\b)",
          _which_unit),
         (rf"\b{_WHICH_WORD}\s+{_SEASON}", _which_season),

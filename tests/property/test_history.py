@@ -43,8 +43,12 @@ class Step:
 
     brought: list[Version] = field(default_factory=list)
     took: list[Version] = field(default_factory=list)
-    undone: bool = False
-    undoes: Step | None = None
+    undoers: list[Step] = field(default_factory=list)
+
+    @property
+    def undone(self) -> bool:
+        """Some undoing of it stands."""
+        return any(not step.undone for step in self.undoers)
 
 
 class Naive:
@@ -110,10 +114,7 @@ class Naive:
         if any(b.end is None and v.end is None and v.text == b.text for b in back for v in left):
             return None
         done = self.change(standing, back)
-        step.undone = True
-        done.undoes = step
-        if step.undoes is not None:
-            step.undoes.undone = False
+        step.undoers.append(done)
         return done
 
     def holds(self, at: datetime) -> list[str]:

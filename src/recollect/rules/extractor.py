@@ -34,6 +34,9 @@ _LIKING = re.compile(
 _JUST = re.compile(r"\bI(?:['’]ve| have)? (?:just|finally) (\w+)", re.IGNORECASE)
 _STATE = re.compile(r"\b(?:used to|always|every|usually|as a (?:kid|child)|when I was|growing up)\b", re.IGNORECASE)
 _AND_I = re.compile(r",? and (?=(?:I|my|I['’]m|I['’]ve)\b)")
+_LISTED = ("likes", "dislikes", "languages", "allergies")
+_FORGOTTEN = {"address": "home", "job": "occupation", "work": "employer", "allergy": "allergies", "diagnosis": "health"}
+_ITEMS = re.compile(r",? (?:and|&) |, ")
 _PREPOSITIONS = re.compile(r"\b(?:on|in|at|for|to|by|since)\s*$")
 
 
@@ -100,7 +103,7 @@ def _of_clause(quote: str, sentence: Sentence, setting: _Setting) -> Iterator[Fa
         if fact := _retract(found, quote, setting):
             yield fact
     else:
-        for part in _parts(clause):
+        for part in (item for piece in _parts(clause) for item in _items(piece)):
             if fact := _state(part, quote, setting):
                 yield fact
 
@@ -110,6 +113,18 @@ def _parts(clause: str) -> list[str]:
     parts = [part[0].upper() + part[1:] for part in _AND_I.split(clause) if part]
     telling = [any(filled.strong for filled in fill_all(part)) for part in parts]
     return parts if len(parts) > 1 and all(telling) else [clause]
+
+
+def _items(clause: str) -> list[str]:
+    """"I like hiking and swimming" are two likes."""
+    listed = next((one for one in fill_all(clause) if one.attribute in _LISTED), None)
+    if listed is None:
+        return [clause]
+    at = clause.find(listed.value)
+    items = _ITEMS.split(clause[at:])
+    if at < 0 or not 2 <= len(items) <= 8 or any(not 1 <= len(item.split()) <= 2 or not item[-1].isalnum() for item in items):
+        return [clause]
+    return [clause[:at] + item for item in items]
 
 
 def _state(clause: str, quote: str, setting: _Setting) -> Fact | None:
@@ -139,6 +154,8 @@ def _says_enough(clause: str, filled: list[Filled]) -> bool:
 def _fact(clause: str, quote: str, setting: _Setting, filled: Filled | None) -> Fact | None:
     said_at = setting.turn.said_at
     dated, mentions = dates.resolve(clause, said_at)
+    if filled and filled.attribute == "birthday" and not re.search(r"\d{4}", clause):
+        dated, mentions = clause, ()  # a day of every year
     text = rewrite(dated, setting.speakers)
     if text is None:
         return None
@@ -162,8 +179,8 @@ def _build(
     if filled and filled.relation and not retracts:
         predicate, thing, sort = filled.relation
         relations = (Relation(setting.speakers.speaker, predicate, thing),)
-        if all(thing.casefold() != entity.name.casefold() for entity in entities):
-            entities.append(Entity(thing, sort))
+        entities = [entity for entity in entities if entity.name.casefold() != thing.casefold()]
+        entities.append(Entity(thing, sort))
     return Fact(
         text=text.rstrip(" .!,") + ".", kind=kind, evidence=(Evidence(setting.turn.id, quote),), slot=slot, value=value,
         entities=tuple(entities), relations=relations, event=event, valid_from=valid_from, retracts=retracts,
@@ -179,7 +196,7 @@ def _times(mentions: tuple[DateMention, ...]) -> tuple[EventTime | None, datetim
 
 def _slot(clause: str, kind: Kind, filled: Filled | None, setting: _Setting) -> tuple[Slot | None, str | None]:
     subject = setting.speakers.speaker
-    if filled:
+    if filled and filled.attribute:
         return Slot(subject, filled.attribute, filled.many), _plain_value(filled.value, setting.turn.said_at)
     if kind in (Kind.EVENT, Kind.PLAN) and (match := re.match(r"^(?:I|[Ww]e)(?:['’]\w+)?\s+(.+)", clause)):
         attribute = "events" if kind is Kind.EVENT else "plans"
@@ -218,7 +235,7 @@ def _instruct(asked: Instruction, quote: str, setting: _Setting) -> Fact:
     )
     event, _ = _times(mentions)
     slot = Slot(setting.speakers.speaker, asked.attribute, True)
-    return _build(text, asked.kind, quote, setting, slot=slot, value=asked.text, event=event)
+    return _build(text, asked.kind, quote, setting, slot=slot, value=_plain_value(asked.text, setting.turn.said_at), event=event)
 
 
 def _retract(found: Retraction, quote: str, setting: _Setting) -> Fact | None:
@@ -229,9 +246,16 @@ def _retract(found: Retraction, quote: str, setting: _Setting) -> Fact | None:
     trimmed = found.negative if found.bare else clauses.trim(found.negative)
     if text is None or trimmed is None or worth.is_maybe(found.negative):
         return None
-    if found.plan is not None:
-        slot: Slot | None = Slot(setting.speakers.speaker, "plans", True)
-        value: str | None = _plain_value(found.plan, setting.turn.said_at)
+    slot: Slot | None
+    value: str | None
+    noun = re.match(r"^my (favou?rite [\w ]{2,30}|\w+)$", found.positive.strip())
+    plan = re.match(r"^my ((?:trip|plan|visit|holiday|vacation|wedding|appointment)\w*\b.*)", found.positive)
+    if found.bare and noun and not plan:
+        attribute = _FORGOTTEN.get(noun[1].casefold(), noun[1].casefold().replace("favourite", "favorite"))
+        slot, value, kind = Slot(setting.speakers.speaker, attribute, attribute in _LISTED), None, Kind.PROFILE
+    elif found.plan is not None or (found.bare and plan):
+        slot = Slot(setting.speakers.speaker, "plans", True)
+        value = _plain_value(found.plan or (plan[1] if plan else ""), setting.turn.said_at)
         kind = Kind.PLAN
     else:
         slot, value = _slot(positive, filled.kind if filled else Kind.PROFILE, filled, setting)

@@ -84,11 +84,11 @@ def _is_ended(fact: Fact, candidate: Candidate) -> bool:
 
 
 def _topic(fact: Fact) -> set[str]:
-    return _bag(_NEGATIVE.sub(" ", fact.text)) - {"longer", "any", "more", "anymore", "forget", "asks"}
+    return _bag(_NEGATIVE.sub(" ", fact.text)) - {"longer", "any", "more", "anymore", "forget", "asks", "asked", "user"}
 
 
 def _topic_of(candidate: Candidate) -> set[str]:
-    return _bag(candidate.text)
+    return _bag(candidate.text) - {"user"}
 
 
 def _same_slot(fact: Fact, candidate: Candidate) -> bool:

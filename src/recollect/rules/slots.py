@@ -47,7 +47,7 @@ _PLACE = rf"(?P<v>(?:the\s+)?[A-Z][\w.'’-]+(?:[\s,]+(?:de\s|la\s|of\s)?[A-Z][\
 class Filled:
     """A slot of the speaker's that a sentence fills."""
 
-    attribute: str
+    attribute: str | None  # None: only a relation is named in passing
     value: str
     many: bool
     kind: Kind
@@ -124,7 +124,7 @@ _MORE: tuple[_Rule, ...] = (
           r"(?:,? (?:called|named) [A-Z]\w+)?)", "pets", _P, True, "has pet", "animal"),
     _rule(rf"\b(?:{_HAVE}|[Ww]e have) (?P<v>(?:an?|one|two|three|four|five|six|\d) (?:[\w-]+ ){{0,2}}(?:kids?|children|sons?|daughters?))\b", "children", _KIN, False),
     _rule(rf"\b{_HAVE} (?P<v>(?:an?|one|two|three|four|\d) (?:[\w-]+ ){{0,2}}(?:brothers?|sisters?|siblings?))\b", "siblings", _KIN, True),
-    _rule(rf"\bI {_ADV}(?:bought|own|purchased|sold|got rid of) (?:myself )?(?P<v>(?:an?|my|our) (?:[\w-]+ ){{0,3}}(?:car|house|apartment|flat|bike|bicycle|motorcycle|boat|guitar|piano"
+    _rule(rf"\bI {_ADV}(?:bought|own|purchased) (?:myself )?(?P<v>(?:an?|my|our) (?:[\w-]+ ){{0,3}}(?:car|house|apartment|flat|bike|bicycle|motorcycle|boat|guitar|piano"
           r"|violin|laptop|camera|van|truck|phone|telescope|console|tesla|Tesla|Prius|Honda|Toyota|Ford|BMW)(?: \w*\d\w*)?)\b", "possessions", _P, True, "owns"),
     _rule(rf"\b{_HAVE} (?P<v>an? (?:[\w-]+ ){{0,3}}(?:car|house|apartment|flat|bike|bicycle|motorcycle|boat|guitar|piano|violin|laptop|camera|van|truck|telescope))\b",
           "possessions", _P, True, "owns"),
@@ -148,10 +148,10 @@ _IS_FAVOURITE = re.compile(
     r"^(?P<v>[A-Z][\w ]{1,40}) (?:is|are) my (?:all-time )?favou?rite (?P<what>[\w ]{2,30}?)(?=[,;.!?–—]|$)"
 )
 _KIN_NAMED = re.compile(
-    rf"\b[Mm]y (?:\w+ )?(?P<kin>{RELATIVES})(?:['’]s name is|,? (?:is )?(?:called|named)|,| is)? (?P<v>[A-Z][a-z'’-]+)\b(?! (?:is )?(?:University|Street|Day))"
+    rf"\b[Mm]y (?:\w+ )?(?P<kin>{RELATIVES})(?P<is>['’]s name is|,? (?:is )?(?:called|named)| is)?,? (?P<v>[A-Z][a-z]+)\b(?! (?:is )?(?:University|Street|Day))"
 )
 _PET_NAMED = re.compile(
-    rf"\b[Mm]y (?:[\w-]+ ){{0,2}}(?P<pet>{PETS})(?:['’]s name is|['’]s names are|,? (?:is )?(?:called|named)|,| is| are)? (?P<v>[A-Z][a-z'’-]+(?:,? (?:and|&) [A-Z][a-z'’-]+)?)\b"
+    rf"\b[Mm]y (?:[\w-]+ ){{0,2}}(?P<pet>{PETS})(?P<is>['’]s name is|['’]s names are|,? (?:is |are )?(?:called|named)| is| are)?,? (?P<v>[A-Z][a-z]+(?:,? (?:and|&) [A-Z][a-z]+)?)\b"
 )
 _PRONOUN = re.compile(r"\b(?:it|that|this|them|him|her|you|he|she|they|those|these)\b", re.IGNORECASE)
 _EDGES = " \t'\"“”’‘,:"
@@ -166,7 +166,7 @@ def fill_all(sentence: str) -> list[Filled]:
     """All slots that it fills, by attribute and value once."""
     seen: dict[str, Filled] = {}
     for filled in _fills(sentence):
-        seen.setdefault(filled.attribute, filled)
+        seen.setdefault(filled.attribute or "", filled)
     return list(seen.values())
 
 
@@ -189,13 +189,13 @@ def _favourites(sentence: str) -> Iterator[Filled]:
 def _named(sentence: str) -> Iterator[Filled]:
     if match := _KIN_NAMED.search(sentence):
         kin = match["kin"].casefold()
-        attribute = _SAME_RELATIVE.get(kin, kin)
-        yield Filled(
-            attribute, match["v"], kin not in _SINGLE_RELATIVES, Kind.RELATIONSHIP, (kin, match["v"], "person")
-        )
+        attribute = _SAME_RELATIVE.get(kin, kin) if match["is"] else None
+        many = kin not in _SINGLE_RELATIVES
+        yield Filled(attribute, match["v"], many, Kind.RELATIONSHIP, (kin, match["v"], "person"), attribute is not None)
     if match := _PET_NAMED.search(sentence):
         value = f"a {match['pet']} called {match['v']}" if " " not in match["v"] else f"{match['pet']} {match['v']}"
-        yield Filled("pets", value, True, Kind.PROFILE, ("has pet", match["v"], "animal"))
+        attribute = "pets" if match["is"] else None
+        yield Filled(attribute, value, True, Kind.PROFILE, ("has pet", match["v"], "animal"), attribute is not None)
 
 
 def _apply(rule: _Rule, sentence: str) -> Iterator[Filled]:

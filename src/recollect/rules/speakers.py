@@ -96,13 +96,17 @@ class _Rewriter:
         return bool(suffix) or following in ("are", "were", "have", "do", "don't", "did", "will", "can", "had", "was")
 
     def _put_subject(self, name: str, suffix: str) -> None:
-        self._out.append(name)
+        self._out.append(self._inside(name))
         if name == self._speakers.speaker:
             self._named = True
         if suffix:
             self._suffix(suffix)
         else:
             self._verb()
+
+    def _inside(self, name: str) -> str:
+        """"The user" inside a sentence is "the user"."""
+        return "the" + name[3:] if name.startswith("The ") and "".join(self._out).strip() else name
 
     def _suffix(self, suffix: str) -> None:
         if suffix == "'d":
