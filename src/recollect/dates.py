@@ -286,7 +286,8 @@ def _few_ago(unit: str, context: _Context) -> _Told:
 
 def _lately(match: re.Match[str], context: _Context) -> _Told:
     today = context.today
-    return _around(today - timedelta(days=14), today, f"shortly before {day_words(today)}")
+    about = "around" if context.lasting else "shortly before"
+    return _around(today - timedelta(days=14), today, f"{about} {day_words(today)}")
 
 
 def _lasting(match: re.Match[str], context: _Context) -> _Told | None:
@@ -359,7 +360,7 @@ _MONTH = (
     r"(?P<month>January|February|March|April|May|June|July|August|September|October|November|December"
     r"|Jan|Feb|Mar|Apr|Jun|Jul|Aug|Sept|Sep|Oct|Nov|Dec)\b\.?"
 )
-_WEEKDAY = r"(?P<weekday>(?:Mon|Tues|Wednes|Thurs|Fri|Satur|Sun)day)\b"
+_WEEKDAY = r"(?P<weekday>(?:Mon|Tues|Wednes|Thurs|Fri|Satur|Sun)day|Mon|Tues?|Wed|Thurs?|Fri|Sat|Sun)\b"
 _YEAR = r"(?P<year>(?:1[89]|20)\d\d)\b"
 _N = (
     r"(?P<n>\d{1,3}|an?\s+few|a\s+few|few|several|some|(?:a\s+)?couple(?:\s+of)?|an?|one|two|three|four|five|six|seven"
@@ -397,7 +398,7 @@ _TABLE: tuple[tuple[re.Pattern[str], _Handler], ...] = tuple(
         (rf"\bin\s+(?:about\s+|around\s+|just\s+)?{_N}\s+{_UNIT}\b(?!['’])(?P<ago>(?!))?", _some_ago),
         (rf"\b{_N}\s+{_UNIT}\s+from\s+now\b(?P<ago>(?!))?", _some_ago),
         (r"\b(?:the\s+other\s+day|recently|not\s+long\s+ago|a\s+while\s+(?:ago|back))\b", _lately),
-        (rf"\b(?:earlier\s+|later\s+)?(?:the\s+)?{_WHICH_WORD}\s+(?P<unit>weekend|week|month|year)\b(?!\s+(?:and|or)\b)",
+        (rf"\b(?:earlier\s+|later\s+)?(?:the\s+)?{_WHICH_WORD}\s+(?P<unit>weekend|week|month|year)\b",
          _which_unit),
         (rf"\b{_WHICH_WORD}\s+{_SEASON}", _which_season),
         (rf"\b(?:on\s+)?{_WHICH_WORD}\s+{_WEEKDAY}(?:\s+(?:morning|afternoon|evening|night)\b)?", _which_weekday),

@@ -97,8 +97,9 @@ def _decide(case: Case, taken: set[object]) -> Decision:
         if positive:
             taken.add(_mark(positive[0]))
             return Delete((positive[0].number,), reason="retracted")
-        return Add(reason="unmatched retraction", flag="unmatched retraction")
     same = [c for c in slot if c.text == fact.text]
+    if fact.retracts and not same:
+        return Add(reason="unmatched retraction", flag="unmatched retraction")
     if same:
         return Keep(same[0].number, reason="same value")
     if free and fact.slot and not fact.slot.many:

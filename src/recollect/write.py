@@ -344,7 +344,7 @@ class _Step:
 
     def _keep(self, target: int | None) -> str | None:
         row = None if target is None else self._row(target)
-        if target is not None and row is None:
+        if target is not None and row is None and not self.case.fact.retracts:
             return self._add()  # what it repeats has ended earlier in the chunk
         if row is not None and target is not None and not self._still_says(row, target):
             return self.plan.supersede(row, (), self.content, self.case.stated_at, self.why).memory_id

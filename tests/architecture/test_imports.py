@@ -29,7 +29,20 @@ FLOORS: list[set[str]] = [
     {"demo"},
     {"surfaces"},
 ]
-WITHIN = {"partition", "views", "reconcile", "extract", "rules", "rank", "plan", "pack", "check", "embedding", "surfaces", "demo"}
+WITHIN = {
+    "partition",
+    "views",
+    "reconcile",
+    "extract",
+    "rules",
+    "rank",
+    "plan",
+    "pack",
+    "check",
+    "embedding",
+    "surfaces",
+    "demo",
+}
 ADAPTERS_MAY = {"errors", "ids", "times", "model", "filters", "records", "results", "ports", "adapters"}
 ROOMS = {
     "faiss": {"adapters"},
@@ -97,7 +110,9 @@ def test_imports_point_down(path):
         elif name == "adapters":
             assert here in ("build", "surfaces"), f"{here} imports an adapter; build.py wires them"
         else:
-            assert floor(name) < floor(here) or (here in WITHIN and floor(name) == floor(here)), f"{here} imports {name}"
+            assert floor(name) < floor(here) or (here in WITHIN and floor(name) == floor(here)), (
+                f"{here} imports {name}"
+            )
 
 
 @pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(SOURCE)))

@@ -58,6 +58,17 @@ class Naive:
         self.believed: list[Version] = []
         self.memories = 0
 
+    def chunk(self, messages: list[str], at: datetime) -> list[Step]:
+        """What the messages of one add do. A retraction said twice in one breath is one."""
+        steps = []
+        for i, message in enumerate(messages):
+            repeated = " -= " in message and message in messages[:i] and not self.is_live(message)
+            steps.append(Step() if repeated else self.say(message, at))
+        return steps
+
+    def is_live(self, retraction: str) -> bool:
+        return any(v.text == retraction.replace(" -= ", " is ") and v.end is None for v in self.believed)
+
     def say(self, message: str, at: datetime) -> Step:
         attribute, operator, value = message.split(" ", 2)
         text = f"{attribute} is {value}"
@@ -151,7 +162,7 @@ class History(RuleBasedStateMachine):
     def add(self, messages, at):
         said = [{"role": "user", "content": one} for one in messages]
         result = self.memory.add(said, user_id="u", timestamp=day(at))
-        self.remember(result.changes, [self.naive.say(one, day(at)) for one in messages])
+        self.remember(result.changes, self.naive.chunk(messages, day(at)))
 
     @precondition(lambda self: self.memory.count(user_id="u"))
     @rule(data=st.data())

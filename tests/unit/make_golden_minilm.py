@@ -30,9 +30,12 @@ def main() -> None:
     folder = Path(spec.submodule_search_locations[0]) / "model"
     vectors = SentenceTransformer(str(folder), device="cpu").encode(TEXTS, normalize_embeddings=True)
     golden = [
-        {"text": text, "vector": [round(float(x), 8) for x in vector]} for text, vector in zip(TEXTS, vectors, strict=True)
+        {"text": text, "vector": [round(float(x), 8) for x in vector]}
+        for text, vector in zip(TEXTS, vectors, strict=True)
     ]
-    Path(__file__).with_name("golden_minilm.json").write_text(json.dumps(golden, ensure_ascii=False) + "\n", encoding="utf-8")
+    Path(__file__).with_name("golden_minilm.json").write_text(
+        json.dumps(golden, ensure_ascii=False) + "\n", encoding="utf-8"
+    )
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ import re
 from .slots import RELATIVES
 from .verbs import is_past
 
-_SPLIT = re.compile(r"\s+[-–—]+\s+|\s*[–—;]\s*|\s*\.{3,}\s*|\s*…\s*|:\s+(?=I\b)|\s+\((?=[^)]*\))")
+_SPLIT = re.compile(r"\s*[-–—]+\s+|\s*[–—;]\s*|\s*\.{3,}\s*|\s*…\s*|:\s+(?=I\b)|\s+\((?=[^)]*\))")
 _ELIDED_GERUND = re.compile(
     r"^(?:Currently |Just |Still |Now |Also )?(?P<v>planning|working on|working as|thinking of|thinking about|researching|learning|trying to|going to"
     r"|looking for|looking into|studying|reading|training|preparing|saving|gonna|taking|heading|hoping to|attending|volunteering)\b",
@@ -19,7 +19,7 @@ _FINITE = re.compile(
 _ELIDED_PAST = re.compile(
     r"^(?:Just|Finally|Recently|Even|Already) (?P<v>\w+)\b|^(?P<w>Went|Got|Took|Had|Bought|Saw|Met|Started|Finished|Spent|Visited|Made|Found|Joined)\b"
 )
-_BEEN = re.compile(r"^(?P<v>Been) (?=\w+ing\b|busy|to\b|a\b|so\b)")
+_BEEN = re.compile(r"^(?P<v>Been) (?=\w+ing\b|busy\b|to\b)")
 _INTRO = (
     r"(?:last|next|this|these|yesterday|today|tonight|tomorrow|recently|lately|in|on|at|when|since|after|before|once|as|during|for|every"
     r"|sometimes|now|currently|two|three|four|five|a|an|one|back|growing|until|while|usually|normally|later|earlier|soon|over|from|with"

@@ -29,7 +29,8 @@ _FUTURE = re.compile(
     re.IGNORECASE,
 )
 _LIKING = re.compile(
-    r"\b(?:like|love|enjoy|prefer|hate|dislike|favou?rite|fan of|into|adore|can['’]t stand)\b", re.IGNORECASE
+    r"\b(?:I|[Ww]e|and|\w+) (?:(?:really|also|still|always|just) )?(?:like|love|enjoy|prefer|hate|dislike|adore|can['’]t stand)\b(?! (?:that|them|him|her)\b)|\bfavou?rite\b|\bfan of\b",
+    re.IGNORECASE,
 )
 _JUST = re.compile(r"\bI(?:['’]ve| have)? (?:just|finally) (\w+)", re.IGNORECASE)
 _STATE = re.compile(r"\b(?:used to|always|every|usually|as a (?:kid|child)|when I was|growing up)\b", re.IGNORECASE)
@@ -116,13 +117,17 @@ def _parts(clause: str) -> list[str]:
 
 
 def _items(clause: str) -> list[str]:
-    """"I like hiking and swimming" are two likes."""
+    """ "I like hiking and swimming" are two likes."""
     listed = next((one for one in fill_all(clause) if one.attribute in _LISTED), None)
     if listed is None:
         return [clause]
     at = clause.find(listed.value)
     items = _ITEMS.split(clause[at:])
-    if at < 0 or not 2 <= len(items) <= 8 or any(not 1 <= len(item.split()) <= 2 or not item[-1].isalnum() for item in items):
+    if (
+        at < 0
+        or not 2 <= len(items) <= 8
+        or any(not 1 <= len(item.split()) <= 2 or not item[-1].isalnum() for item in items)
+    ):
         return [clause]
     return [clause[:at] + item for item in items]
 
@@ -198,7 +203,7 @@ def _slot(clause: str, kind: Kind, filled: Filled | None, setting: _Setting) -> 
     subject = setting.speakers.speaker
     if filled and filled.attribute:
         return Slot(subject, filled.attribute, filled.many), _plain_value(filled.value, setting.turn.said_at)
-    if kind in (Kind.EVENT, Kind.PLAN) and (match := re.match(r"^(?:I|[Ww]e)(?:['’]\w+)?\s+(.+)", clause)):
+    if kind in (Kind.EVENT, Kind.PLAN) and (match := re.search(r"(?:^|[\s,])(?:I|[Ww]e)(?:['’]\w+)?\s+(.+)", clause)):
         attribute = "events" if kind is Kind.EVENT else "plans"
         return Slot(subject, attribute, True), _plain_value(match[1], setting.turn.said_at)
     return None, None
@@ -219,7 +224,8 @@ def _kind(clause: str) -> Kind:
         return Kind.PREFERENCE
     subject = re.search(r"\b(?:I|[Ww]e|[Mm]y \w+)(['’]\w+)?\s+((?:\w+\s+){0,3}?)(\w+)", clause)
     verb = next((word for word in words(clause[subject.start() :])[1:] if word not in ADVERBS), "") if subject else ""
-    if is_past(verb) and not _STATE.search(clause):
+    contracted = subject is not None and subject[1] is not None and subject[1][1:] in ("m", "re", "ll")
+    if not contracted and is_past(verb) and not _STATE.search(clause):
         return Kind.EVENT
     return Kind.PROFILE
 
@@ -235,7 +241,9 @@ def _instruct(asked: Instruction, quote: str, setting: _Setting) -> Fact:
     )
     event, _ = _times(mentions)
     slot = Slot(setting.speakers.speaker, asked.attribute, True)
-    return _build(text, asked.kind, quote, setting, slot=slot, value=_plain_value(asked.text, setting.turn.said_at), event=event)
+    return _build(
+        text, asked.kind, quote, setting, slot=slot, value=_plain_value(asked.text, setting.turn.said_at), event=event
+    )
 
 
 def _retract(found: Retraction, quote: str, setting: _Setting) -> Fact | None:

@@ -105,7 +105,7 @@ class _Rewriter:
             self._verb()
 
     def _inside(self, name: str) -> str:
-        """"The user" inside a sentence is "the user"."""
+        """ "The user" inside a sentence is "the user"."""
         return "the" + name[3:] if name.startswith("The ") and "".join(self._out).strip() else name
 
     def _suffix(self, suffix: str) -> None:

@@ -77,8 +77,31 @@ _EMPTY = frozenset(
 )
 
 
+_FEELING = re.compile(
+    r"\b(?:I|we)(?:['’]m|['’]re|['’]ve been| am| was| are| were| feel| felt| have been)?\s+(?:(?:so|really|very|super|just|also|always|truly|still|all|feeling"
+    r"|pretty|quite|definitely|both|such|absolutely|incredibly|totally|extremely)\s+){0,3}(?:lucky|grateful|thankful|blessed|excited|stoked|pumped|thrilled"
+    r"|off to|off|glad|happy|proud|amazed|overwhelmed|honou?red|feeling|feel|felt|ready|looking forward|ecstatic|psyched|hyped|eager|delighted|relieved"
+    r"|blown away|touched|moved by|super|so|inspired|motivated|determined|hopeful|optimistic|nervous|curious|open to|game for|up for|wanted|figured|knew"
+    r"|realized|thought|guess|believe|think|know|hope|thinking that|thinking about (?:it|that|how)|all about|loving)\b(?! (?:to (?:New|San|Los)|a [a-z]+ (?:class|course)))"
+    r"|\b(?:I|we) (?:\w+ )?(?:can|could|should|must|might|may|would|gotta|need to|want (?:it|this|that|them|everyone|people|others|you))\b(?! (?:play|speak|cook|swim|drive|stand))"
+    r"|^(?:a lot|so much|things?|some|lots|much|it|the|what|all|everything|stories|yours?|there|these|this|that)\b(?!.*\b(?:bought|made|painted|wrote|visited|went|started|took|got|saw)\b)"
+    r"|\bmy [\w ]{2,30} (?:can|could|would|should|might)\b"
+    r"|^we(?:['’]re| are)\b(?! (?:planning|going|thinking|getting|married|moving|gonna|organi[sz]ing|having|working|both))|^we(?:['’]ve| have) (?:come|got (?:to|this|each)|been through)\b"
+    r"|^we (?:need|want|bond|support|share|all|do|learn|know|gotta|make|feel)\b"
+    r"|^(?:I|we) (?:\w+ )?(?:love|like|enjoy|dig) (?:the|this|that|these|those|all|love|being|seeing|hearing|giving|having|helping|how|what)\b"
+    r"|^I(?:['’]ve| have|['’]m) (?:got|been) (?:some|a lot|lots|so|there|good|great|busy|ok|okay|well|fine|pretty|swamped|thinking|better)\b",
+    re.IGNORECASE,
+)
+_SINCE_CHAT = re.compile(
+    r"^(?:since|from the last time|last time) (?:we|I) (?:last |had )?(?:chatted|spoke|talked|met|caught up|saw you)(?: last)?,?\s*|"
+    r"\s+since (?:we|our) (?:last )?(?:chatted|spoke|talked|chat|talk|conversation)(?: last)?\b",
+    re.IGNORECASE,
+)
+
+
 def strip_lead(text: str, vocatives: frozenset[str]) -> str:
     """The sentence without "Yeah, ", "Thanks, Anna! " and the like; and without a name called at its end."""
+    text = _SINCE_CHAT.sub("", text)
     for _ in range(4):
         shorter = _LEAD.sub("", text, count=1)
         shorter = _strip_name(shorter, vocatives)
@@ -100,7 +123,7 @@ def _strip_name(text: str, vocatives: frozenset[str]) -> str:
 
 def is_reaction(text: str) -> bool:
     """Something said to the other about what the other said."""
-    return bool(_REACTION.search(text))
+    return bool(_REACTION.search(text) or _FEELING.search(text))
 
 
 def is_maybe(text: str) -> bool:
