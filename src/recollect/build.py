@@ -112,7 +112,7 @@ def folder_of(path: str | os.PathLike[str] | None) -> Path:
 def language(llm: object) -> tuple[Extractor, Reconciler]:
     """The extractor and reconciler that a model's name stands for; an object that has both methods stands for itself."""
     if hasattr(llm, "extract") and hasattr(llm, "reconcile"):
-        return llm, llm  # type: ignore[return-value]  # its shape was just checked
+        return llm, llm
     from .rules import RulesExtractor, RulesReconciler
 
     if llm is not None and not isinstance(llm, str):
