@@ -238,7 +238,7 @@ class History(RuleBasedStateMachine):
 
     def teardown(self):
         report = self.memory.verify()
-        assert not [one for one in report.problems], report.problems
+        assert report.ok, report.problems
         self.memory.close()
         self.folder.cleanup()
 

@@ -84,7 +84,9 @@ def test_search_names_the_argument(memory, wrong, named):
 
 
 @pytest.mark.parametrize("verb", ["get", "delete", "history", "sources", "undo"])
-@pytest.mark.parametrize("identifier", ["", "mem_1", "mem_" + "g" * 32, 5, None, "../etc/passwd", "mem_" + "0" * 32 + "\n"])
+@pytest.mark.parametrize(
+    "identifier", ["", "mem_1", "mem_" + "g" * 32, 5, None, "../etc/passwd", "mem_" + "0" * 32 + "\n"]
+)
 def test_ids_of_the_wrong_form(memory, verb, identifier):
     with pytest.raises(InvalidInput, match="_id"):
         getattr(memory, verb)(identifier)
@@ -101,7 +103,9 @@ def test_ids_of_nothing(memory):
 def test_unknown_keywords_are_type_errors(memory):
     for verb in (memory.add, memory.search, memory.get_all, memory.count, memory.delete_all):
         with pytest.raises(TypeError):
-            verb("x", user_id="u", colour="blue") if verb in (memory.add, memory.search) else verb(user_id="u", colour="blue")
+            verb("x", user_id="u", colour="blue") if verb in (memory.add, memory.search) else verb(
+                user_id="u", colour="blue"
+            )
     with pytest.raises(TypeError):
         memory.add("x")
     with pytest.raises(TypeError):

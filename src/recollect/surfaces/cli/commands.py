@@ -1,0 +1,362 @@
+"""The commands. Each opens the store, calls one verb, and shows what it answers; heavy imports wait until then."""
+
+from __future__ import annotations
+
+import platform
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from .common import Common, DebugOption, Group, JsonOption, LlmOption, StoreOption, UserOption, say, with_common
+from .safe import count, cut, day, moment, plain, words
+
+if TYPE_CHECKING:
+    from ...results import Change, Hit, MemoryItem
+
+app = typer.Typer(
+    cls=Group,
+    name="recollect",
+    no_args_is_help=True,
+    add_completion=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    help="""A memory layer for LLM applications: facts from conversations, with their evidence, kept current.
+
+    Try `recollect demo` first. Exit codes: 0 done, 1 a fault, 2 bad input, 3 not found, 130 interrupted. With --json
+    the answer is one JSON document on standard output, an error one on standard error.""",
+)
+
+STYLES = {"ADD": "green", "UPDATE": "yellow", "DELETE": "red", "NONE": "dim"}
+
+
+def main() -> None:
+    """The entry point."""
+    app()
+
+
+@app.callback()
+def before(
+    ctx: typer.Context,
+    store: StoreOption = None,
+    user: UserOption = None,
+    llm: LlmOption = None,
+    json: JsonOption = False,
+    debug: DebugOption = False,
+) -> None:
+    """The common options may stand before the command too."""
+    ctx.obj = Common(store, user, llm, json, debug)
+
+
+@app.command()
+@with_common
+def setup(common: Common) -> None:
+    """Get the default embedder's weights (84 MB), and check them.
+
+    Example: recollect setup
+    """
+    from ...adapters.weights import install_weights
+
+    folder = install_weights((lambda _: None) if common.json else say)
+    if common.json:
+        common.answer({"weights": str(folder)})
+
+
+@app.command()
+@with_common
+def add(
+    common: Common,
+    text: Annotated[str, typer.Argument(help="What was said")],
+    session: Annotated[str | None, typer.Option(help="The session that it belongs to")] = None,
+    at: Annotated[str | None, typer.Option(help="When it was said (ISO 8601)")] = None,
+    whole: Annotated[bool, typer.Option("--whole", help="Keep the text as one memory, extract nothing")] = False,
+) -> None:
+    """Remember something.
+
+    Example: recollect add "My favorite color is blue."
+    """
+    with common.open() as memory:
+        result = memory.add(text, user_id=common.user_id, session_id=session, timestamp=at, infer=not whole)
+    if common.json:
+        common.answer(result.model_dump(mode="json"))
+        return
+    for change in result.changes:
+        show_change(common, change)
+    if not result.changes:
+        say("Nothing in it was a fact to remember; the words themselves are kept and searchable (search --turns).")
+
+
+@app.command()
+@with_common
+def search(
+    common: Common,
+    query: Annotated[str, typer.Argument(help="What to look for")],
+    limit: Annotated[int, typer.Option(help="At most so many hits")] = 10,
+    turns: Annotated[bool, typer.Option("--turns", help="What was said, too")] = False,
+    as_of: Annotated[str | None, typer.Option(help="What held then (ISO 8601)")] = None,
+    since: Annotated[str | None, typer.Option(help="Only what happened from then on")] = None,
+    until: Annotated[str | None, typer.Option(help="Only what happened until then")] = None,
+    explain: Annotated[bool, typer.Option("--explain", help="How each hit was found")] = False,
+) -> None:
+    """Find memories.
+
+    Example: recollect search "where does she work?" --turns
+    """
+    with common.open() as memory:
+        hits = memory.search(
+            query,
+            user_id=common.user_id,
+            limit=limit,
+            as_of=as_of,
+            since=since,
+            until=until,
+            include=("memories", "turns") if turns else ("memories",),
+            explain=explain,
+        )
+    if common.json:
+        common.answer([hit.model_dump(mode="json") for hit in hits])
+        return
+    show_hits(common, hits)
+
+
+@app.command("list")
+@with_common
+def list_(
+    common: Common,
+    limit: Annotated[int | None, typer.Option(help="At most so many")] = None,
+    as_of: Annotated[str | None, typer.Option(help="What held then (ISO 8601)")] = None,
+    filters: Annotated[
+        list[str] | None, typer.Option("--filter", metavar="KEY=VALUE", help="Metadata to match")
+    ] = None,
+) -> None:
+    """List memories in the order in which they were recorded.
+
+    Example: recollect list --as-of 2024-03-01 --filter topic=travel
+    """
+    chosen = dict(pair(one) for one in filters or ())
+    with common.open() as memory:
+        items = memory.get_all(user_id=common.user_id, as_of=as_of, limit=limit, metadata_filter=chosen or None)
+    if common.json:
+        common.answer([item.model_dump(mode="json") for item in items])
+        return
+    show_items(common, items)
+
+
+@app.command()
+@with_common
+def show(common: Common, memory_id: Annotated[str, typer.Argument(metavar="ID")]) -> None:
+    """Show a memory with its times and its sources.
+
+    Example: recollect show mem_0123456789abcdef0123456789abcdef
+    """
+    with common.open() as memory:
+        item = memory.get(memory_id, **common.owner)
+        sources = memory.sources(memory_id, **common.owner)
+    if common.json:
+        common.answer({**item.model_dump(mode="json"), "sources": [one.model_dump(mode="json") for one in sources]})
+        return
+    say(plain(item.text))
+    for name, value in described(item):
+        say(f"  {name:<10} {plain(value)}")
+    for source in sources:
+        say(f"  said       {moment(source.said_at)} {plain(source.speaker)}: “{plain(source.quote)}”")
+
+
+@app.command()
+@with_common
+def history(common: Common, memory_id: Annotated[str, typer.Argument(metavar="ID")]) -> None:
+    """Show every change that a memory went through; their ids are what `undo` takes.
+
+    Example: recollect history mem_0123456789abcdef0123456789abcdef
+    """
+    with common.open() as memory:
+        changes = memory.history(memory_id, **common.owner)
+    if common.json:
+        common.answer([change.model_dump(mode="json") for change in changes])
+        return
+    for change in changes:
+        say(f"{moment(change.recorded_at)}  {change.id}")
+        show_change(common, change)
+
+
+@app.command()
+@with_common
+def delete(common: Common, memory_id: Annotated[str, typer.Argument(metavar="ID")]) -> None:
+    """Take a memory back. It stays in the history, and can be undone.
+
+    Example: recollect delete mem_0123456789abcdef0123456789abcdef
+    """
+    with common.open() as memory:
+        memory.delete(memory_id, **common.owner)
+    common.answer({"deleted": memory_id}) if common.json else say(f"deleted {memory_id}")
+
+
+@app.command()
+@with_common
+def undo(common: Common, change_or_batch_id: Annotated[str, typer.Argument(metavar="ID")]) -> None:
+    """Undo a change (chg_…), or all of an add (batch_…).
+
+    Example: recollect undo chg_0123456789abcdef0123456789abcdef
+    """
+    with common.open() as memory:
+        changes = memory.undo(change_or_batch_id, **common.owner)
+    if common.json:
+        common.answer([change.model_dump(mode="json") for change in changes])
+        return
+    for change in changes:
+        show_change(common, change)
+
+
+@app.command()
+@with_common
+def stats(common: Common) -> None:
+    """Say how much is stored; with --user, of that user.
+
+    Example: recollect stats --json
+    """
+    with common.open() as memory:
+        found = memory.stats(**common.owner).model_dump(mode="json")
+    if common.json:
+        common.answer(found)
+        return
+    for name, value in found.items():
+        say(f"{name:<15} {value}")
+
+
+@app.command()
+@with_common
+def doctor(common: Common) -> None:
+    """Check that the store and its surroundings are well; exit code 1 where something is not.
+
+    Example: recollect doctor
+    """
+    report = examine(common)
+    if common.json:
+        common.answer(report)
+    else:
+        for name, value in report.items():
+            if name != "problems":
+                say(f"{name:<12} {plain(value)}")
+        for problem in report["problems"]:
+            say(f"problem      {plain(problem)}")
+        if report["ok"]:
+            say("All is well.")
+    if not report["ok"]:
+        raise typer.Exit(1)
+
+
+def examine(common: Common) -> dict[str, Any]:
+    """Versions, weights, and whether everything in the store fits together."""
+    from importlib.metadata import version
+
+    from ...adapters.weights import find_weights
+    from ...errors import EmbedderError
+
+    problems = []
+    try:
+        weights = str(find_weights())
+    except EmbedderError as error:
+        weights = "absent"
+        problems.append(str(error))
+    with common.open() as memory:
+        report = memory.verify()
+        waiting = memory.pending()
+    problems += [f"{one.what} ({one.where}): restore a backup, or report it" for one in report.problems]
+    problems += [f"{one.batch_id} is {one.status} ({one.error}): add it again or call resume()" for one in waiting]
+    return {
+        "recollect": version("recollect"),
+        "python": platform.python_version(),
+        "store": str(common.folder()),
+        "weights": weights,
+        "checked": ", ".join(f"{number} {what}" for what, number in report.checked.items()),
+        "problems": problems,
+        "ok": not problems,
+    }
+
+
+@app.command()
+@with_common
+def ingest(
+    common: Common,
+    files: Annotated[list[Path], typer.Argument(metavar="FILE…", help="Conversation files")],
+    format: Annotated[str | None, typer.Option(help="locomo or chat  [default: recognised]")] = None,  # noqa: A002
+    conversation: Annotated[str | None, typer.Option(help="Only this conversation")] = None,
+) -> None:
+    """Remember whole conversations; each is a user of its own unless --user is given. Run again, it goes on.
+
+    Example: recollect ingest talks.jsonl --format chat
+    """
+    from .ingest import run
+
+    raise typer.Exit(run(common, files, format, conversation))
+
+
+@app.command()
+@with_common
+def demo(common: Common) -> None:
+    """Ingest a conversation, watch the decisions, and get ten answers with their sources. No key, no network.
+
+    Example: recollect demo
+    """
+    from .demo import run
+
+    raise typer.Exit(run(common))
+
+
+# --- showing -----------------------------------------------------------------------------------------------------------
+
+
+def pair(text: str) -> tuple[str, str]:
+    """KEY=VALUE, split."""
+    key, equals, value = text.partition("=")
+    if not equals or not key:
+        raise typer.BadParameter(f"{text!r} is not KEY=VALUE", param_hint="--filter")
+    return key, value
+
+
+def show_change(common: Common, change: Change) -> None:
+    """One decision on one line, and what it replaced."""
+    from rich.text import Text
+
+    text = change.memory.text if change.memory else (change.reason or "nothing to do")
+    line = Text.assemble((f"{change.op.value:<7}", STYLES[change.op.value]), " ", words(text))
+    if change.op.value == "UPDATE" and change.previous_text:
+        line.append_text(words(f"   was: {change.previous_text}", "dim"))
+    common.console().print(line, soft_wrap=True)
+
+
+def show_hits(common: Common, hits: list[Hit]) -> None:
+    """Hits with their scores, dates and sources."""
+    if not hits:
+        say("Nothing known has to do with it.")
+    for hit in hits:
+        until = hit.until or hit.valid_to
+        ended = f" until {day(until)}" if until else ""
+        say(f"{hit.score:.2f}  {plain(hit.text)}")
+        said = "; ".join(f"{one.speaker}, {day(one.said_at)}" for one in hit.sources)
+        say(f"      {hit.kind} {hit.id}, from {day(hit.valid_from)}{ended}; said by {plain(said)}")
+        for channel in hit.channels:
+            say(f"      found by {channel.name}, rank {channel.rank}, {channel.score:.2f}")
+
+
+def show_items(common: Common, items: list[MemoryItem]) -> None:
+    """A table of memories."""
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False)
+    for column in ("since", "kind", "memory", "id"):
+        table.add_column(column, no_wrap=column != "memory", overflow="fold")
+    for item in items:
+        table.add_row(day(item.valid_from), item.kind.value, words(cut(item.text, 300)), words(item.id))
+    common.console().print(table)
+    say(count(len(items), "memory", "memories"))
+
+
+def described(item: MemoryItem) -> list[tuple[str, str]]:
+    """A memory's properties, those that it has."""
+    event = f"{day(item.event_from)} – {day(item.event_to)} ({item.event_precision})" if item.event_from else ""
+    holds = f"{day(item.valid_from)} – {day(item.valid_to)}"
+    slot = f"{item.subject}, {item.attribute} = {item.value}" if item.subject else ""
+    rows = [("id", item.id), ("kind", item.kind.value), ("slot", slot), ("holds", holds), ("event", event)]
+    rows += [("recorded", moment(item.created_at)), ("sessions", ", ".join(item.session_ids))]
+    rows += [("metadata", str(item.metadata) if item.metadata else "")]
+    return [(name, value) for name, value in rows if value]
