@@ -77,8 +77,8 @@ class AsyncMemory:
     ) -> None:
         """Open or make the store in `path` (default: `$RECOLLECT_HOME`, else the user's data folder).
 
-        `llm`: "rules" is offline, or an object with `extract` and `reconcile` (see `ports`). `embedder`: None is the store's own, else MiniLM; or an object with `id`, `dim` and
-        `embed(texts)`. `instructions`: what to remember and what to leave out. Raises StoreCorrupt, SchemaTooNew,
+        `llm`: "rules" is offline, or an object with `extract` and `reconcile` (see `ports`). `embedder`: None is the
+        store's own, else MiniLM; or an object with `id`, `dim` and `embed(texts)`. `instructions`: what to remember and what to leave out. Raises StoreCorrupt, SchemaTooNew,
         EmbeddingModelMismatch, StorageReadOnly.
         """
         self._instructions = None if instructions is None else check.text("instructions", instructions, 10_000)

@@ -115,7 +115,7 @@ def search(
     if common.json:
         common.answer([hit.model_dump(mode="json") for hit in hits])
         return
-    show_hits(common, hits)
+    show_hits(hits)
 
 
 @app.command("list")
@@ -278,7 +278,7 @@ def examine(common: Common) -> dict[str, Any]:
 def ingest(
     common: Common,
     files: Annotated[list[Path], typer.Argument(metavar="FILE…", help="Conversation files")],
-    format: Annotated[str | None, typer.Option(help="locomo or chat  [default: recognised]")] = None,  # noqa: A002
+    format: Annotated[str | None, typer.Option(help="locomo or chat  [default: recognised]")] = None,
     conversation: Annotated[str | None, typer.Option(help="Only this conversation")] = None,
 ) -> None:
     """Remember whole conversations; each is a user of its own unless --user is given. Run again, it goes on.
@@ -320,11 +320,11 @@ def show_change(common: Common, change: Change) -> None:
     text = change.memory.text if change.memory else (change.reason or "nothing to do")
     line = Text.assemble((f"{change.op.value:<7}", STYLES[change.op.value]), " ", words(text))
     if change.op.value == "UPDATE" and change.previous_text:
-        line.append_text(words(f"   was: {change.previous_text}", "dim"))
+        line.append("   was: ", "dim").append_text(words(change.previous_text, "dim"))
     common.console().print(line, soft_wrap=True)
 
 
-def show_hits(common: Common, hits: list[Hit]) -> None:
+def show_hits(hits: list[Hit]) -> None:
     """Hits with their scores, dates and sources."""
     if not hits:
         say("Nothing known has to do with it.")
