@@ -6,7 +6,7 @@ import asyncio
 import json
 import os
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from types import TracebackType
 from typing import Any, Final, TypeVar
 
@@ -78,7 +78,8 @@ class AsyncMemory:
         """Open or make the store in `path` (default: `$RECOLLECT_HOME`, else the user's data folder).
 
         `llm`: "rules" is offline, or an object with `extract` and `reconcile` (see `ports`). `embedder`: None is the
-        store's own, else MiniLM; or an object with `id`, `dim` and `embed(texts)`. `instructions`: what to remember and what to leave out. Raises StoreCorrupt, SchemaTooNew,
+        store's own, else MiniLM; or an object with `id`, `dim` and `embed(texts)`. `instructions`: what to remember and
+        what to leave out. `on_event` is called with the events of `trace`. Raises StoreCorrupt, SchemaTooNew,
         EmbeddingModelMismatch, StorageReadOnly.
         """
         self._instructions = None if instructions is None else check.text("instructions", instructions, 10_000)
@@ -269,7 +270,7 @@ class AsyncMemory:
         finished, failed = [], {}
         for batch in await self._run(self._store.journal.unfinished, include_failed):
             try:
-                await self._writer.finish(batch)
+                await self._writer.finish(batch, timedelta(0))
                 finished.append(batch.id)
             except RecollectError as error:
                 failed[batch.id] = type(error).__name__

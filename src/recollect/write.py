@@ -47,6 +47,8 @@ NEIGHBOURS = 10  # nearest memories by vector and by BM25 that a fact is shown b
 MAX_CONFLICTS = 20
 LEASE = timedelta(minutes=10)
 MAX_ATTEMPTS = 5
+PATIENCE = timedelta(seconds=30)  # with another process that works on the same batch
+POLL_S = 0.02
 
 
 @dataclass(slots=True)
@@ -70,29 +72,40 @@ class Writer:
         """Within a process a user's commits go in order; users never wait for each other."""
         return self._queues.setdefault(space, asyncio.Lock())
 
-    async def finish(self, batch: Batch) -> None:
+    async def finish(self, batch: Batch, patience: timedelta = PATIENCE) -> None:
         """Bring a journalled batch to its end. On an error it stays pending, and the error names it.
 
-        Raises ModelError, EmbedderError, StorageError …, each with `.batch_id`; StoreBusy where another process has it.
+        Where another process works on it, wait for that one. Raises ModelError, EmbedderError, StorageError …, each with
+        `.batch_id`; StoreBusy where the other one takes longer than `patience`.
         """
-        moment = now()
-        async with self.queue(batch.space):
-            if not await self.in_thread(self.journal.lease, batch.id, self.owner, moment, moment + LEASE):
-                if (await self.in_thread(self.journal.batch, batch.id)).status == "done":
-                    return
+        give_up = now() + patience
+        while not await self._finished(batch):
+            if now() >= give_up:
                 raise StoreBusy("another process is working on this batch", stage="lease", batch_id=batch.id)
-            error: str | None = "Interrupted"
-            try:
-                for chunk in batch.chunks:
-                    if chunk.state != "committed":
-                        await self._chunk(batch, chunk.n)
-                error = None
-            except RecollectError as problem:
-                error = type(problem).__name__
-                problem.batch_id = batch.id
-                raise
-            finally:
-                await self.in_thread(self.journal.release, batch.id, error, MAX_ATTEMPTS)
+            await asyncio.sleep(POLL_S)
+
+    async def _finished(self, batch: Batch) -> bool:
+        """Finish the batch if it can be leased; whether it is done now."""
+        async with self.queue(batch.space):
+            moment = now()
+            if await self.in_thread(self.journal.lease, batch.id, self.owner, moment, moment + LEASE):
+                await self._work(batch)
+                return True
+        return bool((await self.in_thread(self.journal.batch, batch.id)).status == "done")
+
+    async def _work(self, batch: Batch) -> None:
+        error: str | None = "Interrupted"
+        try:
+            for chunk in (await self.in_thread(self.journal.batch, batch.id)).chunks:
+                if chunk.state != "committed":
+                    await self._chunk(batch, chunk.n)
+            error = None
+        except RecollectError as problem:
+            error = type(problem).__name__
+            problem.batch_id = batch.id
+            raise
+        finally:
+            await self.in_thread(self.journal.release, batch.id, error, MAX_ATTEMPTS)
 
     async def _chunk(self, batch: Batch, n: int) -> None:
         chunk = await self.in_thread(self.journal.chunk, batch.id, n)
