@@ -1,0 +1,139 @@
+"""Evidence and the guard: what a proposal must show, and what no decision may do."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pytest
+
+from recollect.extract import verify
+from recollect.model import (
+    Add,
+    Candidate,
+    Case,
+    Delete,
+    Entity,
+    EventTime,
+    Evidence,
+    Extraction,
+    Fact,
+    Keep,
+    Kind,
+    Precision,
+    Role,
+    Scope,
+    Slot,
+    SourceClass,
+    Turn,
+    Update,
+)
+from recollect.ports import Chunk
+from recollect.reconcile import guard
+
+NOON = datetime(2024, 5, 1, 12, tzinfo=UTC)
+
+
+def turn(identifier, content):
+    return Turn(identifier, 1, Scope("u"), "b", Role.USER, content, "Ann", NOON, True)
+
+
+CHUNK = Chunk(
+    turns=(turn("t2", "I moved to “Rome”, finally — and I'm glad."),), context=(turn("t1", "Where do you live?"),)
+)
+
+
+def fact(text="Ann moved to Rome.", quotes=(("t2", "I moved to Rome"),), **more):
+    return Fact(text, Kind.PROFILE, tuple(Evidence(t, q) for t, q in quotes), **more)
+
+
+@pytest.mark.parametrize(
+    ("quotes", "held"),
+    [
+        ([("t2", 'I moved to "Rome", finally - and I\'m glad.')], 1),
+        ([("t2", "i  MOVED\nto “rome”")], 1),
+        ([("t2", "...finally!")], 1),
+        ([("t2", "I moved to Paris"), ("t2", "I'm glad")], 1),
+        ([("t1", "Where do you live?"), ("t2", "I moved")], 2),
+        ([("t2", "I moved to Paris")], 0),
+        ([("t1", "Where do you live?")], 0),
+        ([("t9", "I moved")], 0),
+        ([("t2", "...")], 0),
+        ([("t2", "")], 0),
+        ([], 0),
+    ],
+)
+def test_quotes_must_stand_in_their_turns(quotes, held):
+    verified = verify(Extraction((fact(quotes=quotes),)), CHUNK)
+    assert [len(one.evidence) for one in verified.facts] == ([held] if held else [])
+    assert len(verified.rejected) == (0 if held else 1)
+
+
+def test_one_bad_fact_of_three_costs_one():
+    backwards = EventTime(NOON, datetime(2023, 1, 1, tzinfo=UTC), Precision.DAY)
+    good = fact(quotes=[("t2", "I'm glad")])
+    proposed = (good, fact(text=" ", quotes=[("t2", "glad")]), fact(quotes=[("t2", "glad")], event=backwards), good)
+    verified = verify(Extraction(proposed), CHUNK)
+    assert len(verified.facts) == 2
+    assert [one.reason for one in verified.rejected] == ["empty text", "its event ends before it starts"]
+
+
+def candidate(number=1, text="Ann lives in Oslo.", slot=None, entities=(), source=SourceClass.USER):
+    return Candidate(number, text, Kind.PROFILE, slot, None, None, entities, NOON, source, earlier=number - 1)
+
+
+def decided(decision, *, fact, candidates=None):
+    beside = (candidate(),) if candidates is None else tuple(candidates)
+    return guard([Case(fact, NOON, beside)], [decision])[0]
+
+
+HOME = Slot("Ann", "home")
+GONE = fact("Ann no longer lives in Oslo.", slot=HOME, retracts=True)
+REFUSED = [
+    (Update((), "revise", "x"), fact(), [candidate()], "no target"),
+    (Update((7,), "revise", "x"), fact(), [candidate()], "unknown target"),
+    (Update((1, 1), "revise", "x"), fact(), [candidate()], "twice"),
+    (Update((1,), "revise", "  "), fact(), [candidate()], "empty"),
+    (Update((1,), "revise", "Ann lives in Rome with Zoe."), fact(), [candidate()], "occur nowhere"),
+    (Update((1,), "supersede", "Ann moved to Rome in 2019."), fact(), [candidate()], "occur nowhere"),
+    (Update((1,), "supersede", "Ann moved to Rome."), fact(source=SourceClass.TOOL), [candidate()], "lower trust"),
+    (Delete((1,)), fact(), [candidate(slot=HOME)], "without a retraction"),
+    (Delete((1,)), GONE, [candidate(text="Bob likes tea.")], "neither slot nor entity"),
+    (Delete(tuple(range(1, 8))), GONE, [candidate(n, slot=HOME) for n in range(1, 8)], "mass deletion"),
+    (Keep(9), fact(), [candidate()], "unknown target"),
+]
+
+
+@pytest.mark.parametrize(("decision", "about", "candidates", "flag"), REFUSED, ids=[case[3] for case in REFUSED])
+def test_refused_decisions_become_flagged_adds(decision, about, candidates, flag):
+    final = decided(decision, fact=about, candidates=candidates)
+    assert isinstance(final, Add) and flag in (final.flag or "")
+
+
+def test_what_is_allowed_passes_unchanged():
+    allowed = [
+        (Update((1,), "supersede", "Ann moved to Rome."), fact(), [candidate()]),
+        (Update((1,), "revise", "Ann lives in Oslo and moved to Rome."), fact(), [candidate()]),
+        (Delete((1,)), GONE, [candidate(slot=HOME)]),
+        (
+            Delete((1,)),
+            fact("It is over.", retracts=True, entities=(Entity("Oslo"),)),
+            [candidate(entities=(Entity("oslo"),))],
+        ),
+        (Delete((1,)), GONE, [candidate()]),
+        (Keep(1), fact(), [candidate()]),
+        (Keep(None), fact(), []),
+    ]
+    for decision, about, candidates in allowed:
+        assert decided(decision, fact=about, candidates=candidates) == decision
+
+
+def test_a_bare_request_to_forget_is_never_stored():
+    bare = fact("Forget where Ann lives.", retracts=True, bare_forget=True)
+    for decision in (Add(), Delete((9,)), Delete(())):
+        assert isinstance(decided(decision, fact=bare), Keep)
+
+
+def test_two_operations_on_one_target():
+    cases = [Case(fact(), NOON, (candidate(),)), Case(fact(), NOON, (candidate(),))]
+    first, second = guard(cases, [Update((1,), "supersede", "Ann moved to Rome.")] * 2)
+    assert isinstance(first, Update) and isinstance(second, Add) and "two operations" in (second.flag or "")

@@ -1,0 +1,97 @@
+"""Views of the ledger: brought up to date, rebuilt, let go; and search while the embedder is down."""
+
+from __future__ import annotations
+
+from recollect import Memory
+from recollect.testing import HashEmbedder, ScriptedLanguage
+
+
+class Failing(HashEmbedder):
+    """An embedder that is down while `down` is set."""
+
+    down = False
+
+    def embed(self, texts):
+        if self.down:
+            raise ConnectionError("no route")
+        return super().embed(texts)
+
+
+def test_a_partition_follows_another_process_and_equals_its_rebuild(tmp_path):
+    first, second = (Memory(tmp_path, llm=ScriptedLanguage(), embedder=HashEmbedder()) for _ in range(2))
+    with first, second:
+        first.add("home = Rome", user_id="u")
+        assert second.count(user_id="u") == 1
+        second.add("home = Oslo", user_id="u")
+        assert [hit.text for hit in first.search("home", user_id="u", min_score=0)] == ["home is Oslo"]
+        store = first._memory._store
+        partition = store.partitions.get(store.ledger.space("u"))
+        before = partition.snapshot()
+        partition.rebuild()
+        assert partition.snapshot() == before
+        first.rebuild()
+        assert store.partitions.loaded() == [] and first.count(user_id="u") == 1
+
+
+def test_partitions_over_the_memory_budget_are_let_go_and_come_back(memory):
+    partitions = memory._memory._store.partitions
+    partitions._budget = 5_000
+    for n in range(6):
+        memory.add([{"role": "user", "content": f"likes += thing{i}"} for i in range(10)], user_id=f"u{n}")
+        memory.count(user_id=f"u{n}")
+    assert len(partitions.loaded()) < 6
+    assert [memory.count(user_id=f"u{n}") for n in range(6)] == [10] * 6
+
+
+def test_opening_a_store_loads_no_partition(tmp_path):
+    with Memory(tmp_path, llm=ScriptedLanguage(), embedder=HashEmbedder()) as memory:
+        memory.add("home = Rome", user_id="u")
+    with Memory(tmp_path, llm=ScriptedLanguage(), embedder=HashEmbedder()) as memory:
+        assert memory._memory._store.partitions.loaded() == []
+
+
+def test_while_the_embedder_is_down_words_are_found(tmp_path):
+    embedder = Failing()
+    with Memory(tmp_path, llm=ScriptedLanguage(), embedder=embedder) as memory:
+        memory.add("home = Rome", user_id="u")
+        embedder.down = True
+        assert memory.add("job = cook", user_id="u").status == "done"
+        assert [hit.text for hit in memory.search("cook", user_id="u", min_score=0)] == ["job is cook"]
+        embedder.down = False
+        assert "job is cook" in [hit.text for hit in memory.search("job cook", user_id="u", min_score=0)]
+
+
+def test_turns_are_served_while_they_support_what_is_live(memory):
+    def turns(query):
+        return {hit.text: hit.until for hit in memory.search(query, user_id="u", include=["turns"], min_score=0)}
+
+    memory.add("hello there, friend", user_id="u")
+    memory.add("home = Rome", user_id="u", timestamp="2024-01-01")
+    memory.add("home = Oslo", user_id="u", timestamp="2024-02-01")
+    served = turns("home Rome Oslo friend")
+    assert served["hello there, friend"] is None and served["home = Oslo"] is None
+    assert served["home = Rome"].isoformat() == "2024-02-01T00:00:00+00:00"
+    memory.delete(memory.get_all(user_id="u")[0].id)
+    assert set(turns("home Rome Oslo friend")) == {"hello there, friend"}
+
+
+def test_metadata_and_expiry(memory):
+    memory.add("home = Rome", user_id="u", metadata={"a": 1, "b": 1}, expires_at="2999-01-01")
+    memory.add("home = Oslo", user_id="u", metadata={"b": 2})
+    item = memory.get_all(user_id="u")[0]
+    assert item.metadata == {"a": 1, "b": 2}
+    assert memory.update(item.id, metadata={"c": 3}).metadata == {"a": 1, "b": 2, "c": 3}
+    memory.add("job = cook", user_id="u", expires_at="2020-01-01")
+    assert [one.text for one in memory.get_all(user_id="u")] == ["home is Oslo"]
+    assert memory.search("job cook", user_id="u", min_score=0)[0].text == "home is Oslo"
+
+
+def test_a_corrected_text_is_the_callers_and_hides_what_was_wrong(memory):
+    memory.add("home = Rome", user_id="u")
+    item = memory.get_all(user_id="u")[0]
+    fixed = memory.update(item.id, "home is Rimini")
+    assert fixed.id == item.id and [one.quote for one in memory.sources(item.id)] == ["home is Rimini"]
+    assert [h.text for h in memory.search("home Rome", user_id="u", include=["turns"], min_score=0)] == [
+        "home is Rimini"
+    ]
+    assert [change.op.value for change in memory.history(item.id)] == ["ADD", "UPDATE"]
