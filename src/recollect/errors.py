@@ -15,6 +15,7 @@
     │   └── RevisionConflict     another writer was faster; the write path reads again and goes on
     ├── EmbedderError
     │   ├── EmbedderUnavailable
+    │   │   └── WeightsMissing       the default embedder was never set up
     │   ├── EmbeddingInvalid     NaN, a wrong dimension or a short batch
     │   ├── EmbeddingModelMismatch
     │   └── WeightsCorrupt
@@ -135,6 +136,12 @@ class EmbedderUnavailable(EmbedderError):
     """The embedder, or its weights, cannot be had now."""
 
     retryable = True
+
+
+class WeightsMissing(EmbedderUnavailable):
+    """The default embedder's weights are not installed; `recollect setup` gets them. Waiting does not help."""
+
+    retryable = False
 
 
 class EmbeddingInvalid(EmbedderError):

@@ -328,8 +328,8 @@ class AsyncMemory:
         """The query's vector; None where the embedder is down: BM25 serves meanwhile."""
         try:
             return (await embed(self._store.embedder, [text], self._store.in_thread))[0]
-        except EmbedderUnavailable:
-            if self._store.embedder.id == "all-MiniLM-L6-v2":
+        except EmbedderUnavailable as error:
+            if not error.retryable:
                 raise
             return None
 

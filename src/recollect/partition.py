@@ -171,6 +171,18 @@ class Partition:
                 if (only is None or row.number in only) and moment.serves(row)
             }
 
+    def live_rows(self, now: int) -> dict[int, RowSpan]:
+        """passage → the live row that says it. One that starts after `now` (a message dated ahead of our clock) is live too."""
+        with self._lock:
+            return {
+                row.statement: row
+                for row in self.rows.values()
+                if row.retired is None
+                and not row.quarantined
+                and (row.valid_to is None or row.valid_to > now)
+                and (row.expires_at is None or row.expires_at > now)
+            }
+
     def served_turns(self, moment: Moment, only: set[int] | None = None) -> dict[int, tuple[int, int | None]]:
         """passage → (turn, until) of turns that may be served: those of which nothing ever came, those behind a row that
         is served, and, with `until` (microseconds), those behind rows that are believed but have ended."""

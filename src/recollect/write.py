@@ -30,7 +30,7 @@ from .model import (
     Update,
     text_key,
 )
-from .partition import Moment, Partition, Partitions
+from .partition import Partition, Partitions
 from .plan import Content, Plan, Why
 from .ports import Chunk, Embedder, Extractor, Journal, Ledger, Reconciler, Tokenizer
 from .reconcile import MAX_CANDIDATES, add_earlier, candidate_of, guard, known_candidates, obvious
@@ -144,7 +144,7 @@ class Writer:
         try:
             return await embed(self.embedder, texts, self.in_thread)
         except EmbedderUnavailable as error:
-            if not error.retryable or self.embedder.id == "all-MiniLM-L6-v2":
+            if not error.retryable:
                 raise
             log.warning("embedder unavailable, %d vectors pending", len(texts))
             return None
@@ -198,13 +198,11 @@ class Writer:
         self, space: Space, partition: Partition, fact: Fact, content: Content, moment: datetime
     ) -> list[tuple[Row, float]]:
         """Live rows beside a fact: those of its slot, then the nearest by vector, then by BM25. No threshold."""
-        micros = to_micros(moment)
-        served = partition.served_rows(Moment(as_of=micros, now=micros))
-        # A row that starts after now (a clock ahead of ours) is a candidate all the same.
-        found = partition.search(content.vector, content.terms, NEIGHBOURS, served)
+        live = partition.live_rows(to_micros(moment))
+        found = partition.search(content.vector, content.terms, NEIGHBOURS, live)
         slot_rows = self.ledger.rows_by_slot(space, fact.slot.key) if fact.slot else []
         rows = {row.number: row for row in slot_rows if row.is_live(moment)}
-        numbers = [served[key].number for key, _ in (*found.vector, *found.text)]
+        numbers = [live[key].number for key, _ in (*found.vector, *found.text)]
         rows |= {n: row for n, row in self.ledger.rows(space, numbers).items() if n not in rows}
         ordered = [rows[n] for n in dict.fromkeys([*rows, *numbers]) if n in rows][:MAX_CANDIDATES]
         near = partition.relevance(content.vector, {}, [row.statement.number for row in ordered])

@@ -27,7 +27,7 @@ OPSET = 20  # the first with Gelu as a node
 class MiniLM:
     """The default embedder. Loaded on first use (0.3 s); may be used from several threads.
 
-    Raises EmbedderUnavailable or WeightsCorrupt on first use, where the weights are absent or damaged.
+    Raises WeightsMissing or WeightsCorrupt on first use, where the weights are absent or damaged.
     """
 
     id = "all-MiniLM-L6-v2"

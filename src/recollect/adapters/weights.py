@@ -13,7 +13,7 @@ import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from ..errors import EmbedderUnavailable, WeightsCorrupt
+from ..errors import EmbedderUnavailable, WeightsCorrupt, WeightsMissing
 
 MODEL, TOKENIZER = "model.safetensors", "tokenizer.json"
 SHA256 = {
@@ -33,14 +33,14 @@ def find_weights() -> Path:
 
     Looked for in `$RECOLLECT_MINILM_DIR` (alone, where set), the installed weights package, the user's data folder, and
     the Hugging Face cache.
-    Raises EmbedderUnavailable where there are none, WeightsCorrupt where a file is not what was published.
+    Raises WeightsMissing where there are none, WeightsCorrupt where a file is not what was published.
     """
     for folder in _places():
         if all((folder / name).is_file() for name in SHA256):
             for name in SHA256:
                 check_hash(folder / name)
             return folder
-    raise EmbedderUnavailable("the default embedder's weights are not installed; run `recollect setup` to get them")
+    raise WeightsMissing("the default embedder's weights are not installed; run `recollect setup` to get them")
 
 
 def _places() -> Iterator[Path]:
@@ -78,7 +78,7 @@ def install_weights(progress: Callable[[str], None]) -> Path:
     """
     try:
         folder = find_weights()
-    except (EmbedderUnavailable, WeightsCorrupt) as error:
+    except (WeightsMissing, WeightsCorrupt) as error:
         progress(str(error).split(";")[0])
     else:
         progress(f"the weights are in {folder}, hashes checked")
