@@ -387,7 +387,7 @@ _TABLE: tuple[tuple[re.Pattern[str], _Handler], ...] = tuple(
         (rf"\b(?P<named>{_DAY_NAME})\b", _named_day),
         (rf"\b{_WHICH_WORD}\s+week\s+(?:on\s+)?{_WEEKDAY}", _week_and_day),
         (rf"\b(?:on\s+)?{_WEEKDAY}\s+(?:of\s+)?{_WHICH_WORD}\s+week\b", _week_and_day),
-        (rf"\b{_N}\s+{_WEEKDAY}s\s+ago\b", _weekdays_ago),
+        (rf"\b{_N}\s+(?P<weekday>(?:Mon|Tues|Wednes|Thurs|Fri|Satur|Sun)day)s\s+ago\b", _weekdays_ago),
         (r"\bthe\s+(?P<unit>week|month|year)\s+(?:(?P<turn>before)\s+last|(?P<after>after)\s+next)\b", _week_before_last),
         (rf"\b(?:(?:on|at|for|by|since)\s+|{_WHICH_WORD}\s+)(?P<feast>{_FEAST})\b", _feast),
 

@@ -10,7 +10,7 @@ from .verbs import is_past
 _SPLIT = re.compile(r"\s*[-–—]+\s+|\s*[–—;]\s*|\s*\.{3,}\s*|\s*…\s*|:\s+(?=I\b)|\s+\((?=[^)]*\))")
 _ELIDED_GERUND = re.compile(
     r"^(?:Currently |Just |Still |Now |Also )?(?P<v>planning|working on|working as|thinking of|thinking about|researching|learning|trying to|going to"
-    r"|looking for|looking into|studying|reading|training|preparing|saving|gonna|taking|heading|hoping to|attending|volunteering)\b",
+    r"|looking for|looking into|studying|reading|training|preparing|saving|gonna|heading|hoping to|attending|volunteering)\b",
     re.IGNORECASE,
 )
 _FINITE = re.compile(
@@ -25,7 +25,10 @@ _INTRO = (
     r"|sometimes|now|currently|two|three|four|five|a|an|one|back|growing|until|while|usually|normally|later|earlier|soon|over|from|with"
     r"|outside|besides|then|first|finally|apart|aside|other|by|each|most|because|around|afterwards|right|just|also|ever|even|the|some)"
 )
-_SUBJECT = re.compile(rf"^(?:{_INTRO}\b[^.!?;]{{0,90}}?[\s,])?(?:I|we|my|our)\b(?!\s*[,.!]|$)", re.IGNORECASE)
+_SUBJECT = re.compile(
+    rf"^(?:(?:{_INTRO}\b[^.!?;]{{0,90}}?[\s,])?(?:I|we)|(?:{_INTRO}\b[^.!?;]{{0,90}}?,\s*)?(?:my|our))\b(?!\s*[,.!]|$)",
+    re.IGNORECASE,
+)
 _NAMED = re.compile(r"^[A-Z][\w'’-]+(?: [A-Z][\w'’-]+)? (?:is|was|and I|are) (?:.{0,30}\b)?(?:my|our|I)\b")
 _PERSON = re.compile(
     rf"\b(?:[Mm]y|[Oo]ur) (?:[\w-]+ )?(?P<kin>{RELATIVES}|dog|cat|puppy|kitten)\b(?!s)(?:,? (?P<name>[A-Z][a-z]+))?"
@@ -77,7 +80,9 @@ def split_clauses(text: str) -> list[tuple[int, str]]:
 
 def with_subject(clause: str) -> str:
     """ "Went to a concert" → "I went to a concert"; "Planning a trip" → "I'm planning a trip"."""
-    if (match := _ELIDED_GERUND.match(clause)) and not _FINITE.search(clause[match.end() :]):
+    clause = re.sub(r"^The (?=(?:kids|dog|dogs|cats|puppy)\b)", "My ", clause)
+    rest = clause[match.end() :].split(",")[0] if (match := _ELIDED_GERUND.match(clause)) else ""
+    if match and not _FINITE.search(rest) and not rest.startswith(" be "):
         return "I'm " + clause[0].lower() + clause[1:]
     if match := _BEEN.match(clause):
         return "I've been " + clause[match.end() :]

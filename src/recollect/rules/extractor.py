@@ -12,6 +12,7 @@ from ..dates import DateMention
 from ..model import Entity, EventTime, Evidence, Extraction, Fact, Kind, Relation, Role, Slot, SourceClass, Turn
 from ..ports import Chunk
 from . import clauses, worth
+from .concrete import is_concrete
 from .entities import find_entities
 from .instructions import Instruction, instruction
 from .retract import Retraction, retraction
@@ -139,7 +140,7 @@ def _state(clause: str, quote: str, setting: _Setting) -> Fact | None:
         return None
     if worth.is_reaction(clause) or worth.is_maybe(clause) or worth.is_request(clause):
         return None
-    if second_person(clause) and (setting.speakers.other is None or not strong):
+    if second_person(clause) and (setting.speakers.other is None or not (strong or _kind(clause) is Kind.EVENT)):
         return None
     trimmed = clauses.trim(clause)
     if trimmed is None or len(trimmed.split()) > MAX_WORDS:
@@ -147,13 +148,16 @@ def _state(clause: str, quote: str, setting: _Setting) -> Fact | None:
     clause, filled = trimmed, fill_all(trimmed)
     if not _says_enough(clause, filled):
         return None
-    return _fact(clause, quote, setting, filled[0] if filled else None)
+    fact = _fact(clause, quote, setting, filled[0] if filled else None)
+    people = tuple(name for name in (setting.speakers.speaker, setting.speakers.other) if name)
+    strong = any(one.strong for one in filled)
+    return fact if fact is not None and is_concrete(fact, strong, people) else None
 
 
 def _says_enough(clause: str, filled: list[Filled]) -> bool:
     if any(one.strong for one in filled):
         return bool(worth.content_words(filled[0].value)) or filled[0].kind is not Kind.PREFERENCE
-    return len(words(clause)) >= 5 and len(worth.content_words(clause)) >= 2
+    return len(words(clause)) >= 4 and len(worth.content_words(clause)) >= 2
 
 
 def _fact(clause: str, quote: str, setting: _Setting, filled: Filled | None) -> Fact | None:

@@ -23,7 +23,7 @@ _THIRD = {"am": "is", "are": "is", "have": "has", "do": "does", "don't": "doesn'
           "was": "was", "were": "was", "weren't": "wasn't", "aren't": "isn't", "'m": "is", "'re": "is", "'ve": "has",
           "gotta": "has to", "wanna": "wants to", "gonna": "is going to", "ain't": "isn't"}  # fmt: skip
 ADVERBS = frozenset(
-    "also always never often sometimes usually just really still already recently finally actually currently mostly "
+    "also shortly always never often sometimes usually just really still already recently finally actually currently mostly "
     "only even ever once now then definitely probably absolutely totally truly both all mainly generally normally "
     "typically occasionally rarely hardly simply quickly soon lately originally initially eventually first personally "
     "kinda sorta especially particularly seriously honestly literally basically almost nearly not deeply fully "

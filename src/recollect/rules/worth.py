@@ -11,7 +11,7 @@ _LEAD = re.compile(
     r"|sure|thanks|thank you|thx|thanks so much|thanks a lot|thanks a bunch|cool|nice|great|awesome|true|right|exactly"
     r"|absolutely|definitely|totally|of course|for sure|honestly|actually|to be honest|tbh|by the way|btw|in fact|i mean"
     r"|you know|guess what|no worries|no problem|sounds good|good idea|good point|agreed|congrats|um+|hmm+|indeed|anyways"
-    r"|luckily|fortunately|unfortunately|basically|omg|oh my god|my goodness|no way|not much|all good|speaking of which"
+    r"|on another note|on a different note|on the other hand|luckily|fortunately|unfortunately|basically|omg|oh my god|my goodness|no way|not much|all good|speaking of which"
     r"|as for me|for me|personally|remember that|please remember that|note that|please note that|fyi|just so you know"
     r"|for the record|you should know that|keep in mind that|remember|bye|see ya|oh man|man|hey there|for now|other than that"
     r"|it's true that|good news|big news|glad you asked|glad to hear|that's great|that's awesome|i agree|i know|same here|me too)"
@@ -85,11 +85,18 @@ _FEELING = re.compile(
     r"|realized|thought|guess|believe|think|know|hope|thinking that|thinking about (?:it|that|how)|all about|loving)\b(?! (?:to (?:New|San|Los)|a [a-z]+ (?:class|course)))"
     r"|\b(?:I|we) (?:\w+ )?(?:can|could|should|must|might|may|would|gotta|need to|want (?:it|this|that|them|everyone|people|others|you))\b(?! (?:play|speak|cook|swim|drive|stand))"
     r"|^(?:a lot|so much|things?|some|lots|much|it|the|what|all|everything|stories|yours?|there|these|this|that)\b(?!.*\b(?:bought|made|painted|wrote|visited|went|started|took|got|saw)\b)"
-    r"|\bmy [\w ]{2,30} (?:can|could|would|should|might)\b"
-    r"|^we(?:['’]re| are)\b(?! (?:planning|going|thinking|getting|married|moving|gonna|organi[sz]ing|having|working|both))|^we(?:['’]ve| have) (?:come|got (?:to|this|each)|been through)\b"
+    r"|\b(?:my|our) [\w ]{2,30} (?:can|could|would|should|might)\b"
+    r"|^we(?:['’]re| are)\b(?! (?:planning|going|thinking|getting|married|moving|both|\w+ing))|^we(?:['’]ve| have) (?:come|got (?:to|this|each)|been through)\b"
     r"|^we (?:need|want|bond|support|share|all|do|learn|know|gotta|make|feel)\b"
     r"|^(?:I|we) (?:\w+ )?(?:love|like|enjoy|dig) (?:the|this|that|these|those|all|love|being|seeing|hearing|giving|having|helping|how|what)\b"
     r"|^I(?:['’]ve| have|['’]m) (?:got|been) (?:some|a lot|lots|so|there|good|great|busy|ok|okay|well|fine|pretty|swamped|thinking|better)\b",
+    re.IGNORECASE,
+)
+FULL = 4  # content words from which even a feeling tells of something
+_NEVER_FULL = re.compile(
+    r"^(?:a lot|so much|things?|some|lots|much|it|the|what|all|everything|stories|there|this|that|these)\b"
+    r"|\b(?:can|could|should|must|might|may|would|gotta|hope|think|thought|believe|guess|know|knew|lucky|off to|loving|inspired by|amazed)\b"
+    r"|^we\b|\b(?:make|making|made) (?:a|some|any) (?:\w+ )?(?:difference|change|impact|memories)\b",
     re.IGNORECASE,
 )
 _SINCE_CHAT = re.compile(
@@ -123,7 +130,9 @@ def _strip_name(text: str, vocatives: frozenset[str]) -> str:
 
 def is_reaction(text: str) -> bool:
     """Something said to the other about what the other said."""
-    return bool(_REACTION.search(text) or _FEELING.search(text))
+    if _REACTION.search(text):
+        return True
+    return bool(_FEELING.search(text)) and (len(content_words(text)) < FULL or bool(_NEVER_FULL.search(text)))
 
 
 def is_maybe(text: str) -> bool:
