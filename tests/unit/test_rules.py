@@ -108,7 +108,9 @@ def test_forgetting_is_asked_for_and_states_nothing():
     assert fact.retracts and fact.bare_forget
 
 
-WORDS = st.sampled_from(["I", "my", "we", "love", "live", "in", "Rome", "last", "week", "2019", "no", "longer", "and", ".", ",", "!"])
+WORDS = st.sampled_from(
+    ["I", "my", "we", "love", "live", "in", "Rome", "last", "week", "2019", "no", "longer", "and", ".", ",", "!"]
+)
 
 
 @settings(max_examples=150, deadline=None)
