@@ -7,7 +7,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 # Weight of each channel in the fused order. Sums of per-query normalised scores beat reciprocal ranks in a first try.
-WEIGHTS: Mapping[str, float] = {"memory-vector": 1.0, "memory-bm25": 0.8, "turn-vector": 0.5, "turn-bm25": 0.4}
+# "support": what a turn was found by, given to the memories that it supports.
+WEIGHTS: Mapping[str, float] = {
+    "memory-vector": 1.0,
+    "memory-bm25": 0.8,
+    "turn-vector": 1.0,
+    "turn-bm25": 0.8,
+    "support-vector": 0.4,
+    "support-bm25": 0.3,
+}
 
 # score = logistic(BIAS + COSINE · cosine + COVERAGE · coverage): a first form; the constants are explained in docs/decisions.md.
 BIAS, COSINE, COVERAGE = -4.2, 9.0, 2.2
@@ -25,15 +33,18 @@ class Place:
     score: float
 
 
-def normalise(found: Sequence[tuple[int, float]]) -> list[tuple[int, float]]:
-    """Scores divided by the best one, so that channels can be added; negative ones count as 0."""
-    best = max((score for _, score in found), default=0.0)
-    return [(key, max(score, 0.0) / best if best > 0 else 0.0) for key, score in found]
+def best_of(*channels: Sequence[tuple[int, float]]) -> float:
+    """The best score over channels of one kind: memories and turns are normalised by the same one, so that the best of
+    memories that all have little to do with the query is not taken for as good as the best of the turns."""
+    return max((score for found in channels for _, score in found), default=0.0)
 
 
-def places(channel: str, found: Sequence[tuple[int, float]]) -> dict[int, Place]:
-    """key → place in one channel."""
-    return {key: Place(channel, rank, score) for rank, (key, score) in enumerate(normalise(found), start=1)}
+def places(channel: str, found: Sequence[tuple[int, float]], best: float) -> dict[int, Place]:
+    """key → place in one channel; scores divided by `best`, so that channels can be added. Negative ones count as 0."""
+    return {
+        key: Place(channel, rank, max(score, 0.0) / best if best > 0 else 0.0)
+        for rank, (key, score) in enumerate(found, start=1)
+    }
 
 
 def fuse(channels: Sequence[Mapping[int, Place]]) -> dict[int, tuple[float, tuple[Place, ...]]]:

@@ -11,7 +11,7 @@ from .filters import Condition
 from .model import Row, Scope
 from .partition import Moment, Partition, Partitions
 from .ports import Ledger, Tokenizer
-from .rank import EVIDENCE_BOOST, FLOOR, Place, calibrated, fuse, places
+from .rank import EVIDENCE_BOOST, FLOOR, Place, best_of, calibrated, fuse, places
 from .records import RowSpan, Space
 from .results import Channel, Hit
 from .times import maybe_time, to_micros
@@ -185,14 +185,16 @@ def rank(
     memories = partition.search(vector, terms, depth, rows)
     spoken = partition.search(vector, terms, depth, turns)
     channels = []
-    if "memories" in query.include:
-        channels += [places("memory-vector", memories.vector), places("memory-bm25", memories.text)]
-    for channel, found in (("turn-vector", spoken.vector), ("turn-bm25", spoken.text)):
-        placed = places(channel, found)
-        if "turns" in query.include:
-            channels.append(placed)
+    for kind, own, said in (
+        ("vector", memories.vector, spoken.vector),
+        ("bm25", memories.text, spoken.text),
+    ):
+        best = best_of(own, said)
         if "memories" in query.include:
-            channels.append(lifted(partition, moment, placed, rows, turns))
+            channels.append(places(f"memory-{kind}", own, best))
+            channels.append(lifted(partition, moment, places(f"support-{kind}", said, best), rows, turns))
+        if "turns" in query.include:
+            channels.append(places(f"turn-{kind}", said, best))
     fused = fuse(channels)
     keys = list(fused)
     near = partition.relevance(vector, terms, keys)
