@@ -160,7 +160,8 @@ class Writer:
             cases = await self.in_thread(self._cases, work, plan, moment)
             decisions, answer = await self._decide(cases)
             usage = answer.usage
-            apply_all(plan, cases, decisions, work, moment, answer)
+            contents = await self._retold(work.contents, decisions)
+            apply_all(plan, cases, decisions, contents, moment, answer)
         else:
             await self.in_thread(self._know_same_texts, plan, space, work.contents)
             add_messages(plan, work, moment)
@@ -176,6 +177,20 @@ class Writer:
         answers = iter(answer.decisions)
         decisions = [next(answers) if decision is None else decision for decision in known]
         return guard(cases, decisions), answer
+
+    async def _retold(self, contents: Sequence[Content], decisions: Sequence[Decision]) -> list[Content]:
+        """The contents as the decisions word them; what an update words anew is embedded and counted anew."""
+        told = [
+            decision.text.strip() if isinstance(decision, Update) else content.text
+            for content, decision in zip(contents, decisions, strict=True)
+        ]
+        changed = [i for i, content in enumerate(contents) if told[i] != content.text]
+        vectors = await self._embed([told[i] for i in changed])
+        retold = list(contents)
+        for place, i in enumerate(changed):
+            vector = None if vectors is None else vectors[place]
+            retold[i] = replace(contents[i], text=told[i], terms=self.tokenizer(told[i]), vector=vector)
+        return retold
 
     def _cases(self, work: ChunkWork, plan: Plan, moment: datetime) -> tuple[Case, ...]:
         space = work.batch.space
@@ -300,13 +315,13 @@ def apply_all(
     plan: Plan,
     cases: Sequence[Case],
     decisions: Sequence[Decision],
-    work: ChunkWork,
+    contents: Sequence[Content],
     moment: datetime,
     by: Reconciliation,
 ) -> None:
     """Plan the effects of a chunk's decisions, in the order of its facts."""
     outcome: list[str | None] = []
-    for case, decision, content in zip(cases, decisions, work.contents, strict=True):
+    for case, decision, content in zip(cases, decisions, contents, strict=True):
         why = Why(decision.reason, decision.flag, model=by.model, prompt_id=by.prompt_id)
         outcome.append(_Step(plan, case, content, moment, outcome, why).apply(decision))
 
@@ -375,7 +390,7 @@ class _Step:
         first, *others = rows
         merged = {**first.metadata, **self.content.metadata}
         expires_at = self.content.expires_at or first.expires_at
-        content = replace(self.content, text=decision.text.strip(), metadata=merged, expires_at=expires_at)
+        content = replace(self.content, metadata=merged, expires_at=expires_at)
         if decision.mode == "revise":
             return self.plan.revise(first, content, self.why).memory_id
         return self.plan.supersede(first, others, content, self.case.stated_at, self.why).memory_id

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from recollect import Memory
+from recollect.model import Update
 from recollect.testing import HashEmbedder, ScriptedLanguage
 
 
@@ -95,3 +98,33 @@ def test_a_corrected_text_is_the_callers_and_hides_what_was_wrong(memory):
         "home is Rimini"
     ]
     assert [change.op.value for change in memory.history(item.id)] == ["ADD", "UPDATE"]
+
+
+class Rewording(ScriptedLanguage):
+    """A reconciler that words its updates itself, as a model does."""
+
+    async def reconcile(self, cases):
+        answer = await super().reconcile(cases)
+        worded = [
+            replace(one, text=f"{one.text} by now") if isinstance(one, Update) else one for one in answer.decisions
+        ]
+        return replace(answer, decisions=tuple(worded))
+
+
+def test_an_update_in_other_words_is_found_by_them(tmp_path):
+    with Memory(tmp_path, llm=Rewording(), embedder=HashEmbedder()) as memory:
+        memory.add("home = Rome", user_id="u")
+        memory.add("home = Oslo", user_id="u")
+        hits = memory.search("home is Oslo by now", user_id="u", explain=True)
+        assert [hit.text for hit in hits] == ["home is Oslo by now"] and memory.verify().ok
+        store = memory._memory._store
+        (near,) = store.partitions.get(store.ledger.space("u")).relevance(
+            store.embedder.embed(["home is Oslo by now"])[0], {}, [hits_passage(store)]
+        )
+        assert near[0] > 0.999
+
+
+def hits_passage(store):
+    """The passage of the one live row."""
+    partition = store.partitions.get(store.ledger.space("u"))
+    return next(row.statement for row in partition.believed() if row.valid_to is None)
