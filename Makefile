@@ -1,5 +1,6 @@
 # `make demo` and `make test` set up what is missing: a virtual environment of our own, with the locked versions.
-PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3; do command -v $$p && break; done)
+PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3; do \
+	$$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null && echo $$p && break; done)
 VENV   ?= .venv
 BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip --disable-pip-version-check --quiet
@@ -14,6 +15,7 @@ help:   ## what there is
 setup: $(STAMP)   ## make the environment (the other targets do it when needed)
 
 $(STAMP): pyproject.toml lock/dev.txt lock/weights.txt
+	@test -n "$(PYTHON)" || { echo "recollect needs Python 3.11, 3.12 or 3.13; none was found (PYTHON=... names one)"; exit 1; }
 	@echo "Setting up $(VENV) with $(PYTHON) (some minutes, once) ..."
 	@$(PYTHON) -m venv $(VENV)
 	@$(PIP) install --require-hashes -r lock/dev.txt
