@@ -23,9 +23,13 @@
     │   ├── ModelUnavailable
     │   ├── ModelConfigError
     │   ├── ModelRefused
+    │   ├── ContextTooLong
+    │   ├── ReplyTruncated
+    │   ├── ReplyInvalid
     │   ├── ExtractionFailed
     │   └── ReconciliationFailed
     ├── BudgetExceeded
+    ├── PromptInvalid            a prompt file is absent or malformed
     └── MissingExtra             an optional package is needed; the message has the line that installs it
 
 Every error carries `.retryable`, `.stage` and `.batch_id`. Messages never carry the content of a conversation.
@@ -33,7 +37,10 @@ Every error carries `.retryable`, `.stage` and `.batch_id`. Messages never carry
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
+
+if TYPE_CHECKING:
+    from .model import Usage
 
 
 class RecollectError(Exception):
@@ -159,9 +166,10 @@ class WeightsCorrupt(EmbedderError):
 
 
 class ModelError(RecollectError):
-    """What a language model, or the way to it, did wrong."""
+    """What a language model, or the way to it, did wrong. `usage`: what was paid for until then, all the same."""
 
     default_stage = "model"
+    usage: Usage | None = None
 
 
 class ModelUnavailable(ModelError):
@@ -176,6 +184,20 @@ class ModelConfigError(ModelError):
 
 class ModelRefused(ModelError):
     """The model declined to answer, or a content filter did."""
+
+
+class ContextTooLong(ModelError):
+    """The prompt is longer than the model's context; half of it may do."""
+
+
+class ReplyTruncated(ModelError):
+    """The reply ran into the limit of its length; half of the question may do."""
+
+
+class ReplyInvalid(ModelError):
+    """No reply of the asked shape, after re-asking."""
+
+    retryable = True
 
 
 class ExtractionFailed(ModelError):
@@ -194,6 +216,10 @@ class ReconciliationFailed(ModelError):
 
 class BudgetExceeded(RecollectError):
     """Calls, tokens or money beyond the caller's `budget=`."""
+
+
+class PromptInvalid(RecollectError):
+    """A prompt file is absent or malformed, or was given other variables than its own."""
 
 
 class MissingExtra(RecollectError, ImportError):

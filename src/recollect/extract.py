@@ -1,64 +1,219 @@
-"""Facts must show their evidence: the check, in code, of what any extractor proposes."""
+"""Turns → facts by one call to a language model; more only where the reply or the prompt is too long.
+
+The model sees messages under small numbers and answers in the shape of `replies.ExtractReply`. What it says is checked in
+`evidence.py` afterwards; here it is only put into our words.
+"""
 
 from __future__ import annotations
 
-import re
-import unicodedata
-from dataclasses import replace
+from calendar import monthrange
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
 
-from .model import Evidence, Extraction, Fact, Rejected, Turn
-from .ports import Chunk
-from .records import Extracted
+from . import prompts
+from .errors import ContextTooLong, ExtractionFailed, ModelError, ReplyInvalid, ReplyTruncated
+from .model import (
+    Entity,
+    EventTime,
+    Evidence,
+    Extraction,
+    Fact,
+    Kind,
+    Precision,
+    Rejected,
+    Relation,
+    Slot,
+    SourceClass,
+    Turn,
+    Usage,
+)
+from .ports import ChatModel, Chunk
+from .replies import EventReply, ExtractReply, FactReply
 
-MAX_TEXT = 2_000  # characters of a fact
-MAX_QUOTE = 4_000
-MAX_FACTS = 200  # of one chunk
-
-_LOOSE = str.maketrans({"’": "'", "‘": "'", "“": '"', "”": '"', "–": "-", "—": "-", "\u00a0": " "})
-_SPACE = re.compile(r"\s+")
-_EDGE = " \t\n\"'.,;:!?…-"
-
-
-def verify(extraction: Extraction, chunk: Chunk) -> Extracted:
-    """Keep the facts whose quotes stand in their turns; say of the others why not.
-
-    A bad quote is dropped, its fact stays while one quote in a turn of the chunk (not only of its context) holds.
-    """
-    own = {turn.id for turn in chunk.turns}
-    facts: list[Fact] = []
-    rejected = list(extraction.rejected)
-    for fact in extraction.facts:
-        held = tuple(evidence for evidence in fact.evidence if holds(evidence, chunk.turn(evidence.turn_id)))
-        problem = _problem(fact, held, own) or ("too many facts in one chunk" if len(facts) >= MAX_FACTS else None)
-        if problem is None:
-            facts.append(replace(fact, evidence=held))
-        else:
-            rejected.append(Rejected(fact.text[:MAX_TEXT], problem))
-    return Extracted(tuple(facts), tuple(rejected), extraction.usage, extraction.model, extraction.prompt_id)
+PROMPT = ("extract", 1)
+MAX_CHARACTERS = 24_000  # of new messages in one call; a local model may cut what is longer without a word
+CONTEXT = 4  # messages before the new ones
+CONTEXT_CHARACTERS = 1_000  # of each of them
+SPLITS = 12  # how often one chunk may be halved
+LEAST = 400  # characters of a single message below which halving it makes no sense
 
 
-def _problem(fact: Fact, held: tuple[Evidence, ...], own: set[str]) -> str | None:
-    if not fact.text.strip():
-        return "empty text"
-    if len(fact.text) > MAX_TEXT:
-        return f"text longer than {MAX_TEXT} characters"
-    if not held:
-        return "no quote of it stands in its turn"
-    if not any(evidence.turn_id in own for evidence in held):
-        return "it quotes context only"
-    if fact.event is not None and fact.event.start > fact.event.end:
-        return "its event ends before it starts"
-    return None
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A message, or a piece of a long one, as the model sees it."""
+
+    turn: Turn
+    text: str
 
 
-def holds(evidence: Evidence, turn: Turn | None) -> bool:
-    """Whether a quote occurs in its turn, typography, case, spacing and outer punctuation aside."""
-    if turn is None or len(evidence.quote) > MAX_QUOTE:
-        return False
-    quote = loosen(evidence.quote).strip(_EDGE)
-    return bool(quote) and quote in loosen(turn.content)
+class ModelExtractor:
+    """An `Extractor` by a language model. Raises ModelError, with `.usage` of all that was paid for."""
+
+    def __init__(self, model: ChatModel) -> None:
+        self._model = model
+        self._prompt = prompts.load(*PROMPT)
+
+    async def extract(self, chunk: Chunk) -> Extraction:
+        """Facts in the order of the turns; in the undisturbed case by one call."""
+        run = _Run(self._model, self._prompt, chunk.instructions)
+        lines = [Line(turn, turn.content) for turn in chunk.turns]
+        try:
+            await run.ask([Line(turn, turn.content) for turn in chunk.context], lines)
+        except ModelError as error:
+            error.usage = run.usage
+            raise
+        return Extraction(tuple(run.facts), tuple(run.rejected), run.usage, run.model, self._prompt.id)
 
 
-def loosen(text: str) -> str:
-    """Text without what models tend to change in a quote."""
-    return _SPACE.sub(" ", unicodedata.normalize("NFKC", text).translate(_LOOSE)).casefold()
+class _Run:
+    """The calls for one chunk, and what they gave so far."""
+
+    def __init__(self, model: ChatModel, prompt: prompts.Prompt, instructions: str | None) -> None:
+        self._model, self._prompt, self._instructions = model, prompt, instructions
+        self._splits = 0
+        self.facts: list[Fact] = []
+        self.rejected: list[Rejected] = []
+        self.usage = Usage()
+        self.model: str | None = None
+
+    async def ask(self, before: Sequence[Line], lines: Sequence[Line]) -> None:
+        """Ask for the facts of `lines`; halve where that is too much for one call."""
+        if sum(len(line.text) for line in lines) > MAX_CHARACTERS and (halves := halve(lines)):
+            return await self._each(before, halves)
+        numbered = [*before[-CONTEXT:], *lines]
+        first = len(numbered) - len(lines)
+        try:
+            done = await self._model.complete(self._messages(numbered, first), ExtractReply)
+        except (ContextTooLong, ReplyTruncated, ReplyInvalid) as error:
+            self.usage += error.usage or Usage()
+            halves = halve(lines)
+            self._splits += 1
+            # A reply without shape rarely gets one from a shorter question: one try, where length is worth many.
+            if halves is None or self._splits > (1 if isinstance(error, ReplyInvalid) else SPLITS):
+                raise ExtractionFailed(f"no usable reply of the model ({type(error).__name__})") from error
+            return await self._each(before, halves)
+        except ModelError as error:
+            self.usage += error.usage or Usage()
+            raise
+        self.usage += done.usage
+        self.model = done.model
+        self._read(done.value, numbered, first)
+        return None
+
+    async def _each(self, before: Sequence[Line], halves: tuple[Sequence[Line], Sequence[Line]]) -> None:
+        await self.ask(before, halves[0])
+        await self.ask([*before, *halves[0]], halves[1])
+
+    def _messages(self, numbered: Sequence[Line], first: int) -> list[dict[str, str]]:
+        return self._prompt.render(
+            context=transcript(numbered[:first], 1, CONTEXT_CHARACTERS),
+            messages=transcript(numbered[first:], first + 1),
+            instructions=self._instructions or "",
+        )
+
+    def _read(self, reply: ExtractReply, numbered: Sequence[Line], first: int) -> None:
+        self.rejected += [Rejected(text, f"malformed: {why}") for text, why in reply.malformed]
+        for one in reply.facts:
+            try:
+                self.facts.append(fact_of(one, numbered, first))
+            except ValueError as error:
+                self.rejected.append(Rejected(one.text, str(error)))
+
+
+def halve(lines: Sequence[Line]) -> tuple[Sequence[Line], Sequence[Line]] | None:
+    """Two halves, of a single message at the break nearest to its middle; None where that makes no sense."""
+    if len(lines) > 1:
+        middle = len(lines) // 2
+        return lines[:middle], lines[middle:]
+    line = lines[0]
+    if len(line.text) < LEAST:
+        return None
+    at = _break(line.text)
+    return [replace(line, text=line.text[:at])], [replace(line, text=line.text[at:])]
+
+
+def _break(text: str) -> int:
+    """Where to cut a text: after a paragraph, a line, a sentence or a word of its middle half, else in the middle."""
+    low, high = len(text) // 4, 3 * len(text) // 4
+    for mark in ("\n\n", "\n", ". ", " "):
+        at = text.rfind(mark, low, high)
+        if at >= 0:
+            return at + len(mark)
+    return len(text) // 2
+
+
+def transcript(lines: Sequence[Line], first: int, limit: int | None = None) -> str:
+    """Messages under their numbers and dates. What follows in a message of several lines is indented: it cannot pass for
+    another message."""
+    told, date = [], ""
+    for number, line in enumerate(lines, start=first):
+        if (today := f"— {line.turn.said_at:%A}, {_day(line.turn.said_at)}") != date:
+            told.append(today)
+            date = today
+        text = line.text if limit is None or len(line.text) <= limit else f"{line.text[:limit]} …"
+        told.append(f"[{number}] {line.turn.speaker}: {text}".replace("\n", "\n    "))
+    return "\n".join(told)
+
+
+def _day(moment: datetime) -> str:
+    return f"{moment.day} {moment:%B %Y}"
+
+
+# --- the reply in our words --------------------------------------------------------------------------------------------
+
+
+def fact_of(reply: FactReply, numbered: Sequence[Line], first: int) -> Fact:
+    """A well-formed fact of a reply as ours. Raises ValueError, with the reason, where its dates are none."""
+    cited = [one for one in reply.evidence if 1 <= one.message <= len(numbered)]
+    own = [numbered[one.message - 1].turn for one in cited if one.message > first]
+    sources = [SourceClass.of(turn.role) for turn in own] or [SourceClass.DOCUMENT]
+    return Fact(
+        text=" ".join(reply.text.split()),
+        kind=_kind(reply.kind),
+        evidence=tuple(Evidence(numbered[one.message - 1].turn.id, one.quote) for one in cited),
+        slot=_slot(reply),
+        value=reply.value or None,
+        entities=tuple(
+            {entity.name.casefold(): Entity(entity.name, entity.kind) for entity in reply.entities}.values()
+        ),
+        relations=tuple(Relation(one.subject, one.predicate, one.object) for one in reply.relations),
+        event=None if reply.event is None else event_of(reply.event),
+        valid_from=None if reply.since is None else span(reply.since)[0],
+        retracts=reply.retracts or reply.forget,
+        bare_forget=reply.forget,
+        source=min(sources, key=lambda source: source.trust),
+    )
+
+
+def _kind(name: str) -> Kind:
+    """The kind of that name; what a model calls otherwise is knowledge."""
+    known = name.strip().casefold()
+    return Kind(known) if known in {kind.value for kind in Kind} else Kind.KNOWLEDGE
+
+
+def _slot(reply: FactReply) -> Slot | None:
+    if not reply.subject or not reply.attribute:
+        return None
+    return Slot(reply.subject, " ".join(reply.attribute.replace("_", " ").casefold().split()), reply.many)
+
+
+def event_of(reply: EventReply) -> EventTime:
+    """An event's calendar dates as its first and last moment. Raises ValueError where they are none."""
+    start, one_unit = span(reply.start)
+    end = span(reply.end)[1] if reply.end else one_unit
+    if end < start:
+        raise ValueError("its event ends before it starts")
+    return EventTime(start, end, Precision(reply.precision))
+
+
+def span(date: str) -> tuple[datetime, datetime]:
+    """The first and last moment (UTC) of a day, month or year: "2023-05-07", "2023-05", "2023". Raises ValueError."""
+    year, month, day = (int(part) for part in (*date.split("-"), "0", "0")[:3])
+    try:
+        start = datetime(year, month or 1, day or 1, tzinfo=UTC)
+        last_month = month or 12
+        last = datetime(year, last_month, day or monthrange(year, last_month)[1], tzinfo=UTC)
+        return start, last + timedelta(days=1) - timedelta(microseconds=1)
+    except (ValueError, OverflowError):
+        raise ValueError(f"{date} is no date") from None

@@ -260,7 +260,7 @@ Mode: TypeAlias = Literal["revise", "supersede"]
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """An existing memory, or an earlier fact of the same chunk, beside a new fact, under a small number from 1.
+    """An existing memory, or an earlier fact of the same chunk, beside a new fact, under its number in the chunk.
 
     Exactly one of `row` and `earlier` is set; `earlier` is the position (from 0) of the fact in its chunk. `similarity`
     is the cosine to the fact, -1..1 (0 where no vector is at hand).
@@ -282,11 +282,13 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """One fact and what it is to be reconciled with. `stated_at` is the `valid_from` that the fact would get."""
+    """One fact and what it is to be reconciled with. `number`: the fact's own, after those of all memories that are shown
+    (later facts name it by that). `stated_at` is the `valid_from` that the fact would get."""
 
     fact: Fact
     stated_at: datetime
     candidates: tuple[Candidate, ...]
+    number: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,198 +1,152 @@
-"""What facts are reconciled with, and the guard: pure code that no decision passes unchecked."""
+"""Facts and candidates → decisions by one call to a language model; more only where it is too long or left a fact out.
+
+The model sees memories and facts under the numbers of `candidates.py` and answers in the shape of `replies.ReconcileReply`.
+What it decides passes `guard.py` afterwards.
+"""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Sequence
-from dataclasses import replace
+from collections.abc import Iterator, Sequence
+from datetime import datetime
 
-from .model import Add, Candidate, Case, Decision, Delete, Entity, Fact, Keep, Row, Update, text_key
+from . import prompts
+from .errors import ContextTooLong, ModelError, ReconciliationFailed, ReplyInvalid, ReplyTruncated
+from .model import Add, Case, Decision, Delete, EventTime, Keep, Reconciliation, Slot, SourceClass, Update, Usage
+from .ports import ChatModel
+from .replies import DecisionReply, ReconcileReply
 
-MAX_CANDIDATES = 24
-MAX_DELETED = 5  # targets of one retraction; more is taken for a mistake
-SAME_WORDS = 0.5  # share of common words (Jaccard) from which a retraction is about a row with neither slot nor entity
-
-_NAME_OR_NUMBER = re.compile(r"\d[\d.,:/-]*|\b[^\W\d_][\w'’-]*")
-
-
-def known_candidates(
-    rows: Iterable[tuple[Row, float]], entities: dict[int, tuple[Entity, ...]], first: int = 1
-) -> list[Candidate]:
-    """Rows with their cosines as numbered candidates."""
-    return [
-        Candidate(
-            number=number,
-            text=row.statement.text,
-            kind=row.statement.kind,
-            slot=row.statement.slot,
-            value=row.statement.value,
-            event=row.statement.event,
-            entities=entities.get(row.statement.number, ()),
-            valid_from=row.valid_from,
-            source=row.statement.source,
-            similarity=cosine,
-            row=row,
-        )
-        for number, (row, cosine) in enumerate(rows, start=first)
-    ]
+PROMPT = ("reconcile", 1)
+MAX_CHARACTERS = 24_000  # of memories and facts in one call
+SPLITS = 12  # how often one chunk's cases may be halved
 
 
-def add_earlier(cases: Sequence[Case]) -> tuple[Case, ...]:
-    """Cases whose candidates also hold the earlier facts of the chunk that share slot or entity, or say the same."""
-    extended = []
-    for position, case in enumerate(cases):
-        earlier = [
-            _earlier_candidate(earlier_case, i, len(case.candidates) + 1)
-            for i, earlier_case in enumerate(cases[:position])
-            if related(case.fact, earlier_case.fact)
-        ]
-        numbered = [replace(one, number=len(case.candidates) + n) for n, one in enumerate(earlier, start=1)]
-        extended.append(replace(case, candidates=(*case.candidates, *numbered)))
-    return tuple(extended)
+class ModelReconciler:
+    """A `Reconciler` by a language model. Raises ModelError, with `.usage` of all that was paid for."""
+
+    def __init__(self, model: ChatModel) -> None:
+        self._model = model
+        self._prompt = prompts.load(*PROMPT)
+
+    async def reconcile(self, cases: Sequence[Case]) -> Reconciliation:
+        """One decision per case, in their order; in the undisturbed case by one call."""
+        run = _Run(self._model, self._prompt)
+        try:
+            await run.ask(cases)
+            if left_out := [case for case in cases if case.number not in run.decided]:
+                await run.ask(left_out)
+        except ModelError as error:
+            error.usage = run.usage
+            raise
+        undecided = Add(reason="the model decided nothing", flag="no decision")
+        decisions = tuple(run.decided.get(case.number, undecided) for case in cases)
+        return Reconciliation(decisions, run.usage, run.model, self._prompt.id)
 
 
-def _earlier_candidate(case: Case, position: int, number: int) -> Candidate:
+class _Run:
+    """The calls for one chunk, and what was decided so far: by the fact's number."""
+
+    def __init__(self, model: ChatModel, prompt: prompts.Prompt) -> None:
+        self._model, self._prompt = model, prompt
+        self._splits = 0
+        self.decided: dict[int, Decision] = {}
+        self.usage = Usage()
+        self.model: str | None = None
+
+    async def ask(self, cases: Sequence[Case]) -> None:
+        """Decide cases; halve them where that is too much for one call."""
+        memories, facts = memory_lines(cases), fact_lines(cases)
+        if len(cases) > 1 and len(memories) + len(facts) > MAX_CHARACTERS:
+            return await self._halves(cases)
+        try:
+            done = await self._model.complete(self._prompt.render(memories=memories, facts=facts), ReconcileReply)
+        except (ContextTooLong, ReplyTruncated, ReplyInvalid) as error:
+            self.usage += error.usage or Usage()
+            self._splits += 1
+            if len(cases) == 1 or self._splits > (1 if isinstance(error, ReplyInvalid) else SPLITS):
+                raise ReconciliationFailed(f"no usable reply of the model ({type(error).__name__})") from error
+            return await self._halves(cases)
+        except ModelError as error:
+            self.usage += error.usage or Usage()
+            raise
+        self.usage += done.usage
+        self.model = done.model
+        self._read(done.value, cases)
+        return None
+
+    async def _halves(self, cases: Sequence[Case]) -> None:
+        middle = len(cases) // 2
+        await self.ask(cases[:middle])
+        await self.ask(cases[middle:])
+
+    def _read(self, reply: ReconcileReply, cases: Sequence[Case]) -> None:
+        """The decisions of facts that were asked for and are decided once; others are left for a second question."""
+        by_fact: dict[int, list[DecisionReply]] = {}
+        for one in reply.decisions:
+            by_fact.setdefault(one.fact, []).append(one)
+        for case in cases:
+            answers = by_fact.get(case.number, [])
+            if answers and all(decision_of(one, case) == decision_of(answers[0], case) for one in answers):
+                self.decided[case.number] = decision_of(answers[0], case)
+
+
+def decision_of(reply: DecisionReply, case: Case) -> Decision:
+    """A well-formed decision of a reply as ours; whether it may stand is the guard's question."""
+    targets = tuple(reply.targets)
+    match reply.op:
+        case "ADD":
+            return Add(reason=reply.reason)
+        case "NONE":
+            return Keep(targets[0] if targets else None, reason=reply.reason)
+        case "DELETE":
+            return Delete(targets, reason=reply.reason)
+        case "UPDATE":
+            text = case.fact.text if reply.text is None else reply.text
+            return Update(targets, reply.mode or "supersede", text, reason=reply.reason)
+
+
+# --- the question ------------------------------------------------------------------------------------------------------
+
+
+def memory_lines(cases: Sequence[Case]) -> str:
+    """Every memory that is beside one of the facts, once, under its number; earlier facts that are not asked about too."""
+    asked = {case.number for case in cases}
+    shown = {one.number: one for case in cases for one in case.candidates if one.number not in asked}
+    lines = [_line(n, one.valid_from, one.slot, one.source, one.text, one.event) for n, one in sorted(shown.items())]
+    return "\n".join(lines) or "(none)"
+
+
+def fact_lines(cases: Sequence[Case]) -> str:
+    """The facts under their numbers, each with the numbers of what it is beside."""
+    return "\n".join(_fact_line(case) for case in cases)
+
+
+def _fact_line(case: Case) -> str:
     fact = case.fact
-    return Candidate(
-        number=number,
-        text=fact.text,
-        kind=fact.kind,
-        slot=fact.slot,
-        value=fact.value,
-        event=fact.event,
-        entities=fact.entities,
-        valid_from=case.stated_at,
-        source=fact.source,
-        earlier=position,
-    )
+    mark = "forget" if fact.bare_forget else "over" if fact.retracts else None
+    line = _line(case.number, case.stated_at, fact.slot, fact.source, fact.text, fact.event, mark)
+    beside = ", ".join(str(number) for number in sorted({one.number for one in case.candidates}))
+    return f"{line} · beside {beside}" if beside else line
 
 
-def related(one: Fact, other: Fact) -> bool:
-    """Whether two facts share slot or entity, or have the same text."""
-    if one.slot and other.slot and one.slot.key == other.slot.key:
-        return True
-    return text_key(one.text) == text_key(other.text) or bool(names(one.entities) & names(other.entities))
+def _line(
+    number: int,
+    since: datetime,
+    slot: Slot | None,
+    source: SourceClass,
+    text: str,
+    event: EventTime | None,
+    mark: str | None = None,
+) -> str:
+    return " · ".join((f"[{number}] {since.date()}", *_marks(slot, source, event, mark), " ".join(text.split())))
 
 
-def names(entities: Iterable[Entity]) -> set[str]:
-    """Entities' names without case."""
-    return {entity.name.casefold() for entity in entities}
-
-
-def obvious(case: Case) -> Decision | None:
-    """The decision that needs no reconciler: no candidates at all, or an exact duplicate."""
-    fact = case.fact
-    if not case.candidates and not fact.retracts:
-        return Add(reason="nothing like it is known")
-    if not fact.retracts:
-        for candidate in case.candidates:
-            same = text_key(candidate.text) == text_key(fact.text) and candidate.event == fact.event
-            if same and candidate.slot == fact.slot:
-                return Keep(candidate.number, reason="exact duplicate")
-    return None
-
-
-# --- the guard ---------------------------------------------------------------------------------------------------------
-
-
-def guard(cases: Sequence[Case], decisions: Sequence[Decision]) -> tuple[Decision, ...]:
-    """Decisions that can do no harm. A refused Update or Delete becomes an Add (a bare "forget" a Keep), flagged."""
-    taken: set[tuple[str, object]] = set()
-    checked = []
-    for case, decision in zip(cases, decisions, strict=True):
-        problem = _refusal(case, decision, taken)
-        final = decision if problem is None else _fallback(case, problem)
-        if isinstance(final, Update | Delete):
-            taken |= {_identity(case, number) for number in final.targets}
-        checked.append(final)
-    return tuple(checked)
-
-
-def _identity(case: Case, number: int) -> tuple[str, object]:
-    candidate = candidate_of(case, number)
-    return ("row", candidate.row.memory_id) if candidate.row else ("earlier", candidate.earlier)
-
-
-def candidate_of(case: Case, number: int) -> Candidate:
-    """The candidate of that number; only asked once the guard has seen that it is there."""
-    return next(candidate for candidate in case.candidates if candidate.number == number)
-
-
-def _fallback(case: Case, problem: str) -> Decision:
-    if case.fact.bare_forget:
-        return Keep(None, reason="nothing to forget", flag=problem)
-    return Add(reason="kept beside what is known", flag=problem)
-
-
-def _refusal(case: Case, decision: Decision, taken: set[tuple[str, object]]) -> str | None:
-    match decision:
-        case Add():
-            return "a bare request to forget states nothing" if case.fact.bare_forget else None
-        case Keep(target):
-            return None if target is None else _unknown(case, (target,))
-        case Update():
-            return _refuse_targets(case, decision.targets, taken) or _refuse_update(case, decision)
-        case Delete():
-            return _refuse_targets(case, decision.targets, taken) or _refuse_delete(case, decision)
-
-
-def _unknown(case: Case, targets: Sequence[int]) -> str | None:
-    numbers = {candidate.number for candidate in case.candidates}
-    return None if set(targets) <= numbers else "unknown target"
-
-
-def _refuse_targets(case: Case, targets: Sequence[int], taken: set[tuple[str, object]]) -> str | None:
-    if not targets or len(set(targets)) != len(targets):
-        return "no target, or one twice"
-    if problem := _unknown(case, targets):
-        return problem
-    if any(_identity(case, number) in taken for number in targets):
-        return "two operations on one target"
-    if any(candidate_of(case, number).source.trust > case.fact.source.trust for number in targets):
-        return "a source of lower trust"
-    return None
-
-
-def _refuse_update(case: Case, decision: Update) -> str | None:
-    text = decision.text.strip()
-    if not text:
-        return "empty update"
-    known = case.fact.text + " " + " ".join(candidate_of(case, number).text for number in decision.targets)
-    invented = marks(text) - marks(known) - {word.casefold() for word in _NAME_OR_NUMBER.findall(known)}
-    return "names or numbers that occur nowhere" if invented else None
-
-
-def _refuse_delete(case: Case, decision: Delete) -> str | None:
-    if not case.fact.retracts:
-        return "a deletion without a retraction"
-    if len(decision.targets) > MAX_DELETED:
-        return "mass deletion"
-    if not all(is_about(case.fact, candidate_of(case, number)) for number in decision.targets):
-        return "the target shares neither slot nor entity"
-    return None
-
-
-def is_about(fact: Fact, candidate: Candidate) -> bool:
-    """Whether a retraction concerns a candidate: same slot, a common entity, or largely the same words."""
-    if fact.slot and candidate.slot and fact.slot.key == candidate.slot.key:
-        return True
-    if names(fact.entities) & names(candidate.entities):
-        return True
-    return overlap(fact.text, candidate.text) >= SAME_WORDS
-
-
-def overlap(one: str, other: str) -> float:
-    """Share of common words (Jaccard), 0..1."""
-    left, right = set(text_key(one).split()), set(text_key(other).split())
-    return len(left & right) / len(left | right) if left | right else 0.0
-
-
-def marks(text: str) -> set[str]:
-    """Numbers, and words with a capital inside a sentence, without case: what must not be invented."""
-    found = set()
-    for match in _NAME_OR_NUMBER.finditer(text):
-        word = match[0]
-        starts = not text[: match.start()].rstrip() or text[: match.start()].rstrip()[-1] in ".!?"
-        if word[0].isdigit() or (word[0].isupper() and not starts):
-            found.add(word.rstrip(".,:/-").casefold())
-    return found
+def _marks(slot: Slot | None, source: SourceClass, event: EventTime | None, mark: str | None) -> Iterator[str]:
+    if slot is not None:
+        yield f"{slot.subject}, {slot.attribute}"
+    if event is not None:
+        first, last = event.start.date(), event.end.date()
+        yield f"happens {first}" if first == last else f"happens {first} to {last}"
+    if source is not SourceClass.USER:
+        yield f"said by the {source.value}"
+    if mark is not None:
+        yield mark

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from .build import Store
-from .extract import holds
+from .evidence import holds
 from .model import Evidence
 from .records import Space
 from .results import Problem, VerifyReport

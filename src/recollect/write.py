@@ -1,25 +1,33 @@
 """The write path, step by step: extract → verify → embed → candidates → decide → guard → plan → commit.
 
-One chunk at a time, one user's chunks in order; no lock of the database is held while a model thinks.
+Chunks of a batch are extracted side by side and committed in order, one user's batches one after the other; users never wait
+for each other. No lock of the database is held while a model thinks.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+from collections import deque
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, TypeVar, assert_never
+from weakref import WeakValueDictionary
 
+from .candidates import MAX_CANDIDATES, candidate_of, cases_of, obvious
 from .embedding import embed
-from .errors import EmbedderUnavailable, RecollectError, RevisionConflict, StoreBusy
-from .extract import verify
+from .errors import EmbedderUnavailable, ModelError, RecollectError, RevisionConflict, StoreBusy
+from .evidence import verify
+from .guard import guard
 from .model import (
     Add,
+    Candidate,
     Case,
     Decision,
     Delete,
+    Extraction,
     Fact,
     Keep,
     Kind,
@@ -28,13 +36,13 @@ from .model import (
     SourceClass,
     Turn,
     Update,
+    Usage,
     text_key,
 )
 from .partition import Partition, Partitions
 from .plan import Content, Plan, Why
 from .ports import Chunk, Embedder, Extractor, Journal, Ledger, Reconciler, Tokenizer
-from .reconcile import MAX_CANDIDATES, add_earlier, candidate_of, guard, known_candidates, obvious
-from .records import Batch, ChunkDone, Commit, JournalledChunk, Space, TurnPassage
+from .records import Batch, ChunkDone, ChunkRecord, Commit, JournalledChunk, Space, TurnPassage
 from .times import now, to_micros
 
 if TYPE_CHECKING:
@@ -44,8 +52,9 @@ log = logging.getLogger("recollect")
 T = TypeVar("T")
 
 NEIGHBOURS = 10  # nearest memories by vector and by BM25 that a fact is shown beside, at least
+AHEAD = 8  # chunks of a batch that are extracted while an earlier one is committed
 MAX_CONFLICTS = 20
-LEASE = timedelta(minutes=10)
+LEASE = timedelta(minutes=2)  # renewed while the work goes on; another process takes over this long after a crash
 MAX_ATTEMPTS = 5
 PATIENCE = timedelta(seconds=30)  # with another process that works on the same batch
 POLL_S = 0.02
@@ -66,10 +75,11 @@ class Writer:
     owner: str
     committed: Callable[[Batch, JournalledChunk, Commit], Awaitable[None]]
     extracted: Callable[[Batch, int, int, int], None]
-    _queues: dict[Space, asyncio.Lock] = field(default_factory=dict)
+    _queues: WeakValueDictionary[Space, asyncio.Lock] = field(default_factory=WeakValueDictionary)
+    _working: WeakValueDictionary[str, asyncio.Lock] = field(default_factory=WeakValueDictionary)
 
     def queue(self, space: Space) -> asyncio.Lock:
-        """Within a process a user's commits go in order; users never wait for each other."""
+        """Within a process a user's batches are committed one after the other; users never wait for each other."""
         return self._queues.setdefault(space, asyncio.Lock())
 
     async def finish(self, batch: Batch, patience: timedelta = PATIENCE) -> None:
@@ -86,19 +96,22 @@ class Writer:
 
     async def _finished(self, batch: Batch) -> bool:
         """Finish the batch if it can be leased; whether it is done now."""
-        async with self.queue(batch.space):
-            moment = now()
-            if await self.in_thread(self.journal.lease, batch.id, self.owner, moment, moment + LEASE):
+        async with self._working.setdefault(batch.id, asyncio.Lock()):
+            if await self._lease(batch):
                 await self._work(batch)
                 return True
         return bool((await self.in_thread(self.journal.batch, batch.id)).status == "done")
 
+    async def _lease(self, batch: Batch) -> bool:
+        moment = now()
+        return bool(await self.in_thread(self.journal.lease, batch.id, self.owner, moment, moment + LEASE))
+
     async def _work(self, batch: Batch) -> None:
         error: str | None = "Interrupted"
         try:
-            for chunk in (await self.in_thread(self.journal.batch, batch.id)).chunks:
-                if chunk.state != "committed":
-                    await self._chunk(batch, chunk.n)
+            chunks = (await self.in_thread(self.journal.batch, batch.id)).chunks
+            async with self._leased(batch):
+                await self._chunks(batch, [chunk for chunk in chunks if chunk.state != "committed"])
             error = None
         except RecollectError as problem:
             error = type(problem).__name__
@@ -107,7 +120,42 @@ class Writer:
         finally:
             await self.in_thread(self.journal.release, batch.id, error, MAX_ATTEMPTS)
 
-    async def _chunk(self, batch: Batch, n: int) -> None:
+    @asynccontextmanager
+    async def _leased(self, batch: Batch) -> AsyncIterator[None]:
+        """Keep the lease while a model thinks for longer than it lasts."""
+
+        async def renew() -> None:
+            while True:
+                await asyncio.sleep(LEASE.total_seconds() / 3)
+                await self._lease(batch)
+
+        async with cancelled_after(renew()):
+            yield
+
+    async def _chunks(self, batch: Batch, chunks: Sequence[ChunkRecord]) -> None:
+        """Prepare chunks side by side, some ahead of the one that is committed, and commit them in order."""
+        waiting = deque(chunks)
+        under_way: deque[asyncio.Task[ChunkWork]] = deque()
+
+        def prepare_ahead() -> None:
+            while waiting and len(under_way) < AHEAD:
+                under_way.append(asyncio.create_task(self._prepared(batch, waiting.popleft().n)))
+
+        prepare_ahead()
+        try:
+            async with self.queue(batch.space):
+                while under_way:
+                    work = await under_way[0]
+                    under_way.popleft()
+                    prepare_ahead()
+                    await self._commit(work)
+        finally:
+            for task in under_way:
+                task.cancel()
+            await asyncio.gather(*under_way, return_exceptions=True)
+
+    async def _prepared(self, batch: Batch, n: int) -> ChunkWork:
+        """Everything about a chunk that does not depend on what is remembered: its facts, vectors and terms."""
         chunk = await self.in_thread(self.journal.chunk, batch.id, n)
         facts = await self._facts(batch, chunk) if batch.infer else whole_messages(chunk.turns)
         texts = [fact.text for fact in facts] + turn_texts(chunk)
@@ -118,26 +166,45 @@ class Writer:
             for i, fact in enumerate(facts)
         ]
         rest = [(terms[i], None if vectors is None else vectors[i]) for i in range(len(facts), len(texts))]
-        work = ChunkWork(batch, chunk, tuple(facts), tuple(prepared), tuple(rest))
+        return ChunkWork(batch, chunk, tuple(facts), tuple(prepared), tuple(rest))
+
+    async def _commit(self, work: ChunkWork) -> None:
+        """Decide and commit, again where another writer was faster."""
+        spent = Usage()
         for attempt in range(MAX_CONFLICTS):
+            plan, usage = await self._planned(work)
+            spent += usage
+            commit = plan.commit(turns=work.turn_passages(plan), done=work.done(spent))
             try:
-                commit = await self._decide_and_commit(work)
+                await self.in_thread(self.ledger.commit, commit)
             except RevisionConflict:
                 if attempt == MAX_CONFLICTS - 1:
                     raise
                 await asyncio.sleep(0.005 * attempt)
             else:
-                await self.committed(batch, chunk, commit)
+                await self.committed(work.batch, work.chunk, commit)
                 return
 
     async def _facts(self, batch: Batch, chunk: JournalledChunk) -> Sequence[Fact]:
         if chunk.facts is not None:
             return chunk.facts
         seen = Chunk(chunk.turns, chunk.context, batch.instructions)
-        verified = verify(await self.extractor.extract(seen), seen)
+        verified = verify(await self._extract(batch, chunk.record.n, seen), seen)
         await self.in_thread(self.journal.store_facts, batch.id, chunk.record.n, verified)
         self.extracted(batch, chunk.record.n, len(verified.facts), len(verified.rejected))
         return verified.facts
+
+    async def _extract(self, batch: Batch, n: int, seen: Chunk) -> Extraction:
+        try:
+            return await self.extractor.extract(seen)
+        except ModelError as error:
+            await self._record_usage(batch, n, "extract", error)
+            raise
+
+    async def _record_usage(self, batch: Batch, n: int, purpose: str, error: ModelError) -> None:
+        """What a failed step cost is counted too."""
+        if error.usage is not None:
+            await self.in_thread(self.journal.record_usage, batch.id, n, purpose, error.usage)
 
     async def _embed(self, texts: Sequence[str]) -> Vectors | None:
         """None where the embedder is down: the texts are found by BM25 until their vectors are filled in."""
@@ -151,29 +218,30 @@ class Writer:
 
     # --- deciding ------------------------------------------------------------------------------------------------------
 
-    async def _decide_and_commit(self, work: ChunkWork) -> Commit:
+    async def _planned(self, work: ChunkWork) -> tuple[Plan, Usage]:
+        """The chunk's effects on what is remembered now, and what deciding them cost."""
         space = work.batch.space
         plan = Plan(space, await self.in_thread(self.ledger.state, space), work.batch.id, work.chunk.record.n)
         moment = now()
-        usage = Reconciliation(()).usage
-        if work.batch.infer:
-            cases = await self.in_thread(self._cases, work, plan, moment)
-            decisions, answer = await self._decide(cases)
-            usage = answer.usage
-            contents = await self._retold(work.contents, decisions)
-            apply_all(plan, cases, decisions, contents, moment, answer)
-        else:
+        if not work.batch.infer:
             await self.in_thread(self._know_same_texts, plan, space, work.contents)
             add_messages(plan, work, moment)
-        commit = plan.commit(turns=work.turn_passages(plan), done=work.done(usage))
-        await self.in_thread(self.ledger.commit, commit)
-        return commit
+            return plan, Usage()
+        cases = await self.in_thread(self._cases, work, plan, moment)
+        decisions, answer = await self._decide(work, cases)
+        contents = await self._retold(work.contents, decisions)
+        apply_all(plan, cases, decisions, contents, moment, answer)
+        return plan, answer.usage
 
-    async def _decide(self, cases: Sequence[Case]) -> tuple[tuple[Decision, ...], Reconciliation]:
+    async def _decide(self, work: ChunkWork, cases: Sequence[Case]) -> tuple[tuple[Decision, ...], Reconciliation]:
         """The obvious ones in code, all the rest in one call; every one through the guard."""
         known = [obvious(case) for case in cases]
         open_cases = [case for case, decision in zip(cases, known, strict=True) if decision is None]
-        answer = await self.reconciler.reconcile(open_cases) if open_cases else Reconciliation(())
+        try:
+            answer = await self.reconciler.reconcile(open_cases) if open_cases else Reconciliation(())
+        except ModelError as error:
+            await self._record_usage(work.batch, work.chunk.record.n, "reconcile", error)
+            raise
         answers = iter(answer.decisions)
         decisions = [next(answers) if decision is None else decision for decision in known]
         return guard(cases, decisions), answer
@@ -203,11 +271,8 @@ class Writer:
         plan.know(versions, self.ledger.sources(space, {row.statement.number for row in versions}))
         self._know_same_texts(plan, space, work.contents)
         entities = self.ledger.entities(space, [row.statement.number for row in rows.values()])
-        cases = [
-            Case(fact, stated_at(fact, work.chunk), tuple(known_candidates(near, entities)))
-            for fact, near in zip(work.facts, shown, strict=True)
-        ]
-        return add_earlier(cases)
+        stated = [stated_at(fact, work.chunk) for fact in work.facts]
+        return cases_of(work.facts, stated, shown, entities)
 
     def _neighbours(
         self, space: Space, partition: Partition, fact: Fact, content: Content, moment: datetime
@@ -247,10 +312,22 @@ class ChunkWork:
             for turn, (terms, vector) in zip(self.chunk.turns, self.turn_keys, strict=True)
         ]
 
-    def done(self, usage: Any) -> ChunkDone:
+    def done(self, usage: Usage) -> ChunkDone:
         """The mark that this chunk, and with the last one its batch, is finished."""
         n = self.chunk.record.n
         return ChunkDone(self.batch.id, n, n == self.batch.chunks[-1].n, usage)
+
+
+@asynccontextmanager
+async def cancelled_after(work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
+    """Run work beside a block, until the block ends."""
+    task = asyncio.create_task(work)
+    try:
+        yield
+    finally:
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
 
 
 def whole_messages(turns: Sequence[Turn]) -> list[Fact]:
@@ -384,16 +461,24 @@ class _Step:
 
     def _update(self, decision: Update) -> str:
         rows = [row for row in map(self._row, decision.targets) if row is not None]
-        same = self.plan.find_live(self.content, self.moment)
-        if not rows or (same is not None and same.memory_id not in {row.memory_id for row in rows}):
+        if not rows:
             return self._add()
         first, *others = rows
-        merged = {**first.metadata, **self.content.metadata}
-        expires_at = self.content.expires_at or first.expires_at
-        content = replace(self.content, metadata=merged, expires_at=expires_at)
+        content = self._updating(first, decision)
+        same = self.plan.find_live(content, self.moment)
+        if same is not None and same.memory_id not in {row.memory_id for row in rows}:
+            return self._add()
         if decision.mode == "revise":
             return self.plan.revise(first, content, self.why).memory_id
         return self.plan.supersede(first, others, content, self.case.stated_at, self.why).memory_id
+
+    def _updating(self, row: Row, decision: Update) -> Content:
+        """The content of a row's next version: metadata and expiry of both; of what is revised, all that the fact leaves out."""
+        merged = {**row.metadata, **self.content.metadata}
+        content = replace(self.content, metadata=merged, expires_at=self.content.expires_at or row.expires_at)
+        if decision.mode == "supersede":
+            return content
+        return refined(content, row, candidate_of(self.case, decision.targets[0]))
 
     def _delete(self, decision: Delete) -> str | None:
         rows = [row for row in map(self._row, decision.targets) if row is not None]
@@ -403,3 +488,17 @@ class _Step:
         if ended is None:
             return self._keep(None)
         return ended.memory_id
+
+
+def refined(content: Content, row: Row, target: Candidate) -> Content:
+    """A refinement keeps what it does not speak of: the slot, the value, the time and the entities of what it refines."""
+    said = row.statement
+    named = {entity.name.casefold(): entity for entity in (*target.entities, *content.entities)}
+    slot = content.slot or said.slot
+    return replace(
+        content,
+        slot=slot,
+        value=content.value or (said.value if slot == said.slot else None),
+        event=content.event or said.event,
+        entities=tuple(named.values()),
+    )

@@ -19,7 +19,8 @@ FLOORS: list[set[str]] = [
     {"model", "filters"},
     {"records", "results", "dates"},
     {"ports", "trace"},
-    {"prompts", "extract", "reconcile", "rules", "partition", "rank", "views", "embedding", "check", "plan", "pack"},
+    {"prompts", "replies", "evidence", "candidates"},
+    {"extract", "reconcile", "guard", "rules", "partition", "rank", "views", "embedding", "check", "plan", "pack"},
     {"retrieve", "write", "testing"},
     {"build"},
     {"curate", "verify", "scoped"},
@@ -32,8 +33,6 @@ FLOORS: list[set[str]] = [
 WITHIN = {
     "partition",
     "views",
-    "reconcile",
-    "extract",
     "rules",
     "rank",
     "plan",

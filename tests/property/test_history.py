@@ -59,15 +59,17 @@ class Naive:
         self.memories = 0
 
     def chunk(self, messages: list[str], at: datetime) -> list[Step]:
-        """What the messages of one add do. A retraction said twice in one breath is one."""
-        steps = []
-        for i, message in enumerate(messages):
-            repeated = " -= " in message and message in messages[:i] and not self.is_live(message)
-            steps.append(Step() if repeated else self.say(message, at))
+        """What the messages of one add do. What is said twice in one breath is one fact, unless another word on the same
+        matter stands between."""
+        steps: list[Step] = []
+        last: dict[str, str] = {}
+        self.spoken_of: dict[str, int] = {}
+        for message in messages:
+            attribute = message.split(" ", 1)[0]
+            if last.get(attribute) != message:
+                steps.append(self.say(message, at))
+            last[attribute] = message
         return steps
-
-    def is_live(self, retraction: str) -> bool:
-        return any(v.text == retraction.replace(" -= ", " is ") and v.end is None for v in self.believed)
 
     def say(self, message: str, at: datetime) -> Step:
         attribute, operator, value = message.split(" ", 2)
@@ -77,10 +79,13 @@ class Naive:
         if operator == "-=":
             return self.end(same[-1].memory, at) if same else self.say_new(f"{attribute} is not {value}", at)
         if same:
+            self.spoken_of[attribute] = same[-1].memory
             return Step()
         of_slot = [v for v in live if v.text.startswith(f"{attribute} is ")]
         if operator == "=" and of_slot:
-            return self.supersede(of_slot[-1].memory, text, at)
+            # Where several live rows share the slot, the one that was just spoken of is meant.
+            meant = [v.memory for v in of_slot if v.memory == self.spoken_of.get(attribute)]
+            return self.supersede((meant or [of_slot[-1].memory])[0], text, at)
         return self.say_new(text, at)
 
     def say_new(self, text: str, at: datetime) -> Step:

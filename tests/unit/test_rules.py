@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from recollect.extract import holds
+from recollect.evidence import holds
 from recollect.model import Add, Candidate, Case, Delete, Fact, Keep, Role, Scope, SourceClass, Turn, Update
 from recollect.ports import Chunk
 from recollect.rules import RulesExtractor, RulesReconciler

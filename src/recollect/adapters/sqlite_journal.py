@@ -9,7 +9,7 @@ from datetime import datetime
 
 from ..errors import NotFound, StoreCorrupt
 from ..ids import new_id
-from ..model import Fact, Scope, Turn
+from ..model import Fact, Scope, Turn, Usage
 from ..records import Batch, ChunkRecord, Extracted, JournalledChunk, NewBatch, Space
 from ..times import from_micros, maybe_micros, maybe_time, to_micros
 from .codec import dump, dump_fact, load_fact, space_name, turn, user_of
@@ -113,17 +113,17 @@ class SqliteJournal:
                 "INSERT OR REPLACE INTO rejected VALUES (?, ?, ?, ?, ?)",
                 [(batch_id, n, i, one.text, one.reason) for i, one in enumerate(extracted.rejected)],
             )
-            usage = extracted.usage
-            db.execute(
-                "INSERT INTO calls (batch_id, chunk, purpose, llm_calls, input_tokens, output_tokens, cost_usd)"
-                " VALUES (?, ?, 'extract', ?, ?, ?, ?)",
-                (batch_id, n, usage.llm_calls, usage.input_tokens, usage.output_tokens, usage.cost_usd),
-            )
+            insert_call(db, batch_id, n, "extract", extracted.usage)
             db.execute(
                 "UPDATE chunks SET state = 'extracted', model = ?, prompt_id = ?"
                 " WHERE batch_id = ? AND n = ? AND state = 'closed'",
                 (extracted.model, extracted.prompt_id, batch_id, n),
             )
+
+    def record_usage(self, batch_id: str, n: int, purpose: str, usage: Usage) -> None:
+        """Count what a step cost that came to nothing."""
+        with self._database.write() as db:
+            insert_call(db, batch_id, n, purpose, usage)
 
     def rejected(self, batch_id: str) -> list[tuple[str, str]]:
         """(text, reason) of a batch's rejected facts, in order."""
@@ -138,6 +138,15 @@ class SqliteJournal:
                 "SELECT llm_calls, input_tokens, output_tokens, cost_usd FROM calls WHERE batch_id = ?", (batch_id,)
             )
             return [(row[0], row[1], row[2], row[3]) for row in rows]
+
+
+def insert_call(db: sqlite3.Connection, batch_id: str, n: int, purpose: str, usage: Usage) -> None:
+    """What was paid in one step of a chunk."""
+    db.execute(
+        "INSERT INTO calls (batch_id, chunk, purpose, llm_calls, input_tokens, output_tokens, cost_usd)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?)",
+        (batch_id, n, purpose, usage.llm_calls, usage.input_tokens, usage.output_tokens, usage.cost_usd),
+    )
 
 
 def ensure_space(db: sqlite3.Connection, user_id: str | None) -> Space:

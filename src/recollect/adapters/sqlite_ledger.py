@@ -29,7 +29,7 @@ from ..times import from_micros, maybe_micros, now, to_micros
 from . import codec
 from .database import Database, schema_version
 from .sqlite_filter import MEMORY_FIELDS, TURN_FIELDS, compile_filter
-from .sqlite_journal import ensure_space
+from .sqlite_journal import ensure_space, insert_call
 
 _ROWS = (
     "SELECT r.*, m.text, m.kind, m.subject, m.attribute, m.many, m.value, m.event_from, m.event_to, m.event_precision,"
@@ -539,12 +539,7 @@ def _finish_chunk(db: sqlite3.Connection, commit: Commit, at: int) -> None:
     )
     if moved.rowcount != 1:
         raise RevisionConflict("the chunk was committed by another worker")
-    usage = done.usage
-    db.execute(
-        "INSERT INTO calls (batch_id, chunk, purpose, llm_calls, input_tokens, output_tokens, cost_usd)"
-        " VALUES (?, ?, 'reconcile', ?, ?, ?, ?)",
-        (done.batch_id, done.n, usage.llm_calls, usage.input_tokens, usage.output_tokens, usage.cost_usd),
-    )
+    insert_call(db, done.batch_id, done.n, "reconcile", done.usage)
     db.execute("DELETE FROM facts WHERE batch_id = ? AND chunk = ?", (done.batch_id, done.n))
     if done.last:
         db.execute(

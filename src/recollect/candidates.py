@@ -1,0 +1,97 @@
+"""What facts are reconciled with: the memories nearest to each, and earlier facts of its chunk, under small numbers.
+
+The numbers are those of the chunk: a memory has one number, whichever facts it is shown beside, and the facts follow the
+memories. So a model sees each memory once, and can name an earlier fact as it names a memory.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+
+from .model import Add, Candidate, Case, Decision, Entity, Fact, Keep, Row, text_key
+
+MAX_CANDIDATES = 24  # memories beside one fact
+
+Near = Sequence[tuple[Row, float]]
+"""The memories beside a fact, each with its cosine to it."""
+
+
+def cases_of(
+    facts: Sequence[Fact], stated: Sequence[datetime], near: Sequence[Near], entities: Mapping[int, tuple[Entity, ...]]
+) -> tuple[Case, ...]:
+    """The facts of a chunk, in order, each with what it is to be compared with. `entities`: by statement."""
+    numbers: dict[int, int] = {}
+    for shown in near:
+        for row, _ in shown:
+            numbers.setdefault(row.number, len(numbers) + 1)
+    cases: list[Case] = []
+    for position, (fact, moment, shown) in enumerate(zip(facts, stated, near, strict=True)):
+        known = [_known(numbers[row.number], row, cosine, entities) for row, cosine in shown]
+        earlier = [_earlier(len(numbers) + i + 1, i, case) for i, case in enumerate(cases) if related(fact, case.fact)]
+        cases.append(Case(fact, moment, (*known, *earlier), len(numbers) + position + 1))
+    return tuple(cases)
+
+
+def _known(number: int, row: Row, cosine: float, entities: Mapping[int, tuple[Entity, ...]]) -> Candidate:
+    said = row.statement
+    return Candidate(
+        number=number,
+        text=said.text,
+        kind=said.kind,
+        slot=said.slot,
+        value=said.value,
+        event=said.event,
+        entities=entities.get(said.number, ()),
+        valid_from=row.valid_from,
+        source=said.source,
+        similarity=cosine,
+        row=row,
+    )
+
+
+def _earlier(number: int, position: int, case: Case) -> Candidate:
+    fact = case.fact
+    return Candidate(
+        number=number,
+        text=fact.text,
+        kind=fact.kind,
+        slot=fact.slot,
+        value=fact.value,
+        event=fact.event,
+        entities=fact.entities,
+        valid_from=case.stated_at,
+        source=fact.source,
+        earlier=position,
+    )
+
+
+def related(one: Fact, other: Fact) -> bool:
+    """Whether two facts share slot or entity, or have the same text."""
+    if one.slot and other.slot and one.slot.key == other.slot.key:
+        return True
+    return text_key(one.text) == text_key(other.text) or bool(names(one.entities) & names(other.entities))
+
+
+def names(entities: Iterable[Entity]) -> set[str]:
+    """Entities' names without case."""
+    return {entity.name.casefold() for entity in entities}
+
+
+def candidate_of(case: Case, number: int) -> Candidate:
+    """The candidate of that number; only asked once the guard has seen that it is there."""
+    return next(candidate for candidate in case.candidates if candidate.number == number)
+
+
+def obvious(case: Case) -> Decision | None:
+    """The decision that needs no reconciler: no candidates at all, or an exact duplicate."""
+    fact = case.fact
+    if fact.retracts:
+        return None
+    if not case.candidates:
+        return Add(reason="nothing like it is known")
+    for candidate in case.candidates:
+        same = text_key(candidate.text) == text_key(fact.text) and candidate.event == fact.event
+        if same and candidate.slot == fact.slot:
+            return Keep(candidate.number, reason="exact duplicate")
+    return None

@@ -1,0 +1,185 @@
+"""Facts must show their evidence: the check, in code, of what any extractor proposes.
+
+Quotes stand in their turns; dates fit the words that they were told in; what is said twice in one chunk is one fact. What
+fails is reported with its reason, never dropped in silence.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterable
+from dataclasses import replace
+from datetime import timedelta
+
+from .dates import DateMention, find_dates
+from .model import EventTime, Evidence, Extraction, Fact, Rejected, Turn, text_key
+from .ports import Chunk
+from .records import Extracted
+
+MAX_TEXT = 2_000  # characters of a fact
+MAX_QUOTE = 4_000
+MAX_FACTS = 200  # of one chunk
+MAX_NAME = 200  # characters of an entity, a slot's subject or attribute
+MAX_NAMED = 40  # entities or relations of a fact
+
+_LOOSE = str.maketrans({"’": "'", "‘": "'", "“": '"', "”": '"', "–": "-", "—": "-", "\u00a0": " "})
+_SPACE = re.compile(r"\s+")
+_WORD = re.compile(r"\w+")
+_EDGE = " \t\n\"'.,;:!?…-"
+_CUT = re.compile(r"\.{3,}|…|\[\.\.\.\]")
+# Where it is plain which day is meant, another one is wrong; "last Friday" and "last week" are read in more than one way.
+_PLAIN_DAY = re.compile(
+    r"yesterday|today|tonight|tomorrow|last night|this (?:morning|evening)|days? ago|\d{4}", re.IGNORECASE
+)
+_READINGS = timedelta(days=8)
+
+
+def verify(extraction: Extraction, chunk: Chunk) -> Extracted:
+    """Keep the facts whose quotes stand in their turns; say of the others why not.
+
+    A bad quote is dropped, its fact stays while one quote in a turn of the chunk (not only of its context) holds.
+    """
+    own = {turn.id for turn in chunk.turns}
+    facts: list[Fact] = []
+    rejected = list(extraction.rejected)
+    for fact in extraction.facts:
+        held = tuple(one for evidence in fact.evidence if (one := placed(evidence, chunk)) is not None)
+        problem = _problem(fact, held, own) or ("too many facts in one chunk" if len(facts) >= MAX_FACTS else None)
+        if problem is None:
+            facts.append(rightly_dated(replace(fact, evidence=held), chunk))
+        else:
+            rejected.append(Rejected(fact.text[:MAX_TEXT], problem))
+    merged = tuple(once(facts))
+    return Extracted(merged, tuple(rejected), extraction.usage, extraction.model, extraction.prompt_id)
+
+
+def _problem(fact: Fact, held: tuple[Evidence, ...], own: set[str]) -> str | None:
+    if not fact.text.strip():
+        return "empty text"
+    if len(fact.text) > MAX_TEXT:
+        return f"text longer than {MAX_TEXT} characters"
+    if not held:
+        return "no quote of it stands in its turn"
+    if not any(evidence.turn_id in own for evidence in held):
+        return "it quotes context only"
+    if fact.event is not None and fact.event.start > fact.event.end:
+        return "its event ends before it starts"
+    named = [entity.name for entity in fact.entities]
+    slot = (fact.slot.subject, fact.slot.attribute) if fact.slot else ()
+    if len(fact.entities) + len(fact.relations) > MAX_NAMED or any(len(one) > MAX_NAME for one in (*named, *slot)):
+        return "more or longer names than a fact can have"
+    return None
+
+
+# --- quotes ------------------------------------------------------------------------------------------------------------
+
+
+def placed(evidence: Evidence, chunk: Chunk) -> Evidence | None:
+    """The evidence if its quote stands in its turn, or with the one other turn that it stands in; else None."""
+    if holds(evidence, chunk.turn(evidence.turn_id)):
+        return evidence
+    if len(_WORD.findall(evidence.quote)) < 3:
+        return None  # too short to tell where it is from
+    elsewhere = [turn for turn in (*chunk.turns, *chunk.context) if holds(evidence, turn)]
+    return replace(evidence, turn_id=elsewhere[0].id) if len(elsewhere) == 1 else None
+
+
+def holds(evidence: Evidence, turn: Turn | None) -> bool:
+    """Whether a quote occurs in its turn, typography, case, spacing, punctuation and "…" for left-out words aside."""
+    if turn is None or len(evidence.quote) > MAX_QUOTE:
+        return False
+    said = loosen(turn.content)
+    quote = loosen(evidence.quote).strip(_EDGE)
+    if quote and quote in said:
+        return True
+    parts = [_WORD.findall(part) for part in _CUT.split(quote)]
+    return _in_order([part for part in parts if part], _WORD.findall(said))
+
+
+def _in_order(parts: list[list[str]], words: list[str]) -> bool:
+    """Whether runs of words occur one after the other. No run, no quote."""
+    at = 0
+    for part in parts:
+        places = range(at, len(words) - len(part) + 1)
+        found = next((i for i in places if words[i : i + len(part)] == part), None)
+        if found is None:
+            return False
+        at = found + len(part)
+    return bool(parts)
+
+
+def loosen(text: str) -> str:
+    """Text without what models tend to change in a quote."""
+    return _SPACE.sub(" ", unicodedata.normalize("NFKC", text).translate(_LOOSE)).casefold()
+
+
+# --- dates -------------------------------------------------------------------------------------------------------------
+
+
+def rightly_dated(fact: Fact, chunk: Chunk) -> Fact:
+    """The fact, its date worked out anew where it does not fit the only date expression that it quotes.
+
+    Models resolve "yesterday" against today, or against another message. Code knows when the message was said.
+    """
+    if fact.event is None:
+        return fact
+    told = [mention for evidence in fact.evidence for mention in _mentions(evidence, chunk)]
+    if len(told) != 1 or told[0].since or not _contradicts(told[0], fact.event):
+        return fact
+    right = told[0]
+    text = _reworded(fact.text, fact.event, right)
+    return replace(fact, text=text, event=right.event)
+
+
+def _mentions(evidence: Evidence, chunk: Chunk) -> list[DateMention]:
+    turn = chunk.turn(evidence.turn_id)
+    return [] if turn is None else find_dates(evidence.quote, turn.said_at)
+
+
+def _contradicts(mention: DateMention, event: EventTime) -> bool:
+    gap = max(mention.event.start - event.end, event.start - mention.event.end)
+    return gap > (timedelta(0) if _PLAIN_DAY.search(mention.text) else _READINGS)
+
+
+def _reworded(text: str, wrong: EventTime, right: DateMention) -> str:
+    """The text with the wrong date, where it is written out, put right."""
+    for mention in reversed(find_dates(text, right.event.start)):
+        if mention.event.start <= wrong.end and wrong.start <= mention.event.end:
+            text = text[: mention.start] + right.replacement + text[mention.end :]
+    return text
+
+
+# --- the same fact twice -----------------------------------------------------------------------------------------------
+
+
+def once(facts: Iterable[Fact]) -> list[Fact]:
+    """Facts that say the same of one time, as one with all their evidence: the same text, or the same slot and value
+    where one text has all the words of the other (else the shorter one's details would be lost)."""
+    found: list[Fact] = []
+    for fact in facts:
+        # From the back, and no further than another word on the same slot: "in Rome", "in Oslo", "in Rome" are three.
+        near = next((i for i in reversed(range(len(found))) if _same(fact, found[i]) or _rivals(fact, found[i])), None)
+        same = near if near is not None and _same(fact, found[near]) else None
+        if same is None:
+            found.append(fact)
+        else:
+            evidence = tuple(dict.fromkeys((*found[same].evidence, *fact.evidence)))
+            found[same] = replace(max(found[same], fact, key=lambda one: len(one.text)), evidence=evidence)
+    return found
+
+
+def _rivals(one: Fact, other: Fact) -> bool:
+    return one.slot is not None and other.slot is not None and one.slot.key == other.slot.key
+
+
+def _same(one: Fact, other: Fact) -> bool:
+    if (one.event, one.retracts, one.bare_forget) != (other.event, other.retracts, other.bare_forget):
+        return False
+    if text_key(one.text) == text_key(other.text):
+        return True
+    if one.slot is None or other.slot is None or one.value is None or other.value is None:
+        return False
+    same_value = one.slot.key == other.slot.key and text_key(one.value) == text_key(other.value)
+    left, right = set(_WORD.findall(loosen(one.text))), set(_WORD.findall(loosen(other.text)))
+    return same_value and (left <= right or right <= left)
