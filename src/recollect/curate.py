@@ -10,10 +10,12 @@ from typing import Any, TypeVar
 from .build import Store
 from .embedding import embed
 from .errors import InvalidInput, NotFound, RevisionConflict, UndoConflict
+from .filters import Condition
 from .ids import new_id
 from .model import Op, Row, Scope, SourceClass
 from .plan import Content, Plan, Why
 from .records import ChangeRecord, NewTurn, Space
+from .results import Deleted
 from .retrieve import Query, Retriever
 from .times import now
 from .write import MAX_CONFLICTS, Writer
@@ -53,10 +55,9 @@ class Curator:
     def served(self, retriever: Retriever, space: Space, query: Query) -> list[Row]:
         """Rows that are served at the query's moment, in the order of their memories."""
         partition = self._store.partitions.get(space)
-        allowed = retriever.allowed_rows(space, query.scope, query.condition)
-        spans = partition.served_rows(retriever.moment(space, query), allowed).values()
+        served = retriever.served(space, partition, query, retriever.moment(space, query))
         first = partition.first_rows()
-        rows = self._store.ledger.rows(space, [span.number for span in spans]).values()
+        rows = self._store.ledger.rows(space, served.rows[served.row_mask].tolist()).values()
         return sorted(rows, key=lambda row: (first[row.memory_id], row.number))
 
     def history(self, space: Space, memory_id: str) -> list[ChangeRecord]:
@@ -87,27 +88,31 @@ class Curator:
         plan.retire_all(plan.versions(memory_id), Why("deleted by the caller"))
         ledger.commit(plan.commit())
 
-    async def delete_all(self, space: Space, allowed: set[int] | None) -> int:
-        """Retire every memory of the user that has a believed row among `allowed` (None: all); how many."""
+    async def delete_all(self, space: Space, scope: Scope, condition: Condition | None) -> Deleted:
+        """Retire the user's memories that have a believed row in scope and filter, and take the turns that fit out of
+        search: one batch, a change per memory and a last one for the turns."""
 
-        async def attempt() -> int:
-            return int(await self._store.in_thread(self._delete_all, space, allowed))
+        async def attempt() -> Deleted:
+            deleted: Deleted = await self._store.in_thread(self._delete_all, space, scope, condition)
+            return deleted
 
         return await self._retried(space, attempt)
 
-    def _delete_all(self, space: Space, allowed: set[int] | None) -> int:
-        ledger = self._store.ledger
-        plan = Plan(space, ledger.state(space))
+    def _delete_all(self, space: Space, scope: Scope, condition: Condition | None) -> Deleted:
+        ledger, batch_id = self._store.ledger, new_id("batch")
+        plan = Plan(space, ledger.state(space), batch_id)
         partition = self._store.partitions.get(space)
-        memories = dict.fromkeys(
-            row.memory_id for row in partition.believed() if allowed is None or row.number in allowed
-        )
+        chosen = set(ledger.allowed_rows(space, scope, condition))
+        memories = dict.fromkeys(row.memory_id for row in partition.believed() if row.number in chosen)
         plan.know(ledger.versions(space, memories))
         for memory_id in memories:
             plan.retire_all(plan.versions(memory_id), Why("deleted by the caller"))
-        if memories:
+        turns = partition.shown_turns(ledger.allowed_turns(space, scope, condition))
+        if turns:
+            plan.hide(turns, Why(f"deleted by the caller: {len(turns)} turns taken out of search"))
+        if plan.changes:
             ledger.commit(plan.commit())
-        return len(memories)
+        return Deleted(len(memories), batch_id if plan.changes else None)
 
     async def update(self, space: Space, memory_id: str, text: str | None, metadata: Mapping[str, Any] | None) -> Row:
         """Correct a memory; the new version. Raises NotFound, InvalidInput where another live memory says the same."""
@@ -210,4 +215,6 @@ class Curator:
         fresh = [row for row in (*ledger.versions(space, memories), *twins) if not plan.has_retired(row.number)]
         known = ledger.sources(space, {source.statement for touched in sources for source in touched})
         plan.know(fresh, [source for source in known if not plan.has_retired_source(source.number)])
-        plan.undo(change, rows, sources, now())
+        brought, ended = ledger.hidings_touched(space, change.number)
+        origins = {one.origin for one in brought}
+        plan.undo(change, rows, sources, (ledger.hidings(space, origins), ended), now())

@@ -25,6 +25,7 @@ from .results import (
     AddUsage,
     Change,
     Context,
+    Deleted,
     Hit,
     MemoryItem,
     PendingBatch,
@@ -226,15 +227,16 @@ class AsyncMemory:
         agent_id: str | None = None,
         session_id: str | None = None,
         metadata_filter: Mapping[str, Any] | None = None,
-    ) -> int:
-        """Take back all of a user's memories, or those that fit; how many they were."""
+    ) -> Deleted:
+        """Take back all of a user's memories, or those that fit, and take the turns that fit out of search; how many
+        memories they were. `undo` of the result's `.batch_id` brings back both; a single change of it one memory, and the
+        last one the turns."""
         scope = scope_of(user_id, agent_id, session_id)
         condition = parse_filter(metadata_filter)
         space = await self._find(scope)
         if space is None:
-            return 0
-        allowed = await self._run(self._retriever.allowed_rows, space, scope, condition)
-        return await self._alone(self._curator.delete_all(space, allowed))
+            return Deleted(0)
+        return await self._alone(self._curator.delete_all(space, scope, condition))
 
     async def undo(self, change_or_batch_id: str, *, user_id: MaybeUser = OPERATOR) -> list[Change]:
         """Take back a change, or all of a batch from its last to its first; the changes that did it.

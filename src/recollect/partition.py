@@ -8,48 +8,20 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from .intervals import EVER, OPEN, Intervals, Moment, Served, Window
 from .ports import Ledger, TextIndex, VectorIndex
-from .records import PassageRecord, RowSpan, SourceRecord, Space
+from .records import Hiding, PassageRecord, RowSpan, SourceRecord, Space
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
+    from .intervals import Integers, Mask
     from .ports import Vectors
 
 DEFAULT_MEMORY_BUDGET = 512 * 1024 * 1024  # bytes, for all partitions of a store
 ROW_BYTES = 400  # a row with its terms, roughly, beside its vector
-
-
-@dataclass(frozen=True, slots=True)
-class Moment:
-    """From when the question is asked. Microseconds; `number` None: what is believed now."""
-
-    as_of: int
-    number: int | None = None
-    now: int = 0
-
-    def believes(self, added: int, retired: int | None) -> bool:
-        """Whether what was added and retired at these numbers is believed at the moment."""
-        return (
-            retired is None
-            if self.number is None
-            else added <= self.number and (retired is None or retired > self.number)
-        )
-
-    def serves(self, row: RowSpan) -> bool:
-        """Whether a row is believed, holds, and is neither expired nor quarantined."""
-        return (
-            not row.quarantined
-            and self.believes(row.recorded, row.retired)
-            and row.valid_from <= self.as_of
-            and (row.valid_to is None or row.valid_to > self.as_of)
-            and (row.expires_at is None or row.expires_at > self.now)
-        )
 
 
 @dataclass(slots=True)
@@ -76,14 +48,13 @@ class Partition:
         self.watermark = 0
         self._vectors = self._new_vectors()
         self._texts = self._new_texts()
+        self._intervals = Intervals()
         self.rows: dict[int, RowSpan] = {}
         self.turn_of: dict[int, int] = {}  # passage → turn
-        self.passage_of: dict[int, int] = {}  # turn → passage
-        self.rows_of: dict[int, list[int]] = {}  # statement → rows
         self.sources: dict[int, SourceRecord] = {}
-        self.sources_of: dict[int, list[int]] = {}  # turn → sources
+        self.hidings: dict[tuple[int, int], Hiding] = {}
+        self._sources_of: dict[int, list[int]] = {}  # turn → sources
         self._evidence: dict[int, int] = {}  # statement → quotes, retired ones too
-        self._last_passage = 0
 
     def __len__(self) -> int:
         return len(self._texts)
@@ -104,15 +75,11 @@ class Partition:
                 self._clear()
                 delta = self._ledger.delta(self.space, 0)
             self._add_passages(delta.passages)
-            for row in delta.rows:
-                if row.number not in self.rows:
-                    self.rows_of.setdefault(row.statement, []).append(row.number)
-                self.rows[row.number] = row
-            for source in delta.sources:
-                if source.number not in self.sources:
-                    self.sources_of.setdefault(source.turn, []).append(source.number)
-                    self._evidence[source.statement] = self._evidence.get(source.statement, 0) + 1
-                self.sources[source.number] = source
+            self._add_sources(delta.sources)
+            self.rows.update((row.number, row) for row in delta.rows)
+            self._intervals.put_rows(delta.rows)
+            self.hidings.update(((one.turn, one.added), one) for one in delta.hidings)
+            self._intervals.put_hidings(delta.hidings)
             self.watermark = delta.revision
             return self.watermark
 
@@ -122,7 +89,7 @@ class Partition:
             self._clear()
             self.catch_up()
 
-    def _add_passages(self, passages: Iterable[PassageRecord]) -> None:
+    def _add_passages(self, passages: Sequence[PassageRecord]) -> None:
         import numpy as np
 
         embedded = [one for one in passages if one.vector is not None]
@@ -132,29 +99,27 @@ class Partition:
             )
         for one in passages:
             self._texts.upsert(one.number, one.terms)
-            self._last_passage = max(self._last_passage, one.number)
             if one.turn is not None:
                 self.turn_of[one.number] = one.turn
-                self.passage_of[one.turn] = one.number
+        self._intervals.put_passages(passages)
+
+    def _add_sources(self, sources: Sequence[SourceRecord]) -> None:
+        for source in sources:
+            if source.number not in self.sources:
+                self._sources_of.setdefault(source.turn, []).append(source.number)
+                self._evidence[source.statement] = self._evidence.get(source.statement, 0) + 1
+            self.sources[source.number] = source
+        self._intervals.put_sources(sources)
 
     # --- asking --------------------------------------------------------------------------------------------------------
 
-    def search(self, query: Vectors | None, terms: Mapping[str, int], k: int, keys: Iterable[int]) -> Found:
-        """The k nearest of `keys` (passages) by vector and by BM25: restricted before the top-k."""
+    def search(self, query: Vectors | None, terms: Mapping[str, int], k: int, allowed: Mask) -> Found:
+        """The k nearest passages by vector and by BM25, of those `allowed` (by passage): restricted before the top-k."""
         with self._lock:
-            allowed = self._mask(keys)
             found = Found(text=self._texts.search(terms, k, allowed))
             if query is not None:
                 found.vector = self._vectors.search(query, k, allowed)
             return found
-
-    def _mask(self, keys: Iterable[int]) -> NDArray[np.bool_]:
-        import numpy as np
-
-        mask = np.zeros(self._last_passage + 1, dtype=bool)
-        wanted = [key for key in keys if key <= self._last_passage]
-        mask[wanted] = True
-        return mask
 
     def relevance(self, query: Vectors | None, terms: Mapping[str, int], keys: list[int]) -> list[tuple[float, float]]:
         """(cosine, term coverage) of the query to passages."""
@@ -162,64 +127,35 @@ class Partition:
             cosines = [0.0] * len(keys) if query is None else self._vectors.cosines(query, keys)
             return list(zip(cosines, self._texts.coverage(terms, keys), strict=True))
 
-    def served_rows(self, moment: Moment, only: set[int] | None = None) -> dict[int, RowSpan]:
-        """passage → the row that serves it at that moment, among rows `only` where given."""
+    def served(
+        self,
+        moment: Moment,
+        rows: Iterable[int] | None = None,
+        turns: Iterable[int] | None = None,
+        window: Window = EVER,
+        said: Window = EVER,
+    ) -> Served:
+        """What may be served at the moment, see `Intervals.served`."""
         with self._lock:
-            return {
-                row.statement: row
-                for row in self.rows.values()
-                if (only is None or row.number in only) and moment.serves(row)
-            }
+            return self._intervals.served(moment, rows, turns, window, said)
 
-    def live_rows(self, now: int) -> dict[int, RowSpan]:
-        """passage → the live row that says it. One that starts after `now` (a message dated ahead of our clock) is live too."""
+    def live_rows(self, now: int) -> Integers:
+        """passage → the number of the live row that says it, 0 where there is none."""
         with self._lock:
-            return {
-                row.statement: row
-                for row in self.rows.values()
-                if row.retired is None
-                and not row.quarantined
-                and (row.valid_to is None or row.valid_to > now)
-                and (row.expires_at is None or row.expires_at > now)
-            }
-
-    def served_turns(self, moment: Moment, only: set[int] | None = None) -> dict[int, tuple[int, int | None]]:
-        """passage → (turn, until) of turns that may be served: those of which nothing ever came, those behind a row that
-        is served, and, with `until` (microseconds), those behind rows that are believed but have ended."""
-        with self._lock:
-            found = {}
-            for passage, turn in self.turn_of.items():
-                if only is None or turn in only:
-                    verdict = self._serve_turn(turn, moment)
-                    if verdict is not None:
-                        found[passage] = (turn, verdict or None)
-            return found
-
-    def _serve_turn(self, turn: int, moment: Moment) -> int | None:
-        """0: yes; a time: until then; None: no."""
-        sources = self.sources_of.get(turn)
-        if not sources:
-            return 0
-        ended = None
-        for source in (self.sources[number] for number in sources):
-            if not moment.believes(source.added, source.retired):
-                continue
-            for row in (self.rows[number] for number in self.rows_of.get(source.statement, ())):
-                if moment.serves(row):
-                    return 0
-                if self._ended(row, moment):
-                    ended = max(ended or 0, row.valid_to or 0)
-        return ended
-
-    def _ended(self, row: RowSpan, moment: Moment) -> bool:
-        believed = moment.believes(row.recorded, row.retired) and not row.quarantined
-        return believed and row.valid_to is not None and row.valid_to <= moment.as_of
+            return self._intervals.live_rows(now)
 
     def statements_of(self, turn: int, moment: Moment) -> list[int]:
         """The statements that a turn supports at the moment."""
         with self._lock:
-            sources = (self.sources[number] for number in self.sources_of.get(turn, ()))
-            return [s.statement for s in sources if moment.believes(s.added, s.retired)]
+            sources = (self.sources[number] for number in self._sources_of.get(turn, ()))
+            return [s.statement for s in sources if moment.believes(s.added, OPEN if s.retired is None else s.retired)]
+
+    def shown_turns(self, turns: Iterable[int]) -> list[int]:
+        """Those of the turns that are searchable and not hidden."""
+        with self._lock:
+            hidden = {one.turn for one in self.hidings.values() if one.retired is None}
+            searchable = set(self.turn_of.values())
+            return [turn for turn in turns if turn in searchable and turn not in hidden]
 
     def believed(self) -> list[RowSpan]:
         """Rows that are not retired."""
@@ -246,6 +182,7 @@ class Partition:
                 dict(self.rows),
                 dict(self.turn_of),
                 dict(self.sources),
+                dict(self.hidings),
                 len(self._vectors),
                 len(self._texts),
             )

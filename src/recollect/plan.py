@@ -18,6 +18,7 @@ from .records import (
     ChangeRecord,
     ChunkDone,
     Commit,
+    Hiding,
     NewStatement,
     NewTurn,
     Retirement,
@@ -80,6 +81,8 @@ class Plan:
         self._new_sources: dict[int, SourceRecord] = {}
         self._retired_rows: list[Retirement] = []
         self._retired_sources: list[Retirement] = []
+        self._hidings: list[Hiding] = []
+        self._retired_hidings: list[Hiding] = []
         self._statements: list[NewStatement] = []
         self.changes: list[ChangeRecord] = []
 
@@ -186,6 +189,12 @@ class Plan:
             self._retire(row, number)
         self._record(number, Op.DELETE, rows[-1], why, previous=rows[-1])
 
+    def hide(self, turns: Iterable[int], why: Why) -> None:
+        """Take turns out of search, by a change of its own, of no memory."""
+        number = self._next_number()
+        self._hidings += [Hiding(turn, number, origin=number) for turn in turns]
+        self._record(number, Op.DELETE, None, why)
+
     # --- undo ----------------------------------------------------------------------------------------------------------
 
     def undo(
@@ -193,9 +202,13 @@ class Plan:
         change: ChangeRecord,
         rows: tuple[Sequence[Row], Sequence[Row]],
         sources: tuple[Sequence[SourceRecord], Sequence[SourceRecord]],
+        hidings: tuple[Sequence[Hiding], Sequence[Hiding]],
         now: datetime,
     ) -> None:
-        """Take back what a change inserted, bring back what it retired. Raises UndoConflict where later changes build on it."""
+        """Take back what a change inserted, bring back what it retired. Raises UndoConflict where later changes build on it.
+
+        `hidings`: what stands of those that it brought, and those that it ended.
+        """
         number = self._next_number()
         inserted, retired = rows
         for row in inserted:
@@ -207,6 +220,8 @@ class Plan:
                 self._retire_source(source, number)
         for source in dropped:
             self._add_source(source.statement, source.turn, source.quote, number)
+        self._retired_hidings += [replace(one, retired=number) for one in hidings[0]]
+        self._hidings += [replace(one, added=number, retired=None) for one in hidings[1]]
         op = {Op.ADD: Op.DELETE, Op.DELETE: Op.ADD}.get(change.op, change.op)
         shown = back[-1] if back else (inserted[-1] if inserted else None)
         previous = inserted[-1] if inserted and back else None
@@ -374,6 +389,8 @@ class Plan:
             retired_rows=tuple(self._retired_rows),
             sources=tuple(self._new_sources.values()),
             retired_sources=tuple(self._retired_sources),
+            hidings=tuple(self._hidings),
+            retired_hidings=tuple(self._retired_hidings),
             changes=tuple(self.changes),
             turns=tuple(turns),
             new_turns=tuple(new_turns),

@@ -124,6 +124,19 @@ class Retirement:
 
 
 @dataclass(frozen=True, slots=True)
+class Hiding:
+    """A turn that change `added` took out of search; change `retired` shows it again.
+
+    `origin`: the change that first hid it. A hiding that an undo brings back is, to later undos, one with the first.
+    """
+
+    turn: int
+    added: int
+    origin: int
+    retired: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class ChangeRecord:
     """A committed effect. `row`: the version that it brought (ADD, UPDATE), ended (DELETE) or kept (NONE)."""
 
@@ -181,6 +194,8 @@ class Commit:
     retired_rows: tuple[Retirement, ...] = ()
     sources: tuple[SourceRecord, ...] = ()
     retired_sources: tuple[Retirement, ...] = ()
+    hidings: tuple[Hiding, ...] = ()
+    retired_hidings: tuple[Hiding, ...] = ()
     changes: tuple[ChangeRecord, ...] = ()
     turns: tuple[TurnPassage, ...] = ()
     new_turns: tuple[NewTurn, ...] = ()
@@ -215,17 +230,20 @@ class Extracted:
 
 @dataclass(frozen=True, slots=True)
 class PassageRecord:
-    """A searchable text as a partition loads it. `turn` is None for a statement's."""
+    """A searchable text as a partition loads it. `turn` is None for a statement's; `said_at` (microseconds) and
+    `committed` (the user's number) are the turn's, 0 for a statement's."""
 
     number: int
     turn: int | None
     terms: Mapping[str, int]
     vector: Vectors | None
+    said_at: int = 0
+    committed: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class RowSpan:
-    """A row without its content: what a partition needs to know whether it may be served, and when."""
+    """A row without its content: what a partition needs to know whether it may be served, and when. Microseconds."""
 
     number: int
     memory_id: str
@@ -236,11 +254,12 @@ class RowSpan:
     retired: int | None
     expires_at: int | None
     quarantined: bool
+    event: tuple[int, int] | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Delta:
-    """What happened to a user after a number: new and re-embedded passages, rows and sources that came or went.
+    """What happened to a user after a number: new and re-embedded passages; rows, sources and hidings that came or went.
 
     `cleared`: an erasure lies between; patching is not enough, rebuild from 0.
     """
@@ -250,3 +269,4 @@ class Delta:
     passages: tuple[PassageRecord, ...]
     rows: tuple[RowSpan, ...]
     sources: tuple[SourceRecord, ...]
+    hidings: tuple[Hiding, ...] = ()

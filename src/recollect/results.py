@@ -103,7 +103,8 @@ class Hit(ByKey):
 
 class Change(Result):
     """A committed effect. `memory` is the version that it brought (for DELETE: the one it ended), None for a NONE
-    without target. `texts` of further targets that ended with it are in `also_ended`. `flag` says what the guard refused.
+    without target and where only turns were taken out of search, or shown again. The texts of further targets that ended
+    with it are in `also_ended`. `flag` says what the guard refused.
     """
 
     id: str
@@ -153,6 +154,21 @@ class AddResult(Result):
     redacted: tuple[Redaction, ...] = ()
     usage: AddUsage = AddUsage()
     turn_ids: tuple[str, ...] = ()
+
+
+class Deleted(int):
+    """How many memories a `delete_all` took back: a number that also knows the batch of its changes.
+
+    `undo(batch_id)` brings all of them back, and the turns; None where there was nothing to delete.
+    """
+
+    batch_id: str | None
+
+    def __new__(cls, count: int, batch_id: str | None = None) -> Deleted:
+        """`count` memories went."""
+        deleted = super().__new__(cls, count)
+        deleted.batch_id = batch_id
+        return deleted
 
 
 class Context(Result):

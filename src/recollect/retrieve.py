@@ -8,13 +8,14 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from .filters import Condition
-from .model import Row, Scope
-from .partition import Moment, Partition, Partitions
+from .intervals import BEGINNING, OPEN, Moment, Served, Window
+from .model import Row, Scope, Turn
+from .partition import Partition, Partitions
 from .ports import Ledger, Tokenizer
 from .rank import EVIDENCE_BOOST, FLOOR, Place, best_of, calibrated, fuse, places
-from .records import RowSpan, Space
-from .results import Channel, Hit
-from .times import maybe_time, to_micros
+from .records import Space
+from .results import Channel, Hit, Source
+from .times import from_micros, to_micros
 from .views import Views, turn_source
 
 if TYPE_CHECKING:
@@ -73,102 +74,56 @@ class Retriever:
         """Hits, best first. `vector` None (no embedder): by words alone."""
         partition = self._partitions.get(space)
         moment = self.moment(space, query)
-        rows = self._rows(space, partition, query, moment)
-        turns = self._turns(space, partition, query, moment)
-        terms = self._tokenizer(query.text)
-        ranked = rank(partition, query, moment, terms, vector, rows, turns)
+        served = self.served(space, partition, query, moment)
+        ranked = rank(partition, query, moment, self._tokenizer(query.text), vector, served)
         kept = [one for one in ranked if one.score >= query.floor][: query.limit]
-        return self._hits(space, query, moment, kept, rows, turns)
+        return self._hits(space, query, moment, kept, served)
 
-    def _rows(self, space: Space, partition: Partition, query: Query, moment: Moment) -> dict[int, RowSpan]:
-        return {
-            key: row
-            for key, row in partition.served_rows(
-                moment, self.allowed_rows(space, query.scope, query.condition)
-            ).items()
-            if self._in_window(space, query, row)
-        }
-
-    def allowed_rows(self, space: Space, scope: Scope, condition: Condition | None) -> set[int] | None:
-        """Rows that fit scope and filter; None where all do."""
-        if condition is None and scope.agent_id is None and scope.session_id is None:
-            return None
-        return set(self._ledger.allowed_rows(space, scope, condition))
-
-    def _in_window(self, space: Space, query: Query, span: RowSpan) -> bool:
-        if query.since is None and query.until is None:
-            return True
-        row = self._ledger.rows(space, [span.number])[span.number]
-        event = row.statement.event
-        start, end = (event.start, event.end) if event else (row.valid_from, row.valid_from)
-        return (query.since is None or end >= query.since) and (query.until is None or start <= query.until)
-
-    def _turns(
-        self, space: Space, partition: Partition, query: Query, moment: Moment
-    ) -> dict[int, tuple[int, int | None]]:
-        scope, allowed = query.scope, None
-        if query.condition is not None or scope.agent_id is not None or scope.session_id is not None:
-            allowed = set(self._ledger.allowed_turns(space, scope, query.condition))
-        served = partition.served_turns(moment, allowed)
-        if query.as_of is None and query.since is None and query.until is None:
-            return served
-        said = self._ledger.turns(space, [turn for turn, _ in served.values()])
-        first, last = query.since, min((t for t in (query.until, query.as_of) if t is not None), default=None)
-        return {
-            key: (turn, until)
-            for key, (turn, until) in served.items()
-            if (first is None or said[turn].said_at >= first) and (last is None or said[turn].said_at <= last)
-        }
+    def served(self, space: Space, partition: Partition, query: Query, moment: Moment) -> Served:
+        """What the query may find: inside its scope, filter and window."""
+        rows = turns = None
+        scope, condition = query.scope, query.condition
+        if condition is not None or scope.agent_id is not None or scope.session_id is not None:
+            rows = self._ledger.allowed_rows(space, scope, condition)
+            turns = self._ledger.allowed_turns(space, scope, condition)
+        since = BEGINNING if query.since is None else to_micros(query.since)
+        until = OPEN if query.until is None else to_micros(query.until)
+        said_until = until if query.as_of is None else min(until, moment.as_of)
+        return partition.served(moment, rows, turns, Window(since, until), Window(since, said_until))
 
     # --- results -------------------------------------------------------------------------------------------------------
 
-    def _hits(
-        self,
-        space: Space,
-        query: Query,
-        moment: Moment,
-        kept: list[Ranked],
-        rows: Mapping[int, RowSpan],
-        turns: Mapping[int, tuple[int, int | None]],
-    ) -> list[Hit]:
-        memories = self._ledger.rows(space, [rows[one.key].number for one in kept if one.key in rows])
-        views = Views(self._ledger, space)
-        sources = views.sources([one.key for one in kept if one.key in rows], moment.number)
-        created = self._ledger.created_at(space, [row.memory_id for row in memories.values()])
-        hits = []
-        spoken = self._turn_hits(space, query, [one for one in kept if one.key not in rows], turns)
-        for one in kept:
-            if one.key in rows:
-                row = memories[rows[one.key].number]
-                hit = memory_hit(row, one, created[row.memory_id], query.explain)
-                hits.append(hit.model_copy(update={"sources": sources.get(one.key, ())}))
-            else:
-                hits.append(spoken[one.key])
-        return hits
+    def _hits(self, space: Space, query: Query, moment: Moment, kept: list[Ranked], served: Served) -> list[Hit]:
+        told = self._memory_hits(space, query, moment, [one for one in kept if served.rows[one.key]], served)
+        said = self._turn_hits(space, query, [one for one in kept if not served.rows[one.key]], served)
+        return [told[one.key] if one.key in told else said[one.key] for one in kept]
 
-    def _turn_hits(
-        self, space: Space, query: Query, kept: list[Ranked], turns: Mapping[int, tuple[int, int | None]]
+    def _memory_hits(
+        self, space: Space, query: Query, moment: Moment, kept: list[Ranked], served: Served
     ) -> dict[int, Hit]:
-        numbers = [turns[one.key][0] for one in kept]
-        found, metadata = self._ledger.turns(space, numbers), self._ledger.turn_metadata(space, numbers)
+        if not kept:
+            return {}
+        memories = self._ledger.rows(space, [int(served.rows[one.key]) for one in kept])
+        sources = Views(self._ledger, space).sources([one.key for one in kept], moment.number)
+        created = self._ledger.created_at(space, [row.memory_id for row in memories.values()])
         hits = {}
         for one in kept:
-            number, until = turns[one.key]
-            turn = found[number]
-            hits[one.key] = Hit(
-                kind="turn",
-                id=turn.id,
-                text=turn.content,
-                score=one.score,
-                metadata=metadata[number],
-                created_at=turn.said_at,
-                valid_from=turn.said_at,
-                until=maybe_time(until),
-                speaker=turn.speaker,
-                sources=(turn_source(turn),),
-                channels=channels_of(one, query.explain),
-            )
+            row = memories[int(served.rows[one.key])]
+            hits[one.key] = memory_hit(row, one, created[row.memory_id], sources.get(one.key, ()), query.explain)
         return hits
+
+    def _turn_hits(self, space: Space, query: Query, kept: list[Ranked], served: Served) -> dict[int, Hit]:
+        if not kept:
+            return {}
+        numbers = {one.key: int(served.turns[one.key]) for one in kept}
+        turns = self._ledger.turns(space, numbers.values())
+        metadata = self._ledger.turn_metadata(space, numbers.values())
+        return {
+            one.key: turn_hit(
+                turns[numbers[one.key]], one, metadata[numbers[one.key]], int(served.until[one.key]), query.explain
+            )
+            for one in kept
+        }
 
 
 def rank(
@@ -177,13 +132,12 @@ def rank(
     moment: Moment,
     terms: Mapping[str, int],
     vector: Vectors | None,
-    rows: Mapping[int, RowSpan],
-    turns: Mapping[int, tuple[int, int | None]],
+    served: Served,
 ) -> list[Ranked]:
     """Passages in the order of fusion. Turns lift the memories that they support also where they are not returned."""
     depth = max(DEPTH, query.limit)
-    memories = partition.search(vector, terms, depth, rows)
-    spoken = partition.search(vector, terms, depth, turns)
+    memories = partition.search(vector, terms, depth, served.row_mask)
+    spoken = partition.search(vector, terms, depth, served.turn_mask)
     channels = []
     for kind, own, said in (
         ("vector", memories.vector, spoken.vector),
@@ -192,44 +146,36 @@ def rank(
         best = best_of(own, said)
         if "memories" in query.include:
             channels.append(places(f"memory-{kind}", own, best))
-            channels.append(lifted(partition, moment, places(f"support-{kind}", said, best), rows, turns))
+            channels.append(lifted(partition, moment, places(f"support-{kind}", said, best), served))
         if "turns" in query.include:
             channels.append(places(f"turn-{kind}", said, best))
     fused = fuse(channels)
     keys = list(fused)
     near = partition.relevance(vector, terms, keys)
     ranked = [
-        Ranked(key, fused[key][0] * boost(partition, rows.get(key)), calibrated(cosine, coverage), fused[key][1])
+        Ranked(key, fused[key][0] * boost(partition, key), calibrated(cosine, coverage), fused[key][1])
         for key, (cosine, coverage) in zip(keys, near, strict=True)
     ]
     return sorted(ranked, key=lambda one: (-one.order, one.key))
 
 
-def lifted(
-    partition: Partition,
-    moment: Moment,
-    placed: Mapping[int, Place],
-    rows: Mapping[int, RowSpan],
-    turns: Mapping[int, tuple[int, int | None]],
-) -> dict[int, Place]:
+def lifted(partition: Partition, moment: Moment, placed: Mapping[int, Place], served: Served) -> dict[int, Place]:
     """The places of turns, given to the memories that they support; the best one where there are several."""
     found: dict[int, Place] = {}
     for key, place in placed.items():
-        for statement in partition.statements_of(turns[key][0], moment):
-            if statement in rows and (statement not in found or found[statement].score < place.score):
+        for statement in partition.statements_of(int(served.turns[key]), moment):
+            if served.rows[statement] and (statement not in found or found[statement].score < place.score):
                 found[statement] = place
     return found
 
 
-def boost(partition: Partition, row: RowSpan | None) -> float:
-    """A little more for what several turns tell."""
-    if row is None:
-        return 1.0
-    return 1.0 + EVIDENCE_BOOST * min(partition.evidence(row.statement), 3)
+def boost(partition: Partition, key: int) -> float:
+    """A little more for what several turns tell; a turn's own passage is told by none."""
+    return 1.0 + EVIDENCE_BOOST * min(partition.evidence(key), 3)
 
 
-def memory_hit(row: Row, one: Ranked, created_at: datetime, explain: bool) -> Hit:
-    """A memory row as a hit, its sources still to come."""
+def memory_hit(row: Row, one: Ranked, created_at: datetime, sources: tuple[Source, ...], explain: bool) -> Hit:
+    """A memory row as a hit."""
     event = row.statement.event
     return Hit(
         kind="memory",
@@ -242,6 +188,24 @@ def memory_hit(row: Row, one: Ranked, created_at: datetime, explain: bool) -> Hi
         valid_to=row.valid_to,
         event_from=event.start if event else None,
         event_to=event.end if event else None,
+        sources=sources,
+        channels=channels_of(one, explain),
+    )
+
+
+def turn_hit(turn: Turn, one: Ranked, metadata: Mapping[str, object], until: int, explain: bool) -> Hit:
+    """A turn as a hit."""
+    return Hit(
+        kind="turn",
+        id=turn.id,
+        text=turn.content,
+        score=one.score,
+        metadata=dict(metadata),
+        created_at=turn.said_at,
+        valid_from=turn.said_at,
+        until=None if until == BEGINNING else from_micros(until),
+        speaker=turn.speaker,
+        sources=(turn_source(turn),),
         channels=channels_of(one, explain),
     )
 

@@ -17,6 +17,7 @@ from .results import (
     AddResult,
     Change,
     Context,
+    Deleted,
     Hit,
     MemoryItem,
     PendingBatch,
@@ -127,8 +128,9 @@ class Memory:
         agent_id: str | None = None,
         session_id: str | None = None,
         metadata_filter: Mapping[str, Any] | None = None,
-    ) -> int:
-        """Take back all of a user's memories, or those that fit; how many they were."""
+    ) -> Deleted:
+        """Take back all of a user's memories, or those that fit, and take the turns that fit out of search; how many
+        memories they were. `undo` of the result's `.batch_id` brings back both."""
         return self._wait(
             self._memory.delete_all(
                 user_id=user_id, agent_id=agent_id, session_id=session_id, metadata_filter=metadata_filter

@@ -279,10 +279,10 @@ class Writer:
     ) -> list[tuple[Row, float]]:
         """Live rows beside a fact: those of its slot, then the nearest by vector, then by BM25. No threshold."""
         live = partition.live_rows(to_micros(moment))
-        found = partition.search(content.vector, content.terms, NEIGHBOURS, live)
+        found = partition.search(content.vector, content.terms, NEIGHBOURS, live > 0)
         slot_rows = self.ledger.rows_by_slot(space, fact.slot.key) if fact.slot else []
         rows = {row.number: row for row in slot_rows if row.is_live(moment)}
-        numbers = [live[key].number for key, _ in (*found.vector, *found.text)]
+        numbers = [int(live[key]) for key, _ in (*found.vector, *found.text)]
         rows |= {n: row for n, row in self.ledger.rows(space, numbers).items() if n not in rows}
         ordered = [rows[n] for n in dict.fromkeys([*rows, *numbers]) if n in rows][:MAX_CANDIDATES]
         near = partition.relevance(content.vector, {}, [row.statement.number for row in ordered])

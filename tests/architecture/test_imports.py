@@ -19,7 +19,7 @@ FLOORS: list[set[str]] = [
     {"model", "filters"},
     {"records", "results", "dates"},
     {"ports", "trace"},
-    {"prompts", "replies", "evidence", "candidates"},
+    {"prompts", "replies", "evidence", "candidates", "intervals"},
     {"extract", "reconcile", "guard", "rules", "partition", "rank", "views", "embedding", "check", "plan", "pack"},
     {"retrieve", "write", "testing"},
     {"build"},

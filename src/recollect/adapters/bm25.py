@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 import re
 import unicodedata
+from array import array
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
@@ -73,51 +74,85 @@ def _stemmer() -> Any:
     return snowballstemmer.stemmer("english")
 
 
-class Bm25:
-    """Implements `ports.TextIndex`: an inverted index in plain dictionaries."""
+class _Postings:
+    """The texts that hold a term, and how often: two columns that grow."""
+
+    __slots__ = ("counts", "keys")
 
     def __init__(self) -> None:
-        self._postings: dict[str, dict[int, int]] = {}
+        self.keys, self.counts = array("q"), array("q")
+
+    def put(self, key: int, count: int) -> None:
+        self.keys.append(key)
+        self.counts.append(count)
+
+    def drop(self, key: int) -> None:
+        place = self.keys.index(key)
+        del self.keys[place], self.counts[place]
+
+
+class Bm25:
+    """Implements `ports.TextIndex`: an inverted index, scored a term at a time."""
+
+    def __init__(self) -> None:
+        import numpy as np
+
+        self._postings: dict[str, _Postings] = {}
         self._terms: dict[int, Mapping[str, int]] = {}
-        self._lengths: dict[int, int] = {}
+        self._lengths: NDArray[np.int64] = np.zeros(256, dtype=np.int64)  # by key; 0 where there is no text
         self._total = 0
 
     def __len__(self) -> int:
         return len(self._terms)
 
     def upsert(self, key: int, terms: Mapping[str, int]) -> None:
+        if self._terms.get(key) == terms:
+            return
         self.remove([key])
         self._terms[key] = terms
-        self._lengths[key] = sum(terms.values())
-        self._total += self._lengths[key]
+        self._set_length(key, sum(terms.values()))
         for term, count in terms.items():
-            self._postings.setdefault(term, {})[key] = count
+            self._postings.setdefault(term, _Postings()).put(key, count)
+
+    def _set_length(self, key: int, length: int) -> None:
+        import numpy as np
+
+        while key >= len(self._lengths):
+            self._lengths = np.concatenate([self._lengths, np.zeros_like(self._lengths)])
+        self._total += length - int(self._lengths[key])
+        self._lengths[key] = length
 
     def remove(self, keys: Sequence[int]) -> None:
         for key in keys:
             for term in self._terms.pop(key, ()):
-                self._postings[term].pop(key)
-                if not self._postings[term]:
+                self._postings[term].drop(key)
+                if not self._postings[term].keys:
                     del self._postings[term]
-            self._total -= self._lengths.pop(key, 0)
+            if key < len(self._lengths):
+                self._set_length(key, 0)
 
     def idf(self, term: str) -> float:
         """Weight of a term; that of a term which no text has is the highest."""
-        n = len(self._postings.get(term, ()))
+        n = len(self._postings[term].keys) if term in self._postings else 0
         return math.log(1 + (len(self._terms) - n + 0.5) / (n + 0.5))
 
     def search(
         self, terms: Mapping[str, int], k: int, allowed: NDArray[np.bool_] | None = None
     ) -> list[tuple[int, float]]:
-        scores: dict[int, float] = {}
-        average = self._total / len(self._terms) if self._terms else 1.0
+        import numpy as np
+
+        scores = np.zeros(len(self._lengths))
+        average = self._total / len(self._terms) if self._total else 1.0
         for term, asked in terms.items():
-            weight = self.idf(term) * asked
-            for key, count in self._postings.get(term, {}).items():
-                if allowed is None or allowed[key]:
-                    norm = K1 * (1 - B + B * self._lengths[key] / (average or 1.0))
-                    scores[key] = scores.get(key, 0.0) + weight * count * (K1 + 1) / (count + norm)
-        return sorted(scores.items(), key=lambda hit: (-hit[1], hit[0]))[:k]
+            if term in self._postings:
+                keys = np.frombuffer(self._postings[term].keys, dtype=np.int64)
+                counts = np.frombuffer(self._postings[term].counts, dtype=np.int64)
+                norm = K1 * (1 - B + B * self._lengths[keys] / average)
+                scores[keys] += self.idf(term) * asked * counts * (K1 + 1) / (counts + norm)
+        if allowed is not None:
+            scores[: len(allowed)] *= allowed[: len(scores)]
+            scores[len(allowed) :] = 0  # what came after the mask was made is not in it
+        return _best(scores, k)
 
     def coverage(self, terms: Mapping[str, int], keys: Sequence[int]) -> list[float]:
         weights = {term: self.idf(term) for term in terms}
@@ -125,3 +160,14 @@ class Bm25:
         if not total:
             return [0.0] * len(keys)
         return [sum(w for term, w in weights.items() if term in self._terms.get(key, ())) / total for key in keys]
+
+
+def _best(scores: NDArray[np.float64], k: int) -> list[tuple[int, float]]:
+    """The k best (key, score) above 0, best first, ties by smaller key."""
+    import numpy as np
+
+    found = np.flatnonzero(scores)
+    if 0 < k < len(found):
+        found = found[scores[found] >= np.partition(scores[found], -k)[-k]]
+    ordered = found[np.argsort(-scores[found], kind="stable")][: max(k, 0)]
+    return [(int(key), float(scores[key])) for key in ordered]

@@ -93,7 +93,7 @@ class SqliteJournal:
             record = batch.chunks[n]
             turns = turns_between(db, batch, record.first_turn, record.last_turn)
             facts = journalled_facts(db, batch_id, n) if record.state in ("extracted", "committed") else None
-            return JournalledChunk(record, turns, context_before(db, batch, record.first_turn), facts)
+            return JournalledChunk(record, turns, context_before(db, batch, record.first_turn, facts is None), facts)
 
     def turns_of(self, batch_id: str) -> list[Turn]:
         """All turns of a batch, in order."""
@@ -252,11 +252,18 @@ def turns_between(db: sqlite3.Connection, batch: Batch, first: int, last: int) -
     return tuple(turn(row, batch.scope.user_id) for row in rows)
 
 
-def context_before(db: sqlite3.Connection, batch: Batch, first: int) -> tuple[Turn, ...]:
-    """The session's last turns before number `first`, in order. Without a session, those of the same batch."""
+def context_before(db: sqlite3.Connection, batch: Batch, first: int, visible: bool) -> tuple[Turn, ...]:
+    """The session's last turns before number `first`, in order. Without a session, those of the same batch.
+
+    `visible`: without those taken out of search; nothing new is learnt from them. Facts that are extracted may cite them.
+    """
     same = "batch_id = ?" if batch.scope.session_id is None else "session_id = ?"
+    shown = (
+        " AND NOT EXISTS (SELECT 1 FROM hidings h WHERE h.space = t.space AND h.turn = t.number AND h.retired IS NULL)"
+    )
     rows = db.execute(
-        f"SELECT * FROM turns WHERE space = ? AND {same} AND number < ? ORDER BY number DESC LIMIT ?",
+        f"SELECT * FROM turns t WHERE space = ? AND {same} AND number < ?{shown if visible else ''}"
+        " ORDER BY number DESC LIMIT ?",
         (batch.space, batch.scope.session_id or batch.id, first, CONTEXT_TURNS),
     ).fetchall()
     return tuple(turn(row, batch.scope.user_id) for row in reversed(rows))

@@ -17,6 +17,7 @@ from ..records import (
     ChangeRecord,
     Commit,
     Delta,
+    Hiding,
     NewStatement,
     NewTurn,
     PassageRecord,
@@ -35,11 +36,12 @@ _ROWS = (
     "SELECT r.*, m.text, m.kind, m.subject, m.attribute, m.many, m.value, m.event_from, m.event_to, m.event_precision,"
     " m.source FROM memory_rows r JOIN statements m ON m.space = r.space AND m.number = r.statement"
 )
+_EVENTS = "SELECT number, event_from, event_to FROM statements WHERE space = ? AND event_from IS NOT NULL AND number"
 _OWNERS: dict[IdKind, str] = {
     "mem": "SELECT space FROM memory_rows WHERE memory_id = ? LIMIT 1",
     "chg": "SELECT space FROM changes WHERE id = ?",
     "turn": "SELECT space FROM turns WHERE id = ?",
-    "batch": "SELECT space FROM batches WHERE id = ?",
+    "batch": "SELECT space FROM batches WHERE id = ?1 UNION SELECT space FROM changes WHERE batch_id = ?1",
 }
 _THINGS: dict[IdKind, str] = {"mem": "memory", "chg": "change", "turn": "turn", "batch": "batch"}
 _IN_LIMIT = 500  # parameters of one statement; SQLite's own limit is higher
@@ -136,12 +138,15 @@ class SqliteLedger:
             return UserState(row["revision"], row["last_row"], row["last_passage"], row["last_source"])
 
     def number_at(self, space: Space, known_at: datetime) -> int:
-        """The number of the last change recorded until then, 0 before the first."""
+        """The user's number then: the last one before any change that was recorded later."""
         with self._database.read() as db:
-            row = db.execute(
-                "SELECT max(number) FROM changes WHERE space = ? AND recorded_at <= ?", (space, to_micros(known_at))
-            ).fetchone()
-            return row[0] or 0
+            later = db.execute(
+                "SELECT min(number) AS first FROM changes WHERE space = ? AND recorded_at > ?",
+                (space, to_micros(known_at)),
+            ).fetchone()["first"]
+            if later is not None:
+                return int(later) - 1
+            return int(db.execute("SELECT revision FROM users WHERE space = ?", (space,)).fetchone()["revision"])
 
     # --- committing ----------------------------------------------------------------------------------------------------
 
@@ -200,6 +205,14 @@ class SqliteLedger:
             [(one.by, space, one.number) for one in commit.retired_sources],
         )
         db.executemany(
+            "INSERT INTO hidings VALUES (?, ?, ?, ?, ?)",
+            [(space, one.turn, one.added, one.origin, one.retired) for one in commit.hidings],
+        )
+        db.executemany(
+            "UPDATE hidings SET retired = ? WHERE space = ? AND turn = ? AND added = ?",
+            [(one.retired, space, one.turn, one.added) for one in commit.retired_hidings],
+        )
+        db.executemany(
             "INSERT INTO changes VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
             [_change_columns(space, one, recorded_at) for one in commit.changes],
         )
@@ -224,26 +237,23 @@ class SqliteLedger:
             if user["revision"] == since:
                 return Delta(since, False, (), (), ())
             passages = db.execute(
-                "SELECT p.*, t.number AS turn FROM passages p LEFT JOIN turns t ON p.kind = 'turn' AND t.space = p.space"
-                " AND t.passage = p.number WHERE p.space = ? AND p.revised > ? ORDER BY p.number",
+                "SELECT p.*, t.number AS turn, t.said_at, t.committed FROM passages p"
+                " LEFT JOIN turns t ON p.kind = 'turn' AND t.space = p.space AND t.passage = p.number"
+                " WHERE p.space = ? AND p.revised > ? ORDER BY p.number",
                 (space, since),
             ).fetchall()
-            changed = (
-                "SELECT * FROM {table} WHERE space = :space AND {added} > :since UNION"
-                " SELECT * FROM {table} WHERE space = :space AND retired > :since ORDER BY number"
-            )
-            values = {"space": space, "since": since}
-            rows = db.execute(changed.format(table="memory_rows", added="recorded"), values).fetchall()
-            sources = db.execute(changed.format(table="sources", added="added"), values).fetchall()
+            rows = _changed(db, "memory_rows", "recorded", space, since)
+            events = _select_in(db, _EVENTS, space, {row["statement"] for row in rows})
+            event_of = {row["number"]: (row["event_from"], row["event_to"]) for row in events}
+            sources = _changed(db, "sources", "added", space, since)
+            hidings = _changed(db, "hidings", "added", space, since)
             return Delta(
                 revision=user["revision"],
                 cleared=since < user["cleared_at"],
-                passages=tuple(
-                    PassageRecord(p["number"], p["turn"], json.loads(p["terms"]), codec.vector(p["vector"]))
-                    for p in passages
-                ),
-                rows=tuple(_span(row) for row in rows),
+                passages=tuple(_passage(row) for row in passages),
+                rows=tuple(_span(row, event_of.get(row["statement"])) for row in rows),
                 sources=tuple(_source(row) for row in sources),
+                hidings=tuple(_hiding(row) for row in hidings),
             )
 
     def rows(self, space: Space, numbers: Iterable[int]) -> dict[int, Row]:
@@ -348,6 +358,19 @@ class SqliteLedger:
             retired = db.execute("SELECT * FROM sources WHERE space = ? AND retired = ?", (space, number)).fetchall()
             return [_source(row) for row in added], [_source(row) for row in retired]
 
+    def hidings(self, space: Space, numbers: Iterable[int]) -> list[Hiding]:
+        """Hidings that stand and began with these changes."""
+        with self._database.read() as db:
+            query = "SELECT * FROM hidings WHERE space = ? AND retired IS NULL AND origin"
+            return [_hiding(row) for row in _select_in(db, query, space, numbers)]
+
+    def hidings_touched(self, space: Space, number: int) -> tuple[list[Hiding], list[Hiding]]:
+        """The hidings that a change brought, and those that it ended."""
+        with self._database.read() as db:
+            added = db.execute("SELECT * FROM hidings WHERE space = ? AND added = ?", (space, number)).fetchall()
+            retired = db.execute("SELECT * FROM hidings WHERE space = ? AND retired = ?", (space, number)).fetchall()
+            return [_hiding(row) for row in added], [_hiding(row) for row in retired]
+
     def entities(self, space: Space, statements: Iterable[int]) -> dict[int, tuple[Entity, ...]]:
         """The entities that statements mention."""
         query = (
@@ -445,6 +468,13 @@ def _select_in(
         part = wanted[start : start + _IN_LIMIT]
         found += db.execute(f"{query} IN ({','.join('?' * len(part))}){suffix}", (space, *part)).fetchall()
     return found
+
+
+def _changed(db: sqlite3.Connection, table: str, added: str, space: Space, since: int) -> list[sqlite3.Row]:
+    """What came or was retired after number `since`, in the order of the primary key."""
+    part = f"SELECT * FROM {table} WHERE space = :space AND"
+    query = f"{part} {added} > :since UNION {part} retired > :since ORDER BY 1, 2"
+    return db.execute(query, {"space": space, "since": since}).fetchall()
 
 
 def _scope_condition(scope: Scope, fields: Mapping[str, str]) -> tuple[str, list[object]]:
@@ -598,7 +628,18 @@ def _change_columns(space: Space, one: ChangeRecord, recorded_at: int) -> tuple[
     )
 
 
-def _span(row: sqlite3.Row) -> RowSpan:
+def _passage(row: sqlite3.Row) -> PassageRecord:
+    return PassageRecord(
+        number=row["number"],
+        turn=row["turn"],
+        terms=json.loads(row["terms"]),
+        vector=codec.vector(row["vector"]),
+        said_at=row["said_at"] or 0,
+        committed=row["committed"] or 0,
+    )
+
+
+def _span(row: sqlite3.Row, event: tuple[int, int] | None) -> RowSpan:
     return RowSpan(
         row["number"],
         row["memory_id"],
@@ -609,8 +650,13 @@ def _span(row: sqlite3.Row) -> RowSpan:
         row["retired"],
         row["expires_at"],
         bool(row["quarantined"]),
+        event,
     )
 
 
 def _source(row: sqlite3.Row) -> SourceRecord:
     return SourceRecord(row["number"], row["statement"], row["turn"], row["quote"], row["added"], row["retired"])
+
+
+def _hiding(row: sqlite3.Row) -> Hiding:
+    return Hiding(row["turn"], row["added"], row["origin"], row["retired"])

@@ -72,7 +72,6 @@ CREATE TABLE turns (
     metadata   TEXT NOT NULL DEFAULT '{}',
     passage    INTEGER,                             -- set when its chunk is committed
     committed  INTEGER,
-    hidden     INTEGER,                             -- number of the change that took it out of search
     blanked    INTEGER NOT NULL DEFAULT 0,          -- an erasure took a quote out of it
     PRIMARY KEY (space, number)
 ) STRICT, WITHOUT ROWID;
@@ -182,6 +181,18 @@ CREATE INDEX sources_by_statement ON sources (space, statement);
 CREATE INDEX sources_by_turn ON sources (space, turn);
 CREATE INDEX sources_by_added ON sources (space, added);
 CREATE INDEX sources_by_retired ON sources (space, retired) WHERE retired IS NOT NULL;
+
+-- Turns taken out of search: by change `added`, until change `retired`. `origin`: the change that first hid the turn.
+CREATE TABLE hidings (
+    space   INTEGER NOT NULL,
+    turn    INTEGER NOT NULL,
+    added   INTEGER NOT NULL,
+    origin  INTEGER NOT NULL,
+    retired INTEGER,
+    PRIMARY KEY (space, turn, added)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX hidings_by_added ON hidings (space, added);
+CREATE INDEX hidings_by_retired ON hidings (space, retired) WHERE retired IS NOT NULL;
 
 -- The history. What a change inserted and retired is found by its number.
 CREATE TABLE changes (

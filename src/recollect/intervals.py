@@ -1,0 +1,251 @@
+"""Which rows and turns may be served at a moment, over a user's whole history at once: columns of integers, no loop.
+
+A user's rows, quotes, turns and passages are numbered from 1 without gaps, so a number is the place in its column, and 0
+stands for none. A place that was never filled has been retired at 0: it is believed at no moment.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from .records import Hiding, PassageRecord, RowSpan, SourceRecord
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    Integers = NDArray[np.int64]
+    Mask = NDArray[np.bool_]
+
+OPEN = 2**63 - 1  # stands for None where None means "not yet", "until contradicted", "never"
+BEGINNING = -(2**63)
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """From when the question is asked. Microseconds; `number` None: what is believed now."""
+
+    as_of: int
+    number: int | None = None
+    now: int = 0
+
+    def believes(self, added: Any, retired: Any) -> Any:
+        """Whether what was added and retired at these numbers is believed at the moment."""
+        return retired == OPEN if self.number is None else (added <= self.number) & (retired > self.number)
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """Microseconds, both ends inclusive: what happened, or was said, between them."""
+
+    since: int = BEGINNING
+    until: int = OPEN
+
+    def holds(self, start: Any, end: Any) -> Any:
+        """Whether an interval overlaps it."""
+        return (end >= self.since) & (start <= self.until)
+
+
+EVER = Window()
+
+
+class Columns:
+    """Growable columns of integers; `columns["name"]` is one of them, by number."""
+
+    def __init__(self, *names: str) -> None:
+        import numpy as np
+
+        self._place = {name: place for place, name in enumerate(names)}
+        self._values = np.zeros((len(names), 256), dtype=np.int64)
+        self._size = 1
+
+    def __getitem__(self, name: str) -> Integers:
+        return self._values[self._place[name], : self._size]
+
+    def __len__(self) -> int:
+        return self._size
+
+    def put(self, numbers: Sequence[int], values: Sequence[Sequence[int]]) -> None:
+        """Write whole entries: `values[i]`, one per column, at `numbers[i]`."""
+        import numpy as np
+
+        if not numbers:
+            return
+        self._size = max(self._size, max(numbers) + 1)
+        while self._values.shape[1] < self._size:
+            self._values = np.concatenate([self._values, np.zeros_like(self._values)], axis=1)
+        self._values[:, numbers] = np.asarray(values, dtype=np.int64).T
+
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    """What may be served, by passage: the row's number, the turn's, and when all that came of the turn ended (else
+    `BEGINNING`)."""
+
+    rows: Integers
+    turns: Integers
+    until: Integers
+
+    @property
+    def row_mask(self) -> Mask:
+        return self.rows > 0
+
+    @property
+    def turn_mask(self) -> Mask:
+        return self.turns > 0
+
+
+class Intervals:
+    """A user's whole history as columns."""
+
+    def __init__(self) -> None:
+        self._rows = Columns(
+            "statement", "valid_from", "valid_to", "recorded", "retired", "expires_at", "quarantined", "start", "end"
+        )
+        self._sources = Columns("statement", "turn", "added", "retired")
+        self._hidings = Columns("turn", "added", "retired")
+        self._passages = Columns("turn", "said_at", "committed")
+        self._hiding_places: dict[tuple[int, int], int] = {}
+
+    def put_rows(self, rows: Iterable[RowSpan]) -> None:
+        """Rows that came or were retired."""
+        spans = list(rows)
+        self._rows.put([row.number for row in spans], [_row_values(row) for row in spans])
+
+    def put_sources(self, sources: Sequence[SourceRecord]) -> None:
+        """Quotes that came or were retired."""
+        self._sources.put(
+            [one.number for one in sources],
+            [(one.statement, one.turn, one.added, _open(one.retired)) for one in sources],
+        )
+
+    def put_hidings(self, hidings: Sequence[Hiding]) -> None:
+        """Turns that were taken out of search, or shown again."""
+        places = self._hiding_places
+        numbers = [places.setdefault((one.turn, one.added), len(places) + 1) for one in hidings]
+        self._hidings.put(numbers, [(one.turn, one.added, _open(one.retired)) for one in hidings])
+
+    def put_passages(self, passages: Sequence[PassageRecord]) -> None:
+        """Texts that became searchable."""
+        self._passages.put(
+            [one.number for one in passages], [(one.turn or 0, one.said_at, one.committed) for one in passages]
+        )
+
+    @property
+    def passages(self) -> int:
+        """One more than the last passage's number: the length of whatever is by passage."""
+        return len(self._passages)
+
+    # --- asking --------------------------------------------------------------------------------------------------------
+
+    def live_rows(self, now: int) -> Integers:
+        """passage → the live row that says it. One that starts after `now` (a message dated ahead of our clock) is live too."""
+        rows = self._rows
+        live = (rows["retired"] == OPEN) & (rows["quarantined"] == 0)
+        return self._by_passage(live & (rows["valid_to"] > now) & (rows["expires_at"] > now))
+
+    def served(
+        self,
+        moment: Moment,
+        rows: Iterable[int] | None = None,
+        turns: Iterable[int] | None = None,
+        window: Window = EVER,
+        said: Window = EVER,
+    ) -> Served:
+        """What may be served at the moment: among given rows and turns (None: all), what happened in one window and was
+        said in the other. A turn may be while it supports a row that holds, with `until` while what it supports is
+        believed but has ended, and where nothing ever came of it; never while it is hidden."""
+        believed = self._believed(moment)
+        holding = believed & self._holds(moment)
+        chosen = holding & window.holds(self._rows["start"], self._rows["end"])
+        if rows is not None:
+            chosen &= _mask(rows, len(self._rows))
+        supported, until = self._support(moment, believed, holding)
+        return Served(self._by_passage(chosen), *self._served_turns(moment, turns, said, supported, until))
+
+    def _believed(self, moment: Moment) -> Mask:
+        rows = self._rows
+        believed: Mask = moment.believes(rows["recorded"], rows["retired"]) & (rows["quarantined"] == 0)
+        return believed
+
+    def _holds(self, moment: Moment) -> Mask:
+        """Rows that hold at the moment: begun, not ended, not expired."""
+        rows = self._rows
+        held: Mask = (
+            (rows["valid_from"] <= moment.as_of) & (rows["valid_to"] > moment.as_of) & (rows["expires_at"] > moment.now)
+        )
+        return held
+
+    def _by_passage(self, rows: Mask) -> Integers:
+        """passage → the number of the chosen row that says it."""
+        import numpy as np
+
+        numbers = np.flatnonzero(rows)
+        found = np.zeros(self.passages, dtype=np.int64)
+        found[self._rows["statement"][numbers]] = numbers
+        return found
+
+    def _support(self, moment: Moment, believed: Mask, holding: Mask) -> tuple[Mask, Integers]:
+        """By turn: whether it may be served for what came of it; and when the last of what is believed of it ended."""
+        import numpy as np
+
+        rows, sources = self._rows, self._sources
+        size = int(max(sources["turn"].max(), self._passages["turn"].max(), self._hidings["turn"].max())) + 1
+        said = np.zeros(self.passages, dtype=bool)
+        said[rows["statement"][holding]] = True
+        ended = np.full(self.passages, BEGINNING)
+        over = np.flatnonzero(believed & (rows["valid_to"] <= moment.as_of))
+        np.maximum.at(ended, rows["statement"][over], rows["valid_to"][over])
+        stands = moment.believes(sources["added"], sources["retired"])
+        turn, statement = sources["turn"][stands], sources["statement"][stands]
+        until = np.full(size, BEGINNING)
+        np.maximum.at(until, turn, ended[statement])
+        supported = np.ones(size, dtype=bool)
+        supported[sources["turn"]] = False  # something came of it …
+        supported[turn[said[statement]]] = True  # … and holds
+        until[supported] = BEGINNING
+        supported |= until > BEGINNING
+        supported[self._hidings["turn"][moment.believes(self._hidings["added"], self._hidings["retired"])]] = False
+        return supported, until
+
+    def _served_turns(
+        self, moment: Moment, turns: Iterable[int] | None, window: Window, supported: Mask, until: Integers
+    ) -> tuple[Integers, Integers]:
+        import numpy as np
+
+        turn, said_at = self._passages["turn"], self._passages["said_at"]
+        chosen = (turn > 0) & supported[turn] & window.holds(said_at, said_at)
+        if moment.number is not None:
+            chosen &= self._passages["committed"] <= moment.number
+        if turns is not None:
+            chosen &= _mask(turns, len(supported))[turn]
+        return np.where(chosen, turn, 0), np.where(chosen, until[turn], BEGINNING)
+
+
+def _row_values(row: RowSpan) -> tuple[int, ...]:
+    start, end = (row.valid_from, row.valid_from) if row.event is None else row.event
+    return (
+        row.statement,
+        row.valid_from,
+        _open(row.valid_to),
+        row.recorded,
+        _open(row.retired),
+        _open(row.expires_at),
+        int(row.quarantined),
+        start,
+        end,
+    )
+
+
+def _open(value: int | None) -> int:
+    return OPEN if value is None else value
+
+
+def _mask(numbers: Iterable[int], size: int) -> Mask:
+    import numpy as np
+
+    mask = np.zeros(size, dtype=bool)
+    mask[[number for number in numbers if number < size]] = True
+    return mask
