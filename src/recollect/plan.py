@@ -80,6 +80,7 @@ class Plan:
         self._new_rows: dict[int, Row] = {}
         self._new_sources: dict[int, SourceRecord] = {}
         self._retired_rows: list[Retirement] = []
+        self._retired_numbers: set[int] = set()
         self._retired_sources: list[Retirement] = []
         self._hidings: list[Hiding] = []
         self._retired_hidings: list[Hiding] = []
@@ -89,7 +90,8 @@ class Plan:
     def know(self, rows: Iterable[Row], sources: Iterable[SourceRecord] = ()) -> None:
         """Tell of rows (whole memories) and sources that are believed at the plan's revision."""
         for row in rows:
-            self._believed.setdefault(row.number, row)
+            if not self.has_retired(row.number):
+                self._believed.setdefault(row.number, row)
         for source in sources:
             known = self._sources.setdefault(source.statement, [])
             if all(one.number != source.number for one in known):
@@ -97,7 +99,7 @@ class Plan:
 
     def has_retired(self, row: int) -> bool:
         """Whether the plan retires a row that the ledger still believes."""
-        return any(one.number == row for one in self._retired_rows)
+        return row in self._retired_numbers
 
     def has_retired_source(self, source: int) -> bool:
         """The same of a source."""
@@ -323,6 +325,7 @@ class Plan:
             self._new_rows[row.number] = replace(row, retired=number)
         else:
             self._retired_rows.append(Retirement(row.number, number))
+            self._retired_numbers.add(row.number)
 
     def _add_source(self, statement: int, turn: int, quote: str, number: int) -> None:
         known = self._sources.setdefault(statement, [])

@@ -51,7 +51,7 @@ class ChunkRecord:
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """A journalled `add`."""
+    """A journalled `add`; or, where it `retells`, turns of earlier ones that are extracted anew."""
 
     id: str
     space: Space
@@ -66,6 +66,7 @@ class Batch:
     attempts: int
     error: str | None
     chunks: tuple[ChunkRecord, ...]
+    retells: bool = False
 
     @property
     def chunks_done(self) -> int:
@@ -209,12 +210,15 @@ class Commit:
 
 @dataclass(frozen=True, slots=True)
 class JournalledChunk:
-    """A chunk as the journal has it: its turns, the session's turns before it, and its facts once extracted."""
+    """A chunk as the journal has it: its turns, the session's turns before it, and its facts once extracted. Metadata and
+    expiry are those that the turns were added with."""
 
     record: ChunkRecord
     turns: tuple[Turn, ...]
     context: tuple[Turn, ...]
     facts: tuple[Any, ...] | None  # of Fact; None = not extracted yet
+    metadata: Metadata = field(default_factory=dict)
+    expires_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,8 +9,8 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, TypeVar, assert_never
@@ -43,6 +43,7 @@ from .partition import Partition, Partitions
 from .plan import Content, Plan, Why
 from .ports import Chunk, Embedder, Extractor, Journal, Ledger, Reconciler, Tokenizer
 from .records import Batch, ChunkDone, ChunkRecord, Commit, JournalledChunk, Space, TurnPassage
+from .retell import forget_told
 from .times import now, to_micros
 
 if TYPE_CHECKING:
@@ -52,6 +53,7 @@ log = logging.getLogger("recollect")
 T = TypeVar("T")
 
 NEIGHBOURS = 10  # nearest memories by vector and by BM25 that a fact is shown beside, at least
+OF_SLOT = 8  # nearest memories of its slot: a slot with many values must not crowd out the others
 AHEAD = 8  # chunks of a batch that are extracted while an earlier one is committed
 MAX_CONFLICTS = 20
 LEASE = timedelta(minutes=2)  # renewed while the work goes on; another process takes over this long after a crash
@@ -110,8 +112,11 @@ class Writer:
         error: str | None = "Interrupted"
         try:
             chunks = (await self.in_thread(self.journal.batch, batch.id)).chunks
+            left = [chunk for chunk in chunks if chunk.state != "committed"]
             async with self._leased(batch):
-                await self._chunks(batch, [chunk for chunk in chunks if chunk.state != "committed"])
+                if batch.retells:
+                    await self._extract_all(batch, left)
+                await self._chunks(batch, left)
             error = None
         except RecollectError as problem:
             error = type(problem).__name__
@@ -132,6 +137,14 @@ class Writer:
         async with cancelled_after(renew()):
             yield
 
+    async def _extract_all(self, batch: Batch, chunks: Sequence[ChunkRecord]) -> None:
+        """Extract everything first: until that is done, what was stored before stays as it is."""
+        for start in range(0, len(chunks), AHEAD):
+            await together([self._extracted(batch, chunk.n) for chunk in chunks[start : start + AHEAD]])
+
+    async def _extracted(self, batch: Batch, n: int) -> None:
+        await self._facts(batch, await self.in_thread(self.journal.chunk, batch.id, n))
+
     async def _chunks(self, batch: Batch, chunks: Sequence[ChunkRecord]) -> None:
         """Prepare chunks side by side, some ahead of the one that is committed, and commit them in order."""
         waiting = deque(chunks)
@@ -150,9 +163,7 @@ class Writer:
                     prepare_ahead()
                     await self._commit(work)
         finally:
-            for task in under_way:
-                task.cancel()
-            await asyncio.gather(*under_way, return_exceptions=True)
+            await cancel(under_way)
 
     async def _prepared(self, batch: Batch, n: int) -> ChunkWork:
         """Everything about a chunk that does not depend on what is remembered: its facts, vectors and terms."""
@@ -162,8 +173,7 @@ class Writer:
         vectors = await self._embed(texts)
         terms = [self.tokenizer(text) for text in texts]
         prepared = [
-            content_of(fact, chunk, batch, terms[i], None if vectors is None else vectors[i])
-            for i, fact in enumerate(facts)
+            content_of(fact, chunk, terms[i], None if vectors is None else vectors[i]) for i, fact in enumerate(facts)
         ]
         rest = [(terms[i], None if vectors is None else vectors[i]) for i in range(len(facts), len(texts))]
         return ChunkWork(batch, chunk, tuple(facts), tuple(prepared), tuple(rest))
@@ -223,6 +233,8 @@ class Writer:
         space = work.batch.space
         plan = Plan(space, await self.in_thread(self.ledger.state, space), work.batch.id, work.chunk.record.n)
         moment = now()
+        if work.batch.retells and work.chunk.record.n == 0:
+            await self.in_thread(forget_told, plan, self.ledger, self.partitions.get(space), work.batch)
         if not work.batch.infer:
             await self.in_thread(self._know_same_texts, plan, space, work.contents)
             add_messages(plan, work, moment)
@@ -265,7 +277,7 @@ class Writer:
         partition = self.partitions.get(space)
         shown: list[list[tuple[Row, float]]] = []
         for fact, content in zip(work.facts, work.contents, strict=True):
-            shown.append(self._neighbours(space, partition, fact, content, moment))
+            shown.append(self._neighbours(plan, partition, fact, content, moment))
         rows = {row.number: row for near in shown for row, _ in near}
         versions = self.ledger.versions(space, {row.memory_id for row in rows.values()})
         plan.know(versions, self.ledger.sources(space, {row.statement.number for row in versions}))
@@ -275,18 +287,19 @@ class Writer:
         return cases_of(work.facts, stated, shown, entities)
 
     def _neighbours(
-        self, space: Space, partition: Partition, fact: Fact, content: Content, moment: datetime
+        self, plan: Plan, partition: Partition, fact: Fact, content: Content, moment: datetime
     ) -> list[tuple[Row, float]]:
-        """Live rows beside a fact: those of its slot, then the nearest by vector, then by BM25. No threshold."""
+        """Live rows beside a fact: the nearest of its slot, then the nearest by vector and by BM25. No threshold."""
         live = partition.live_rows(to_micros(moment))
         found = partition.search(content.vector, content.terms, NEIGHBOURS, live > 0)
-        slot_rows = self.ledger.rows_by_slot(space, fact.slot.key) if fact.slot else []
-        rows = {row.number: row for row in slot_rows if row.is_live(moment)}
-        numbers = [int(live[key]) for key, _ in (*found.vector, *found.text)]
-        rows |= {n: row for n, row in self.ledger.rows(space, numbers).items() if n not in rows}
-        ordered = [rows[n] for n in dict.fromkeys([*rows, *numbers]) if n in rows][:MAX_CANDIDATES]
-        near = partition.relevance(content.vector, {}, [row.statement.number for row in ordered])
-        return [(row, cosine) for row, (cosine, _) in zip(ordered, near, strict=True)]
+        of_slot = self.ledger.rows_by_slot(plan.space, fact.slot.key) if fact.slot else []
+        rows = {row.statement.number: row for row in of_slot if row.is_live(moment)}
+        slot = by_cosine(partition, content, list(rows))[:OF_SLOT]
+        keys = list(dict.fromkeys([*(key for key, _ in slot), *alternately(found.vector, found.text)]))
+        near = self.ledger.rows(plan.space, [int(live[key]) for key in keys if key not in rows])
+        rows |= {row.statement.number: row for row in near.values()}
+        shown = [key for key in keys if key in rows and not plan.has_retired(rows[key].number)][:MAX_CANDIDATES]
+        return [(rows[key], cosine) for key, cosine in zip(shown, cosines(partition, content, shown), strict=True)]
 
     def _know_same_texts(self, plan: Plan, space: Space, contents: Sequence[Content]) -> None:
         for key in {text_key(content.text) for content in contents}:
@@ -306,7 +319,9 @@ class ChunkWork:
     turn_keys: tuple[tuple[dict[str, int], Any], ...]
 
     def turn_passages(self, plan: Plan) -> list[TurnPassage]:
-        """The chunk's turns, searchable from this commit on."""
+        """The chunk's turns, searchable from this commit on; those that are told again are so already."""
+        if self.batch.retells:
+            return []
         return [
             TurnPassage(turn.number, plan.next_passage(), terms, vector)
             for turn, (terms, vector) in zip(self.chunk.turns, self.turn_keys, strict=True)
@@ -325,9 +340,41 @@ async def cancelled_after(work: Coroutine[Any, Any, None]) -> AsyncIterator[None
     try:
         yield
     finally:
+        await cancel([task])
+
+
+async def together(work: Sequence[Coroutine[Any, Any, None]]) -> None:
+    """Do work side by side; the first error ends all of it, and is raised as it is."""
+    tasks = [asyncio.create_task(one) for one in work]
+    try:
+        await asyncio.gather(*tasks)
+    finally:
+        await cancel(tasks)
+
+
+async def cancel(tasks: Iterable[asyncio.Task[Any]]) -> None:
+    """Cancel tasks that are not done, and wait until they are. Their errors are those of a work that is over."""
+    every = list(tasks)
+    for task in every:
         task.cancel()
-        with suppress(asyncio.CancelledError):
-            await task
+    await asyncio.gather(*every, return_exceptions=True)
+
+
+def cosines(partition: Partition, content: Content, keys: list[int]) -> list[float]:
+    """The cosine of a fact to passages, in their order."""
+    return [cosine for cosine, _ in partition.relevance(content.vector, {}, keys)]
+
+
+def by_cosine(partition: Partition, content: Content, keys: list[int]) -> list[tuple[int, float]]:
+    """(passage, cosine), nearest first."""
+    near = zip(keys, cosines(partition, content, keys), strict=True)
+    return sorted(near, key=lambda one: (-one[1], one[0]))
+
+
+def alternately(*channels: Sequence[tuple[int, float]]) -> list[int]:
+    """The keys of ranked lists, the first of each, then the second of each …"""
+    longest = max(map(len, channels))
+    return [channel[i][0] for i in range(longest) for channel in channels if i < len(channel)]
 
 
 def whole_messages(turns: Sequence[Turn]) -> list[Fact]:
@@ -346,7 +393,7 @@ def turn_texts(chunk: JournalledChunk) -> list[str]:
     return texts
 
 
-def content_of(fact: Fact, chunk: JournalledChunk, batch: Batch, terms: dict[str, int], vector: Any) -> Content:
+def content_of(fact: Fact, chunk: JournalledChunk, terms: dict[str, int], vector: Any) -> Content:
     """A fact as a row's content, its evidence by turns' numbers."""
     numbers = {turn.id: turn.number for turn in (*chunk.context, *chunk.turns)}
     return Content(
@@ -361,8 +408,8 @@ def content_of(fact: Fact, chunk: JournalledChunk, batch: Batch, terms: dict[str
         event=fact.event,
         entities=fact.entities,
         relations=fact.relations,
-        metadata=batch.metadata,
-        expires_at=batch.expires_at,
+        metadata=chunk.metadata,
+        expires_at=chunk.expires_at,
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 from ..errors import NotFound, StoreCorrupt
@@ -16,6 +16,17 @@ from .codec import dump, dump_fact, load_fact, space_name, turn, user_of
 from .database import Database
 
 CONTEXT_TURNS = 4
+_RETELLABLE = """
+    SELECT t.number, t.batch_id FROM turns t JOIN batches b ON b.id = t.batch_id
+    WHERE t.space = :space AND t.passage IS NOT NULL AND b.infer = 1
+      AND NOT EXISTS (SELECT 1 FROM hidings h WHERE h.space = t.space AND h.turn = t.number AND h.retired IS NULL)
+      AND NOT EXISTS (
+        SELECT 1 FROM sources s JOIN memory_rows r ON r.space = s.space AND r.statement = s.statement
+        JOIN changes c ON c.space = r.space AND c.number = r.retired
+        WHERE s.space = t.space AND s.turn = t.number AND c.undoes IS NULL
+          AND NOT EXISTS (SELECT 1 FROM batches own WHERE own.id = c.batch_id))
+    ORDER BY t.number
+"""
 
 
 class SqliteJournal:
@@ -49,6 +60,49 @@ class SqliteJournal:
                 ),
             )
             insert_turns(db, space, batch_id, new)
+            return load_batch(db, batch_id), False
+
+    def retellable(self, space: Space) -> list[tuple[int, int]]:
+        """Runs (first, last) of the user's turns that may be extracted anew, each of one batch. Turns that were hidden, that
+        were stored whole, or behind what the caller corrected or deleted are left as they are."""
+        with self._database.read() as db:
+            rows = db.execute(_RETELLABLE, {"space": space}).fetchall()
+        runs: list[tuple[int, int, str]] = []
+        for row in rows:
+            number, batch_id = row["number"], row["batch_id"]
+            if runs and runs[-1][1] == number - 1 and runs[-1][2] == batch_id:
+                runs[-1] = (runs[-1][0], number, batch_id)
+            else:
+                runs.append((number, number, batch_id))
+        return [(first, last) for first, last, _ in runs]
+
+    def open_retelling(
+        self, space: Space, spans: Sequence[tuple[int, int]], instructions: str | None, at: datetime
+    ) -> tuple[Batch, bool]:
+        """Journal a batch whose chunks are turns that there are already; done at once where there are none. `(batch, True)`
+        when one of the user's is under way."""
+        with self._database.write() as db:
+            earlier = db.execute(
+                "SELECT id FROM batches WHERE space = ? AND status <> 'done' AND json_extract(options, '$.retells')",
+                (space,),
+            ).fetchone()
+            if earlier is not None:
+                return load_batch(db, earlier["id"]), True
+            batch_id = new_id("batch")
+            options: dict[str, object] = {
+                "metadata": {},
+                "expires_at": None,
+                "instructions": instructions,
+                "retells": True,
+            }
+            db.execute(
+                "INSERT INTO batches (id, space, status, created_at, infer, options, digest) VALUES (?, ?, ?, ?, 1, ?, '')",
+                (batch_id, space, "pending" if spans else "done", to_micros(at), dump(options)),
+            )
+            db.executemany(
+                "INSERT INTO chunks VALUES (?, ?, ?, ?, ?, 'closed', NULL, NULL, NULL)",
+                [(batch_id, n, space, first, last) for n, (first, last) in enumerate(spans)],
+            )
             return load_batch(db, batch_id), False
 
     def batch(self, batch_id: str) -> Batch:
@@ -93,7 +147,9 @@ class SqliteJournal:
             record = batch.chunks[n]
             turns = turns_between(db, batch, record.first_turn, record.last_turn)
             facts = journalled_facts(db, batch_id, n) if record.state in ("extracted", "committed") else None
-            return JournalledChunk(record, turns, context_before(db, batch, record.first_turn, facts is None), facts)
+            context = context_before(db, turns[0], batch.space, facts is None)
+            origin = load_batch(db, turns[0].batch_id) if batch.retells else batch
+            return JournalledChunk(record, turns, context, facts, origin.metadata, origin.expires_at)
 
     def turns_of(self, batch_id: str) -> list[Turn]:
         """All turns of a batch, in order."""
@@ -239,6 +295,7 @@ def load_batch(db: sqlite3.Connection, batch_id: str) -> Batch:
         attempts=row["attempts"],
         error=row["error"],
         chunks=tuple(ChunkRecord(one["n"], one["first_turn"], one["last_turn"], one["state"]) for one in chunks),
+        retells=options.get("retells", False),
     )
 
 
@@ -252,21 +309,21 @@ def turns_between(db: sqlite3.Connection, batch: Batch, first: int, last: int) -
     return tuple(turn(row, batch.scope.user_id) for row in rows)
 
 
-def context_before(db: sqlite3.Connection, batch: Batch, first: int, visible: bool) -> tuple[Turn, ...]:
-    """The session's last turns before number `first`, in order. Without a session, those of the same batch.
+def context_before(db: sqlite3.Connection, first: Turn, space: Space, visible: bool) -> tuple[Turn, ...]:
+    """The last turns of its session before the turn `first`, in order. Without a session, those of the same batch.
 
     `visible`: without those taken out of search; nothing new is learnt from them. Facts that are extracted may cite them.
     """
-    same = "batch_id = ?" if batch.scope.session_id is None else "session_id = ?"
+    same = "batch_id = ?" if first.scope.session_id is None else "session_id = ?"
     shown = (
         " AND NOT EXISTS (SELECT 1 FROM hidings h WHERE h.space = t.space AND h.turn = t.number AND h.retired IS NULL)"
     )
     rows = db.execute(
         f"SELECT * FROM turns t WHERE space = ? AND {same} AND number < ?{shown if visible else ''}"
         " ORDER BY number DESC LIMIT ?",
-        (batch.space, batch.scope.session_id or batch.id, first, CONTEXT_TURNS),
+        (space, first.scope.session_id or first.batch_id, first.number, CONTEXT_TURNS),
     ).fetchall()
-    return tuple(turn(row, batch.scope.user_id) for row in reversed(rows))
+    return tuple(turn(row, first.scope.user_id) for row in reversed(rows))
 
 
 def journalled_facts(db: sqlite3.Connection, batch_id: str, n: int) -> tuple[Fact, ...]:
