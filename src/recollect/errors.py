@@ -16,6 +16,7 @@
     ├── EmbedderError
     │   ├── EmbedderUnavailable
     │   │   └── WeightsMissing       the default embedder was never set up
+    │   ├── EmbedderConfigError  a hosted embedder's name, key or address is wrong; waiting does not help
     │   ├── EmbeddingInvalid     NaN, a wrong dimension or a short batch
     │   ├── EmbeddingModelMismatch
     │   └── WeightsCorrupt
@@ -23,12 +24,12 @@
     │   ├── ModelUnavailable
     │   ├── ModelConfigError
     │   ├── ModelRefused
-    │   ├── ContextTooLong
-    │   ├── ReplyTruncated
-    │   ├── ReplyInvalid
+    │   ├── ContextTooLong       more than the model reads at once: halve it
+    │   ├── ReplyTruncated       the reply was cut at the model's limit: ask for less at once
+    │   ├── ReplyInvalid         no reply fitted the schema, re-asking included
     │   ├── ExtractionFailed
     │   └── ReconciliationFailed
-    ├── BudgetExceeded
+    ├── BudgetExceeded           the caller's `budget=` is used up
     ├── PromptInvalid            a prompt file is absent or malformed
     └── MissingExtra             an optional package is needed; the message has the line that installs it
 
@@ -37,10 +38,11 @@ Every error carries `.retryable`, `.stage` and `.batch_id`. Messages never carry
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
-if TYPE_CHECKING:
-    from .model import Usage
+from .usage import Usage
+
+NOTHING = Usage()
 
 
 class RecollectError(Exception):
@@ -151,6 +153,10 @@ class WeightsMissing(EmbedderUnavailable):
     retryable = False
 
 
+class EmbedderConfigError(EmbedderError):
+    """A wrong model name, key, base address or request to a hosted embedder (400, 401, 403, 404)."""
+
+
 class EmbeddingInvalid(EmbedderError):
     """NaN or infinity, a wrong dimension, or another number of vectors than of texts."""
 
@@ -166,10 +172,15 @@ class WeightsCorrupt(EmbedderError):
 
 
 class ModelError(RecollectError):
-    """What a language model, or the way to it, did wrong. `usage`: what was paid for until then, all the same."""
+    """What a language model, or the way to it, did wrong. `usage`: what was paid for all the same."""
 
     default_stage = "model"
-    usage: Usage | None = None
+
+    def __init__(
+        self, message: str, *, stage: str | None = None, batch_id: str | None = None, usage: Usage = NOTHING
+    ) -> None:
+        super().__init__(message, stage=stage, batch_id=batch_id)
+        self.usage = usage
 
 
 class ModelUnavailable(ModelError):
@@ -187,15 +198,15 @@ class ModelRefused(ModelError):
 
 
 class ContextTooLong(ModelError):
-    """The prompt is longer than the model's context; half of it may do."""
+    """More tokens than the model reads at once. Halve the input and go on."""
 
 
 class ReplyTruncated(ModelError):
-    """The reply ran into the limit of its length; half of the question may do."""
+    """The reply ended at the model's limit of tokens; nothing of it was used. Ask for less at once."""
 
 
 class ReplyInvalid(ModelError):
-    """No reply of the asked shape, after re-asking."""
+    """No reply fitted the schema, the re-asked ones included."""
 
     retryable = True
 
@@ -215,7 +226,15 @@ class ReconciliationFailed(ModelError):
 
 
 class BudgetExceeded(RecollectError):
-    """Calls, tokens or money beyond the caller's `budget=`."""
+    """Calls, tokens or money beyond the caller's `budget=`. `usage`: what this call had paid for before it was stopped."""
+
+    default_stage = "model"
+
+    def __init__(
+        self, message: str, *, stage: str | None = None, batch_id: str | None = None, usage: Usage = NOTHING
+    ) -> None:
+        super().__init__(message, stage=stage, batch_id=batch_id)
+        self.usage = usage
 
 
 class PromptInvalid(RecollectError):

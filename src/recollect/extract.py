@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 from . import prompts
-from .errors import ContextTooLong, ExtractionFailed, ModelError, ReplyInvalid, ReplyTruncated
+from .errors import BudgetExceeded, ContextTooLong, ExtractionFailed, ModelError, ReplyInvalid, ReplyTruncated
 from .model import (
     Entity,
     EventTime,
@@ -60,7 +60,7 @@ class ModelExtractor:
         lines = [Line(turn, turn.content) for turn in chunk.turns]
         try:
             await run.ask([Line(turn, turn.content) for turn in chunk.context], lines)
-        except ModelError as error:
+        except (ModelError, BudgetExceeded) as error:
             error.usage = run.usage
             raise
         return Extraction(tuple(run.facts), tuple(run.rejected), run.usage, run.model, self._prompt.id)
@@ -86,15 +86,15 @@ class _Run:
         try:
             done = await self._model.complete(self._messages(numbered, first), ExtractReply)
         except (ContextTooLong, ReplyTruncated, ReplyInvalid) as error:
-            self.usage += error.usage or Usage()
+            self.usage += error.usage
             halves = halve(lines)
             self._splits += 1
             # A reply without shape rarely gets one from a shorter question: one try, where length is worth many.
             if halves is None or self._splits > (1 if isinstance(error, ReplyInvalid) else SPLITS):
                 raise ExtractionFailed(f"no usable reply of the model ({type(error).__name__})") from error
             return await self._each(before, halves)
-        except ModelError as error:
-            self.usage += error.usage or Usage()
+        except (ModelError, BudgetExceeded) as error:
+            self.usage += error.usage
             raise
         self.usage += done.usage
         self.model = done.model

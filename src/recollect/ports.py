@@ -78,8 +78,22 @@ class Completion(Generic[T]):
 class ChatModel(Protocol):
     """A language model that answers in a given shape."""
 
+    @property
+    def name(self) -> str:
+        """Recorded with every change that the model decided."""
+        ...
+
     async def complete(self, messages: Sequence[Mapping[str, str]], response_model: type[T]) -> Completion[T]:
-        """Raises `ModelError` and its subclasses; never returns a reply that does not fit `response_model`."""
+        """A reply to messages of `role` and `content`, read as a `response_model`, whose validators have the last word.
+
+        Never returns a reply that does not fit. Raises `ContextTooLong` and `ReplyTruncated`, after which less at once may
+        pass; `ReplyInvalid`, `ModelRefused`, `ModelUnavailable`, `ModelConfigError`; `BudgetExceeded` where the meter in force
+        (`budget.metered`) has no room. Each carries `usage`, as the completion does: every call that was answered is in it.
+        """
+        ...
+
+    async def aclose(self) -> None:
+        """Let go of connections. To be awaited in the loop that made them."""
         ...
 
 

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 
 from . import prompts
-from .errors import ContextTooLong, ModelError, ReconciliationFailed, ReplyInvalid, ReplyTruncated
+from .errors import BudgetExceeded, ContextTooLong, ModelError, ReconciliationFailed, ReplyInvalid, ReplyTruncated
 from .model import Add, Case, Decision, Delete, EventTime, Keep, Reconciliation, Slot, SourceClass, Update, Usage
 from .ports import ChatModel
 from .replies import DecisionReply, ReconcileReply
@@ -34,7 +34,7 @@ class ModelReconciler:
             await run.ask(cases)
             if left_out := [case for case in cases if case.number not in run.decided]:
                 await run.ask(left_out)
-        except ModelError as error:
+        except (ModelError, BudgetExceeded) as error:
             error.usage = run.usage
             raise
         undecided = Add(reason="the model decided nothing", flag="no decision")
@@ -60,13 +60,13 @@ class _Run:
         try:
             done = await self._model.complete(self._prompt.render(memories=memories, facts=facts), ReconcileReply)
         except (ContextTooLong, ReplyTruncated, ReplyInvalid) as error:
-            self.usage += error.usage or Usage()
+            self.usage += error.usage
             self._splits += 1
             if len(cases) == 1 or self._splits > (1 if isinstance(error, ReplyInvalid) else SPLITS):
                 raise ReconciliationFailed(f"no usable reply of the model ({type(error).__name__})") from error
             return await self._halves(cases)
-        except ModelError as error:
-            self.usage += error.usage or Usage()
+        except (ModelError, BudgetExceeded) as error:
+            self.usage += error.usage
             raise
         self.usage += done.usage
         self.model = done.model

@@ -18,7 +18,7 @@ from weakref import WeakValueDictionary
 
 from .candidates import MAX_CANDIDATES, candidate_of, cases_of, obvious
 from .embedding import embed
-from .errors import EmbedderUnavailable, ModelError, RecollectError, RevisionConflict, StoreBusy
+from .errors import BudgetExceeded, EmbedderUnavailable, ModelError, RecollectError, RevisionConflict, StoreBusy
 from .evidence import verify
 from .guard import guard
 from .model import (
@@ -207,14 +207,14 @@ class Writer:
     async def _extract(self, batch: Batch, n: int, seen: Chunk) -> Extraction:
         try:
             return await self.extractor.extract(seen)
-        except ModelError as error:
-            await self._record_usage(batch, n, "extract", error)
+        except (ModelError, BudgetExceeded) as error:
+            await self._record_usage(batch, n, "extract", error.usage)
             raise
 
-    async def _record_usage(self, batch: Batch, n: int, purpose: str, error: ModelError) -> None:
+    async def _record_usage(self, batch: Batch, n: int, purpose: str, usage: Usage) -> None:
         """What a failed step cost is counted too."""
-        if error.usage is not None:
-            await self.in_thread(self.journal.record_usage, batch.id, n, purpose, error.usage)
+        if usage.llm_calls:
+            await self.in_thread(self.journal.record_usage, batch.id, n, purpose, usage)
 
     async def _embed(self, texts: Sequence[str]) -> Vectors | None:
         """None where the embedder is down: the texts are found by BM25 until their vectors are filled in."""
@@ -251,8 +251,8 @@ class Writer:
         open_cases = [case for case, decision in zip(cases, known, strict=True) if decision is None]
         try:
             answer = await self.reconciler.reconcile(open_cases) if open_cases else Reconciliation(())
-        except ModelError as error:
-            await self._record_usage(work.batch, work.chunk.record.n, "reconcile", error)
+        except (ModelError, BudgetExceeded) as error:
+            await self._record_usage(work.batch, work.chunk.record.n, "reconcile", error.usage)
             raise
         answers = iter(answer.decisions)
         decisions = [next(answers) if decision is None else decision for decision in known]

@@ -14,11 +14,12 @@ import recollect
 SOURCE = Path(recollect.__file__).parent
 # From the ground up. A module may import what stands before its own floor, and its own floor where FLOORS says so.
 FLOORS: list[set[str]] = [
+    {"usage"},
     {"errors"},
     {"ids", "times"},
     {"model", "filters"},
     {"records", "results", "dates"},
-    {"ports", "trace"},
+    {"ports", "trace", "budget"},
     {"prompts", "replies", "evidence", "candidates", "intervals"},
     {
         "extract",
@@ -56,7 +57,19 @@ WITHIN = {
     "surfaces",
     "demo",
 }
-ADAPTERS_MAY = {"errors", "ids", "times", "model", "filters", "records", "results", "ports", "adapters"}
+ADAPTERS_MAY = {
+    "usage",
+    "budget",
+    "errors",
+    "ids",
+    "times",
+    "model",
+    "filters",
+    "records",
+    "results",
+    "ports",
+    "adapters",
+}
 ROOMS = {
     "faiss": {"adapters"},
     "sqlite3": {"adapters"},

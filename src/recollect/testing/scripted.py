@@ -1,4 +1,4 @@
-"""What recollect is tested with, for its users' tests too: an embedder without weights, and a scripted language."""
+"""An embedder without weights, and a scripted language in place of a model."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from .model import (
+from ..model import (
     Add,
     Candidate,
     Case,
@@ -24,10 +24,10 @@ from .model import (
     Turn,
     Update,
 )
-from .ports import Chunk
+from ..ports import Chunk
 
 if TYPE_CHECKING:
-    from .ports import Vectors
+    from ..ports import Vectors
 
 
 class HashEmbedder:

@@ -1,0 +1,169 @@
+"""What litellm, openai's client and HTTP raise → one closed set of failures, with nothing of the conversation in their words."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from enum import Enum, auto
+
+TRANSIENT = frozenset({408, 409, 425, 429})  # and everything from 500
+# Other words for OpenAI's code `context_length_exceeded`; litellm knows some of them, not all, and not the code by itself.
+TOO_LONG_CODES = ("context_length_exceeded", "exceed_context_size_error", "string_above_max_length")
+TOO_LONG_WORDS = (
+    "maximum context length",
+    "context length",
+    "context window",
+    "context size",
+    "prompt is too long",
+    "input is too long",
+    "too many tokens",
+)
+HINTS = {
+    400: "check the model's name, mode= and what the endpoint supports",
+    401: "check api_key",
+    403: "check api_key and what it may use",
+    404: "check the model's name and api_base",
+    422: "check the model's name, mode= and what the endpoint supports",
+}
+
+
+class Kind(Enum):
+    """What is to be done about a failure."""
+
+    UNAVAILABLE = auto()  # try again
+    CONFIG = auto()  # the caller must change something
+    TOO_LONG = auto()  # send less
+    TRUNCATED = auto()  # ask for less
+    REFUSED = auto()
+    INVALID = auto()  # the reply is not what was asked for
+    BUDGET = auto()  # litellm's own budget, set by the application
+    UNKNOWN = auto()  # a fault of ours or of a library's
+
+
+class Failure(Exception):
+    """A failure, in words that hold neither content nor key. `retry_after`: seconds that the endpoint asked to wait."""
+
+    def __init__(
+        self, kind: Kind, problem: str, *, retry_after: float | None = None, cause: BaseException | None = None
+    ):
+        super().__init__(problem)
+        self.kind = kind
+        self.retry_after = retry_after
+        self.cause = cause
+
+
+def failure(error: Exception, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> Failure:
+    """The failure that a foreign exception stands for. Its own words are dropped: providers quote the request in them."""
+    if isinstance(error, Failure):
+        return error
+    kind, status = kind_of(error), status_of(error)
+    return Failure(kind, _problem(error, kind, status), retry_after=retry_after(error, now()), cause=transport(error))
+
+
+def kind_of(error: Exception) -> Kind:
+    """Classes that say it first, then the HTTP status."""
+    import openai
+    from litellm import exceptions as foreign
+
+    status = status_of(error)
+    if status == 413 or isinstance(error, foreign.ContextWindowExceededError) or _says_too_long(error):
+        return Kind.TOO_LONG
+    for kind, classes in {
+        Kind.REFUSED: (
+            foreign.ContentPolicyViolationError,
+            openai.ContentFilterFinishReasonError,
+            foreign.GuardrailRaisedException,
+            foreign.BlockedPiiEntityError,
+            foreign.ModifyResponseException,
+            foreign.SensitiveDataRouteException,
+        ),
+        Kind.TRUNCATED: (openai.LengthFinishReasonError,),
+        Kind.INVALID: (openai.APIResponseValidationError,),
+        Kind.BUDGET: (foreign.BudgetExceededError,),
+        Kind.UNAVAILABLE: (openai.APIConnectionError, TimeoutError, OSError),
+    }.items():
+        if isinstance(error, classes):
+            return kind
+    if status is not None:
+        return Kind.UNAVAILABLE if status in TRANSIENT or status >= 500 else Kind.CONFIG
+    ours = isinstance(error, openai.OpenAIError | foreign.ModelNotMappedError)
+    return Kind.CONFIG if ours else Kind.UNKNOWN
+
+
+def _says_too_long(error: Exception) -> bool:
+    if status_of(error) != 400:
+        return False
+    body = getattr(error, "body", None)
+    codes = {getattr(error, "code", None)} | ({body.get("code"), body.get("type")} if isinstance(body, dict) else set())
+    words = str(getattr(error, "message", "")).casefold()
+    return bool(codes & set(TOO_LONG_CODES)) or any(word in words for word in TOO_LONG_WORDS)
+
+
+def status_of(error: Exception) -> int | None:
+    """The HTTP status, where one is known."""
+    status = getattr(error, "status_code", None)
+    return status if isinstance(status, int) and not isinstance(status, bool) and status >= 100 else None
+
+
+def retry_after(error: Exception, now: datetime) -> float | None:
+    """Seconds to wait by the header Retry-After, which gives seconds or an HTTP date. None without it."""
+    response = getattr(error, "response", None)
+    for headers in (getattr(error, "litellm_response_headers", None), getattr(response, "headers", None)):
+        if headers and (given := headers.get("retry-after")):
+            return parse_retry_after(str(given), now)
+    return None
+
+
+def parse_retry_after(given: str, now: datetime) -> float | None:
+    """RFC 9110, 10.2.3. None for what is neither seconds nor a date."""
+    try:
+        seconds = float(given)
+    except ValueError:
+        try:
+            seconds = (parsedate_to_datetime(given).astimezone(UTC) - now).total_seconds()
+        except (ValueError, TypeError, OverflowError):
+            return None
+    return max(0.0, seconds) if math.isfinite(seconds) else None
+
+
+def transport(error: BaseException) -> BaseException | None:
+    """The first link of the chain that is a fault of the transport: its words are of hosts and sockets, never of content."""
+    import httpx
+
+    seen: set[int] = set()
+    link: BaseException | None = error
+    while link is not None and id(link) not in seen:
+        if isinstance(link, httpx.TransportError | OSError):
+            return link
+        seen.add(id(link))
+        link = link.__cause__ or link.__context__
+    return None
+
+
+def _problem(error: Exception, kind: Kind, status: int | None) -> str:
+    name = type(error).__name__
+    said = f"HTTP {status}, {name}" if status is not None else name
+    match kind:
+        case Kind.TOO_LONG:
+            return f"the request is longer than the model's context ({said})"
+        case Kind.CONFIG:
+            return (
+                f"the request was refused ({said}): {HINTS.get(status or 0, 'check the model name, key and address')}"
+            )
+        case Kind.REFUSED:
+            return f"a content filter refused ({said})"
+        case Kind.TRUNCATED:
+            return "the reply ended at the model's limit of tokens"
+        case Kind.INVALID:
+            return f"the reply was not in the form that was asked for ({said})"
+        case Kind.BUDGET:
+            return "the budget that the application gave litellm is used up"
+        case Kind.UNAVAILABLE:
+            cause = transport(error)
+            return (
+                f"no answer ({said}{f', {type(cause).__name__}' if cause is not None and cause is not error else ''})"
+            )
+        case _:
+            return f"the call failed: {said}"

@@ -1,0 +1,132 @@
+"""litellm, loaded on first use and made quiet: no price list from the net, nothing of a conversation in a log or on stdout."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+import threading
+import warnings
+from typing import Any, Literal
+from urllib.parse import urlsplit
+
+from ..errors import RecollectError
+
+Mode = Literal["json_schema", "tools", "md_json"]
+
+# litellm and instructor log requests and replies, in errors too; openai's client and the HTTP libraries do at DEBUG.
+SILENT = ("LiteLLM", "LiteLLM Router", "LiteLLM Proxy", "instructor")
+NO_DEBUG = ("openai", "httpx", "httpcore", "aiohttp")
+# litellm asks these providers' own servers what a model can do, at every look-up. All they serve can be held to a schema.
+ASKS_ITS_SERVER = ("ollama", "ollama_chat")
+
+
+class _NoRetries(int):
+    """A zero that counts as given: litellm's `embedding` takes a plain 0 for "not said", and retries twice."""
+
+    def __bool__(self) -> bool:
+        return True
+
+
+# One layer retries, and it is ours (`retry.py`): both of litellm's own are off.
+ONE_LAYER = {"max_retries": _NoRetries(0), "num_retries": 0}
+
+_lock = threading.Lock()
+_loaded: Any = None
+
+
+def load() -> Any:
+    """The module litellm. The first call takes seconds (2–5 s of CPU, 200 MB)."""
+    global _loaded
+    with _lock:
+        if _loaded is None:
+            os.environ["LITELLM_LOCAL_MODEL_COST_MAP"] = "True"  # before the import, which else fetches the price list
+            import litellm
+
+            litellm.suppress_debug_info = True  # else it prints to stdout
+            for name in SILENT:
+                logging.getLogger(name).setLevel(logging.CRITICAL + 1)
+            for name in NO_DEBUG:
+                logger = logging.getLogger(name)
+                logger.setLevel(max(logger.level, logging.INFO))
+            # pydantic quotes what an odd answer holds when litellm copies it
+            warnings.filterwarnings("ignore", message="Pydantic serializer warnings", category=UserWarning)
+            _loaded = litellm
+    return _loaded
+
+
+async def load_async() -> Any:
+    """`load` without holding up the event loop."""
+    return _loaded or await asyncio.to_thread(load)
+
+
+def check_address(api_base: str | None, api_key: str | None, error: type[RecollectError], prefix: str = "") -> None:
+    """Raises `error` where a custom address is not http(s), or has no key of its own beside it."""
+    if api_base is None:
+        return
+    parts = urlsplit(api_base)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise error(f"{prefix}api_base must be an http:// or https:// address")
+    if not api_key:
+        raise error(
+            f"{prefix}api_base needs {prefix}api_key beside it, for a key from the environment is never sent to a custom"
+            f' address; where the server wants none, pass {prefix}api_key="none"'
+        )
+
+
+def default_mode(litellm: Any, model: str) -> Mode:
+    """How to ask a model for JSON, by what litellm's table knows of it.
+
+    A schema where it is known to be supported, else tools, else Markdown-JSON. So a model that the table does not know, as most
+    behind a custom `api_base` are, gets Markdown-JSON, which asks for nothing but text and works everywhere; where the server
+    is known to enforce schemas (llama.cpp, vLLM, LM Studio), `mode="json_schema"` is better.
+    """
+    if model.split("/", 1)[0] in ASKS_ITS_SERVER:
+        return "json_schema"
+    if litellm.supports_response_schema(model=model):
+        return "json_schema"
+    return "tools" if litellm.supports_function_calling(model=model) else "md_json"
+
+
+def price_name(litellm: Any, model: str) -> str | None:
+    """Under which name the local price list has a model; None where it does not. (litellm itself might ask the net.)"""
+    return next((name for name in (model, model.split("/", 1)[-1]) if name in litellm.model_cost), None)
+
+
+def price(litellm: Any, model: str, response: Any) -> float | None:
+    """What a response cost, in US dollars, by the local price list. None where the list does not know the model."""
+    if price_name(litellm, model) is None:
+        return None
+    return float(litellm.completion_cost(completion_response=response, model=model))
+
+
+def price_of_tokens(litellm: Any, model: str, tokens: int) -> float | None:
+    """What that many input tokens cost, in US dollars; None where the price is not known."""
+    if price_name(litellm, model) is None:
+        return None
+    return float(sum(litellm.cost_per_token(model=model, prompt_tokens=tokens, completion_tokens=0)))
+
+
+def count_tokens(text: str) -> int:
+    """An estimate, for endpoints that do not say and for budgets: a token is four bytes of UTF-8, at least one."""
+    return max(1, -(-len(text.encode("utf-8", "replace")) // 4))
+
+
+async def close_clients() -> None:
+    """Close and forget the HTTP clients that litellm keeps for the running event loop.
+
+    litellm keys its cache of clients by loop, the loop's id last, but never closes them with the loop; an id that is used again
+    would then find a dead client. Clients of other loops are left alone.
+    """
+    if _loaded is None:
+        return
+    cache = _loaded.in_memory_llm_clients_cache
+    ours = f"-{id(asyncio.get_running_loop())}"
+    for key in [key for key in cache.cache_dict if str(key).endswith(ours)]:
+        client = cache.cache_dict[key]
+        cache.delete_cache(key)
+        close = getattr(client, "close", None) or getattr(client, "aclose", None)
+        if close is not None:
+            with contextlib.suppress(RuntimeError, OSError):  # a connection that is already gone
+                await close()
