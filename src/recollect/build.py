@@ -7,23 +7,57 @@ import functools
 import json
 import logging
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from . import check
+from .budget import Budget, Purse
 from .errors import EmbedderUnavailable, EmbeddingModelMismatch, InvalidInput
+from .extract import ModelExtractor
 from .partition import DEFAULT_MEMORY_BUDGET, Partition, Partitions
-from .ports import Embedder, Extractor, Journal, Ledger, Reconciler, Tokenizer
+from .ports import ChatModel, Embedder, Extractor, Journal, Ledger, Reconciler, Tokenizer
+from .reconcile import ModelReconciler
 from .records import Space
+
+if TYPE_CHECKING:
+    from .ports import Vectors
 
 log = logging.getLogger("recollect")
 
 HOME_VARIABLE = "RECOLLECT_HOME"
 LLM_VARIABLE = "RECOLLECT_LLM"
+RULES = "rules"
 PROVIDER_KEYS = ("OPENAI_API_KEY", "ANTHROPIC_API_KEY", "GEMINI_API_KEY", "MISTRAL_API_KEY", "GROQ_API_KEY")
 WORKERS = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What a caller chose. Where things are looked up that are not given: see `AsyncMemory`."""
+
+    path: str | os.PathLike[str] | None = None
+    llm: object = None
+    api_base: str | None = None
+    api_key: str | None = None
+    timeout: float | None = None
+    mode: str | None = None
+    embedder: object = None
+    embedder_api_base: str | None = None
+    embedder_api_key: str | None = None
+    budget: object = None
+    memory_budget: int = DEFAULT_MEMORY_BUDGET
+
+
+@dataclass(frozen=True, slots=True)
+class Language:
+    """What reads and decides. `model` is None where no language model is behind it."""
+
+    extractor: Extractor
+    reconciler: Reconciler
+    model: ChatModel | None = None
 
 
 @dataclass(slots=True)
@@ -36,8 +70,8 @@ class Store:
     partitions: Partitions
     embedder: Embedder
     tokenizer: Tokenizer
-    extractor: Extractor
-    reconciler: Reconciler
+    language: Language
+    purse: Purse
     executor: ThreadPoolExecutor
 
     async def in_thread(self, function: Callable[..., Any], *arguments: Any) -> Any:
@@ -56,24 +90,23 @@ class Store:
         self.ledger.close()
 
 
-def open_store(
-    path: str | os.PathLike[str] | None, llm: object, embedder: object, memory_budget: int = DEFAULT_MEMORY_BUDGET
-) -> Store:
+def open_store(settings: Settings) -> Store:
     """Open or make the store in a folder.
 
-    Raises StorageError and its subclasses, SchemaTooNew, EmbeddingModelMismatch, InvalidInput.
+    Raises StorageError and its subclasses, SchemaTooNew, EmbeddingModelMismatch, InvalidInput, ModelConfigError.
     """
     from .adapters.bm25 import Bm25, TermCounter
     from .adapters.database import Database
     from .adapters.sqlite_journal import SqliteJournal
     from .adapters.sqlite_ledger import SqliteLedger
 
-    extractor, reconciler = language(llm)
-    folder = folder_of(path)
+    reads = language(settings)
+    budget = Budget.of(settings.budget)
+    folder = folder_of(settings.path)
     database = Database(folder)
     ledger = SqliteLedger(database)
     try:
-        chosen = choose_embedder(embedder, ledger.setting("embedder"))
+        chosen = choose_embedder(settings, ledger.setting("embedder"))
     except BaseException:
         database.close()
         raise
@@ -87,11 +120,11 @@ def open_store(
         folder=folder,
         journal=SqliteJournal(database),
         ledger=ledger,
-        partitions=Partitions(make, memory_budget),
+        partitions=Partitions(make, settings.memory_budget),
         embedder=chosen,
         tokenizer=TermCounter(),
-        extractor=extractor,
-        reconciler=reconciler,
+        language=reads,
+        purse=Purse(budget, ledger.spent_since),
         executor=ThreadPoolExecutor(WORKERS, thread_name_prefix="recollect"),
     )
 
@@ -109,20 +142,48 @@ def folder_of(path: str | os.PathLike[str] | None) -> Path:
     return Path(platformdirs.user_data_dir("recollect")) / "store"
 
 
-def language(llm: object) -> tuple[Extractor, Reconciler]:
-    """The extractor and reconciler that a model's name stands for; an object that has both methods stands for itself."""
+def language(settings: Settings) -> Language:
+    """What a model's name stands for. An object that extracts and reconciles, or that completes, stands for itself.
+
+    Raises InvalidInput, ModelConfigError.
+    """
+    llm = settings.llm
+    if isinstance(llm, str | None):
+        name = llm or os.environ.get(LLM_VARIABLE)
+        if name is None:
+            warn_of_key()
+        return rules(settings) if name in (None, RULES) else by_model(litellm_model(str(name), settings))
     if hasattr(llm, "extract") and hasattr(llm, "reconcile"):
-        return llm, llm
+        return Language(llm, llm)
+    if hasattr(llm, "complete"):
+        return by_model(llm)  # type: ignore[arg-type]  # its shape was just checked
+    raise InvalidInput("llm", "must be a model's name, or an object with extract() and reconcile(), or with complete()")
+
+
+def rules(settings: Settings) -> Language:
+    """Offline; what only a model could use is an error rather than passed over."""
     from .rules import RulesExtractor, RulesReconciler
 
-    if llm is not None and not isinstance(llm, str):
-        raise InvalidInput("llm", "must be a string, or an object with extract() and reconcile()")
-    name = llm or os.environ.get(LLM_VARIABLE)
-    if name is None:
-        warn_of_key()
-    if name not in (None, "rules"):
-        raise InvalidInput("llm", 'only "rules" (offline, English) is built in so far')
-    return RulesExtractor(), RulesReconciler()
+    for argument in ("api_base", "api_key", "timeout", "mode"):
+        if getattr(settings, argument) is not None:
+            raise InvalidInput(argument, 'goes with a language model: choose one by llm=… (without, it is "rules")')
+    return Language(RulesExtractor(), RulesReconciler())
+
+
+def by_model(model: ChatModel) -> Language:
+    """A language model with our prompts."""
+    return Language(ModelExtractor(model), ModelReconciler(model), model)
+
+
+def litellm_model(name: str, settings: Settings) -> ChatModel:
+    """A model by its litellm name; litellm itself is imported by the first call."""
+    from .adapters.litellm_model import LitellmModel
+
+    given = {"api_base": settings.api_base, "api_key": settings.api_key, "timeout": settings.timeout}
+    if settings.timeout is not None:
+        given["timeout"] = check.positive("timeout", settings.timeout)
+    chosen = {key: value for key, value in {**given, "mode": settings.mode}.items() if value is not None}
+    return LitellmModel(name, **chosen)  # type: ignore[arg-type]  # it checks them
 
 
 @functools.lru_cache(maxsize=1)
@@ -135,30 +196,58 @@ def warn_of_key() -> None:
 # --- the embedder ------------------------------------------------------------------------------------------------------
 
 
-def choose_embedder(given: object, recorded: str | None) -> Embedder:
-    """The embedder to open a store with: the one given if it is the store's own, else the recorded one, else MiniLM."""
+def choose_embedder(settings: Settings, recorded: str | None) -> Embedder:
+    """The embedder to open a store with: the one given if it is the store's own, else the recorded one, else MiniLM.
+
+    Raises EmbeddingModelMismatch, InvalidInput, EmbedderConfigError.
+    """
     from .adapters.minilm import MiniLM
 
     known = None if recorded is None else json.loads(recorded)
+    given = settings.embedder
     if given is None:
-        default = MiniLM()
-        if known is not None and known != describe(default):
-            raise EmbedderUnavailable(
-                f"the store was embedded by {known['id']!r}: hand that embedder over (embedder=…)"
-            )
-        return default
-    chosen = MiniLM() if given in ("minilm", MiniLM.id) else own(given)
+        return MiniLM() if known in (None, describe(MiniLM())) else recorded_embedder(known, settings)
+    if isinstance(given, str) and given not in ("minilm", MiniLM.id):
+        if known is not None and known["id"] != given:
+            raise mismatch(known, given)
+        return hosted(given, settings, None if known is None else known["dim"])
+    chosen = MiniLM() if isinstance(given, str) else own(given)
     if known is not None:
         check_same(known, describe(chosen))
     return chosen
 
 
+def hosted(name: str, settings: Settings, dim: int | None) -> Embedder:
+    """An embedder by its litellm name."""
+    from .adapters.litellm_embedder import LitellmEmbedder
+
+    if "/" not in name:
+        raise InvalidInput("embedder", f'unknown: {name[:100]!r}; there is "minilm", "provider/model" or an object')
+    return LitellmEmbedder(name, api_base=settings.embedder_api_base, api_key=settings.embedder_api_key, dim=dim)
+
+
+def recorded_embedder(known: Mapping[str, Any], settings: Settings) -> Embedder:
+    """The store's own embedder: by its name where it is a hosted one, else one that is awaited."""
+    if known["hosted"]:
+        return hosted(known["id"], settings, known["dim"])
+    log.warning("the store was embedded by %r: until it is handed over (embedder=…), BM25 serves", known["id"])
+    return Awaited(known["id"], known["dim"])
+
+
+@dataclass(frozen=True, slots=True)
+class Awaited:
+    """In the place of a caller's embedder that is not at hand: nothing is embedded until it is."""
+
+    id: str
+    dim: int
+
+    def embed(self, texts: Sequence[str]) -> Vectors:  # noqa: ARG002 -- the port's signature
+        """Raises EmbedderUnavailable."""
+        raise EmbedderUnavailable(f"the store was embedded by {self.id!r}: hand that embedder over (embedder=…)")
+
+
 def own(given: object) -> Embedder:
     """A caller's own embedder, its shape checked."""
-    if isinstance(given, str):
-        raise InvalidInput(
-            "embedder", f"unknown: {given[:100]!r}; there is 'minilm', or an object with id, dim and embed"
-        )
     name, dim = getattr(given, "id", None), getattr(given, "dim", None)
     if not isinstance(name, str) or not name or isinstance(dim, bool) or not isinstance(dim, int) or dim < 1:
         raise InvalidInput("embedder", "needs an id (a string) and a dim (a whole number)")
@@ -168,14 +257,21 @@ def own(given: object) -> Embedder:
 
 
 def describe(embedder: Embedder) -> dict[str, object]:
-    """What the store records of an embedder."""
-    return {"id": embedder.id, "dim": embedder.dim}
+    """What the store records of an embedder. Asks a hosted one for its dimension where that is not known yet."""
+    from .adapters.litellm_embedder import LitellmEmbedder
+
+    return {"id": embedder.id, "dim": embedder.dim, "hosted": isinstance(embedder, LitellmEmbedder)}
 
 
 def check_same(recorded: Mapping[str, object], mine: Mapping[str, object]) -> None:
     """Raises EmbeddingModelMismatch where they differ."""
-    if dict(recorded) != dict(mine):
-        raise EmbeddingModelMismatch(
-            f"the store was embedded by {recorded['id']!r} ({recorded['dim']} dimensions), not by {mine['id']!r}"
-            f" ({mine['dim']}): open it with the recorded one and call reembed(embedder)"
-        )
+    if (recorded["id"], recorded["dim"]) != (mine["id"], mine["dim"]):
+        raise mismatch(recorded, f"{mine['id']} ({mine['dim']} dimensions)")
+
+
+def mismatch(recorded: Mapping[str, object], given: str) -> EmbeddingModelMismatch:
+    """The error that names the way out."""
+    return EmbeddingModelMismatch(
+        f"the store was embedded by {recorded['id']} ({recorded['dim']} dimensions), not by {given}: open it with the"
+        " recorded one (embedder=None) and call reembed(embedder)"
+    )

@@ -110,6 +110,13 @@ def whole(argument: str, value: object, least: int = 1, most: int = 100_000) -> 
     return value
 
 
+def positive(argument: str, value: object) -> float:
+    """A finite number above 0."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < math.inf:
+        raise InvalidInput(argument, "must be a number above 0")
+    return float(value)
+
+
 def share(argument: str, value: object) -> float | None:
     """A number from 0 to 1, or None."""
     if value is None:

@@ -57,13 +57,17 @@ class ModelExtractor:
     async def extract(self, chunk: Chunk) -> Extraction:
         """Facts in the order of the turns; in the undisturbed case by one call."""
         run = _Run(self._model, self._prompt, chunk.instructions)
-        lines = [Line(turn, turn.content) for turn in chunk.turns]
         try:
-            await run.ask([Line(turn, turn.content) for turn in chunk.context], lines)
+            for before, lines in pieces(*lines_of(chunk)):
+                await run.ask(before, lines)
         except (ModelError, BudgetExceeded) as error:
             error.usage = run.usage
             raise
         return Extraction(tuple(run.facts), tuple(run.rejected), run.usage, run.model, self._prompt.id)
+
+    def questions(self, chunk: Chunk) -> list[list[dict[str, str]]]:
+        """The messages of each call that `extract` makes in the undisturbed case."""
+        return [question(self._prompt, *piece, chunk.instructions) for piece in pieces(*lines_of(chunk))]
 
 
 class _Run:
@@ -79,12 +83,9 @@ class _Run:
 
     async def ask(self, before: Sequence[Line], lines: Sequence[Line]) -> None:
         """Ask for the facts of `lines`; halve where that is too much for one call."""
-        if sum(len(line.text) for line in lines) > MAX_CHARACTERS and (halves := halve(lines)):
-            return await self._each(before, halves)
-        numbered = [*before[-CONTEXT:], *lines]
-        first = len(numbered) - len(lines)
+        asked = question(self._prompt, before, lines, self._instructions)
         try:
-            done = await self._model.complete(self._messages(numbered, first), ExtractReply)
+            done = await self._model.complete(asked, ExtractReply)
         except (ContextTooLong, ReplyTruncated, ReplyInvalid) as error:
             self.usage += error.usage
             halves = halve(lines)
@@ -92,25 +93,15 @@ class _Run:
             # A reply without shape rarely gets one from a shorter question: one try, where length is worth many.
             if halves is None or self._splits > (1 if isinstance(error, ReplyInvalid) else SPLITS):
                 raise ExtractionFailed(f"no usable reply of the model ({type(error).__name__})") from error
-            return await self._each(before, halves)
+            await self.ask(before, halves[0])
+            return await self.ask([*before, *halves[0]], halves[1])
         except (ModelError, BudgetExceeded) as error:
             self.usage += error.usage
             raise
         self.usage += done.usage
         self.model = done.model
-        self._read(done.value, numbered, first)
+        self._read(done.value, shown(before, lines), len(shown(before, ())))
         return None
-
-    async def _each(self, before: Sequence[Line], halves: tuple[Sequence[Line], Sequence[Line]]) -> None:
-        await self.ask(before, halves[0])
-        await self.ask([*before, *halves[0]], halves[1])
-
-    def _messages(self, numbered: Sequence[Line], first: int) -> list[dict[str, str]]:
-        return self._prompt.render(
-            context=transcript(numbered[:first], 1, CONTEXT_CHARACTERS),
-            messages=transcript(numbered[first:], first + 1),
-            instructions=self._instructions or "",
-        )
 
     def _read(self, reply: ExtractReply, numbered: Sequence[Line], first: int) -> None:
         self.rejected += [Rejected(text, f"malformed: {why}") for text, why in reply.malformed]
@@ -119,6 +110,36 @@ class _Run:
                 self.facts.append(fact_of(one, numbered, first))
             except ValueError as error:
                 self.rejected.append(Rejected(one.text, str(error)))
+
+
+def lines_of(chunk: Chunk) -> tuple[list[Line], list[Line]]:
+    """The messages before the new ones, and the new ones."""
+    return [Line(turn, turn.content) for turn in chunk.context], [Line(turn, turn.content) for turn in chunk.turns]
+
+
+def pieces(before: Sequence[Line], lines: Sequence[Line]) -> list[tuple[Sequence[Line], Sequence[Line]]]:
+    """New messages cut into what fits one call, each piece with what is before it."""
+    halves = halve(lines) if sum(len(line.text) for line in lines) > MAX_CHARACTERS else None
+    if halves is None:
+        return [(before, lines)]
+    return [*pieces(before, halves[0]), *pieces([*before, *halves[0]], halves[1])]
+
+
+def shown(before: Sequence[Line], lines: Sequence[Line]) -> list[Line]:
+    """What one call sees, in the order of its numbers, which begin at 1."""
+    return [*before[-CONTEXT:], *lines]
+
+
+def question(
+    prompt: prompts.Prompt, before: Sequence[Line], lines: Sequence[Line], instructions: str | None
+) -> list[dict[str, str]]:
+    """The messages of one call."""
+    context = shown(before, ())
+    return prompt.render(
+        context=transcript(context, 1, CONTEXT_CHARACTERS),
+        messages=transcript(lines, len(context) + 1),
+        instructions=instructions or "",
+    )
 
 
 def halve(lines: Sequence[Line]) -> tuple[Sequence[Line], Sequence[Line]] | None:

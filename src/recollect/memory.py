@@ -11,10 +11,12 @@ from types import TracebackType
 from typing import Any, Final, TypeVar
 
 from . import check
-from .build import Store, open_store
+from .budget import metered
+from .build import Settings, Store, open_store
 from .curate import Curator
 from .embedding import embed
 from .errors import Closed, EmbedderUnavailable, InvalidInput, NotFound, WrongLoop
+from .estimate import estimate as estimate_usage
 from .filters import parse_filter
 from .ids import IdKind, check_id, new_id
 from .model import Scope, Usage
@@ -26,6 +28,7 @@ from .results import (
     Change,
     Context,
     Deleted,
+    Estimate,
     Hit,
     MemoryItem,
     PendingBatch,
@@ -41,7 +44,7 @@ from .times import now as present
 from .trace import Committed, Extracted, Journalled, Listener, emit
 from .verify import verify_store
 from .views import Views
-from .write import Writer
+from .write import PATIENCE, Writer
 
 T = TypeVar("T")
 
@@ -72,19 +75,46 @@ class AsyncMemory:
         path: str | os.PathLike[str] | None = None,
         *,
         llm: object = None,
+        api_base: str | None = None,
+        api_key: str | None = None,
+        timeout: float | None = None,
+        mode: str | None = None,
         embedder: object = None,
+        embedder_api_base: str | None = None,
+        embedder_api_key: str | None = None,
         instructions: str | None = None,
+        budget: object = None,
         on_event: Listener | None = None,
     ) -> None:
         """Open or make the store in `path` (default: `$RECOLLECT_HOME`, else the user's data folder).
 
-        `llm`: "rules" is offline, or an object with `extract` and `reconcile` (see `ports`). `embedder`: None is the
-        store's own, else MiniLM; or an object with `id`, `dim` and `embed(texts)`. `instructions`: what to remember and
-        what to leave out. `on_event` is called with the events of `trace`. Raises StoreCorrupt, SchemaTooNew,
-        EmbeddingModelMismatch, StorageReadOnly.
+        `llm`: a model's litellm name ("openai/gpt-5-mini"), or "rules", which is offline and in English; None is
+        `$RECOLLECT_LLM`, else "rules". Or an object with `complete`, or with `extract` and `reconcile` (see `ports`). `api_base`,
+        `api_key`: of a server of your own, which never gets a key from the environment. `timeout`: seconds for one request.
+        `mode`: how to ask for JSON, "json_schema", "tools" or "md_json" (default: by what the model is known to support).
+
+        `embedder`: None is the store's own, else MiniLM; a litellm name ("openai/text-embedding-3-small"), with
+        `embedder_api_base` and `embedder_api_key`; or an object with `id`, `dim` and `embed(texts)`. `instructions`: what to
+        remember and what to leave out. `budget`: limits such as `{"add": {"calls": 20}, "day": {"cost_usd": 1.0}}`, per
+        add, day and run, on calls, tokens and cost_usd; over one an add raises BudgetExceeded and stays pending.
+        `on_event` is called with the events of `trace`.
+
+        Raises StoreCorrupt, SchemaTooNew, EmbeddingModelMismatch, StorageReadOnly, ModelConfigError.
         """
         self._instructions = None if instructions is None else check.text("instructions", instructions, 10_000)
-        self._store: Store = open_store(path, llm, embedder)
+        settings = Settings(
+            path=path,
+            llm=llm,
+            api_base=api_base,
+            api_key=api_key,
+            timeout=timeout,
+            mode=mode,
+            embedder=embedder,
+            embedder_api_base=embedder_api_base,
+            embedder_api_key=embedder_api_key,
+            budget=budget,
+        )
+        self._store: Store = open_store(settings)
         self._listener = on_event
         self._loop: asyncio.AbstractEventLoop | None = None
         self._closed = False
@@ -96,8 +126,8 @@ class AsyncMemory:
             partitions=store.partitions,
             embedder=store.embedder,
             tokenizer=store.tokenizer,
-            extractor=store.extractor,
-            reconciler=store.reconciler,
+            extractor=store.language.extractor,
+            reconciler=store.language.reconciler,
             in_thread=store.in_thread,
             owner=f"{os.getpid()}-{new_id('batch')[-8:]}",
             committed=self._on_committed,
@@ -156,8 +186,46 @@ class AsyncMemory:
             turns, chunks = len(checked), len(batch.chunks)
             emit(self._listener, Journalled(batch.id, user_id, turns, chunks))
         if wait and batch.status != "done":
-            await self._writer.finish(batch)
+            await self._finish(batch)
         return await self._run(self._result, batch.id)
+
+    async def _finish(self, batch: Batch, patience: timedelta = PATIENCE) -> None:
+        """Bring a batch to its end, within the budget."""
+        with metered(await self._run(self._store.purse.meter)):
+            await self._writer.finish(batch, patience)
+
+    async def retell(self, *, user_id: UserId, wait: bool = True) -> AddResult:
+        """Extract a user's kept turns anew, with the model that is open now, and replace what came of them before.
+
+        Nothing changes until all turns are extracted; `undo` of the result's `.batch_id` brings the old memories back. What
+        was stored whole, corrected or deleted by a caller is left as it is, with the turns behind it. Raises as `add`.
+        """
+        scope = scope_of(user_id, None, None)
+        space = await self._run(self._store.ledger.ensure_space, scope.user_id)
+        journal = self._store.journal
+        spans = [part for run in await self._run(journal.retellable, space) for part in cut(*run)]
+        batch, again = await self._run(journal.open_retelling, space, spans, self._instructions, present())
+        if not again:
+            turns = sum(last - first + 1 for first, last in spans)
+            emit(self._listener, Journalled(batch.id, user_id, turns, len(spans)))
+        if wait and batch.status != "done":
+            await self._finish(batch)
+        return await self._run(self._result, batch.id)
+
+    async def estimate(
+        self,
+        messages: str | Mapping[str, Any] | Sequence[Mapping[str, Any]],
+        *,
+        timestamp: datetime | str | float | None = None,
+    ) -> Estimate:
+        """What adding messages would cost, before anything is sent: nothing with rules. An estimate, rather high than low."""
+        checked = check.messages(messages, check.maybe_time("timestamp", timestamp))
+        sizes = chunk_sizes(len(checked))
+        model = self._store.language.model
+        usage = Usage()
+        if model is not None:
+            usage = await self._run(estimate_usage, model, checked, sizes, self._instructions)
+        return Estimate(turns=len(checked), chunks=len(sizes), usage=add_usage(usage))
 
     def _result(self, batch_id: str) -> AddResult:
         journal = self._store.journal
@@ -170,13 +238,7 @@ class AsyncMemory:
             changes=tuple(Views(self._store.ledger, batch.space).changes(records)),
             rejected=tuple(RejectedFact(text=text, reason=reason) for text, reason in journal.rejected(batch_id)),
             redacted=tuple(Redaction(kind=kind, message=message) for kind, message in batch.redacted),
-            usage=AddUsage(
-                llm_calls=usage.llm_calls,
-                input_tokens=usage.input_tokens,
-                output_tokens=usage.output_tokens,
-                tokens=usage.tokens,
-                cost_usd=usage.cost_usd,
-            ),
+            usage=add_usage(usage),
             turn_ids=tuple(turn.id for turn in journal.turns_of(batch_id)),
         )
 
@@ -272,7 +334,7 @@ class AsyncMemory:
         finished, failed = [], {}
         for batch in await self._run(self._store.journal.unfinished, include_failed):
             try:
-                await self._writer.finish(batch, timedelta(0))
+                await self._finish(batch, timedelta(0))
                 finished.append(batch.id)
             except RecollectError as error:
                 failed[batch.id] = type(error).__name__
@@ -478,6 +540,8 @@ class AsyncMemory:
         """Let go of everything; a second time does nothing. What is pending stays pending."""
         if not self._closed:
             self._closed = True
+            if self._store.language.model is not None:
+                await self._store.language.model.aclose()
             await asyncio.get_running_loop().run_in_executor(None, self._store.close)
 
     async def __aenter__(self) -> AsyncMemory:
@@ -535,6 +599,26 @@ def scope_of(user_id: object, agent_id: object, session_id: object) -> Scope:
         check.maybe_identifier("agent_id", agent_id),
         check.maybe_identifier("session_id", session_id),
     )
+
+
+def add_usage(usage: Usage) -> AddUsage:
+    """Usage as callers see it."""
+    return AddUsage(
+        llm_calls=usage.llm_calls,
+        input_tokens=usage.input_tokens,
+        output_tokens=usage.output_tokens,
+        tokens=usage.tokens,
+        cost_usd=usage.cost_usd,
+    )
+
+
+def cut(first: int, last: int) -> list[tuple[int, int]]:
+    """A run of turns as the spans (first, last) of its chunks."""
+    spans = []
+    for size in chunk_sizes(last - first + 1):
+        spans.append((first, first + size - 1))
+        first += size
+    return spans
 
 
 def chunk_sizes(turns: int) -> list[int]:

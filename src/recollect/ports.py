@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
+from typing import TYPE_CHECKING, Generic, Protocol, TypeVar, runtime_checkable
 
 from .filters import Condition
 from .ids import IdKind
@@ -94,6 +94,15 @@ class ChatModel(Protocol):
 
     async def aclose(self) -> None:
         """Let go of connections. To be awaited in the loop that made them."""
+        ...
+
+
+@runtime_checkable
+class Priced(Protocol):
+    """A model that can tell what usage costs."""
+
+    def price(self, usage: Usage) -> float | None:
+        """US dollars; None where the price is not known."""
         ...
 
 
@@ -200,6 +209,7 @@ class Ledger(Protocol):
     def record_setting(self, key: str, value: str) -> str: ...
     def secret(self) -> bytes: ...
     def counts(self, space: Space | None) -> dict[str, int]: ...
+    def spent_since(self, moment: datetime) -> Usage: ...
     def bytes_on_disk(self) -> int: ...
     def spaces(self) -> list[tuple[Space, str | None]]: ...
     def space(self, user_id: str | None) -> Space | None: ...

@@ -41,6 +41,10 @@ class ModelReconciler:
         decisions = tuple(run.decided.get(case.number, undecided) for case in cases)
         return Reconciliation(decisions, run.usage, run.model, self._prompt.id)
 
+    def question(self, cases: Sequence[Case]) -> list[dict[str, str]]:
+        """The messages of one call."""
+        return question(self._prompt, cases)
+
 
 class _Run:
     """The calls for one chunk, and what was decided so far: by the fact's number."""
@@ -54,11 +58,11 @@ class _Run:
 
     async def ask(self, cases: Sequence[Case]) -> None:
         """Decide cases; halve them where that is too much for one call."""
-        memories, facts = memory_lines(cases), fact_lines(cases)
-        if len(cases) > 1 and len(memories) + len(facts) > MAX_CHARACTERS:
+        asked = question(self._prompt, cases)
+        if len(cases) > 1 and len(asked[-1]["content"]) > MAX_CHARACTERS:
             return await self._halves(cases)
         try:
-            done = await self._model.complete(self._prompt.render(memories=memories, facts=facts), ReconcileReply)
+            done = await self._model.complete(asked, ReconcileReply)
         except (ContextTooLong, ReplyTruncated, ReplyInvalid) as error:
             self.usage += error.usage
             self._splits += 1
@@ -105,6 +109,11 @@ def decision_of(reply: DecisionReply, case: Case) -> Decision:
 
 
 # --- the question ------------------------------------------------------------------------------------------------------
+
+
+def question(prompt: prompts.Prompt, cases: Sequence[Case]) -> list[dict[str, str]]:
+    """The messages of one call."""
+    return prompt.render(memories=memory_lines(cases), facts=fact_lines(cases))
 
 
 def memory_lines(cases: Sequence[Case]) -> str:

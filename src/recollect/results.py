@@ -144,6 +144,14 @@ class AddUsage(Result):
     cost_usd: float | None = 0.0
 
 
+class Estimate(Result):
+    """What an `add` would cost, in the undisturbed case. Calls are counted, tokens are estimated."""
+
+    turns: int
+    chunks: int
+    usage: AddUsage
+
+
 class AddResult(Result):
     """What an `add` did. `status`: "done", or "pending" with `wait=False`."""
 

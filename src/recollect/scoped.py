@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 VERBS = (
     "add", "search", "context", "get_all", "count", "delete_all",
-    "get", "update", "delete", "history", "sources", "undo", "stats",
+    "get", "update", "delete", "history", "sources", "undo", "stats", "retell",
 )  # fmt: skip
 
 

@@ -18,6 +18,7 @@ from .results import (
     Change,
     Context,
     Deleted,
+    Estimate,
     Hit,
     MemoryItem,
     PendingBatch,
@@ -44,12 +45,32 @@ class Memory:
         path: str | os.PathLike[str] | None = None,
         *,
         llm: object = None,
+        api_base: str | None = None,
+        api_key: str | None = None,
+        timeout: float | None = None,
+        mode: str | None = None,
         embedder: object = None,
+        embedder_api_base: str | None = None,
+        embedder_api_key: str | None = None,
         instructions: str | None = None,
+        budget: object = None,
         on_event: Listener | None = None,
     ) -> None:
         """As `AsyncMemory`."""
-        self._memory = AsyncMemory(path, llm=llm, embedder=embedder, instructions=instructions, on_event=on_event)
+        self._memory = AsyncMemory(
+            path,
+            llm=llm,
+            api_base=api_base,
+            api_key=api_key,
+            timeout=timeout,
+            mode=mode,
+            embedder=embedder,
+            embedder_api_base=embedder_api_base,
+            embedder_api_key=embedder_api_key,
+            instructions=instructions,
+            budget=budget,
+            on_event=on_event,
+        )
         self._lock = threading.Lock()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._closed = False
@@ -105,6 +126,19 @@ class Memory:
                 allow_erased=allow_erased,
             )
         )
+
+    def retell(self, *, user_id: UserId, wait: bool = True) -> AddResult:
+        """Extract a user's kept turns anew, with the model that is open now, and replace what came of them before."""
+        return self._wait(self._memory.retell(user_id=user_id, wait=wait))
+
+    def estimate(
+        self,
+        messages: str | Mapping[str, Any] | Sequence[Mapping[str, Any]],
+        *,
+        timestamp: datetime | str | float | None = None,
+    ) -> Estimate:
+        """What adding messages would cost, before anything is sent: nothing with rules. An estimate, rather high than low."""
+        return self._wait(self._memory.estimate(messages, timestamp=timestamp))
 
     def update(
         self,

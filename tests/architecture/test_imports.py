@@ -35,7 +35,7 @@ FLOORS: list[set[str]] = [
         "plan",
         "pack",
     },
-    {"retrieve", "write", "testing"},
+    {"retrieve", "write", "testing", "estimate"},
     {"build"},
     {"curate", "verify", "scoped"},
     {"memory"},

@@ -110,6 +110,10 @@ class LitellmModel:
             raise BudgetExceeded(str(problem), usage=work.usage)
         raise ERRORS[problem.kind](f"{self.name}: {problem}", usage=work.usage) from problem.cause
 
+    def price(self, usage: Usage) -> float | None:
+        """What usage costs, in US dollars, by the local price list; None where that does not know the model. Blocking."""
+        return setup.price_of(setup.load(), self.name, usage.input_tokens, usage.output_tokens)
+
     async def aclose(self) -> None:
         """Close litellm's HTTP clients of the running loop, and only of this one."""
         await setup.close_clients()
@@ -179,7 +183,7 @@ class _Work:
     def estimate(self, request: dict[str, Any]) -> Usage:
         """What the request will cost at least: itself, without the reply."""
         tokens = setup.count_tokens("".join(str(message["content"]) for message in request["messages"]))
-        return Usage(1, tokens, 0, setup.price_of_tokens(self.litellm, self.name, tokens))
+        return Usage(1, tokens, 0, setup.price_of(self.litellm, self.name, tokens))
 
     def count(self, request: dict[str, Any], response: Any) -> Usage:
         """Add an answered request to what was paid."""

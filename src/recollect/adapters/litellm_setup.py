@@ -101,11 +101,11 @@ def price(litellm: Any, model: str, response: Any) -> float | None:
     return float(litellm.completion_cost(completion_response=response, model=model))
 
 
-def price_of_tokens(litellm: Any, model: str, tokens: int) -> float | None:
-    """What that many input tokens cost, in US dollars; None where the price is not known."""
+def price_of(litellm: Any, model: str, read: int, written: int = 0) -> float | None:
+    """What tokens read and written cost, in US dollars; None where the price is not known."""
     if price_name(litellm, model) is None:
         return None
-    return float(sum(litellm.cost_per_token(model=model, prompt_tokens=tokens, completion_tokens=0)))
+    return float(sum(litellm.cost_per_token(model=model, prompt_tokens=read, completion_tokens=written)))
 
 
 def count_tokens(text: str) -> int:

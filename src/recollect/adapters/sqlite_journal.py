@@ -11,13 +11,14 @@ from ..errors import NotFound, StoreCorrupt
 from ..ids import new_id
 from ..model import Fact, Scope, Turn, Usage
 from ..records import Batch, ChunkRecord, Extracted, JournalledChunk, NewBatch, Space
-from ..times import from_micros, maybe_micros, maybe_time, to_micros
+from ..times import from_micros, maybe_micros, maybe_time, now, to_micros
 from .codec import dump, dump_fact, load_fact, space_name, turn, user_of
 from .database import Database
 
 CONTEXT_TURNS = 4
 _RETELLABLE = """
-    SELECT t.number, t.batch_id FROM turns t JOIN batches b ON b.id = t.batch_id
+    SELECT t.number, coalesce(t.session_id, t.batch_id) AS talk, t.agent_id, t.metadata,
+      json_extract(b.options, '$.expires_at') AS expires_at FROM turns t JOIN batches b ON b.id = t.batch_id
     WHERE t.space = :space AND t.passage IS NOT NULL AND b.infer = 1
       AND NOT EXISTS (SELECT 1 FROM hidings h WHERE h.space = t.space AND h.turn = t.number AND h.retired IS NULL)
       AND NOT EXISTS (
@@ -63,18 +64,21 @@ class SqliteJournal:
             return load_batch(db, batch_id), False
 
     def retellable(self, space: Space) -> list[tuple[int, int]]:
-        """Runs (first, last) of the user's turns that may be extracted anew, each of one batch. Turns that were hidden, that
-        were stored whole, or behind what the caller corrected or deleted are left as they are."""
+        """Runs (first, last) of the user's turns that may be extracted anew, each of one session (or batch) and added alike.
+
+        Turns that were hidden, that were stored whole, or behind what the caller corrected or deleted are left as they are.
+        """
         with self._database.read() as db:
             rows = db.execute(_RETELLABLE, {"space": space}).fetchall()
-        runs: list[tuple[int, int, str]] = []
-        for row in rows:
-            number, batch_id = row["number"], row["batch_id"]
-            if runs and runs[-1][1] == number - 1 and runs[-1][2] == batch_id:
-                runs[-1] = (runs[-1][0], number, batch_id)
+        runs: list[tuple[int, int]] = []
+        of_run: tuple[object, ...] = ()
+        for number, *added in (tuple(row) for row in rows):
+            if runs and runs[-1][1] == number - 1 and of_run == tuple(added):
+                runs[-1] = (runs[-1][0], number)
             else:
-                runs.append((number, number, batch_id))
-        return [(first, last) for first, last, _ in runs]
+                runs.append((number, number))
+            of_run = tuple(added)
+        return runs
 
     def open_retelling(
         self, space: Space, spans: Sequence[tuple[int, int]], instructions: str | None, at: datetime
@@ -199,9 +203,18 @@ class SqliteJournal:
 def insert_call(db: sqlite3.Connection, batch_id: str, n: int, purpose: str, usage: Usage) -> None:
     """What was paid in one step of a chunk."""
     db.execute(
-        "INSERT INTO calls (batch_id, chunk, purpose, llm_calls, input_tokens, output_tokens, cost_usd)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?)",
-        (batch_id, n, purpose, usage.llm_calls, usage.input_tokens, usage.output_tokens, usage.cost_usd),
+        "INSERT INTO calls (batch_id, chunk, purpose, at, llm_calls, input_tokens, output_tokens, cost_usd)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        (
+            batch_id,
+            n,
+            purpose,
+            to_micros(now()),
+            usage.llm_calls,
+            usage.input_tokens,
+            usage.output_tokens,
+            usage.cost_usd,
+        ),
     )
 
 

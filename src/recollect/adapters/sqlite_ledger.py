@@ -12,7 +12,7 @@ from datetime import datetime
 from ..errors import NotFound, RevisionConflict
 from ..filters import Condition
 from ..ids import IdKind
-from ..model import Entity, Row, Scope, Turn
+from ..model import Entity, Row, Scope, Turn, Usage
 from ..records import (
     ChangeRecord,
     Commit,
@@ -92,6 +92,16 @@ class SqliteLedger:
             ).fetchone()[0]
             found["schema_version"] = schema_version(db)
             return found
+
+    def spent_since(self, moment: datetime) -> Usage:
+        """What models were paid for since then, over all users. The cost is None where any of it is not known."""
+        with self._database.read() as db:
+            row = db.execute(
+                "SELECT total(llm_calls), total(input_tokens), total(output_tokens), total(cost_usd),"
+                " count(*) - count(cost_usd) FROM calls WHERE at >= ?",
+                (to_micros(moment),),
+            ).fetchone()
+            return Usage(int(row[0]), int(row[1]), int(row[2]), None if row[4] else row[3])
 
     def bytes_on_disk(self) -> int:
         """The database file with its log."""

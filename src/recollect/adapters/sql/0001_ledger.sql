@@ -103,12 +103,14 @@ CREATE TABLE calls (
     batch_id      TEXT NOT NULL,
     chunk         INTEGER NOT NULL,
     purpose       TEXT NOT NULL,
+    at            INTEGER NOT NULL,
     llm_calls     INTEGER NOT NULL,
     input_tokens  INTEGER NOT NULL,
     output_tokens INTEGER NOT NULL,
     cost_usd      REAL
 ) STRICT;
 CREATE INDEX calls_by_batch ON calls (batch_id, chunk);
+CREATE INDEX calls_by_time ON calls (at);
 
 -- What is searched: a statement's or a turn's text, as unit vector (little-endian float32; NULL = embedding pending) and
 -- term counts (JSON). `revised` is the user's number at which it last changed.
