@@ -50,13 +50,19 @@ def test_locks_hold_names_versions_and_hashes_alone(lock):
 
 
 def test_broken_releases_of_litellm_are_excluded():
+    from importlib.metadata import version
+
     from packaging.requirements import Requirement
 
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     litellm = next(r for r in map(Requirement, project["dependencies"]) if r.name == "litellm").specifier
-    for version in ("1.82.7", "1.82.8", "1.92.2", "1.106.2", "1.106.3", "1.106.10", "1.108.0"):
-        assert version not in litellm
-    assert "1.105.3" in litellm
+    for broken in ("1.82.7", "1.82.8", "1.92.2", "1.106.2", "1.106.3", "1.106.10", "1.108.0"):
+        assert broken not in litellm
+    assert "1.105.3" in litellm and "2.0.0" not in litellm
+    for lock in ("runtime", "dev"):
+        text = (ROOT / "lock" / f"{lock}.txt").read_text(encoding="utf-8")
+        locked = re.search(r"^litellm==(\S+)", text, re.M)
+        assert locked and locked[1] in litellm and locked[1] == version("litellm")
 
 
 def test_no_pth_files_but_our_own_in_the_environment():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -20,6 +21,10 @@ TOO_LONG_WORDS = (
     "input is too long",
     "too many tokens",
 )
+REFUSED_CODES = ("content_policy_violation", "content_filter")
+# An answer came, and litellm could not make a completion of it; it gives these a 500 of its own.
+UNREADABLE = ("Invalid response object", "provider returned 'choices'")
+_USAGE = re.compile(r"'usage': \{[^{}]*")
 HINTS = {
     400: "check the model's name, mode= and what the endpoint supports",
     401: "check api_key",
@@ -43,15 +48,26 @@ class Kind(Enum):
 
 
 class Failure(Exception):
-    """A failure, in words that hold neither content nor key. `retry_after`: seconds that the endpoint asked to wait."""
+    """A failure, in words that hold neither content nor key.
+
+    `retry_after`: seconds that the endpoint asked to wait. `cause`: a fault of the transport. `tokens`: read and written, where
+    an answer came that litellm could not read.
+    """
 
     def __init__(
-        self, kind: Kind, problem: str, *, retry_after: float | None = None, cause: BaseException | None = None
-    ):
+        self,
+        kind: Kind,
+        problem: str,
+        *,
+        retry_after: float | None = None,
+        cause: BaseException | None = None,
+        tokens: tuple[int, int] | None = None,
+    ) -> None:
         super().__init__(problem)
         self.kind = kind
         self.retry_after = retry_after
         self.cause = cause
+        self.tokens = tokens
 
 
 def failure(error: Exception, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> Failure:
@@ -59,7 +75,13 @@ def failure(error: Exception, now: Callable[[], datetime] = lambda: datetime.now
     if isinstance(error, Failure):
         return error
     kind, status = kind_of(error), status_of(error)
-    return Failure(kind, _problem(error, kind, status), retry_after=retry_after(error, now()), cause=transport(error))
+    return Failure(
+        kind,
+        _problem(error, kind, status),
+        retry_after=retry_after(error, now()),
+        cause=transport(error),
+        tokens=_tokens(error) if kind is Kind.INVALID else None,
+    )
 
 
 def kind_of(error: Exception) -> Kind:
@@ -86,6 +108,10 @@ def kind_of(error: Exception) -> Kind:
     }.items():
         if isinstance(error, classes):
             return kind
+    if _codes(error) & set(REFUSED_CODES):
+        return Kind.REFUSED
+    if status == 500 and any(words in _words(error) for words in UNREADABLE):
+        return Kind.INVALID
     if status is not None:
         return Kind.UNAVAILABLE if status in TRANSIENT or status >= 500 else Kind.CONFIG
     ours = isinstance(error, openai.OpenAIError | foreign.ModelNotMappedError)
@@ -95,10 +121,25 @@ def kind_of(error: Exception) -> Kind:
 def _says_too_long(error: Exception) -> bool:
     if status_of(error) != 400:
         return False
+    words = _words(error).casefold()
+    return bool(_codes(error) & set(TOO_LONG_CODES)) or any(word in words for word in TOO_LONG_WORDS)
+
+
+def _words(error: Exception) -> str:
+    return str(getattr(error, "message", ""))
+
+
+def _codes(error: Exception) -> set[str]:
     body = getattr(error, "body", None)
-    codes = {getattr(error, "code", None)} | ({body.get("code"), body.get("type")} if isinstance(body, dict) else set())
-    words = str(getattr(error, "message", "")).casefold()
-    return bool(codes & set(TOO_LONG_CODES)) or any(word in words for word in TOO_LONG_WORDS)
+    given = [getattr(error, "code", None), *((body.get("code"), body.get("type")) if isinstance(body, dict) else ())]
+    return {code for code in given if isinstance(code, str)}
+
+
+def _tokens(error: Exception) -> tuple[int, int]:
+    """Read and written, as the unreadable answer told them: litellm quotes it whole. The last quote is the answer's own."""
+    usage = (_USAGE.findall(_words(error)) or [""])[-1]
+    read, written = (re.search(rf"'{name}': (\d+)", usage) for name in ("prompt_tokens", "completion_tokens"))
+    return int(read[1]) if read else 0, int(written[1]) if written else 0
 
 
 def status_of(error: Exception) -> int | None:
@@ -142,6 +183,15 @@ def transport(error: BaseException) -> BaseException | None:
     return None
 
 
+def _no_answer(error: Exception, said: str) -> str:
+    """litellm gives a 500 of its own to a broken connection and to an answer that is no completion."""
+    if (cause := transport(error)) is not None:
+        return f"no answer ({type(cause).__name__})"
+    if status_of(error) == 500 and not getattr(error, "litellm_response_headers", None):
+        return "no usable answer (an error of the server's, or not the protocol that was expected: check api_base)"
+    return f"no answer ({said})"
+
+
 def _problem(error: Exception, kind: Kind, status: int | None) -> str:
     name = type(error).__name__
     said = f"HTTP {status}, {name}" if status is not None else name
@@ -161,9 +211,6 @@ def _problem(error: Exception, kind: Kind, status: int | None) -> str:
         case Kind.BUDGET:
             return "the budget that the application gave litellm is used up"
         case Kind.UNAVAILABLE:
-            cause = transport(error)
-            return (
-                f"no answer ({said}{f', {type(cause).__name__}' if cause is not None and cause is not error else ''})"
-            )
+            return _no_answer(error, said)
         case _:
             return f"the call failed: {said}"

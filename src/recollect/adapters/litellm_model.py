@@ -27,7 +27,7 @@ from ..ports import Completion
 from ..usage import Usage
 from . import litellm_setup as setup
 from .litellm_errors import Failure, Kind, failure
-from .replies import Unfit, asked_again, fit, json_in, text_of
+from .replies import Unfit, asked_again, fit, json_in, reply_text, text_of
 from .retry import Patience
 
 T = TypeVar("T", bound=BaseModel)
@@ -93,8 +93,8 @@ class LitellmModel:
         """A reply that fits `response_model`, after at most two retries and two re-asks. See `ports.ChatModel`.
 
         The usage is that of every request that was answered with a completion, of those re-asked for too. Where an endpoint
-        does not say how many tokens it used, they are estimated (four bytes each). A request that timed out, and an answer
-        that litellm cannot read as a completion, are not in it: what they cost is not known.
+        does not say how many tokens it used, they are estimated (four bytes each). A request that timed out or broke off is not
+        in it: what it cost is not known.
         """
         litellm = await setup.load_async()
         work = _Work(litellm, self.name, Patience(self._clock() + self._deadline, self._clock))
@@ -124,11 +124,16 @@ class LitellmModel:
         tool = request["tools"][0]["function"]["name"] if "tools" in request else None
         problem = Unfit("")
         for _ in range(1 + REASKS):
-            response = await self._send(work, request)
+            response = None
             try:
+                response = await self._send(work, request)
                 return fit(json_in(text_of(response, tool)), response_model)
             except Unfit as error:
                 problem = error
+            except Failure as error:
+                if error.kind is not Kind.INVALID:
+                    raise
+                problem = Unfit("the reply could not be read", str(error))
             request["messages"] = [*request["messages"], *asked_again(response, problem, tool)]
         raise Failure(Kind.INVALID, f"no reply fitted {response_model.__name__}, {1 + REASKS} times: {problem.kinds}")
 
@@ -165,6 +170,8 @@ class LitellmModel:
                     response = await work.litellm.acompletion(**request)
             except Exception as error:  # noqa: BLE001 — whatever litellm and its providers raise leaves as ours
                 found = failure(error, self._now)
+                if found.tokens is not None:
+                    charge.actual = work.add(request, *found.tokens)
             else:
                 charge.actual = work.count(request, response)
                 return response
@@ -190,9 +197,15 @@ class _Work:
         said = getattr(response, "usage", None)
         read, written = (_number(said, field) for field in ("prompt_tokens", "completion_tokens"))
         if not read and not written:
-            text = "".join(str(choice.message.content or "") for choice in response.choices or ())
-            read, written = self.estimate(request).input_tokens, setup.count_tokens(text)
-        paid = Usage(1, read, written, setup.price(self.litellm, self.name, response))
+            return self.add(request, 0, setup.count_tokens(reply_text(response)))
+        return self._add(Usage(1, read, written, setup.price(self.litellm, self.name, response)))
+
+    def add(self, request: dict[str, Any], read: int, written: int) -> Usage:
+        """Add an answer of which no more is known than its tokens; without those read they are estimated."""
+        read = read or self.estimate(request).input_tokens
+        return self._add(Usage(1, read, written, setup.price_of(self.litellm, self.name, read, written)))
+
+    def _add(self, paid: Usage) -> Usage:
         self.usage += paid
         return paid
 

@@ -42,18 +42,23 @@ def load() -> Any:
     with _lock:
         if _loaded is None:
             os.environ["LITELLM_LOCAL_MODEL_COST_MAP"] = "True"  # before the import, which else fetches the price list
+            _hush()  # what is logged during the import makes it import itself anew, and may deadlock
             import litellm
 
+            _hush()  # $LITELLM_LOG set levels anew
             litellm.suppress_debug_info = True  # else it prints to stdout
-            for name in SILENT:
-                logging.getLogger(name).setLevel(logging.CRITICAL + 1)
-            for name in NO_DEBUG:
-                logger = logging.getLogger(name)
-                logger.setLevel(max(logger.level, logging.INFO))
             # pydantic quotes what an odd answer holds when litellm copies it
             warnings.filterwarnings("ignore", message="Pydantic serializer warnings", category=UserWarning)
             _loaded = litellm
     return _loaded
+
+
+def _hush() -> None:
+    for name in SILENT:
+        logging.getLogger(name).setLevel(logging.CRITICAL + 1)
+    for name in NO_DEBUG:
+        logger = logging.getLogger(name)
+        logger.setLevel(max(logger.level, logging.INFO))
 
 
 async def load_async() -> Any:

@@ -165,7 +165,7 @@ def asked_again(response: Any, problem: Unfit, tool: str | None) -> list[dict[st
 
     Plain text in every mode, for some providers refuse a history with broken tool calls in it.
     """
-    said = _said(response).encode("utf-8", "replace").decode()  # lone surrogates cannot be sent
+    said = reply_text(response).encode("utf-8", "replace").decode()  # lone surrogates cannot be sent
     told = str(problem).encode("utf-8", "replace").decode()
     way = f"Call the tool {tool} once, with everything in it." if tool else "Reply with the whole JSON alone."
     return [
@@ -174,7 +174,8 @@ def asked_again(response: Any, problem: Unfit, tool: str | None) -> list[dict[st
     ]
 
 
-def _said(response: Any) -> str:
+def reply_text(response: Any) -> str:
+    """All that a completion says, as text: its content and the arguments of its tool calls."""
     if not getattr(response, "choices", None):
         return ""
     message = response.choices[0].message

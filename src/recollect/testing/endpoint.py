@@ -74,7 +74,7 @@ class ModelEndpoint:
     script that has run out answers 410. `embeddings` does the same for embedding requests; without it they are answered with
     the vectors of `HashEmbedder(dim)`. `latency`: seconds before every answer.
 
-    `requests`: what came in. `calls`, `input_tokens`, `output_tokens`: what was answered with a whole completion, as a provider
+    `url`: the base address, to be given as `api_base`. `requests`: what came in. `calls`, `input_tokens`, `output_tokens`: what was answered with a whole completion, as a provider
     would bill it; `usage` fields of a reply that are numbers count instead of the endpoint's own.
     """
 
@@ -92,14 +92,10 @@ class ModelEndpoint:
         self.calls = self.input_tokens = self.output_tokens = 0
         self.most_at_once = self._now = 0
 
-    @property
-    def url(self) -> str:
-        """The base address, to be given as `api_base`."""
-        return f"http://127.0.0.1:{self._server.sockets[0].getsockname()[1]}/v1"
-
     def __enter__(self) -> ModelEndpoint:
         self._thread.start()
         self._server = self._wait(asyncio.start_server(self._connected, "127.0.0.1", 0, backlog=512))
+        self.url = f"http://127.0.0.1:{self._server.sockets[0].getsockname()[1]}/v1"
         return self
 
     def __exit__(self, *_: object) -> None:
