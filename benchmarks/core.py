@@ -16,7 +16,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import faiss
@@ -28,14 +28,15 @@ from recollect.adapters.minilm import MiniLM
 THINGS = ["guitar", "boat", "garden", "violin", "camera", "bicycle", "telescope", "piano", "canoe", "kiln"]
 
 
-def median_ms(work: Callable[[int], object], rounds: int) -> float:
-    """Median of single calls, in milliseconds."""
-    taken = []
+def medians_ms(works: Sequence[Callable[[int], object]], rounds: int) -> list[float]:
+    """Medians of single calls, in milliseconds; taken in turns, so that all meet the same other load."""
+    taken: list[list[float]] = [[] for _ in works]
     for n in range(rounds):
-        start = time.perf_counter()
-        work(n)
-        taken.append((time.perf_counter() - start) * 1000)
-    return statistics.median(taken)
+        for work, times in zip(works, taken, strict=True):
+            start = time.perf_counter()
+            work(n)
+            times.append((time.perf_counter() - start) * 1000)
+    return [statistics.median(times) for times in taken]
 
 
 def row(name: str, ours: float, floor: float) -> None:
@@ -54,9 +55,14 @@ def search(memory: Memory, minilm: MiniLM, count: int, rounds: int) -> None:
     index.add(minilm.embed(texts))
     queries = [f"who owns {THINGS[n % len(THINGS)]} {n}?" for n in range(rounds)]
     memory.search("warm", user_id="u")
-    ours = median_ms(lambda n: memory.search(queries[n], user_id="u"), rounds)
-    floor = median_ms(lambda n: index.search(np.ascontiguousarray(minilm.embed([queries[n]])), 10), rounds)
-    row(f"search, {count} memories", ours, floor)
+
+    def ours(n: int) -> None:
+        memory.search(queries[n], user_id="u")
+
+    def bare(n: int) -> None:
+        index.search(np.ascontiguousarray(minilm.embed([queries[n]])), 10)
+
+    row(f"search, {count} memories", *medians_ms([ours, bare], rounds))
 
 
 def add(memory: Memory, minilm: MiniLM, folder: Path, rounds: int) -> None:
@@ -73,8 +79,10 @@ def add(memory: Memory, minilm: MiniLM, folder: Path, rounds: int) -> None:
         )
         db.execute("INSERT INTO t VALUES (?)", (n,))
 
-    ours = median_ms(lambda n: memory.add(f"I own a {THINGS[n % 10]} number {n}.", user_id="v"), rounds)
-    row("add, one message", ours, median_ms(bare, rounds))
+    def ours(n: int) -> None:
+        memory.add(f"I own a {THINGS[n % 10]} number {n}.", user_id="v")
+
+    row("add, one message", *medians_ms([ours, bare], rounds))
 
 
 def import_time() -> None:

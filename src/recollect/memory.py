@@ -383,10 +383,8 @@ class AsyncMemory:
             include=check.include(include),
             explain=bool(explain),
         )
-        space = await self._find(asked.scope)
-        if space is None:
-            return []
-        return await self._run(self._retriever.search, space, asked, await self._vector(asked.text))
+        self._check_loop()
+        return await self._run(self._retriever.search, asked, await self._vector(asked.text))
 
     async def _vector(self, text: str) -> Any:
         """The query's vector; None where the embedder is down: BM25 serves meanwhile."""

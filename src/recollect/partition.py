@@ -203,8 +203,9 @@ class Partitions:
             partition = self._loaded.get(space) or self._make(space)
             self._loaded[space] = partition
             self._loaded.move_to_end(space)
-        partition.catch_up()
-        self._evict(space)
+        before = partition.watermark
+        if partition.catch_up() != before:
+            self._evict(space)
         return partition
 
     def _evict(self, but: Space) -> None:

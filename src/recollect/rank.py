@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 # Weight of each channel in the fused order. Sums of per-query normalised scores beat reciprocal ranks in a first try.
 # "support": what a turn was found by, given to the memories that it supports.
@@ -24,8 +24,7 @@ FLOOR = 0.15  # below it a hit is taken for unrelated
 EVIDENCE_BOOST = 0.02
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(NamedTuple):
     """Where a channel put a key: rank from 1, score normalised within the query, 0..1."""
 
     channel: str
@@ -41,10 +40,8 @@ def best_of(*channels: Sequence[tuple[int, float]]) -> float:
 
 def places(channel: str, found: Sequence[tuple[int, float]], best: float) -> dict[int, Place]:
     """key → place in one channel; scores divided by `best`, so that channels can be added. Negative ones count as 0."""
-    return {
-        key: Place(channel, rank, max(score, 0.0) / best if best > 0 else 0.0)
-        for rank, (key, score) in enumerate(found, start=1)
-    }
+    whole = best if best > 0 else math.inf
+    return {key: Place(channel, rank, max(score, 0.0) / whole) for rank, (key, score) in enumerate(found, start=1)}
 
 
 def fuse(channels: Sequence[Mapping[int, Place]]) -> dict[int, tuple[float, tuple[Place, ...]]]:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from .filters import Condition
 from .intervals import BEGINNING, OPEN, Moment, Served, Window
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from .ports import Vectors
 
 DEPTH = 50  # of each channel, at least
+SPARE = 10  # scored beyond the limit at once
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,12 +50,18 @@ class Query:
         return 0.0 if self.condition is not None else FLOOR
 
 
-@dataclass(frozen=True, slots=True)
-class Ranked:
-    """A passage on its way into the results."""
+class Fused(NamedTuple):
+    """A passage with its weight in the order, and the channels that found it."""
 
     key: int
     order: float
+    places: tuple[Place, ...]
+
+
+class Ranked(NamedTuple):
+    """A passage on its way into the results."""
+
+    key: int
     score: float
     places: tuple[Place, ...]
 
@@ -70,13 +77,17 @@ class Retriever:
         number = None if query.known_at is None else self._ledger.number_at(space, query.known_at)
         return Moment(to_micros(query.as_of or query.now), number, to_micros(query.now))
 
-    def search(self, space: Space, query: Query, vector: Vectors | None) -> list[Hit]:
+    def search(self, query: Query, vector: Vectors | None) -> list[Hit]:
         """Hits, best first. `vector` None (no embedder): by words alone."""
+        space = self._ledger.space(query.scope.user_id)
+        if space is None:
+            return []
         partition = self._partitions.get(space)
         moment = self.moment(space, query)
         served = self.served(space, partition, query, moment)
-        ranked = rank(partition, query, moment, self._tokenizer(query.text), vector, served)
-        kept = [one for one in ranked if one.score >= query.floor][: query.limit]
+        terms = self._tokenizer(query.text)
+        ordered = order(partition, query, moment, terms, vector, served)
+        kept = above_floor(partition, query, terms, vector, ordered)
         return self._hits(space, query, moment, kept, served)
 
     def served(self, space: Space, partition: Partition, query: Query, moment: Moment) -> Served:
@@ -126,14 +137,14 @@ class Retriever:
         }
 
 
-def rank(
+def order(
     partition: Partition,
     query: Query,
     moment: Moment,
     terms: Mapping[str, int],
     vector: Vectors | None,
     served: Served,
-) -> list[Ranked]:
+) -> list[Fused]:
     """Passages in the order of fusion. Turns lift the memories that they support also where they are not returned."""
     depth = max(DEPTH, query.limit)
     memories = partition.search(vector, terms, depth, served.row_mask)
@@ -149,14 +160,26 @@ def rank(
             channels.append(lifted(partition, moment, places(f"support-{kind}", said, best), served))
         if "turns" in query.include:
             channels.append(places(f"turn-{kind}", said, best))
-    fused = fuse(channels)
-    keys = list(fused)
-    near = partition.relevance(vector, terms, keys)
-    ranked = [
-        Ranked(key, fused[key][0] * boost(partition, key), calibrated(cosine, coverage), fused[key][1])
-        for key, (cosine, coverage) in zip(keys, near, strict=True)
-    ]
-    return sorted(ranked, key=lambda one: (-one.order, one.key))
+    fused = [Fused(key, total * boost(partition, key), seen) for key, (total, seen) in fuse(channels).items()]
+    return sorted(fused, key=lambda one: (-one.order, one.key))
+
+
+def above_floor(
+    partition: Partition, query: Query, terms: Mapping[str, int], vector: Vectors | None, ordered: Sequence[Fused]
+) -> list[Ranked]:
+    """The first `limit` whose score reaches the floor; scored block by block, for most searches need only the first."""
+    kept: list[Ranked] = []
+    block, floor = query.limit + SPARE, query.floor
+    for start in range(0, len(ordered), block):
+        part = ordered[start : start + block]
+        near = partition.relevance(vector, terms, [one.key for one in part])
+        scored = [
+            Ranked(one.key, calibrated(*relevance), one.places) for one, relevance in zip(part, near, strict=True)
+        ]
+        kept += [one for one in scored if one.score >= floor]
+        if len(kept) >= query.limit:
+            break
+    return kept[: query.limit]
 
 
 def lifted(partition: Partition, moment: Moment, placed: Mapping[int, Place], served: Served) -> dict[int, Place]:

@@ -159,7 +159,8 @@ class Bm25:
         total = sum(weights.values())
         if not total:
             return [0.0] * len(keys)
-        return [sum(w for term, w in weights.items() if term in self._terms.get(key, ())) / total for key in keys]
+        held = (self._terms.get(key, {}) for key in keys)
+        return [sum([weight for term, weight in weights.items() if term in terms]) / total for terms in held]
 
 
 def _best(scores: NDArray[np.float64], k: int) -> list[tuple[int, float]]:
