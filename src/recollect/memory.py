@@ -11,6 +11,7 @@ from types import TracebackType
 from typing import Any, Final, TypeVar
 
 from . import check
+from .backfill import Backfill
 from .budget import metered
 from .build import Settings, Store, open_store
 from .curate import Curator
@@ -134,6 +135,7 @@ class AsyncMemory:
             extracted=self._on_extracted,
         )
         self._curator = Curator(store, self._writer)
+        self._backfill = Backfill(self._writer)
 
     # --- writing -------------------------------------------------------------------------------------------------------
 
@@ -186,6 +188,7 @@ class AsyncMemory:
             turns, chunks = len(checked), len(batch.chunks)
             emit(self._listener, Journalled(batch.id, user_id, turns, chunks))
         if wait and batch.status != "done":
+            await self._backfill.some(batch.space)
             await self._finish(batch)
         return await self._run(self._result, batch.id)
 
@@ -328,10 +331,13 @@ class AsyncMemory:
         ]
 
     async def resume(self, *, include_failed: bool = False) -> Resumed:
-        """Finish what is pending, once. What fails again is named, and stays pending."""
+        """Finish what is pending, once, and make up for vectors that wait for the embedder. What fails again is named, and
+        stays pending."""
         from .errors import RecollectError
 
         finished, failed = [], {}
+        self._check_loop()
+        await self._backfill.all()
         for batch in await self._run(self._store.journal.unfinished, include_failed):
             try:
                 await self._finish(batch, timedelta(0))

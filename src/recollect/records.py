@@ -246,6 +246,17 @@ class PassageRecord:
 
 
 @dataclass(frozen=True, slots=True)
+class PendingVector:
+    """A passage that waits for its vector: a statement by its `text`; a turn by its number, in `chunk` (batch, n)."""
+
+    space: Space
+    passage: int
+    text: str
+    turn: int = 0
+    chunk: tuple[str, int] | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class RowSpan:
     """A row without its content: what a partition needs to know whether it may be served, and when. Microseconds."""
 

@@ -180,7 +180,7 @@ class Memory:
         return self._wait(self._memory.pending())
 
     def resume(self, *, include_failed: bool = False) -> Resumed:
-        """Finish what is pending, once. What fails again is named, and stays pending."""
+        """Finish what is pending, once, and make up for vectors that wait for the embedder."""
         return self._wait(self._memory.resume(include_failed=include_failed))
 
     def flush(self) -> Resumed:

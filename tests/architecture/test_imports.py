@@ -37,7 +37,7 @@ FLOORS: list[set[str]] = [
     },
     {"retrieve", "write", "testing", "estimate"},
     {"build"},
-    {"curate", "verify", "scoped"},
+    {"curate", "verify", "scoped", "backfill"},
     {"memory"},
     {"sync"},
     {"formats", "ingest", "chat"},

@@ -8,6 +8,7 @@ import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from ..errors import NotFound, RevisionConflict
 from ..filters import Condition
@@ -21,6 +22,7 @@ from ..records import (
     NewStatement,
     NewTurn,
     PassageRecord,
+    PendingVector,
     RowSpan,
     SourceRecord,
     Space,
@@ -31,6 +33,9 @@ from . import codec
 from .database import Database, schema_version
 from .sqlite_filter import MEMORY_FIELDS, TURN_FIELDS, compile_filter
 from .sqlite_journal import ensure_space, insert_call
+
+if TYPE_CHECKING:
+    from ..ports import Vectors
 
 _ROWS = (
     "SELECT r.*, m.text, m.kind, m.subject, m.attribute, m.many, m.value, m.event_from, m.event_to, m.event_precision,"
@@ -227,15 +232,16 @@ class SqliteLedger:
             [_change_columns(space, one, recorded_at) for one in commit.changes],
         )
 
-    def backfill(self, space: Space, vectors: Sequence[tuple[int, bytes]]) -> None:
-        """Put vectors to passages that were committed without. Consumes a number, so that partitions see them."""
+    def backfill(self, space: Space, vectors: Sequence[tuple[int, Vectors]]) -> None:
+        """Put vectors (of shape (dim,)) to passages that were committed without. Consumes a number, so that partitions see
+        them."""
         with self._database.write() as db:
             revision = db.execute(
                 "UPDATE users SET revision = revision + 1 WHERE space = ? RETURNING revision", (space,)
             ).fetchone()["revision"]
             db.executemany(
                 "UPDATE passages SET vector = ?, revised = ? WHERE space = ? AND number = ? AND vector IS NULL",
-                [(data, revision, space, number) for number, data in vectors],
+                [(codec.blob(vector), revision, space, number) for number, vector in vectors],
             )
 
     # --- reading -------------------------------------------------------------------------------------------------------
@@ -445,16 +451,19 @@ class SqliteLedger:
                 ).fetchone()[0]
             )
 
-    def pending_vectors(self, limit: int) -> list[tuple[Space, int, str]]:
-        """(space, passage, text) of passages that wait for their vector."""
+    def pending_vectors(self, space: Space | None, limit: int) -> list[PendingVector]:
+        """Passages of a user, or of all, that wait for their vector, a user's together."""
+        where, values = ("", ()) if space is None else (" AND p.space = ?", (space,))
         with self._database.read() as db:
             rows = db.execute(
-                "SELECT p.space, p.number, coalesce(m.text, t.content) AS text FROM passages p"
-                " LEFT JOIN statements m ON m.space = p.space AND m.number = p.number"
-                " LEFT JOIN turns t ON t.space = p.space AND t.passage = p.number WHERE p.vector IS NULL LIMIT ?",
-                (limit,),
+                "SELECT p.space, p.number, coalesce(m.text, t.content) AS text, t.number AS turn, c.batch_id, c.n"
+                " FROM passages p LEFT JOIN statements m ON m.space = p.space AND m.number = p.number"
+                " LEFT JOIN turns t ON p.kind = 'turn' AND t.space = p.space AND t.passage = p.number"
+                " LEFT JOIN chunks c ON c.batch_id = t.batch_id AND t.number BETWEEN c.first_turn AND c.last_turn"
+                f" WHERE p.vector IS NULL{where} ORDER BY p.space, p.number LIMIT ?",
+                (*values, limit),
             ).fetchall()
-            return [(Space(row["space"]), row["number"], row["text"]) for row in rows]
+            return [_pending_vector(row) for row in rows]
 
     def close(self) -> None:
         """Close the database."""
@@ -666,6 +675,11 @@ def _span(row: sqlite3.Row, event: tuple[int, int] | None) -> RowSpan:
 
 def _source(row: sqlite3.Row) -> SourceRecord:
     return SourceRecord(row["number"], row["statement"], row["turn"], row["quote"], row["added"], row["retired"])
+
+
+def _pending_vector(row: sqlite3.Row) -> PendingVector:
+    chunk = None if row["batch_id"] is None else (row["batch_id"], row["n"])
+    return PendingVector(Space(row["space"]), row["number"], row["text"], row["turn"] or 0, chunk)
 
 
 def _hiding(row: sqlite3.Row) -> Hiding:
