@@ -52,7 +52,7 @@ class DateMention:
 
 
 @dataclass(frozen=True, slots=True)
-class _Told:
+class Told:
     """A time and how to say it: "on" + "7 May 2023"."""
 
     event: EventTime
@@ -66,13 +66,14 @@ class _Context:
     anchor: datetime
     ahead: bool  # the sentence speaks of the future
     lasting: bool  # the sentence is in the present perfect: "I have lived …"
+    ongoing: bool = False  # … continuous: "I have been living …"
 
     @property
     def today(self) -> datetime:
         return self.anchor.replace(hour=0, minute=0, second=0, microsecond=0)
 
 
-_Handler: TypeAlias = Callable[[re.Match[str], _Context], "_Told | None"]
+_Handler: TypeAlias = Callable[[re.Match[str], _Context], "Told | None"]
 
 
 def day(moment: datetime) -> EventTime:
@@ -91,41 +92,41 @@ def _add_months(start: datetime, months: int) -> datetime:
     return start.replace(year=index // 12, month=index % 12 + 1, day=1)
 
 
-def _a_day(moment: datetime) -> _Told:
-    return _Told(day(moment), "on", day_words(moment))
+def _a_day(moment: datetime) -> Told:
+    return Told(day(moment), "on", day_words(moment))
 
 
-def _a_week(moment: datetime) -> _Told:
+def _a_week(moment: datetime) -> Told:
     start = moment - timedelta(days=moment.weekday())
     event = EventTime(start, start + timedelta(days=7) - MICRO, Precision.WEEK)
-    return _Told(event, "in", f"the week of {day_words(start)}")
+    return Told(event, "in", f"the week of {day_words(start)}")
 
 
-def _a_weekend(moment: datetime) -> _Told:
+def _a_weekend(moment: datetime) -> Told:
     start = moment - timedelta(days=moment.weekday()) + timedelta(days=5)
     event = EventTime(start, start + timedelta(days=2) - MICRO, Precision.RANGE)
-    return _Told(event, "on", f"the weekend of {day_words(start)}")
+    return Told(event, "on", f"the weekend of {day_words(start)}")
 
 
-def _a_month(moment: datetime, part: str = "") -> _Told:
+def _a_month(moment: datetime, part: str = "") -> Told:
     start = moment.replace(day=1)
     event = EventTime(start, _add_months(start, 1) - MICRO, Precision.MONTH)
-    return _Told(event, "in", f"{part}{MONTHS[start.month - 1]} {start.year}")
+    return Told(event, "in", f"{part}{MONTHS[start.month - 1]} {start.year}")
 
 
-def _a_season(name: str, year: int, zone: datetime) -> _Told:
+def _a_season(name: str, year: int, zone: datetime) -> Told:
     start = zone.replace(year=year, month=SEASONS[name], day=1)
     event = EventTime(start, _add_months(start, 3) - MICRO, Precision.SEASON)
-    return _Told(event, "in", f"{name} {year}")
+    return Told(event, "in", f"{name} {year}")
 
 
-def _a_year(moment: datetime, part: str = "") -> _Told:
+def _a_year(moment: datetime, part: str = "") -> Told:
     start = moment.replace(month=1, day=1)
-    return _Told(EventTime(start, _add_months(start, 12) - MICRO, Precision.YEAR), "in", f"{part}{start.year}")
+    return Told(EventTime(start, _add_months(start, 12) - MICRO, Precision.YEAR), "in", f"{part}{start.year}")
 
 
-def _around(first: datetime, last: datetime, words: str) -> _Told:
-    return _Told(EventTime(first, last + timedelta(days=1) - MICRO, Precision.RANGE), "", words)
+def _around(first: datetime, last: datetime, words: str) -> Told:
+    return Told(EventTime(first, last + timedelta(days=1) - MICRO, Precision.RANGE), "", words)
 
 
 # --- relative ----------------------------------------------------------------------------------------------------------
@@ -142,13 +143,13 @@ def _squeeze(text: str) -> str:
     return " ".join(text.casefold().split())
 
 
-def _named_day(match: re.Match[str], context: _Context) -> _Told:
+def _named_day(match: re.Match[str], context: _Context) -> Told:
     words = re.sub(r" (morning|afternoon|evening|night)$", "", _squeeze(match["named"]))
     offset = _DAYS_OFF.get(_squeeze(match["named"]), _DAYS_OFF.get(words, 0))
     return _a_day(context.today + timedelta(days=offset))
 
 
-def _which_unit(match: re.Match[str], context: _Context) -> _Told | None:
+def _which_unit(match: re.Match[str], context: _Context) -> Told | None:
     step, unit, today = _WHICH[_squeeze(match["which"])], match["unit"].casefold(), context.today
     if unit == "week":
         return _a_week(today + timedelta(days=7 * step))
@@ -161,7 +162,7 @@ def _which_unit(match: re.Match[str], context: _Context) -> _Told | None:
     return _a_year(_add_months(today, 12 * step))
 
 
-def _which_season(match: re.Match[str], context: _Context) -> _Told:
+def _which_season(match: re.Match[str], context: _Context) -> Told:
     step, name, today = _WHICH[_squeeze(match["which"])], match["season"].casefold(), context.today
     started = today.month >= SEASONS[name]
     year = today.year
@@ -175,7 +176,7 @@ def _which_season(match: re.Match[str], context: _Context) -> _Told:
     return _a_season(name, year, today)
 
 
-def _which_weekday(match: re.Match[str], context: _Context) -> _Told:
+def _which_weekday(match: re.Match[str], context: _Context) -> Told:
     which = _squeeze(match["which"] or "")
     behind = (context.today.weekday() - _weekday(match["weekday"])) % 7
     before = context.today - timedelta(days=behind or 7)
@@ -196,7 +197,7 @@ def _month(name: str) -> int:
     return next(i for i, full in enumerate(MONTHS, start=1) if full[:3] == name.capitalize()[:3])
 
 
-def _week_and_day(match: re.Match[str], context: _Context) -> _Told:
+def _week_and_day(match: re.Match[str], context: _Context) -> Told:
     """Next week on Tuesday, Monday of last week."""
     monday = (
         context.today - timedelta(days=context.today.weekday()) + timedelta(days=7 * _WHICH[_squeeze(match["which"])])
@@ -204,7 +205,7 @@ def _week_and_day(match: re.Match[str], context: _Context) -> _Told:
     return _a_day(monday + timedelta(days=_weekday(match["weekday"])))
 
 
-def _weekdays_ago(match: re.Match[str], context: _Context) -> _Told | None:
+def _weekdays_ago(match: re.Match[str], context: _Context) -> Told | None:
     number = _count(match["n"])
     if number is None:
         return None
@@ -212,12 +213,12 @@ def _weekdays_ago(match: re.Match[str], context: _Context) -> _Told | None:
     return _a_day(context.today - timedelta(days=behind + 7 * (number - 1)))
 
 
-def _week_before_last(match: re.Match[str], context: _Context) -> _Told:
+def _week_before_last(match: re.Match[str], context: _Context) -> Told:
     step = -2 if match["turn"] else 2
     return _step(match["unit"].casefold(), step, context)
 
 
-def _feast(match: re.Match[str], context: _Context) -> _Told:
+def _feast(match: re.Match[str], context: _Context) -> Told:
     month, number = FEASTS[_squeeze(match["feast"]).replace("’", "'")]
     step = _WHICH.get(_squeeze(match["which"] or ""), 1 if context.ahead else -1)
     days = [context.today.replace(year=context.today.year + k, month=month, day=number) for k in (-1, 0, 1)]
@@ -228,7 +229,7 @@ def _feast(match: re.Match[str], context: _Context) -> _Told:
     return _a_day(next(one for one in reversed(days) if one <= context.today))
 
 
-def _over_past(match: re.Match[str], context: _Context) -> _Told:
+def _over_past(match: re.Match[str], context: _Context) -> Told:
     """Over the past few months: a stretch that ends today."""
     unit, today = match["unit"].casefold(), context.today
     number = _count(match["n"] or "one")
@@ -250,7 +251,7 @@ def _count(text: str) -> int | None:
     return int(text) if text.isdigit() else NUMBERS.get(text)
 
 
-def _some_ago(match: re.Match[str], context: _Context) -> _Told | None:
+def _some_ago(match: re.Match[str], context: _Context) -> Told | None:
     unit, ahead = match["unit"].casefold(), match["ago"] is None
     number = _count(match["n"])
     sign = 1 if ahead else -1
@@ -261,7 +262,7 @@ def _some_ago(match: re.Match[str], context: _Context) -> _Told | None:
     return _step(unit, sign * number, context)
 
 
-def _step(unit: str, steps: int, context: _Context) -> _Told:
+def _step(unit: str, steps: int, context: _Context) -> Told:
     if unit.startswith("day"):
         return _a_day(context.today + timedelta(days=steps))
     if unit.startswith("week"):
@@ -271,7 +272,7 @@ def _step(unit: str, steps: int, context: _Context) -> _Told:
     return _a_year(_add_months(context.today, 12 * steps))
 
 
-def _few_ago(unit: str, context: _Context) -> _Told:
+def _few_ago(unit: str, context: _Context) -> Told:
     """A few … ago: three to six of them."""
     today = context.today
     if unit.startswith("day"):
@@ -284,24 +285,31 @@ def _few_ago(unit: str, context: _Context) -> _Told:
     return _around(_add_months(today, -72), _add_months(today, -24), f"a few years before {today.year}")
 
 
-def _lately(match: re.Match[str], context: _Context) -> _Told:
+def _lately(match: re.Match[str], context: _Context) -> Told:
     today = context.today
-    about = "around" if context.lasting else "shortly before"
-    return _around(today - timedelta(days=14), today, f"{about} {day_words(today)}")
+    if not context.ongoing:
+        return shortly_before(today)
+    return _around(today - timedelta(days=14), today, f"around {day_words(today)}")
 
 
-def _lasting(match: re.Match[str], context: _Context) -> _Told | None:
+def shortly_before(moment: datetime) -> Told:
+    """What was done "just" or "recently", told at a moment: within the two weeks before it."""
+    today = moment.replace(hour=0, minute=0, second=0, microsecond=0)
+    return _around(today - timedelta(days=14), today, f"shortly before {day_words(today)}")
+
+
+def _lasting(match: re.Match[str], context: _Context) -> Told | None:
     number = _count(match["n"])
     if number is None or not context.lasting:
         return None
     told = _step(match["unit"].casefold(), -number, context)
-    return _Told(told.event, "since", told.words, since=True)
+    return Told(told.event, "since", told.words, since=True)
 
 
 # --- absolute ----------------------------------------------------------------------------------------------------------
 
 
-def _full_date(match: re.Match[str], context: _Context) -> _Told | None:
+def _full_date(match: re.Match[str], context: _Context) -> Told | None:
     month, number = _month(match["month"]), int(match["day"])
     if match["year"]:
         return _a_day(context.today.replace(year=int(match["year"]), month=month, day=number))
@@ -316,12 +324,12 @@ def _nearest(candidates: list[datetime], context: _Context) -> datetime:
     return next(one for one in reversed(candidates) if one <= context.today)
 
 
-def _iso(match: re.Match[str], context: _Context) -> _Told:
+def _iso(match: re.Match[str], context: _Context) -> Told:
     year, month, number = int(match["year"]), int(match["m"]), int(match["day"])
     return _a_day(context.today.replace(year=year, month=month, day=number))
 
 
-def _slashed(match: re.Match[str], context: _Context) -> _Told | None:
+def _slashed(match: re.Match[str], context: _Context) -> Told | None:
     one, two, year = int(match["one"]), int(match["two"]), int(match["year"])
     if one <= 12 and two <= 12 and one != two:
         return None
@@ -329,7 +337,7 @@ def _slashed(match: re.Match[str], context: _Context) -> _Told | None:
     return _a_day(context.today.replace(year=year, month=month, day=number))
 
 
-def _month_of(match: re.Match[str], context: _Context) -> _Told | None:
+def _month_of(match: re.Match[str], context: _Context) -> Told | None:
     month, part = _month(match["month"]), f"{_squeeze(match['part'])} " if match["part"] else ""
     if match["year"]:
         return _a_month(context.today.replace(year=int(match["year"]), month=month, day=1), part)
@@ -345,11 +353,11 @@ def _month_of(match: re.Match[str], context: _Context) -> _Told | None:
     return _a_month(this_month.replace(year=this_month.year + years, month=month), part)
 
 
-def _season_of(match: re.Match[str], context: _Context) -> _Told:
+def _season_of(match: re.Match[str], context: _Context) -> Told:
     return _a_season(match["season"].casefold(), int(match["year"]), context.today)
 
 
-def _year_of(match: re.Match[str], context: _Context) -> _Told | None:
+def _year_of(match: re.Match[str], context: _Context) -> Told | None:
     part = f"{_squeeze(match['part'])} " if match["part"] else ""
     return _a_year(context.today.replace(year=int(match["year"]), month=1, day=1), part)
 
@@ -420,6 +428,7 @@ _AHEAD = re.compile(
     re.IGNORECASE,
 )
 _LASTING = re.compile(r"\b(?:have|has|been)\b|['’](?:ve|s been)\b", re.IGNORECASE)
+_ONGOING = re.compile(r"\bbeen \w+ing\b", re.IGNORECASE)
 _LEADING = re.compile(r"^(on|in|by|until|till|since|during|back\s+in|of|for)\s+", re.IGNORECASE)
 _BEFORE = re.compile(
     r"\b(on|in|by|until|till|since|during|of|from|for|before|after|than|to)\s+(?:the\s+)?$", re.IGNORECASE
@@ -431,7 +440,7 @@ _MAX_MENTIONS = 2_000
 def find_dates(text: str, anchor: datetime) -> list[DateMention]:
     """The times that a text speaks of, in their order, without overlaps; earlier rows of the table go first."""
     when = anchor if anchor.tzinfo else anchor.replace(tzinfo=UTC)
-    context = _Context(when, bool(_AHEAD.search(text)), bool(_LASTING.search(text)))
+    context = _Context(when, bool(_AHEAD.search(text)), bool(_LASTING.search(text)), bool(_ONGOING.search(text)))
     found: list[DateMention] = []
     taken = bytearray(len(text))
     for pattern, handler in _TABLE:
@@ -466,7 +475,7 @@ def _mention(text: str, match: re.Match[str], handler: _Handler, context: _Conte
     return DateMention(start, end, text[start:end], replacement, told.event, since)
 
 
-def _in_words(told: _Told, said: str | None, *, inside: bool) -> str:
+def _in_words(told: Told, said: str | None, *, inside: bool) -> str:
     """With the preposition that fits: kept where it means something ("since", "until"), else the date's own."""
     if said in (None, "on", "in", "during", "back in") or not told.preposition or told.since:
         return f"{told.preposition} {told.words}".strip()

@@ -1,13 +1,45 @@
-"""A sentence made to stand on its own in the first person: its subject put in, its pronouns cleared, its loose end cut."""
+"""A sentence cut into clauses that may stand alone: greetings and comments off, elided subjects put in."""
 
 from __future__ import annotations
 
 import re
 
-from .slots import RELATIVES
+from .statement import KIN, PET, SUBORDINATE, parse
 from .verbs import is_past
 
 _SPLIT = re.compile(r"\s*[-–—]+\s+|\s*[–—;]\s*|\s*\.{3,}\s*|\s*…\s*|:\s+(?=I\b)|\s+\((?=[^)]*\))")
+_OWN = r"(?:I|we|my|our)\b(?!\s*[,.!]|$)"
+_COMMENT = r"(?:let['’]?s|take a look|check (?:it|this|that|them)|look at|how (?:can|do|should)|what (?:should|are|is|do)|(?:can|could|would|will) you|please|such an?|the [\w ]{2,20} (?:is|are|was|were|has|have)|it|its|that|this|they|he|she|you|your|there|these|those|everyone|wow|what|who knows|maybe|hopefully|can['’]t wait|thanks?|thank you)\b"
+_JOIN = re.compile(
+    rf",?\s+(?:and|but|so|plus|then|or|yet|and so|and now|and then|so now)\s+(?={_OWN}|{_COMMENT})|,\s+(?={_COMMENT})|,\s+(?=which\b|(?:I|we)(?:['’]\w+)? |(?:my|our) \w+ (?:is|was|has|had|are|were|\w+ed|broke|got|went)\b)"
+    r"|,?\s+(?:as|if|like|just like) (?:you|I) (?:know|said|mentioned)\b|,?\s+since (?:you|we)\b",
+    re.IGNORECASE,
+)
+_FILLERS = frozenset(
+    "yeah yep yes yup no nope nah wow whoa oh ooh aw aww ah ha haha hehe lol well so and but plus also anyway anyways hey hi hello ok okay sure "
+    "thanks thank you thx cool nice great awesome true right exactly absolutely definitely totally of course for honestly actually to be "
+    "honest tbh by the way btw in fact i mean know guess what worries problem sounds good idea point agreed congrats congratulations um hmm "
+    "indeed luckily fortunately unfortunately sadly basically omg god goodness my gosh much not bad all man other than that it's there then "
+    "personally as me a lot bunch remember please note fyi the record amazing interesting fantastic wonderful sorry pleasure big news "
+    "glad asked hear see same here too bye on another different hand speaking which funny enough meanwhile meantime just wanted let".split()
+)
+_TO_TELL = re.compile(
+    r"^I(?:['’]m| am| have| just| wanted| want)? ?(?:so |really |super |just )*(?:excited|happy|thrilled|glad|pleased|proud|wanted|want|have)? ?to "
+    r"(?:tell|let|share with|inform) (?:you|ya) (?:know )?(?:that )?(?=(?:I|my|we)\b)",
+    re.IGNORECASE,
+)
+_NAMED_LAST = re.compile(rf"^(?P<name>[A-Z][a-z]+),? my (?P<what>(?:[\w-]+ )?(?:{KIN}|{PET}))$")
+_ALWAYS = re.compile(
+    r"^(?:and|but|so|plus|also|well|anyway|yeah|yes|oh|actually|honestly|basically|personally|btw|by the way|in fact|luckily|unfortunately"
+    r"|fortunately|sadly|wow|please (?:remember|note) that|remember that|just so you know|fyi|note that|you know|i mean|thankfully|i have to say|for the record"
+    r"|except|good news|big news|guess what|it['’]s true that|surprisingly|oh and|in the meantime|as for me)(?=[\s,:]|$)[\s,:]*",
+    re.IGNORECASE,
+)
+_SINCE_CHAT = re.compile(
+    r"^(?:since|from the last time|last time) (?:we|I|our) (?:last )?(?:had )?(?:chatted|spoke|talked|met|caught up|saw you|chat|talk|conversation)(?: last)?,?\s*|"
+    r"\s+since (?:we|our) (?:last )?(?:chatted|spoke|talked|chat|talk|conversation)(?: last)?\b",
+    re.IGNORECASE,
+)
 _ELIDED_GERUND = re.compile(
     r"^(?:Currently |Just |Still |Now |Also )?(?P<v>planning|working on|working as|thinking of|thinking about|researching|learning|trying to|going to"
     r"|looking for|looking into|studying|reading|training|preparing|saving|gonna|heading|hoping to|attending|volunteering)\b",
@@ -17,145 +49,71 @@ _FINITE = re.compile(
     r"\b(?:is|are|was|were|has|have|helps?|makes?|looks?|sounds?|seems?|can|will|gets?|takes?|feels?|does|did|gives?|means?|brings?|keeps?)\b"
 )
 _ELIDED_PAST = re.compile(
-    r"^(?:Just|Finally|Recently|Even|Already) (?P<v>\w+)\b|^(?P<w>Went|Got|Took|Had|Bought|Saw|Met|Started|Finished|Spent|Visited|Made|Found|Joined)\b"
-)
-_BEEN = re.compile(r"^(?P<v>Been) (?=\w+ing\b|busy\b|to\b)")
-_INTRO = (
-    r"(?:last|next|this|these|yesterday|today|tonight|tomorrow|recently|lately|in|on|at|when|since|after|before|once|as|during|for|every"
-    r"|sometimes|now|currently|two|three|four|five|a|an|one|back|growing|until|while|usually|normally|later|earlier|soon|over|from|with"
-    r"|outside|besides|then|first|finally|apart|aside|other|by|each|most|because|around|afterwards|right|just|also|ever|even|the|some)"
-)
-_SUBJECT = re.compile(
-    rf"^(?:(?:{_INTRO}\b[^.!?;]{{0,90}}?[\s,])?(?:I|we)|(?:{_INTRO}\b[^.!?;]{{0,90}}?,\s*)?(?:my|our))\b(?!\s*[,.!]|$)",
+    r"^(?:(?:Just|Finally|Recently|Even|Already) )?(?P<v>[A-Z]?[a-z]+) (?=(?:a|an|my|our|some|to|in|on|at|up|out|back|the|two|three|new)\b)",
     re.IGNORECASE,
 )
-_NAMED = re.compile(r"^[A-Z][\w'’-]+(?: [A-Z][\w'’-]+)? (?:is|was|and I|are) (?:.{0,30}\b)?(?:my|our|I)\b")
-_PERSON = re.compile(
-    rf"\b(?:[Mm]y|[Oo]ur) (?:[\w-]+ )?(?P<kin>{RELATIVES}|dog|cat|puppy|kitten)\b(?!s)(?:,? (?P<name>[A-Z][a-z]+))?"
+_SHARED_SUBJECT = re.compile(
+    r"(?:^|\b(?:when|while|after|before|since|as|because|that|where)\b|,) ?(?:my|our) (?:[\w-]+ ?){1,3}$", re.IGNORECASE
 )
-_GROUP = re.compile(
-    r"\b(?P<group>(?:[Mm]y|[Oo]ur) (?:[\w-]+ )?(?:kids|children|parents|sisters|brothers|friends|sons|daughters|grandparents|dogs|cats|students|colleagues|coworkers|pets|family))\b"
-)
-_HE_SHE = re.compile(r"^(?:He|She)(?=['’]s\b| )")
-_THEY = re.compile(r"^They(?=['’](?:re|ve|ll|d)\b| )")
-
-_POINTING = re.compile(
-    r"\b(?:that|this|these|those)\b(?=\s*(?:[.,!;:?)]|$)|\s+(?:and|but|or|so|is|was|has|too|as|with|for|to|in|on|will|would|can|when|because|really|again"
-    r"|together|yet|now|all|at|from|before|since|out|up|one|ones|way|kind|sort|though|made|means|helps?)\b)|\bthat['’](?:s|ll|d)\b|\bthis['’]s\b",
-    re.IGNORECASE,
-)
-_RELATIVE_THAT = re.compile(r"(?:\w+)\s+that\s+(?:is|was|has|will|would|can|really|made|means|helps?)\b", re.IGNORECASE)
-_IT = re.compile(r"\bits?\b(?:['’]\w+)?", re.IGNORECASE)
-_ONE_PERSON = re.compile(r"\b(?:he|she|him|her|his|hers)\b(?:['’]\w+)?", re.IGNORECASE)
-_SEVERAL = re.compile(r"\b(?:they|them|their|theirs)\b(?:['’]\w+)?", re.IGNORECASE)
-_THERE = re.compile(r"\b(?:there|here)\b(?!['’]s| (?:is|are|was|were|have|has|will))", re.IGNORECASE)
-_ONE = re.compile(
-    r"\b(?:ones?|another|both|either|neither|the same|others?)\b(?=\s*(?:[.,!;]|$|\s(?:of (?:these|those|them)|too|and|as|with|in|on|from|for)\b))",
-    re.IGNORECASE,
-)
-_THING = re.compile(
-    r"\b(?:an?|the|my|our|this|that|some|new|to|in|of|with|playing|writing|reading|doing)\s+[a-z]{2,}|\b\w+ing\b|\b[A-Z]\w+",
-    re.ASCII,
-)
-_SOMEBODY = re.compile(
-    rf"\b(?:{RELATIVES}|guy|girl|boy|man|woman|lady|person|dog|cat|puppy|kitten|pup|\w+ called [A-Z]\w+)\b|(?<!^)(?<![.!?] )\b[A-Z][a-z]+"
-)
-_PLURAL = re.compile(
-    r"\b(?:[a-z]{3,}[^s\W]s|people|children|family|team|group|kids|folks|parents|women|men|company|agency)\b"
-)
-_CUT = re.compile(
-    r"(?:,\s*|\s+)(?:and|but|so|because|'cause|cause|since|which|as|though|although|while|where)\s+|,\s+|\s+-\s+"
-)
+_BEEN = re.compile(r"^(?P<v>(?:Just )?[Bb]een) (?=\w+ing\b|busy\b|to\b)")
 
 
-def split_clauses(text: str) -> list[tuple[int, str]]:
-    """The parts between dashes and semicolons, each with its place."""
+def split_clauses(text: str) -> list[str]:
+    """The parts between dashes and semicolons."""
+    return [part.strip() for part in _SPLIT.split(text) if part and part.strip()]
+
+
+def coordinated(clause: str) -> list[str]:
+    """ "I moved to Oslo and it was great" → "I moved to Oslo", "it was great"; "my sister and I went" stays whole."""
     parts, start = [], 0
-    for match in _SPLIT.finditer(text):
-        parts.append((start, text[start : match.start()]))
-        start = match.end()
-    parts.append((start, text[start:]))
-    return [(at, part) for at, part in parts if part.strip()]
+    for match in _JOIN.finditer(clause):
+        left = clause[start : match.start()]
+        if _stands(left, match[0]):
+            parts.append(left)
+            start = match.end()
+    parts.append(clause[start:])
+    return [part[0].upper() + part[1:] for part in (part.strip(" ,") for part in parts) if part]
+
+
+def _stands(left: str, join: str) -> bool:
+    """Whether what stands before a conjunction is a clause of its own, not a part of the subject or of the adverbial."""
+    if _SHARED_SUBJECT.search(left) and "and" in join:
+        return False
+    if SUBORDINATE.match(left):
+        return parse(left.partition(",")[2].strip()) is not None
+    return parse(left) is not None or bool(re.search(r"\b(?:but|so|plus)\b", join)) or bool(_FINITE.search(left))
+
+
+def strip_lead(text: str, vocatives: frozenset[str]) -> str:
+    """The sentence without "Yeah, ", "Thanks, Anna! " and the like; and without a name called at its end."""
+    text = _SINCE_CHAT.sub("", text)
+    for _ in range(6):
+        shorter = _strip_once(text, vocatives)
+        if shorter == text:
+            break
+        text = shorter
+    for name in vocatives:
+        text = re.sub(rf",\s+{re.escape(name)}(?=[.!]*$)", "", text, flags=re.IGNORECASE)
+    return text.strip()
+
+
+def _strip_once(text: str, vocatives: frozenset[str]) -> str:
+    text = _TO_TELL.sub("", _ALWAYS.sub("", text, count=1), count=1)
+    match = re.match(r"([^,!:.]{1,40})[,!:.]+\s*(?=\S)", text)
+    if match and all(word in _FILLERS or word in vocatives for word in match[1].casefold().replace("’", "'").split()):
+        return text[match.end() :]
+    return text
 
 
 def with_subject(clause: str) -> str:
     """ "Went to a concert" → "I went to a concert"; "Planning a trip" → "I'm planning a trip"."""
+    clause = _NAMED_LAST.sub(r"My \g<what> is called \g<name>", clause)
     clause = re.sub(r"^The (?=(?:kids|dog|dogs|cats|puppy)\b)", "My ", clause)
     rest = clause[match.end() :].split(",")[0] if (match := _ELIDED_GERUND.match(clause)) else ""
     if match and not _FINITE.search(rest) and not rest.startswith(" be "):
         return "I'm " + clause[0].lower() + clause[1:]
     if match := _BEEN.match(clause):
         return "I've been " + clause[match.end() :]
-    if match := _ELIDED_PAST.match(clause):
-        verb = match["v"] or match["w"]
-        if is_past(verb):
-            return "I " + clause[0].lower() + clause[1:]
+    if (match := _ELIDED_PAST.match(clause)) and is_past(match["v"]):
+        return "I " + clause[0].lower() + clause[1:]
     return clause
-
-
-def has_subject(clause: str) -> bool:
-    """Whether it tells about the speaker or somebody of theirs."""
-    return bool(_SUBJECT.match(clause) or _NAMED.match(clause))
-
-
-def resolve_subject(clause: str, before: str) -> str:
-    """ "She …" after "My sister Anna …" → "My sister Anna …"; unchanged where it is not clear."""
-    if _HE_SHE.match(clause):
-        found = {match[0] for match in _PERSON.finditer(before)}
-        if len(found) == 1 and not _GROUP.search(before):
-            name = found.pop()
-            return _HE_SHE.sub(lambda _: name[0].upper() + name[1:], clause)
-    if _THEY.match(clause):
-        groups = {match["group"] for match in _GROUP.finditer(before)}
-        if len(groups) == 1:
-            group = groups.pop()
-            return _THEY.sub(lambda _: group[0].upper() + group[1:], clause)
-    return clause
-
-
-def company(text: str) -> str | None:
-    """Who "we" are, where the text names them: "my kids" → "their kids"."""
-    groups = {match["group"].split(" ", 1)[1] for match in _GROUP.finditer(text)}
-    people = {match[0].split(" ", 1)[1] for match in _PERSON.finditer(text)}
-    named = groups | people
-    return f"their {named.pop()}" if len(named) == 1 else None
-
-
-def trim(clause: str) -> str | None:
-    """The clause up to its first pronoun that refers to nothing in it; None where too little is left."""
-    at = _first_dangling(clause)
-    if at is None:
-        return clause
-    cuts = [match for match in _CUT.finditer(clause) if match.start() < at]
-    for cut in reversed(cuts):
-        head = clause[: cut.start()].rstrip(" ,")
-        if (
-            len(head.split()) >= 5
-            and _first_dangling(head) is None
-            and not head.split()[-1].casefold() in ("and", "so", "but")
-        ):
-            return head
-    return None
-
-
-def _first_dangling(clause: str) -> int | None:
-    """Where the first unclear pronoun stands."""
-    places = [match.start() for match in _POINTING.finditer(clause) if not _is_relative(clause, match)]
-    for pattern, antecedent in ((_IT, _THING), (_ONE_PERSON, _SOMEBODY), (_SEVERAL, _PLURAL)):
-        places += [
-            match.start() for match in pattern.finditer(clause) if not antecedent.search(clause[: match.start()])
-        ]
-    places += [match.start() for match in _THERE.finditer(clause)]
-    places += [match.start() for match in _ONE.finditer(clause)]
-    return min(places) if places else None
-
-
-def _is_relative(clause: str, match: re.Match[str]) -> bool:
-    """ "a book that is …" points back by itself."""
-    if match[0].casefold() != "that":
-        return False
-    before = clause[: match.start()].split()
-    return bool(before) and before[-1][0].isalpha() and not re.fullmatch(
-        r"(?i)(?:do|did|like|love|of|to|with|about|for|and|but|after|before|at|on|in|by|from|see|know|made|make|try|hear|than|all|is|was|enjoy|said|get|got|I|we|doing|done)",
-        before[-1],
-    )  # fmt: skip

@@ -4,53 +4,56 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from .. import dates
 from ..dates import DateMention
 from ..model import Entity, EventTime, Evidence, Extraction, Fact, Kind, Relation, Role, Slot, SourceClass, Turn
 from ..ports import Chunk
-from . import clauses, worth
-from .concrete import is_concrete
+from . import clauses, reference, worth
 from .entities import find_entities
 from .instructions import Instruction, instruction
 from .retract import Retraction, retraction
-from .sentences import Sentence, is_code, is_english, split, words
-from .slots import Filled, fill_all
-from .speakers import Speakers, first_person, rewrite, second_person
-from .verbs import ADVERBS, is_past
+from .sentences import is_code, is_english, split
+from .slots import Filled, about, fill_all, introduced
+from .speakers import Speakers, first_person, rewrite
+from .statement import Form, Statement, parse
 
 MAX_FACTS = 150  # of one chunk
-MAX_WORDS = 50
+MAX_WORDS = 45
 
 _HUMAN = (Role.USER, Role.ASSISTANT)
-_FUTURE = re.compile(
-    r"['’]ll\b|\b(?:will|going to|gonna|plan(?:ning)? (?:to|on|a)|planning|intend|hope to|hoping to|aim to|decided to|want to)\b",
+_NUMBER = re.compile(
+    r"\d|\b(?:two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|once|twice|dozen)\b", re.IGNORECASE
+)
+_RECENT = re.compile(r"^(?P<before>(?:I|[Ww]e|[Mm]y [\w ]+?)(?:['’]\w+| have| has)? )(?:just|recently|finally) (?=\w)")
+_TAIL = re.compile(
+    r"[\s,]+(?:too|but|and|so|of course|for example|for now|as well|again|though|already|now that|lol|haha|actually|these days)$",
     re.IGNORECASE,
 )
-_LIKING = re.compile(
-    r"\b(?:I|[Ww]e|and|\w+) (?:(?:really|also|still|always|just) )?(?:like|love|enjoy|prefer|hate|dislike|adore|can['’]t stand)\b(?! (?:that|them|him|her)\b)|\bfavou?rite\b|\bfan of\b",
-    re.IGNORECASE,
-)
-_JUST = re.compile(r"\bI(?:['’]ve| have)? (?:just|finally) (\w+)", re.IGNORECASE)
-_STATE = re.compile(r"\b(?:used to|always|every|usually|as a (?:kid|child)|when I was|growing up)\b", re.IGNORECASE)
-_AND_I = re.compile(r",? and (?=(?:I|my|I['’]m|I['’]ve)\b)")
+_JOKE = re.compile(r"\b(?:kidding|joking|jk|joke)\b", re.IGNORECASE)
 _LISTED = ("likes", "dislikes", "languages", "allergies")
-_FORGOTTEN = {"address": "home", "job": "occupation", "work": "employer", "allergy": "allergies", "diagnosis": "health"}
 _ITEMS = re.compile(r",? (?:and|&) |, ")
 _PREPOSITIONS = re.compile(r"\b(?:on|in|at|for|to|by|since)\s*$")
+_FORGOTTEN = {"address": "home", "job": "occupation", "work": "employer", "allergy": "allergies", "diagnosis": "health"}
+_FORM_KIND = {Form.PAST: Kind.EVENT, Form.PERFECT: Kind.EVENT, Form.FUTURE: Kind.PLAN}
 
 
 @dataclass(frozen=True, slots=True)
 class _Setting:
-    """What holds for one turn."""
+    """What holds for one clause."""
 
     turn: Turn
     speakers: Speakers
     vocatives: frozenset[str]
-    to_assistant: bool
+    names: frozenset[str]  # of the speakers' people
     before: str  # what the speaker said just before the clause
+    quote: str
+
+    @property
+    def people(self) -> tuple[str, ...]:
+        return tuple(name for name in (self.speakers.speaker, self.speakers.other) if name)
 
 
 class RulesExtractor:
@@ -59,11 +62,12 @@ class RulesExtractor:
     async def extract(self, chunk: Chunk) -> Extraction:
         """Facts in the order of the turns, each text once."""
         people = _people(chunk)
+        names = frozenset().union(*(introduced(turn.content) for turn in (*chunk.context, *chunk.turns)))
         facts: dict[str, Fact] = {}
         for turn in chunk.turns:
             if turn.role not in _HUMAN or (turn.role is Role.ASSISTANT and not turn.name):
                 continue
-            for fact in _of_turn(turn, people):
+            for fact in _of_turn(turn, people, names):
                 if len(facts) < MAX_FACTS:
                     facts.setdefault(fact.text, fact)
         return Extraction(tuple(facts.values()))
@@ -74,47 +78,40 @@ def _people(chunk: Chunk) -> tuple[str, ...]:
     return tuple(dict.fromkeys(named))
 
 
-def _of_turn(turn: Turn, people: tuple[str, ...]) -> Iterator[Fact]:
+def _of_turn(turn: Turn, people: tuple[str, ...], names: frozenset[str]) -> Iterator[Fact]:
     if not is_english(turn.content) or is_code(turn.content):
         return
     others = [name for name in people if name != turn.name]
-    other = others[0] if len(people) == 2 and turn.name and len(others) == 1 else None
+    other = others[0] if turn.name and len(others) == 1 else None
     called = frozenset(name[:n].casefold() for full in others for name in full.split() for n in range(3, len(name) + 1))
+    sentences = list(split(turn.content))
     before = ""
-    for sentence in split(turn.content):
-        for start, clause in clauses.split_clauses(sentence.text):
-            company = clauses.company(clause) or clauses.company(before)
-            setting = _Setting(turn, Speakers(turn.speaker, other, company), called, other is None, before)
-            yield from _of_clause(clause.strip(), sentence, setting)
-            del start
+    for sentence, following in zip(sentences, [*sentences[1:], None], strict=False):
+        joke = bool(_JOKE.search(sentence.text)) or bool(following and _JOKE.search(following.text))
+        for piece in () if joke else clauses.split_clauses(sentence.text):
+            last = sentence.asks and sentence.text.endswith(piece)
+            company = reference.company(before) or reference.company(piece)
+            setting = _Setting(turn, Speakers(turn.speaker, other, company), called, names, before, piece)
+            yield from _of_piece(setting, asks=last)
         before = sentence.text
 
 
-def _of_clause(quote: str, sentence: Sentence, setting: _Setting) -> Iterator[Fact]:
-    if sentence.asks and not sentence.text.endswith(quote):
-        sentence = Sentence(sentence.start, quote, ".")
-    if sentence.asks:
+def _of_piece(setting: _Setting, asks: bool) -> Iterator[Fact]:
+    """The facts of what stands between two dashes; `asks`: its last clause is a question."""
+    whole = clauses.with_subject(clauses.strip_lead(setting.quote, setting.vocatives).rstrip(".! \t"))
+    to_assistant = not asks and setting.speakers.other is None and setting.turn.role is Role.USER
+    if to_assistant and (asked := instruction(whole)):
+        yield _instruct(asked, setting)
         return
-    clause = worth.strip_lead(quote, setting.vocatives).rstrip(".! \t")
-    clause = clauses.resolve_subject(clauses.with_subject(clause), setting.before)
-    if len(clause) < 4:
-        return
-    if setting.to_assistant and setting.turn.role is Role.USER and (asked := instruction(clause)):
-        yield _instruct(asked, quote, setting)
-    elif found := retraction(clause):
-        if fact := _retract(found, quote, setting):
-            yield fact
-    else:
-        for part in (item for piece in _parts(clause) for item in _items(piece)):
-            if fact := _state(part, quote, setting):
+    parts = clauses.coordinated(whole)
+    for part in parts[:-1] if asks else parts:
+        clause = clauses.strip_lead(part, setting.vocatives).rstrip(".,! \t")
+        clause = reference.resolve_subject(clauses.with_subject(clause), setting.before)
+        if found := retraction(clause):
+            if fact := _retract(found, setting):
                 yield fact
-
-
-def _parts(clause: str) -> list[str]:
-    """ "My name is Tom and I live in Berlin" are two facts; "I went home and I slept" is one."""
-    parts = [part[0].upper() + part[1:] for part in _AND_I.split(clause) if part]
-    telling = [any(filled.strong for filled in fill_all(part)) for part in parts]
-    return parts if len(parts) > 1 and all(telling) else [clause]
+        else:
+            yield from (fact for item in _items(clause) if (fact := _state(item, setting)))
 
 
 def _items(clause: str) -> list[str]:
@@ -124,74 +121,104 @@ def _items(clause: str) -> list[str]:
         return [clause]
     at = clause.find(listed.value)
     items = _ITEMS.split(clause[at:])
-    if (
-        at < 0
-        or not 2 <= len(items) <= 8
-        or any(not 1 <= len(item.split()) <= 2 or not item[-1].isalnum() for item in items)
-    ):
-        return [clause]
-    return [clause[:at] + item for item in items]
+    fit = all(1 <= len(item.split()) <= 2 and item[-1].isalnum() for item in items)
+    return [clause[:at] + item for item in items] if at >= 0 and 2 <= len(items) <= 8 and fit else [clause]
 
 
-def _state(clause: str, quote: str, setting: _Setting) -> Fact | None:
-    filled = fill_all(clause)
-    strong = any(one.strong and one.kind is not Kind.PREFERENCE for one in filled)
-    if not clauses.has_subject(clause) and not (strong and first_person(clause)):
+# --- one statement -----------------------------------------------------------------------------------------------------
+
+
+def _state(said: str, setting: _Setting) -> Fact | None:
+    """The fact that a clause tells, if it tells one."""
+    if worth.MAYBE.search(said) or worth.REQUEST.match(said):
         return None
-    if worth.is_reaction(clause) or worth.is_maybe(clause) or worth.is_request(clause):
+    clause = reference.trim(reference.indefinite(said))
+    if clause is None or len(clause.split()) > MAX_WORDS:
         return None
-    if second_person(clause) and (setting.speakers.other is None or not (strong or _kind(clause) is Kind.EVENT)):
+    clause = _TAIL.sub("", _TAIL.sub("", reference.without_empty_end(clause)))
+    statement = parse(clause)
+    subject, filled = _slots(clause, statement, setting)
+    pointed = clause != said and reference.indefinite(said) != said
+    told = [one for one in filled if one.strong and _holds(one, statement, pointed)]
+    if statement is None and not (told and first_person(clause)):
         return None
-    trimmed = clauses.trim(clause)
-    if trimmed is None or len(trimmed.split()) > MAX_WORDS:
+    fact = _fact(clause, setting, statement, subject, next(iter(told or filled), None))
+    if fact is None or not (told or (statement and _is_definite(fact, statement, setting, pointed))):
         return None
-    clause, filled = trimmed, fill_all(trimmed)
-    if not _says_enough(clause, filled):
-        return None
-    fact = _fact(clause, quote, setting, filled[0] if filled else None)
-    people = tuple(name for name in (setting.speakers.speaker, setting.speakers.other) if name)
-    strong = any(one.strong for one in filled)
-    return fact if fact is not None and is_concrete(fact, strong, people) else None
+    return fact
 
 
-def _says_enough(clause: str, filled: list[Filled]) -> bool:
-    if any(one.strong for one in filled):
-        return bool(worth.content_words(filled[0].value)) or filled[0].kind is not Kind.PREFERENCE
-    return len(words(clause)) >= 4 and len(worth.content_words(clause)) >= 2
+def _slots(clause: str, statement: Statement | None, setting: _Setting) -> tuple[str, list[Filled]]:
+    """Whom the clause is about, and the slots of theirs that it fills."""
+    speaker = setting.speakers.speaker
+    own = fill_all(clause)
+    if (statement is None or not statement.own) and not any(one.strong for one in own):
+        if (other := about(clause, speaker, setting.names)) and (
+            filled := [one for one in fill_all(other[1]) if one.attribute]
+        ):
+            return other[0], filled
+    return speaker, own
 
 
-def _fact(clause: str, quote: str, setting: _Setting, filled: Filled | None) -> Fact | None:
+def _holds(filled: Filled, statement: Statement | None, pointed: bool) -> bool:
+    """Whether the slot is filled now, and with something definite."""
+    if statement is not None and statement.form is Form.POSSIBLE:
+        return False
+    if filled.kind is Kind.PREFERENCE:
+        if statement is None and not (filled.attribute or "").startswith("favorite"):
+            return False
+        return len(worth.content_words(filled.value)) > pointed or filled.value[:1].isupper()
+    negated = statement is not None and statement.form is Form.NEGATED
+    return not negated or filled.attribute in ("avoids", "dislikes")
+
+
+def _is_definite(fact: Fact, statement: Statement, setting: _Setting, pointed: bool) -> bool:
+    known = {part.casefold() for name in setting.people for part in name.split()}
+    names = sum(not set(entity.name.casefold().split()) <= known for entity in fact.entities)
+    dated = (fact.event is not None) + (fact.valid_from is not None)
+    return worth.is_definite(statement, names, dated + bool(_NUMBER.search(statement.rest)), pointed)
+
+
+def _fact(
+    clause: str, setting: _Setting, statement: Statement | None, subject: str, filled: Filled | None
+) -> Fact | None:
     said_at = setting.turn.said_at
-    dated, mentions = dates.resolve(clause, said_at)
+    kind = filled.kind if filled and filled.strong else _kind(statement, filled)
+    recent = kind is Kind.EVENT and _RECENT.search(clause) is not None
+    dated, mentions = dates.resolve(_RECENT.sub(r"\g<before>", clause, count=1) if recent else clause, said_at)
     if filled and filled.attribute == "birthday" and not re.search(r"\d{4}", clause):
         dated, mentions = clause, ()  # a day of every year
+    event, valid_from = _times(mentions)
+    if recent and event is None and valid_from is None:
+        told = dates.shortly_before(said_at)
+        event, dated = told.event, f"{dated} {told.words}"
     text = rewrite(dated, setting.speakers)
     if text is None:
         return None
-    kind = filled.kind if filled else _kind(clause)
-    event, valid_from = _times(mentions)
-    if event is None and kind is Kind.EVENT and (match := _JUST.search(clause)) and is_past(match[1]):
-        event = dates.day(said_at)
-        text = re.sub(r" just (?=\w)", " ", text, count=1) + f" (told on {dates.day_words(said_at)})"
-    slot, value = _slot(clause, kind, filled, setting)
-    return _build(text, kind, quote, setting, slot=slot, value=value, event=event, valid_from=valid_from, filled=filled)
+    slot, value = _slot(subject, kind, statement, filled, said_at)
+    return _build(text, kind, setting, slot=slot, value=value, event=event, valid_from=valid_from, filled=filled)
+
+
+def _kind(statement: Statement | None, filled: Filled | None) -> Kind:
+    if filled and filled.attribute == "plans" and statement and statement.form is not Form.PAST:
+        return Kind.PLAN
+    return _FORM_KIND.get(statement.form, Kind.PROFILE) if statement else Kind.PROFILE
 
 
 def _build(
-    text: str, kind: Kind, quote: str, setting: _Setting, *, slot: Slot | None = None, value: str | None = None,
+    text: str, kind: Kind, setting: _Setting, *, slot: Slot | None = None, value: str | None = None,
     event: EventTime | None = None, valid_from: datetime | None = None, filled: Filled | None = None,
     retracts: bool = False, bare: bool = False,
 ) -> Fact:  # fmt: skip
-    people = tuple(name for name in (setting.speakers.speaker, setting.speakers.other) if name)
-    entities = list(find_entities(text, people))
+    entities = list(find_entities(text, setting.people))
     relations: tuple[Relation, ...] = ()
     if filled and filled.relation and not retracts:
         predicate, thing, sort = filled.relation
-        relations = (Relation(setting.speakers.speaker, predicate, thing),)
+        relations = (Relation(slot.subject if slot else setting.speakers.speaker, predicate, thing),)
         entities = [entity for entity in entities if entity.name.casefold() != thing.casefold()]
         entities.append(Entity(thing, sort))
     return Fact(
-        text=text.rstrip(" .!,") + ".", kind=kind, evidence=(Evidence(setting.turn.id, quote),), slot=slot, value=value,
+        text=text.rstrip(" .!,") + ".", kind=kind, evidence=(Evidence(setting.turn.id, setting.quote),), slot=slot, value=value,
         entities=tuple(entities), relations=relations, event=event, valid_from=valid_from, retracts=retracts,
         bare_forget=bare, source=SourceClass.of(setting.turn.role),
     )  # fmt: skip
@@ -203,13 +230,15 @@ def _times(mentions: tuple[DateMention, ...]) -> tuple[EventTime | None, datetim
     return event, valid_from
 
 
-def _slot(clause: str, kind: Kind, filled: Filled | None, setting: _Setting) -> tuple[Slot | None, str | None]:
-    subject = setting.speakers.speaker
-    if filled and filled.attribute:
-        return Slot(subject, filled.attribute, filled.many), _plain_value(filled.value, setting.turn.said_at)
-    if kind in (Kind.EVENT, Kind.PLAN) and (match := re.search(r"(?:^|[\s,])(?:I|[Ww]e)(?:['’]\w+)?\s+(.+)", clause)):
+def _slot(
+    subject: str, kind: Kind, statement: Statement | None, filled: Filled | None, said_at: datetime
+) -> tuple[Slot | None, str | None]:
+    if filled and filled.attribute and filled.strong:
+        return Slot(subject, filled.attribute, filled.many), _plain_value(filled.value, said_at)
+    if statement and kind in (Kind.EVENT, Kind.PLAN):
         attribute = "events" if kind is Kind.EVENT else "plans"
-        return Slot(subject, attribute, True), _plain_value(match[1], setting.turn.said_at)
+        told = filled.value if filled and kind is Kind.PLAN else f"{statement.verb} {statement.rest}"
+        return Slot(subject, attribute, True), _plain_value(told, said_at)
     return None, None
 
 
@@ -221,56 +250,53 @@ def _plain_value(value: str, said_at: datetime) -> str:
     return value
 
 
-def _kind(clause: str) -> Kind:
-    if _FUTURE.search(clause):
-        return Kind.PLAN
-    if _LIKING.search(clause):
-        return Kind.PREFERENCE
-    subject = re.search(r"\b(?:I|[Ww]e|[Mm]y \w+)(['’]\w+)?\s+((?:\w+\s+){0,3}?)(\w+)", clause)
-    verb = next((word for word in words(clause[subject.start() :])[1:] if word not in ADVERBS), "") if subject else ""
-    contracted = subject is not None and subject[1] is not None and subject[1][1:] in ("m", "re", "ll")
-    if not contracted and is_past(verb) and not _STATE.search(clause):
-        return Kind.EVENT
-    return Kind.PROFILE
+# --- wishes and retractions --------------------------------------------------------------------------------------------
 
 
-def _instruct(asked: Instruction, quote: str, setting: _Setting) -> Fact:
+def _instruct(asked: Instruction, setting: _Setting) -> Fact:
+    speakers = setting.speakers
     said, mentions = dates.resolve(asked.text, setting.turn.said_at)
-    body = rewrite(said, Speakers(setting.speakers.speaker, "the assistant", setting.speakers.company)) or said
-    text = f"{setting.speakers.speaker} {asked.verb} {body[0].lower() + body[1:]}" if asked.verb else body
-    text = (
-        text.replace(f" {setting.speakers.speaker.lower()}", f" {setting.speakers.speaker}")
-        if setting.turn.name
-        else text
-    )
-    event, _ = _times(mentions)
-    slot = Slot(setting.speakers.speaker, asked.attribute, True)
-    return _build(
-        text, asked.kind, quote, setting, slot=slot, value=_plain_value(asked.text, setting.turn.said_at), event=event
-    )
+    body = rewrite(said, replace(speakers, other="the assistant")) or said
+    text = f"{speakers.speaker} {asked.verb} {body[0].lower() + body[1:]}"
+    if setting.turn.name:
+        text = text.replace(f" {speakers.speaker.lower()}", f" {speakers.speaker}")
+    slot = Slot(speakers.speaker, asked.attribute, True)
+    value = _plain_value(asked.text, setting.turn.said_at)
+    return _build(text, asked.kind, setting, slot=slot, value=value, event=_times(mentions)[0])
 
 
-def _retract(found: Retraction, quote: str, setting: _Setting) -> Fact | None:
-    positive = found.positive if first_person(found.positive) else f"I {found.positive}"
-    filled = next(iter(fill_all(positive)), None)
+def _retract(found: Retraction, setting: _Setting) -> Fact | None:
     dated, mentions = dates.resolve(found.negative, setting.turn.said_at)
     text = rewrite(dated, setting.speakers)
-    trimmed = found.negative if found.bare else clauses.trim(found.negative)
-    if text is None or trimmed is None or worth.is_maybe(found.negative):
+    if text is None or worth.MAYBE.search(found.negative) or not (found.bare or reference.trim(found.negative)):
         return None
-    slot: Slot | None
-    value: str | None
-    noun = re.match(r"^my (favou?rite [\w ]{2,30}|\w+)$", found.positive.strip())
-    plan = re.match(r"^my ((?:trip|plan|visit|holiday|vacation|wedding|appointment)\w*\b.*)", found.positive)
-    if found.bare and noun and not plan:
-        attribute = _FORGOTTEN.get(noun[1].casefold(), noun[1].casefold().replace("favourite", "favorite"))
-        slot, value, kind = Slot(setting.speakers.speaker, attribute, attribute in _LISTED), None, Kind.PROFILE
-    elif found.plan is not None or (found.bare and plan):
-        slot = Slot(setting.speakers.speaker, "plans", True)
-        value = _plain_value(found.plan or (plan[1] if plan else ""), setting.turn.said_at)
-        kind = Kind.PLAN
-    else:
-        slot, value = _slot(positive, filled.kind if filled else Kind.PROFILE, filled, setting)
-        kind = filled.kind if filled else _kind(found.negative)
+    positive = found.positive if first_person(found.positive) else f"I {found.positive}"
+    slot, value, kind, filled = _retracted(found, positive, setting)
     event, _ = _times(mentions)
-    return _build(text, kind, quote, setting, slot=slot, value=value, event=event, retracts=True, bare=found.bare)
+    return _build(
+        text, kind, setting, slot=slot, value=value, event=event, filled=filled, retracts=True, bare=found.bare
+    )
+
+
+def _retracted(
+    found: Retraction, positive: str, setting: _Setting
+) -> tuple[Slot | None, str | None, Kind, Filled | None]:
+    """The slot that a retraction empties, and the value that is gone; no value: whatever is in it."""
+    subject, said_at = setting.speakers.speaker, setting.turn.said_at
+    if found.plan is not None:
+        return Slot(subject, "plans", True), _plain_value(found.plan, said_at), Kind.PLAN, None
+    if found.attribute is not None:
+        named = re.search(r" ([A-Z]\w+)$", found.positive)
+        return Slot(subject, found.attribute), named[1] if named else None, Kind.RELATIONSHIP, None
+    noun = re.match(r"^my (favou?rite [\w ]{2,30}|\w+)$", positive.strip())
+    if found.bare and noun:
+        attribute = _FORGOTTEN.get(noun[1].casefold(), noun[1].casefold().replace("favourite", "favorite"))
+        return Slot(subject, attribute, attribute in _LISTED), None, Kind.PROFILE, None
+    statement = parse(positive)
+    who, told = _slots(positive, statement, setting)
+    if not told and (other := about(positive, subject, setting.names)):
+        who, told = other[0], fill_all(other[1])
+    filled = next((one for one in told if one.strong), told[0] if told else None)
+    kind = filled.kind if filled else _kind(statement, filled)
+    slot, value = _slot(who, kind, statement, filled, said_at)
+    return slot, value, kind, filled

@@ -15,6 +15,7 @@ class Retraction:
     negative: str
     bare: bool = False
     plan: str | None = None
+    attribute: str | None = None  # the slot that is emptied, where the wording names none
 
 
 _MORE = r"\s*,?\s*(?:any\s?more|any longer|these days)\b"
@@ -56,7 +57,7 @@ def _stopped(match: re.Match[str]) -> Retraction:
 
 
 def _parted(match: re.Match[str]) -> Retraction:
-    return Retraction(f"My partner is {match['name'] or ''}".strip(), match[0])
+    return Retraction(f"My partner is {match['name'] or 'gone'}", match[0], attribute="partner")
 
 
 def _forget(match: re.Match[str]) -> Retraction:
@@ -111,4 +112,4 @@ def retraction(clause: str) -> Retraction | None:
 
 def _clean(found: Retraction, clause: str) -> Retraction:
     negative = clause if clause.startswith(found.negative) and not found.bare else found.negative
-    return Retraction(_TAIL.sub("", found.positive), _TAIL.sub("", negative), found.bare, found.plan)
+    return Retraction(_TAIL.sub("", found.positive), _TAIL.sub("", negative), found.bare, found.plan, found.attribute)

@@ -138,7 +138,7 @@ class _Rewriter:
     def _object(self, token: str, low: str) -> str:
         speaker, other, named = self._speakers.speaker, self._speakers.other or "", self._named
         table = {
-            "me": "them" if named else speaker, "my": "their" if named else f"{speaker}'s",
+            "me": self._inside(speaker), "my": "their" if named else f"{self._inside(speaker)}'s",
             "mine": "theirs" if named else f"{speaker}'s", "myself": "themselves", "our": "their" if named else
             f"{speaker}'s", "us": "them" if named else self._speakers.we, "ours": "theirs", "ourselves": "themselves",
             "you": other, "your": f"{other}'s", "yours": f"{other}'s", "yourself": other, "ya": other,

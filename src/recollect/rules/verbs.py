@@ -54,7 +54,7 @@ def third_person(verb: str) -> str:
     return low + "s"
 
 
-_PARTICIPLES = re.compile(
+PARTICIPLES = re.compile(
     r"^(?:been|gone|had|done|said|made|gotten|got|taken|come|seen|known|thought|given|found|told|become|left|felt|brought"
     r"|begun|kept|written|heard|met|run|paid|spoken|grown|lost|fallen|sent|built|spent|driven|bought|chosen|eaten|won|taught"
     r"|better|\w+ed|never|always|just|already)$"
@@ -63,4 +63,4 @@ _PARTICIPLES = re.compile(
 
 def d_means_had(following: str) -> bool:
     """ "I'd been" is had, "I'd go" would."""
-    return bool(_PARTICIPLES.match(following.casefold()))
+    return bool(PARTICIPLES.match(following.casefold()))

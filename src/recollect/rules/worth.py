@@ -1,150 +1,128 @@
-"""What is worth keeping: a statement about somebody, not a greeting, a reaction, a compliment or a maybe."""
+"""What is worth keeping: a statement with something definite in it. Positive evidence, no list of phrases to drop."""
 
 from __future__ import annotations
 
 import re
 
 from .sentences import FUNCTION_WORDS, words
+from .statement import Form, Statement
+from .verbs import ADVERBS
 
-_LEAD = re.compile(
-    r"^(?:(?:yeah|yep|yes|yup|no|nope|nah|wow|whoa|oh|ooh|aww?|ah|ha|haha|hehe|lol|well|so|and|but|plus|also|anyway|hey|hi|hello|ok|okay"
-    r"|sure|thanks|thank you|thx|thanks so much|thanks a lot|thanks a bunch|cool|nice|great|awesome|true|right|exactly"
-    r"|absolutely|definitely|totally|of course|for sure|honestly|actually|to be honest|tbh|by the way|btw|in fact|i mean"
-    r"|you know|guess what|no worries|no problem|sounds good|good idea|good point|agreed|congrats|um+|hmm+|indeed|anyways"
-    r"|on another note|on a different note|on the other hand|luckily|fortunately|unfortunately|basically|omg|oh my god|my goodness|no way|not much|all good|speaking of which"
-    r"|as for me|for me|personally|remember that|please remember that|note that|please note that|fyi|just so you know"
-    r"|for the record|you should know that|keep in mind that|remember|bye|see ya|oh man|man|hey there|for now|other than that"
-    r"|it's true that|good news|big news|glad you asked|glad to hear|that's great|that's awesome|i agree|i know|same here|me too)"
-    r"(?=[\s,.!:…-]|$)[\s,.!:…-]*)+",
+MAYBE = re.compile(
+    r"\b(?:if|whether|unless|maybe|perhaps|imagine|suppose|wish|hopefully|kidding|joking|(?:could|would|should)(?:['’]ve| have)"
+    r"|might|probably|in case|was I|am I)\b",
     re.IGNORECASE,
 )
-
-_SELF = r"(?:I|we)"
-_REACTION = re.compile(
-    "|".join(
-        (
-            rf"^{_SELF}(?:'m| am|'re| are)?\s+(?:so|really|very|super|totally|completely|fully|absolutely|definitely|just|also|truly|always"
-            r"|here|sure|glad|proud|happy|sorry|stoked|pumped|thrilled)?\s*(?:glad|proud of (?:you|y)|sorry|happy (?:for|to hear|you|that you)"
-            r"|sure|agree|appreciate|get (?:it|that|you)|understand|see|hear|know(?! how to)|bet|guess|mean|thank|here for|rooting|impressed"
-            r"|inspired by (?:you|your)|stoked (?:for|to hear|you)|excited (?:for you|to hear|to see (?:what|how|where|your))|jealous|curious"
-            r"|intrigued|wonder|wish|imagine|doubt|suppose|relate|feel (?:you|the same|that|it|like that|ya)|in awe|all ears|in)\b",
-            rf"^{_SELF}\s*(?:'m|am|'re|are) (?:sure|confident|certain|positive|here|down|in|good|ok|okay|fine|well|glad|listening)\b",
-            rf"^{_SELF} (?:really |totally |truly |just |absolutely |definitely |so )?(?:love|like|admire|respect|appreciate|adore|dig) (?:your?\b"
-            r"|how\b|that(?:[.!,]|$| you| idea| for)|it\b|this\b|them\b|those\b|the way you|seeing you|hearing)",
-            rf"^{_SELF} (?:can't|cannot|can not|can|could|couldn't) (?:wait|imagine|agree|relate|understand|see (?:why|how|that|you|it)|tell|believe|totally"
-            r"|definitely|only imagine|thank|help|say|explain|complain|express|even|really)\b",
-            rf"^{_SELF}(?:'ll| will| shall) (?:definitely |surely |totally |certainly |for sure |def |be sure to |make sure to )*(?:let you|keep (?:you|ya|that|it|them|in mind|on"
-            r"|going|at it|pushing|trying)|check|try|do|remember|be (?:there|sure|happy|fine|ok|back|here|rooting|cheering|thinking)|see|tell you|send|share|never forget|take"
-            r"|give (?:it|that|you)|make sure|talk|catch|text|call you|think about|consider|look into (?:it|that|them)|definitely|always (?:be|remember|cherish)|show you|message|update)\b",
-            rf"^{_SELF}(?:'d| would| could| should| might| may) (?!(?:really |absolutely |also )?(?:love|like) to (?!hear|see|know|check|join|help|take a look|learn more|have you|chat"
-            r"|talk|try it|try that|do that|go there|be there|come|know)\w+)",
-            rf"^{_SELF} (?:do|did|don't|didn't|haven't|do not|did not)(?:[.!,]|$| too| as well| really| have any| know| think| want to (?:bother|miss|be)| mind| worry| care| regret)",
-            rf"^{_SELF} (?:have|had|got|'ve|'ve got)(?: had)? (?:to (?:say|admit|agree|go|run|ask|know|hear|try|check)|no (?:idea|doubt|clue)|an? (?:great|good|blast|awesome|amazing|nice|fun|wonderful|lovely|fantastic|question|feeling) ?(?:time|day|blast|week|weekend)?[.!]?$|fun)",
-            rf"^{_SELF} (?:just |really |still |always |strongly |definitely |personally |also )*(?:think|believe|hope|feel|guess|figure|reckon|swear|assume) (?:that |like )?(?:you|it|that|this|they|there|we|everyone|he|she|people|the|so|things|your)\b",
-            rf"^{_SELF} hope\b",
-            r"^my (?:pleasure|bad|apologies|condolences|advice|thoughts|heart goes|friend|dear|god|point|question)\b",
-            r"\b(?:let me know|talk (?:to you )?(?:soon|later)|take care|keep (?:me|you|ya) (?:posted|updated)|good luck|have fun|way to go"
-            r"|keep up|keep it up|well done|great job|good job|nice work|see you|catch (?:you|up)|looking forward to (?:hearing|it|seeing (?:you|what|how|your))|your support|your (?:kind|encourag\w+)"
-            r"|mean(?:s|t)? (?:a lot|so much|the world)|appreciate (?:it|you|your|that)|check (?:it|this|that|them) out|have a look|take a look|take a peek|remind(?:s|ed) me"
-            r"|can't wait|thanks? (?:for|to you)|thank you|hats off|here'?s (?:a|the|some|my|one|what|to)|this is|look at|like you|just like you|if only|you're|you are|you've|you'll|who knows|stay (?:safe|tuned)|no doubt|what about you|how about you)\b",
-            r"^(?:I (?:made|got|have|had|love|like|want|need|know|understand|feel|did|do|see|saw|found|took|tried|try) (?:it|that|this|them|those|some|one|so|too|ya|her|him))[.!]*$",
-        )
-    ),
+REQUEST = re.compile(
+    r"^(?:please|can|could|would|will|recommend|suggest|tell|give|show|help|explain|write|let'?s?|what|how|why|when did|where|who|which)\b",
     re.IGNORECASE,
 )
-_MAYBE = re.compile(
-    r"\b(?:if|whether|unless|maybe|perhaps|what if|imagine|suppose|as if|wish|hopefully|in case|kidding|joking)\b"
-    r"|\b(?:could've|would've|should've|would have|could have|should have)\b",
+# Verbs of the inner life: what they tell is a mood, an opinion or a courtesy.
+MENTAL = frozenset(
+    "feel felt feeling think thought thinking know knew known knowing believe believed hope hoped hoping wish guess guessed mean meant wonder "
+    "wondered wondering realize realized realised realizing understand understood remember remembered remembering forget forgot agree agreed "
+    "appreciate appreciated appreciating admire love loved loving like liked enjoy enjoyed enjoying want wanted need needed care cared matter "
+    "suppose imagine imagined considering bet doubt see saw seen seeing look looked hear heard hearing sound seem seemed seems consider notice noticed "
+    "noticing find found finding keep kept keeping try tried trying help helped helps getting say said says tell told telling talking get gets "
+    "let lets bring brings brought bringing give gives make makes inspire inspired inspires motivate motivated support supported supporting "
+    "learned learnt end ended looking contemplate contemplating continue continued continuing manage managed worry worried relate value valued values cherish thank thanked "
+    "miss missed missing prioritize embrace embracing focus focused focusing focuses reflect reflecting reflected share sharing mentioned "
+    "mention aim aiming deserve struggle struggled struggling changed change changing become became stay stayed staying strive striving "
+    "navigating navigate balance balancing ensure ensuring enhance enhancing gained gain gaining feels loves had have having put putting "
+    "show shows showed showing come came coming allowed allows did do done go noticed experienced encountered caught able "
+    "explore exploring set setting happened leaning dealing deal dealt facing faced face treat treated grow growing grew".split()
+)
+# Of these, the ones that can tell of something definite, where the rest does.
+_LIGHT = frozenset(
+    "had have having got get did do done go came come made make makes gave give put see saw seen find found brought bring tell told talking "
+    "learned learnt share sharing set stayed heard keep kept tried trying helped helping showed coming set catch caught become became explore "
+    "exploring considering looking known loved enjoyed missed lost grew changed managed supported".split()
+)
+# Words that name nothing: too general, or an appraisal.
+VAGUE = frozenset(
+    "thing things stuff something anything everything nothing someone anyone everyone somebody lot lots bit kind sort way ways time times "
+    "great good nice awesome amazing cool fun happy sad glad proud excited exciting wonderful lovely special important hard tough easy big "
+    "little huge much many more most less really super pretty quite day days today one ones here there back even still yet already again "
+    "always never ever all some any every each other others such own same too also life lives moment moments journey experience experiences "
+    "support supportive positive positivity inspiring incredible blessed grateful thankful powerful meaningful difference world heart hope "
+    "dream dreams better best worth strong people self change changes challenge challenges mind sense joy passion gonna wanna guys folks "
+    "snag trouble level pic pics picture shot shots call amount decent offer milestone recommendations online mostly whole reminder project projects away idea ideas impact part place places situation step steps goal goals progress success skills skill knowledge "
+    "opportunity opportunities blast luck care energy love vibe vibes vibrant atmosphere connection connections connect bond bonds memories "
+    "memory growth wellbeing well-being balance mindset motivation inspiration creativity confidence perspective perspectives insights "
+    "insight values strategies strategy approach potential sure new old different first next last able together around out off down up "
+    "forward far long short enough hours busy ready couple few chance rough interesting tons ton bunch process feedback results result "
+    "feeling feelings thoughts thought emotions emotional effort efforts focus quality truly deeply everyday daily lately past future "
+    "person view views story stories learning ways reason reasons plan plans cute close full right wrong real extra crazy wild key "
+    "beautiful gorgeous stunning fantastic unforgettable memorable rewarding fulfilling relaxing calming peaceful enjoyable refreshing "
+    "breathtaking invaluable essential crucial various several certain overall particularly incredibly extremely productive effective "
+    "towards becoming initiatives initiative practices activities boundaries resources guidance discussions collaboration collaborations environment "
+    "aspects aspect options contribution contributions importance week weeks weekend month months year years yesterday today tonight tomorrow "
+    "morning afternoon evening night surge purpose recent recently current currently adventure adventures path paths period room attitude power "
+    "share learn learned helping help make making get getting go going take taking keep keeping let see seeing try trying come "
+    "nature-inspired stress mental physical health healthy goodness kindness hard-earned responsibilities responsibility role".split()
+)
+_ACTIVITY = re.compile(
+    r"(?:work|live|run|own|teach|volunteer|study|practi[cs]e|train|attend|coach|collect|drive|commute|write|play|paint|draw|cook|bake|bike|hike"
+    r"|swim|dance|sing|read|watch|eat|drink|visit|wear|sell|rent|raise|meet|go|take|use|speak|own|lead|head|belong|do|walk|manage|sleep"
+    r"|wake|get up|call|prefer|avoid|stream|code|garden|knit|sew|fish|camp|surf|ski|lift|jog|exercise|meditate|organi[sz]e|host|earn|make|start)s?"
+)
+_BEING = re.compile(
+    r"(?:an?|the|my|our|in|at|on|from|full of|born|based|married|engaged|named|called|promoted|hired|diagnosed|invited|\d+)\b"
+)
+_PLANNED = re.compile(r"plan|going|gonna|decid|intend|sign")
+_CONTENT = re.compile(
+    r"(?:out )?(?:that|how|what|why|whether|I|we|it|there|to|sure|my \w+ (?:is|was))\b"
+)  # what was thought
+_GAP = re.compile(
+    r"(?:on|with|for|about|to|at|of)(?:$| (?:for|since|lately|and|because)\b)"
+)  # "[what] I was working on"
+_OPEN = frozenset(
+    "started finished began played worked used went ran called asked stopped happened was were".split()
+)  # want an object
+_OBJECT = re.compile(r"(?:an?|my|our|some|two|three|four|five|to|from|in|at|into)\b", re.IGNORECASE)
+_OFTEN = re.compile(
+    r"\b(?:every|each|once|twice|times|daily|weekly|monthly|on (?:mon|tues|wednes|thurs|fri|satur|sun)days?|weekends|mornings|since)\b",
     re.IGNORECASE,
 )
-_REQUEST = re.compile(
-    r"^(?:please|can you|could you|would you|will you|recommend|suggest|tell|give|show|help|explain|write|list|make|create|find|translate|summari[sz]e"
-    r"|describe|generate|draft|check|look|let'?s|let|try|keep|take|have|be|don'?t|do|go|come|consider|think|enjoy|remember to|stay|wait|stop|start|imagine|compare|calculate|fix|rewrite"
-    r"|what|how|why|when|where|who|which|whose|is|are|can|could|would|should|does|did|provide|send|get|use|add|ask|share)\b",
-    re.IGNORECASE,
-)
-_EMPTY = frozenset(
-    "thing things stuff something anything everything nothing someone anyone everyone lot lots bit kind sort way ways time times "
-    "great good nice awesome amazing cool fun happy sad glad proud excited exciting wonderful lovely special important hard tough "
-    "easy big little much many more most less feel feels felt feeling feelings think thinks thought know knew get got getting going go went "
-    "make made making makes want wanted need needed love loved like liked see saw seen seeing look looking looks find found keep kept try tried trying "
-    "take took come came say said tell told lol really super pretty quite truly definitely absolutely totally day today one ones here there "
-    "back even still yet already again always never ever all some any every each other others such own same too also "
-    "life moment moments journey experience experiences support supportive positive positivity inspiring inspired amazing incredible "
-    "blessed grateful thankful powerful meaningful difference world heart hope dream dreams better best worth stay strong people self "
-    "believe help helps helped helping change changes challenge challenges start started learn learned mind sense joy passion gonna wanna "
-    "have having has had being been guys folks stuff whole reminder reminds hear heard share shared sharing bring brings".split()
-)
-
-
-_FEELING = re.compile(
-    r"\b(?:I|we)(?:['’]m|['’]re|['’]ve been| am| was| are| were| feel| felt| have been)?\s+(?:(?:so|really|very|super|just|also|always|truly|still|all|feeling"
-    r"|pretty|quite|definitely|both|such|absolutely|incredibly|totally|extremely)\s+){0,3}(?:lucky|grateful|thankful|blessed|excited|stoked|pumped|thrilled"
-    r"|off to|off|glad|happy|proud|amazed|overwhelmed|honou?red|feeling|feel|felt|ready|looking forward|ecstatic|psyched|hyped|eager|delighted|relieved"
-    r"|blown away|touched|moved by|super|so|inspired|motivated|determined|hopeful|optimistic|nervous|curious|open to|game for|up for|wanted|figured|knew"
-    r"|realized|thought|guess|believe|think|know|hope|thinking that|thinking about (?:it|that|how)|all about|loving)\b(?! (?:to (?:New|San|Los)|a [a-z]+ (?:class|course)))"
-    r"|\b(?:I|we) (?:\w+ )?(?:can|could|should|must|might|may|would|gotta|need to|want (?:it|this|that|them|everyone|people|others|you))\b(?! (?:play|speak|cook|swim|drive|stand))"
-    r"|^(?:a lot|so much|things?|some|lots|much|it|the|what|all|everything|stories|yours?|there|these|this|that)\b(?!.*\b(?:bought|made|painted|wrote|visited|went|started|took|got|saw)\b)"
-    r"|\b(?:my|our) [\w ]{2,30} (?:can|could|would|should|might)\b"
-    r"|^we(?:['’]re| are)\b(?! (?:planning|going|thinking|getting|married|moving|both|\w+ing))|^we(?:['’]ve| have) (?:come|got (?:to|this|each)|been through)\b"
-    r"|^we (?:need|want|bond|support|share|all|do|learn|know|gotta|make|feel)\b"
-    r"|^(?:I|we) (?:\w+ )?(?:love|like|enjoy|dig) (?:the|this|that|these|those|all|love|being|seeing|hearing|giving|having|helping|how|what)\b"
-    r"|^I(?:['’]ve| have|['’]m) (?:got|been) (?:some|a lot|lots|so|there|good|great|busy|ok|okay|well|fine|pretty|swamped|thinking|better)\b",
-    re.IGNORECASE,
-)
-FULL = 4  # content words from which even a feeling tells of something
-_NEVER_FULL = re.compile(
-    r"^(?:a lot|so much|things?|some|lots|much|it|the|what|all|everything|stories|there|this|that|these)\b"
-    r"|\b(?:can|could|should|must|might|may|would|gotta|hope|think|thought|believe|guess|know|knew|lucky|off to|loving|inspired by|amazed)\b"
-    r"|^we\b|\b(?:make|making|made) (?:a|some|any) (?:\w+ )?(?:difference|change|impact|memories)\b",
-    re.IGNORECASE,
-)
-_SINCE_CHAT = re.compile(
-    r"^(?:since|from the last time|last time) (?:we|I) (?:last |had )?(?:chatted|spoke|talked|met|caught up|saw you)(?: last)?,?\s*|"
-    r"\s+since (?:we|our) (?:last )?(?:chatted|spoke|talked|chat|talk|conversation)(?: last)?\b",
-    re.IGNORECASE,
-)
-
-
-def strip_lead(text: str, vocatives: frozenset[str]) -> str:
-    """The sentence without "Yeah, ", "Thanks, Anna! " and the like; and without a name called at its end."""
-    text = _SINCE_CHAT.sub("", text)
-    for _ in range(4):
-        shorter = _LEAD.sub("", text, count=1)
-        shorter = _strip_name(shorter, vocatives)
-        if shorter == text:
-            break
-        text = shorter
-    for name in vocatives:
-        text = re.sub(rf",?\s+{re.escape(name)}(?=[.!]*$)", lambda m: "" if m[0].startswith(",") else m[0], text)
-    return text.strip()
-
-
-def _strip_name(text: str, vocatives: frozenset[str]) -> str:
-    head, comma, rest = text.partition(",")
-    if comma and head.strip().casefold() in vocatives:
-        return rest.lstrip()
-    head, comma, rest = text.partition("!")
-    return rest.lstrip() if comma and rest.strip() and head.strip().casefold() in vocatives else text
-
-
-def is_reaction(text: str) -> bool:
-    """Something said to the other about what the other said."""
-    if _REACTION.search(text):
-        return True
-    return bool(_FEELING.search(text)) and (len(content_words(text)) < FULL or bool(_NEVER_FULL.search(text)))
-
-
-def is_maybe(text: str) -> bool:
-    """A hypothetical, a wish, a doubt."""
-    return bool(_MAYBE.search(text))
-
-
-def is_request(text: str) -> bool:
-    """A question without its mark, or a wish addressed to the other."""
-    return bool(_REQUEST.match(text))
 
 
 def content_words(text: str) -> list[str]:
-    """The words that say something."""
-    return [word for word in words(text) if word not in FUNCTION_WORDS and word not in _EMPTY and len(word) > 2]
+    """The words that name something."""
+    return [
+        word
+        for word in words(text)
+        if word not in FUNCTION_WORDS and word not in VAGUE and word not in ADVERBS and len(word) > 2
+    ]
+
+
+def is_definite(statement: Statement, names: int, dates: int, pointed: bool = False) -> bool:
+    """Whether a statement says something that a question could ask for. `names` and `dates` (or numbers) are what it
+    can be held by; `pointed`: something in it was pointed at ("this one") and is not known further."""
+    anchors = names + dates
+    named = max(len(content_words(statement.rest)), names)
+    if not named and not (anchors and statement.form is Form.PAST and statement.verb not in _OPEN):
+        return False
+    named += statement.form is not Form.STATE and statement.verb not in MENTAL
+    named += statement.subject.casefold() not in ("i", "we")  # who it is about tells something too
+    named -= pointed
+    general = statement.subject.casefold() == "we" and not anchors
+    mental = statement.verb in MENTAL
+    if statement.verb == "be" or (mental and (statement.verb not in _LIGHT or _CONTENT.match(statement.rest))):
+        return False
+    if _GAP.match(statement.rest) or (statement.rest.startswith("forward") and not anchors):
+        return False
+    match statement.form:
+        case Form.POSSIBLE | Form.NEGATED:
+            return False
+        case Form.STATE:
+            enough = named >= 2 if anchors else named >= 3 and statement.subject.casefold() not in ("i", "we")
+            return enough and bool(_BEING.match(statement.rest))
+        case Form.PRESENT:
+            known = bool(_ACTIVITY.fullmatch(statement.verb)) or (anchors > 0 and statement.verb == "have")
+            return known and named >= 3 - mental - (anchors > 0 or bool(_OFTEN.search(statement.rest)))
+        case Form.FUTURE:
+            wish = statement.verb in MENTAL or not _PLANNED.search(statement.intent)
+            return named >= 2 + wish and (anchors > 0 or (named >= 3 + general and not wish))
+        case Form.PAST | Form.PERFECT | Form.ONGOING:
+            easy = anchors > 0 or (not mental and bool(_OBJECT.match(statement.rest) or statement.form is Form.ONGOING))
+            return named >= 3 - mental - easy + general
