@@ -134,7 +134,11 @@ def folder_of(path: str | os.PathLike[str] | None) -> Path:
     if path is not None:
         if not isinstance(path, str | os.PathLike) or "\x00" in str(path) or not str(path):
             raise InvalidInput("path", "must be the path of a folder")
-        return Path(path).expanduser()
+        try:
+            os.fsencode(path)
+            return Path(path).expanduser()
+        except (TypeError, UnicodeEncodeError, RuntimeError):  # a path of bytes, a lone surrogate, an unknown ~user
+            raise InvalidInput("path", "is not a path that can be opened") from None
     if home := os.environ.get(HOME_VARIABLE):
         return Path(home)
     import platformdirs

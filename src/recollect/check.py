@@ -7,18 +7,19 @@ import json
 import math
 import unicodedata
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from .errors import InvalidInput
 from .model import Message, Role
-from .times import utc
+from .times import from_micros, to_micros
 
 MAX_CONTENT = 1_000_000  # characters of one message
 MAX_MESSAGES = 200_000
 MAX_ID = 512
 MAX_NAME = 200
 MAX_METADATA = 64_000  # characters of JSON
+MAX_DEPTH = 100  # of metadata; SQLite's JSON functions and Python's both end somewhere above
 MAX_QUERY = 10_000
 _KEYS = {"role", "content", "name", "timestamp"}
 
@@ -59,12 +60,13 @@ def time(argument: str, value: object) -> datetime:
     """A datetime, or an ISO 8601 string, or seconds since 1970; naive ones are UTC."""
     try:
         if isinstance(value, datetime):
-            return utc(value)
+            # Through the ledger's own form: what other libraries derive from datetime (a NaT, say) ends here.
+            return from_micros(to_micros(value))
         if isinstance(value, str):
-            return utc(datetime.fromisoformat(value))
+            return from_micros(to_micros(datetime.fromisoformat(value)))
         if isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value):
-            return utc(datetime.fromtimestamp(value, tz=utc(datetime(1970, 1, 1)).tzinfo))
-    except (ValueError, OverflowError, OSError):
+            return datetime.fromtimestamp(value, tz=UTC)
+    except (ValueError, OverflowError, OSError, TypeError):
         raise InvalidInput(argument, "is not a time that parses (ISO 8601, or seconds since 1970)") from None
     raise InvalidInput(argument, f"must be a datetime, an ISO 8601 string or seconds, not {type(value).__name__}")
 
@@ -92,15 +94,24 @@ def metadata(argument: str, value: object) -> dict[str, Any]:
     return loaded
 
 
-def _string_keys(argument: str, value: object) -> None:
+def _string_keys(argument: str, value: object, depth: int = 0) -> None:
+    if depth > MAX_DEPTH:
+        raise InvalidInput(argument, f"is nested deeper than {MAX_DEPTH}, or holds itself")
     if isinstance(value, Mapping):
         for key, part in value.items():
             if not isinstance(key, str):
                 raise InvalidInput(argument, "has a key that is not a string")
-            _string_keys(argument, part)
+            _string_keys(argument, part, depth + 1)
     elif isinstance(value, list | tuple):
         for part in value:
-            _string_keys(argument, part)
+            _string_keys(argument, part, depth + 1)
+
+
+def flag(argument: str, value: object) -> bool:
+    """True or False, and nothing that merely counts as such."""
+    if not isinstance(value, bool):
+        raise InvalidInput(argument, "must be True or False")
+    return value
 
 
 def whole(argument: str, value: object, least: int = 1, most: int = 100_000) -> int:
@@ -130,7 +141,7 @@ def include(value: object) -> frozenset[str]:
     """What search returns: memories, turns or both."""
     if not isinstance(value, Sequence | set | frozenset) or isinstance(value, str):
         raise InvalidInput("include", 'must be a list of "memories" and "turns"')
-    if not value or not set(value) <= {"memories", "turns"}:
+    if not value or not all(one in ("memories", "turns") for one in value):
         raise InvalidInput("include", 'must name "memories", "turns" or both')
     return frozenset(value)
 

@@ -11,7 +11,7 @@ metadata key that is named like one is reached as `metadata.kind`.
 
 from __future__ import annotations
 
-import math
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -30,6 +30,7 @@ BUILT_IN = frozenset(TIME_FIELDS + TEXT_FIELDS)
 
 MAX_DEPTH = 16
 MAX_CONDITIONS = 200
+MAX_LISTED = 10_000  # elements of all `in` and `nin`; SQLite binds at most 32,766 parameters
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +80,7 @@ class _Parser:
     def __init__(self, argument: str) -> None:
         self.argument = argument
         self.conditions = 0
+        self.listed = 0
 
     def refuse(self, problem: str) -> InvalidInput:
         return InvalidInput(self.argument, problem)
@@ -113,6 +115,7 @@ class _Parser:
         self.conditions += 1
         if self.conditions > MAX_CONDITIONS:
             raise self.refuse(f"more than {MAX_CONDITIONS} conditions")
+        self.text(key, key)
         built_in = key in BUILT_IN
         field = key if built_in else key.removeprefix("metadata.")
         if operator not in OPERATORS:
@@ -128,6 +131,9 @@ class _Parser:
         if operator in ("in", "nin"):
             if not isinstance(operand, Sequence | set | frozenset) or isinstance(operand, str | bytes):
                 raise self.refuse(f"{key!r}: {operator} needs a list")
+            self.listed += len(operand)
+            if self.listed > MAX_LISTED:
+                raise self.refuse(f"more than {MAX_LISTED:,} list elements")
             return tuple(self.scalar(key, element, is_time) for element in operand)
         return self.scalar(key, operand, is_time)
 
@@ -138,23 +144,21 @@ class _Parser:
             return value
         if isinstance(value, str):
             return self.text(key, value)
-        if isinstance(value, int):
-            return value if -(2**63) <= value < 2**63 else float(value)
-        if isinstance(value, float) and math.isfinite(value):
+        if isinstance(value, int) and -(2**63) <= value < 2**63:
             return value
+        if isinstance(value, int | float) and abs(value) <= sys.float_info.max:
+            return float(value)
         raise self.refuse(f"{key!r}: values are strings, finite numbers, booleans or None (lists with in and nin)")
 
     def text(self, key: str, value: str) -> str:
         try:
             value.encode()
         except UnicodeEncodeError:
-            raise self.refuse(f"{key!r}: the value holds a lone surrogate") from None
+            raise self.refuse(f"{key!r} holds a lone surrogate") from None
         return value
 
     def time(self, key: str, value: Any) -> int:
-        if isinstance(value, datetime):
-            return to_micros(value)
         try:
-            return to_micros(datetime.fromisoformat(value))
-        except (TypeError, ValueError):
+            return to_micros(value if isinstance(value, datetime) else datetime.fromisoformat(value))
+        except (TypeError, ValueError, OverflowError):
             raise self.refuse(f"{key!r}: a time is a datetime or an ISO 8601 string") from None

@@ -166,10 +166,8 @@ class AsyncMemory:
         extra = check.metadata("metadata", metadata)
         expiry = check.maybe_time("expires_at", expires_at)
         key = check.maybe_identifier("idempotency_key", idempotency_key)
-        flags = {"infer": infer, "wait": wait, "allow_erased": allow_erased}
-        for name, value in flags.items():
-            if not isinstance(value, bool):
-                raise InvalidInput(name, "must be True or False")
+        for name, value in {"infer": infer, "wait": wait, "allow_erased": allow_erased}.items():
+            check.flag(name, value)
         new = NewBatch(
             scope=scope,
             messages=checked,
@@ -335,6 +333,7 @@ class AsyncMemory:
         stays pending."""
         from .errors import RecollectError
 
+        check.flag("include_failed", include_failed)
         finished, failed = [], {}
         self._check_loop()
         await self._backfill.all()
@@ -368,13 +367,14 @@ class AsyncMemory:
         now: datetime | str | float | None = None,
         min_score: float | None = None,
         include: Sequence[str] = ("memories",),
-        graph: bool = True,  # noqa: ARG002 -- part of the fixed surface; the graph joins later
+        graph: bool = True,
         explain: bool = False,
     ) -> list[Hit]:
         """Memories, and turns where `include` says so, that have to do with the query; best first, none where none has.
 
         `as_of`: what held then. `known_at`: what was believed then. `since`, `until`: what happened (or was said) between.
         """
+        check.flag("graph", graph)  # part of the fixed surface; the graph joins later
         asked = Query(
             text=check.text("query", query, check.MAX_QUERY),
             scope=scope_of(user_id, agent_id, session_id),
@@ -387,7 +387,7 @@ class AsyncMemory:
             until=check.maybe_time("until", until),
             min_score=check.share("min_score", min_score),
             include=check.include(include),
-            explain=bool(explain),
+            explain=check.flag("explain", explain),
         )
         self._check_loop()
         return await self._run(self._retriever.search, asked, await self._vector(asked.text))

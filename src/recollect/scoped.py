@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import inspect
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -24,7 +25,18 @@ class _Scoped:
     def __getattr__(self, verb: str) -> Callable[..., Any]:
         if verb not in VERBS:
             raise AttributeError(f"{type(self).__name__} has no {verb!r}; it has {', '.join(VERBS)}")
-        return functools.partial(getattr(self._memory, verb), user_id=self.user_id)
+        bound = getattr(self._memory, verb)
+
+        @functools.wraps(bound)
+        def call(*arguments: Any, **keywords: Any) -> Any:
+            if "user_id" in keywords:
+                raise TypeError(f"{verb}() of a scoped memory takes no user_id: it is bound to one user")
+            return bound(*arguments, **keywords, user_id=self.user_id)
+
+        own = inspect.signature(bound)
+        parameters = [one for one in own.parameters.values() if one.name != "user_id"]
+        call.__signature__ = own.replace(parameters=parameters)  # type: ignore[attr-defined]  # help() reads it
+        return call
 
     def __dir__(self) -> list[str]:
         return [*super().__dir__(), *VERBS]

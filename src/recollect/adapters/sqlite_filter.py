@@ -41,7 +41,7 @@ TURN_FIELDS: Mapping[str, str] = {
     "session_id": "SELECT r.session_id",
     "agent_id": "SELECT r.agent_id",
 }
-_COMPARISON = {"eq": "=", "in": "=", "gt": ">", "gte": ">=", "lt": "<", "lte": "<="}
+_COMPARISON = {"eq": "=", "gt": ">", "gte": ">=", "lt": "<", "lte": "<="}
 
 
 def compile_filter(condition: Condition, fields: Mapping[str, str]) -> Sql:
@@ -74,8 +74,7 @@ def _compare(one: Compare, fields: Mapping[str, str]) -> Sql:
     elements, parameters = _elements(one, fields)
     if one.operator == "exists":
         return f"{'' if one.value else 'NOT '}EXISTS ({elements})", parameters
-    wanted = one.value if isinstance(one.value, tuple) else (one.value,)
-    tests = [_test(one.operator, value) for value in wanted]
+    tests = _any_of(one.value) if isinstance(one.value, tuple) else [_test(one.operator, one.value)]
     if not tests:
         return "(0)", []
     condition = " OR ".join(sql for sql, _ in tests)
@@ -104,11 +103,22 @@ def _elements(one: Compare, fields: Mapping[str, str]) -> Sql:
     )
 
 
+def _any_of(wanted: tuple[Scalar, ...]) -> list[Sql]:
+    """Tests of which one must hold. One for all strings, one for all numbers: SQLite bounds the depth of an OR."""
+    texts: list[object] = [value for value in wanted if isinstance(value, str)]
+    numbers: list[object] = [v for v in wanted if isinstance(v, int | float) and not isinstance(v, bool)]
+    tests = [_test("eq", value) for value in (None, True, False) if any(value is one for one in wanted)]
+    for types, values in (("'text'", texts), ("'integer', 'real'", numbers)):
+        if values:
+            tests.append((f"(t IN ({types}) AND v IN ({', '.join('?' * len(values))}))", values))
+    return tests
+
+
 def _test(operator: str, value: Scalar) -> Sql:
     if isinstance(value, bool):
-        return (f"t = '{'true' if value else 'false'}'", []) if operator in ("eq", "in", "contains") else ("0", [])
+        return (f"t = '{'true' if value else 'false'}'", []) if operator in ("eq", "contains") else ("0", [])
     if value is None:
-        return ("t = 'null'", []) if operator in ("eq", "in", "contains") else ("0", [])
+        return ("t = 'null'", []) if operator in ("eq", "contains") else ("0", [])
     like = "t = 'text'" if isinstance(value, str) else "t IN ('integer', 'real')"
     if operator == "contains":
         inside = " OR (NOT listed AND instr(v, ?) > 0)" if isinstance(value, str) else ""
