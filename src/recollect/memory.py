@@ -19,8 +19,9 @@ from .embedding import embed
 from .errors import Closed, EmbedderUnavailable, InvalidInput, NotFound, WrongLoop
 from .estimate import estimate as estimate_usage
 from .filters import parse_filter
-from .ids import IdKind, check_id, new_id
+from .ids import IdKind, check_id
 from .model import Scope, Usage
+from .owners import new_owner
 from .rank import estimate_tokens
 from .records import Batch, Commit, JournalledChunk, NewBatch, Space
 from .results import (
@@ -130,7 +131,7 @@ class AsyncMemory:
             extractor=store.language.extractor,
             reconciler=store.language.reconciler,
             in_thread=store.in_thread,
-            owner=f"{os.getpid()}-{new_id('batch')[-8:]}",
+            owner=new_owner(),
             committed=self._on_committed,
             extracted=self._on_extracted,
         )

@@ -7,6 +7,7 @@ import os
 import threading
 import weakref
 from collections.abc import Coroutine, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from types import TracebackType
 from typing import Any, TypeVar
@@ -81,12 +82,15 @@ class Memory:
         if self._closed:
             work.close()
             raise Closed("this memory is closed")
-        future = asyncio.run_coroutine_threadsafe(work, self._started())
+        future = asyncio.run_coroutine_threadsafe(_outliving(work), self._started())
         try:
-            return future.result()
+            answer = future.result()
         except BaseException:
             future.cancel()
             raise
+        if isinstance(answer, _Exit):
+            raise answer.error
+        return answer
 
     def _started(self) -> asyncio.AbstractEventLoop:
         with self._lock:
@@ -358,6 +362,21 @@ class Memory:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+@dataclass(frozen=True, slots=True)
+class _Exit:
+    """What must end the caller, and would otherwise end our loop, with the caller waiting forever."""
+
+    error: BaseException
+
+
+async def _outliving(work: Coroutine[Any, Any, T]) -> T | _Exit:
+    """The work's answer. A listener of the caller's may raise SystemExit in the middle of it."""
+    try:
+        return await work
+    except (SystemExit, KeyboardInterrupt) as error:
+        return _Exit(error)
 
 
 _open: weakref.WeakSet[Memory] = weakref.WeakSet()

@@ -16,7 +16,7 @@ SOURCE = Path(recollect.__file__).parent
 FLOORS: list[set[str]] = [
     {"usage"},
     {"errors"},
-    {"ids", "times"},
+    {"ids", "times", "owners"},
     {"model", "filters"},
     {"records", "results", "dates"},
     {"ports", "trace", "budget"},
@@ -63,6 +63,7 @@ ADAPTERS_MAY = {
     "errors",
     "ids",
     "times",
+    "owners",
     "model",
     "filters",
     "records",

@@ -71,7 +71,7 @@ GOOD = {
     "count": {"user_id": "u"},
     "delete_all": {"user_id": "u"},
     "update": {"memory_id": "mem_" + "0" * 32, "text": "x"},
-    **dict.fromkeys(("get", "delete", "history", "sources"), {"memory_id": "mem_" + "0" * 32}),
+    **{verb: {"memory_id": "mem_" + "0" * 32} for verb in ("get", "delete", "history", "sources")},
     "undo": {"change_or_batch_id": "chg_" + "0" * 32},
     "stats": {},
     "resume": {},
@@ -149,7 +149,7 @@ ANYTHING = st.recursive(
     ),
     lambda inner: st.one_of(
         st.lists(inner, max_size=3),
-        st.dictionaries(st.one_of(st.text(max_size=4), st.sampled_from(["AND", "in", "gt", "role", "content"])), inner, max_size=3),
+        st.dictionaries(st.text(max_size=4) | st.sampled_from(["AND", "in", "gt", "role", "content"]), inner, max_size=3),
         st.tuples(inner),
     ),
     max_leaves=6,

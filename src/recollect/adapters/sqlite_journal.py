@@ -10,6 +10,7 @@ from datetime import datetime
 from ..errors import NotFound, StoreCorrupt
 from ..ids import new_id
 from ..model import Fact, Scope, Turn, Usage
+from ..owners import is_gone
 from ..records import Batch, ChunkRecord, Extracted, JournalledChunk, NewBatch, Space
 from ..times import from_micros, maybe_micros, maybe_time, now, to_micros
 from .codec import dump, dump_fact, load_fact, space_name, turn, user_of
@@ -126,12 +127,14 @@ class SqliteJournal:
             return [load_batch(db, row["id"]) for row in found]
 
     def lease(self, batch_id: str, owner: str, now: datetime, until: datetime) -> bool:
-        """Take a batch for `owner` until a time; False where somebody else holds it or it is done."""
+        """Take a batch for `owner` until a time; False where somebody else, who is still there, holds it or it is done."""
         with self._database.write() as db:
+            held = db.execute("SELECT lease_owner FROM batches WHERE id = ?", (batch_id,)).fetchone()
+            killed = held["lease_owner"] if held and held["lease_owner"] and is_gone(held["lease_owner"]) else None
             taken = db.execute(
                 "UPDATE batches SET lease_owner = ?, lease_until = ? WHERE id = ? AND status <> 'done'"
-                " AND (lease_owner IS NULL OR lease_owner = ? OR lease_until < ?)",
-                (owner, to_micros(until), batch_id, owner, to_micros(now)),
+                " AND (lease_owner IS NULL OR lease_owner IN (?, ?) OR lease_until < ?)",
+                (owner, to_micros(until), batch_id, owner, killed, to_micros(now)),
             )
             return taken.rowcount == 1
 
