@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -66,12 +67,14 @@ class Format:
 
 
 def read(file: Path, format: str | None = None) -> Iterator[Found]:  # noqa: A002 -- the word users know it by
-    """The conversations of a file, and what could not be read of it. `format` None: recognised by its content.
+    """The conversations of a file (`-`: standard input), and what could not be read of it.
+
+    `format` None: recognised by its content.
 
     Raises InvalidInput where the file cannot be opened, is empty, or its format is unknown; before anything is yielded.
     """
     text = _text_of(file)
-    return _chosen(format, text).read(text, file)
+    return _chosen(format, text).read(text, Path("stdin") if file == STANDARD_INPUT else file)
 
 
 def detect(text: str) -> Format | None:
@@ -79,9 +82,12 @@ def detect(text: str) -> Format | None:
     return next((known for known in FORMATS.values() if known.recognises(text)), None)
 
 
+STANDARD_INPUT = Path("-")
+
+
 def _text_of(file: Path) -> str:
     try:
-        data = file.read_bytes()
+        data = sys.stdin.buffer.read() if file == STANDARD_INPUT else file.read_bytes()
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or "not a path"
         raise InvalidInput("file", f"{file} cannot be read: {reason}") from None

@@ -8,7 +8,18 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from .common import Common, DebugOption, Group, JsonOption, LlmOption, StoreOption, UserOption, say, with_common
+from .common import (
+    Common,
+    DebugOption,
+    Group,
+    JsonOption,
+    LlmOption,
+    StoreOption,
+    UserOption,
+    listen_for_termination,
+    say,
+    with_common,
+)
 from .safe import count, cut, day, moment, plain, words
 
 if TYPE_CHECKING:
@@ -17,13 +28,12 @@ if TYPE_CHECKING:
 app = typer.Typer(
     cls=Group,
     name="recollect",
-    no_args_is_help=True,
     add_completion=False,
     context_settings={"help_option_names": ["-h", "--help"]},
-    help="""A memory layer for LLM applications: facts from conversations, with their evidence, kept current.
-
-    Try `recollect demo` first. Exit codes: 0 done, 1 a fault, 2 bad input, 3 not found, 130 interrupted. With --json
-    the answer is one JSON document on standard output, an error one on standard error.""",
+    help="A memory layer for LLM applications: facts from conversations, with their evidence, kept current.\n\n"
+    "Try `recollect demo` first; every command has an example in its --help.\n\n"
+    "With --json the answer is one JSON document on standard output, an error one on standard error.\n\n"
+    "Exit codes: 0 done, 1 a fault, 2 bad input, 3 not found, 130 interrupted, 143 terminated.",
 )
 
 STYLES = {"ADD": "green", "UPDATE": "yellow", "DELETE": "red", "NONE": "dim"}
@@ -31,7 +41,17 @@ STYLES = {"ADD": "green", "UPDATE": "yellow", "DELETE": "red", "NONE": "dim"}
 
 def main() -> None:
     """The entry point."""
+    listen_for_termination()
     app()
+
+
+def show_version(wanted: bool) -> None:
+    """Print the version, and end."""
+    if wanted:
+        from importlib.metadata import version
+
+        say(f"recollect {version('recollect')}")
+        raise typer.Exit
 
 
 @app.callback()
@@ -42,6 +62,7 @@ def before(
     llm: LlmOption = None,
     json: JsonOption = False,
     debug: DebugOption = False,
+    version: Annotated[bool, typer.Option("--version", callback=show_version, is_eager=True, help="Show it")] = False,  # noqa: ARG001
 ) -> None:
     """The common options may stand before the command too."""
     ctx.obj = Common(store, user, llm, json, debug)
@@ -234,7 +255,7 @@ def doctor(common: Common) -> None:
         common.answer(report)
     else:
         for name, value in report.items():
-            if name != "problems":
+            if name not in ("problems", "ok"):
                 say(f"{name:<12} {plain(value)}")
         for problem in report["problems"]:
             say(f"problem      {plain(problem)}")
@@ -261,13 +282,17 @@ def examine(common: Common) -> dict[str, Any]:
         report = memory.verify()
         waiting = memory.pending()
     problems += [f"{one.what} ({one.where}): restore a backup, or report it" for one in report.problems]
-    problems += [f"{one.batch_id} is {one.status} ({one.error}): add it again or call resume()" for one in waiting]
+    problems += [
+        f"{one.batch_id} of {one.user_id!r} is {one.status} ({one.error or 'not begun'}): run the command that added it"
+        " again, or Memory.resume()"
+        for one in waiting
+    ]
     return {
         "recollect": version("recollect"),
         "python": platform.python_version(),
         "store": str(common.folder()),
         "weights": weights,
-        "checked": ", ".join(f"{number} {what}" for what, number in report.checked.items()),
+        "checked": ", ".join(f"{what} {number:,}" for what, number in report.checked.items()),
         "problems": problems,
         "ok": not problems,
     }
@@ -277,8 +302,8 @@ def examine(common: Common) -> dict[str, Any]:
 @with_common
 def ingest(
     common: Common,
-    files: Annotated[list[Path], typer.Argument(metavar="FILE…", help="Conversation files")],
-    format: Annotated[str | None, typer.Option(help="locomo or chat  [default: recognised]")] = None,
+    files: Annotated[list[Path], typer.Argument(metavar="FILE…", help="Conversation files; - is standard input")],
+    format: Annotated[str | None, typer.Option(help="locomo or chat (default: recognised)")] = None,
     conversation: Annotated[str | None, typer.Option(help="Only this conversation")] = None,
 ) -> None:
     """Remember whole conversations; each is a user of its own unless --user is given. Run again, it goes on.

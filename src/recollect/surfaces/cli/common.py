@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import functools
 import inspect
+import os
+import signal
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -20,21 +22,21 @@ if TYPE_CHECKING:
     from ...trace import Listener
 
 DEFAULT_USER = "default"
-FAULT, BAD_INPUT, NOT_FOUND, INTERRUPTED = 1, 2, 3, 130
+FAULT, BAD_INPUT, NOT_FOUND, INTERRUPTED, TERMINATED = 1, 2, 3, 130, 143
 ClickException = cast(type[Exception], typer.BadParameter.__mro__[2])  # public under no name that all versions share
 
 _PANEL = "Common options"
 StoreOption = Annotated[
     Path | None,
-    typer.Option("--store", metavar="PATH", help="The store's folder  [default: $RECOLLECT_HOME or the data folder]",
+    typer.Option("--store", metavar="PATH", help="The store's folder (default: $RECOLLECT_HOME or the data folder)",
                  rich_help_panel=_PANEL),
 ]  # fmt: skip
 UserOption = Annotated[
-    str | None, typer.Option("--user", help="Whose memories  [default: default]", rich_help_panel=_PANEL)
+    str | None, typer.Option("--user", help="Whose memories (default: default)", rich_help_panel=_PANEL)
 ]
 LlmOption = Annotated[
     str | None,
-    typer.Option("--llm", help="The language model; 'rules' is offline  [default: $RECOLLECT_LLM or rules]",
+    typer.Option("--llm", help="The language model; 'rules' is offline (default: $RECOLLECT_LLM or rules)",
                  rich_help_panel=_PANEL),
 ]  # fmt: skip
 JsonOption = Annotated[bool, typer.Option("--json", help="Answer in JSON", rich_help_panel=_PANEL)]
@@ -146,12 +148,30 @@ def with_common(command: Callable[..., None]) -> Callable[..., None]:
 # --- errors ------------------------------------------------------------------------------------------------------------
 
 
+class Terminated(KeyboardInterrupt):
+    """SIGTERM: ends a command as Ctrl-C does, with an exit code of its own."""
+
+
+def listen_for_termination() -> None:
+    """Let SIGTERM release what the command holds before it ends."""
+
+    def stop(*_: object) -> None:
+        raise Terminated
+
+    signal.signal(signal.SIGTERM, stop)
+
+
+def exit_code_of(error: KeyboardInterrupt) -> int:
+    """128 and the signal's number, as shells have it."""
+    return TERMINATED if isinstance(error, Terminated) else INTERRUPTED
+
+
 class Group(TyperGroup):
     """Ends every error in one clear line and an exit code; under `--json` in one JSON document on standard error."""
 
     def main(self, args: Sequence[str] | None = None, *rest: Any, **extra: Any) -> Any:
         """As click's `main`, with our own ending."""
-        words = list(sys.argv[1:] if args is None else args)
+        words = list(sys.argv[1:] if args is None else args) or ["--help"]
         extra["standalone_mode"] = False
         try:
             code = super().main(words, *rest, **extra)
@@ -167,6 +187,10 @@ def end(error: BaseException, arguments: Sequence[str]) -> int:
         import traceback
 
         say("".join(traceback.format_exception(error)).rstrip(), stderr=True)
+    if isinstance(error, BrokenPipeError):
+        # The reader of our output has seen enough (`| head`): nobody is there to be told.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return FAULT
     name, message, code = describe(error)
     report(name, message, code, as_json="--json" in options, error=error)
     return code
@@ -185,9 +209,8 @@ def describe(error: BaseException) -> tuple[str, str, int]:
     if isinstance(error, ClickException):
         return "UsageError", error.format_message() + _where(error), BAD_INPUT  # type: ignore[attr-defined]
     if isinstance(error, typer.Abort | KeyboardInterrupt):
-        return "Interrupted", "stopped; everything that was committed is kept", INTERRUPTED
-    if isinstance(error, BrokenPipeError):
-        return "BrokenPipe", "the reader of the output went away", FAULT
+        code = exit_code_of(error) if isinstance(error, KeyboardInterrupt) else INTERRUPTED
+        return "Interrupted", "stopped; everything that was committed is kept", code
     return type(error).__name__, f"unexpected: {error} (run it again with --debug to see where)", FAULT
 
 

@@ -13,7 +13,7 @@ from ... import Hit, Memory
 from ...formats import Conversation, read
 from .common import FAULT, Common, console, say
 from .ingest import View, store
-from .safe import as_json, day, plain, words
+from .safe import day, plain, words
 
 BEST = 5  # an answer counts as found among so many hits
 NEXT = """Next:  recollect add "My favorite color is blue."       recollect search "which color do I like?"
@@ -49,8 +49,8 @@ def show(common: Common) -> int:
         ranks = [ask(memory, own, one) for one in questions]
     first, found = ranks.count(1), sum(rank is not None for rank in ranks)
     if common.json:
-        summary = {"decisions": dict(view.ops), "questions": len(ranks), "first": first, "found": found}
-        say(as_json({"summary": summary}, indent=None))
+        told = {"decisions": dict(view.ops), "questions": len(ranks), "first": first, "found": found}
+        common.answer({**told, "changes": view.changes})
     else:
         say(
             f"\n{first} of {len(ranks)} answers came first, {found} among the first {BEST}. No model, no key, no network.\n"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,19 +11,21 @@ from typing import Any
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from ... import Memory
+from ...check import MAX_ID, digest
 from ...errors import InvalidInput
 from ...formats import Conversation, FormatProblem, Session, read
 from ...trace import Committed, Event
-from .common import FAULT, INTERRUPTED, Common, console, say
-from .safe import as_json, count
+from .common import FAULT, Common, console, exit_code_of, say
+from .safe import count
 
 
 class View:
-    """What is shown while conversations go in: decisions above, a bar of the turns below; JSON lines with --json."""
+    """What is shown while conversations go in: decisions above, a bar of the turns below. With --json it is collected."""
 
     def __init__(self, common: Common, turns: int) -> None:
         self.common = common
         self.ops: Counter[str] = Counter()
+        self.changes: list[dict[str, Any]] = []
         self.stored = 0
         self.conversation = ""
         self.progress = Progress(
@@ -32,8 +35,10 @@ class View:
             TextColumn("turns"),
             TimeRemainingColumn(),
             console=console(stderr=True),
-            disable=common.json,
+            disable=common.json or not sys.stderr.isatty(),
             transient=True,
+            # Decisions printed above the bar pass through it only where both go to the terminal.
+            redirect_stdout=sys.stdout.isatty(),
         )
         self.task = self.progress.add_task("ingesting", total=turns)
 
@@ -48,8 +53,7 @@ class View:
         for change in event.changes:
             self.ops[change.op.value] += 1
             if self.common.json:
-                line = {"conversation": self.conversation, **change.model_dump(mode="json")}
-                say(as_json(line, indent=None))
+                self.changes.append({"conversation": self.conversation, **change.model_dump(mode="json")})
             else:
                 show_change(self.common, change)
 
@@ -58,37 +62,55 @@ def run(common: Common, files: list[Path], format_name: str | None, only: str | 
     """Ingest files; the exit code. What is committed stays, whatever happens."""
     found = [one for file in files for one in read(file, format_name)]
     problems = [one for one in found if isinstance(one, FormatProblem)]
-    talks = [one for one in found if isinstance(one, Conversation) and only in (None, one.id)]
+    talks, repeated = apart([one for one in found if isinstance(one, Conversation) and only in (None, one.id)])
+    problems += repeated
     if not talks and not problems:
         raise InvalidInput("--conversation", f"no conversation {only!r} in the files")
     view = View(common, sum(talk.turns for talk in talks))
-    interrupted = False
+    stopped = None
     with common.open(view.on_event) as memory, view.progress:
         try:
             for talk in talks:
                 view.conversation = talk.id
                 store(memory, common, talk, view)
-        except KeyboardInterrupt:
-            interrupted = True
+        except KeyboardInterrupt as error:
+            stopped = exit_code_of(error)
     summarise(common, view, talks, problems)
-    if interrupted:
+    if stopped is not None:
         say("Stopped. What was committed is kept; the same command goes on from there.", stderr=True)
-        return INTERRUPTED
+        return stopped
     return FAULT if problems else 0
 
 
+def apart(talks: list[Conversation]) -> tuple[list[Conversation], list[FormatProblem]]:
+    """Conversations with names of their own, and those whose name an earlier one has: they would pass for the same."""
+    named: dict[str, Conversation] = {}
+    repeated = []
+    for talk in talks:
+        if named.setdefault(talk.id, talk) is not talk:
+            problem = "another conversation of this name is in the files; rename it, or ingest it with its own --user"
+            repeated.append(FormatProblem(talk.id, None, problem))
+    return list(named.values()), repeated
+
+
 def store(memory: Memory, common: Common, talk: Conversation, view: View) -> None:
-    """One conversation, session by session; a key for each, so that running again stores nothing twice."""
+    """One conversation, session by session; what was stored before is skipped, what came to it since goes in."""
     user_id = talk.id if common.user is None else common.user
     for session in talk.sessions:
-        before = view.stored
-        memory.add(
-            list(messages(session)),
-            user_id=user_id,
-            session_id=session.id,
-            idempotency_key=f"ingest/{talk.id}/{session.id}"[:512],
-        )
-        view.progress.advance(view.task, len(session.messages) - (view.stored - before))
+        said, start = list(messages(session)), 0
+        while start < len(said):
+            before = view.stored
+            key = f"ingest/{talk.id}/{session.id}/{start}"
+            result = memory.add(said[start:], user_id=user_id, session_id=session.id, idempotency_key=digested(key))
+            view.progress.advance(view.task, len(result.turn_ids) - (view.stored - before))
+            if not result.turn_ids:  # erased since: not for us to bring back
+                break
+            start += len(result.turn_ids)
+
+
+def digested(key: str) -> str:
+    """A key of bounded length: names in files may be long, and two long ones may begin alike."""
+    return key if len(key) <= MAX_ID else f"ingest/{digest(key)}"
 
 
 def messages(session: Session) -> Iterator[dict[str, Any]]:
@@ -106,14 +128,13 @@ def summarise(common: Common, view: View, talks: list[Conversation], problems: l
     """What went in, what was decided, what could not be read."""
     if common.json:
         document = {
-            "summary": {
-                "conversations": len(talks),
-                "turns": view.stored,
-                "decisions": dict(view.ops),
-                "problems": [str(problem) for problem in problems],
-            }
+            "conversations": len(talks),
+            "turns": view.stored,
+            "decisions": dict(view.ops),
+            "problems": [str(problem) for problem in problems],
+            "changes": view.changes,
         }
-        say(as_json(document, indent=None))
+        common.answer(document)
         return
     decisions = ", ".join(f"{number:,} {op}" for op, number in sorted(view.ops.items())) or "no decisions"
     say(f"{count(len(talks), 'conversation')}, {count(view.stored, 'new turn')}: {decisions}")
