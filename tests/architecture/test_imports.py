@@ -21,10 +21,10 @@ FLOORS: list[set[str]] = [
     {"records", "results", "dates"},
     {"ports", "trace", "budget"},
     {"prompts", "replies", "evidence", "candidates", "intervals"},
+    {"guard"},
     {
         "extract",
         "reconcile",
-        "guard",
         "rules",
         "partition",
         "retell",

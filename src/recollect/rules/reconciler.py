@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import TypeAlias
 
 from ..model import Add, Candidate, Case, Decision, Delete, Fact, Keep, Mode, Reconciliation, Update, text_key
-from ..reconcile import marks
+from ..guard import marks
 from .sentences import FUNCTION_WORDS, words
 from .statement import KIN, PET
 
