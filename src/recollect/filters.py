@@ -71,9 +71,8 @@ def parse_filter(spec: object, argument: str = "metadata_filter") -> Condition |
     """The condition that `spec` describes; None for None or an empty one. Raises InvalidInput naming the argument."""
     if spec is None:
         return None
-    parser = _Parser(argument)
-    condition = parser.mapping(spec, depth=0)
-    return condition if parser.conditions else None
+    condition = _Parser(argument).mapping(spec, depth=0)
+    return condition if condition.parts else None
 
 
 class _Parser:

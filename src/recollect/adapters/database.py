@@ -181,6 +181,8 @@ def statements_of(sql: str) -> Iterator[str]:
         if sqlite3.complete_statement(pending):
             yield pending
             pending = ""
+    if pending.strip():
+        yield pending
 
 
 # --- faults ------------------------------------------------------------------------------------------------------------

@@ -41,6 +41,10 @@ TURN_FIELDS: Mapping[str, str] = {
     "session_id": "SELECT r.session_id",
     "agent_id": "SELECT r.agent_id",
 }
+_LISTS = (
+    "session_id",
+    "agent_id",
+)  # a memory has those of all its sources; a turn's are lists of one, so that both agree
 _COMPARISON = {"eq": "=", "gt": ">", "gte": ">=", "lt": "<", "lte": "<="}
 
 
@@ -95,7 +99,7 @@ def _elements(one: Compare, fields: Mapping[str, str]) -> Sql:
         return scalars, [one.field]
     source = fields.get(one.field, "NULL")
     source = source if source.startswith("SELECT") else f"SELECT {source}"
-    listed = int(source.startswith("SELECT t."))
+    listed = int(one.field in _LISTS)
     return (
         f"SELECT v, CASE typeof(v) WHEN 'null' THEN 'missing' ELSE typeof(v) END AS t, {listed} AS listed"
         f" FROM (SELECT NULL AS v WHERE 0 UNION ALL {source}) WHERE v IS NOT NULL",
@@ -124,4 +128,5 @@ def _test(operator: str, value: Scalar) -> Sql:
         inside = " OR (NOT listed AND instr(v, ?) > 0)" if isinstance(value, str) else ""
         values: list[object] = [value, value] if inside else [value]
         return f"({like} AND ((listed AND v = ?){inside}))", values
-    return f"({like} AND v {_COMPARISON[operator]} ?)", [value]
+    scalar = "" if operator == "eq" else " AND NOT listed"
+    return f"({like}{scalar} AND v {_COMPARISON[operator]} ?)", [value]
