@@ -414,9 +414,12 @@ class AsyncMemory:
         limit: int = 30,
         as_of: datetime | str | float | None = None,
         known_at: datetime | str | float | None = None,
+        since: datetime | str | float | None = None,
+        until: datetime | str | float | None = None,
         now: datetime | str | float | None = None,
         min_score: float | None = None,
         include: Sequence[str] = ("memories", "turns"),
+        graph: bool = True,
     ) -> Context:
         """What is worth telling a model about the query, in time order, in at most `max_tokens` (estimated)."""
         budget = check.whole("max_tokens", max_tokens, 1, 1_000_000)
@@ -429,9 +432,12 @@ class AsyncMemory:
             limit=limit,
             as_of=as_of,
             known_at=known_at,
+            since=since,
+            until=until,
             now=now,
             min_score=min_score,
             include=include,
+            graph=graph,
         )
         from .pack import fence_name, pack
 
@@ -478,9 +484,10 @@ class AsyncMemory:
         session_id: str | None = None,
         metadata_filter: Mapping[str, Any] | None = None,
         as_of: datetime | str | float | None = None,
+        known_at: datetime | str | float | None = None,
     ) -> int:
         """How many memories `get_all` would return."""
-        return len(await self._served(user_id, agent_id, session_id, metadata_filter, as_of, None))
+        return len(await self._served(user_id, agent_id, session_id, metadata_filter, as_of, known_at))
 
     async def _served(
         self, user_id: UserId, agent_id: Any, session_id: Any, metadata_filter: Any, as_of: Any, known_at: Any

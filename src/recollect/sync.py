@@ -243,9 +243,12 @@ class Memory:
         limit: int = 30,
         as_of: datetime | str | float | None = None,
         known_at: datetime | str | float | None = None,
+        since: datetime | str | float | None = None,
+        until: datetime | str | float | None = None,
         now: datetime | str | float | None = None,
         min_score: float | None = None,
         include: Sequence[str] = ("memories", "turns"),
+        graph: bool = True,
     ) -> Context:
         """What is worth telling a model about the query, in time order, in at most `max_tokens` (estimated)."""
         return self._wait(
@@ -259,9 +262,12 @@ class Memory:
                 limit=limit,
                 as_of=as_of,
                 known_at=known_at,
+                since=since,
+                until=until,
                 now=now,
                 min_score=min_score,
                 include=include,
+                graph=graph,
             )
         )
 
@@ -303,6 +309,7 @@ class Memory:
         session_id: str | None = None,
         metadata_filter: Mapping[str, Any] | None = None,
         as_of: datetime | str | float | None = None,
+        known_at: datetime | str | float | None = None,
     ) -> int:
         """How many memories `get_all` would return."""
         return self._wait(
@@ -312,6 +319,7 @@ class Memory:
                 session_id=session_id,
                 metadata_filter=metadata_filter,
                 as_of=as_of,
+                known_at=known_at,
             )
         )
 

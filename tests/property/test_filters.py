@@ -170,7 +170,7 @@ def numbers(texts):
     return {int(text.rsplit("thing", 1)[1]) for text in texts}
 
 
-@settings(max_examples=500, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=200, deadline=None, suppress_health_check=list(HealthCheck))
 @example(spec={"k": {"in": list(range(5000))}})
 @example(spec={"l": {"nin": [None, "a"]}, "k": {"exists": True}})
 @example(spec={"NOT": [{"NOT": [{"k": {"contains": None}}]}]})
@@ -185,7 +185,7 @@ def test_every_verb_agrees_with_the_plain_reading(stored, spec):
 
 
 # A turn has no kind: what is said of kinds is tested on memories.
-@settings(max_examples=300, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
 @given(spec=FILTERS.filter(lambda spec: "'kind'" not in repr(spec)))
 def test_turns_agree_with_the_plain_reading(stored, spec):
     hits = stored.search(

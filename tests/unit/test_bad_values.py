@@ -156,7 +156,7 @@ ANYTHING = st.recursive(
 )  # fmt: skip
 
 
-@settings(max_examples=400, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=200, deadline=None, suppress_health_check=list(HealthCheck))
 @given(data=st.data())
 def test_nothing_foreign_escapes_a_verb(filled, data):
     verb = data.draw(st.sampled_from(sorted(GOOD)))
