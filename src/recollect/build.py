@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from . import check
 from .budget import Budget, Purse
-from .errors import EmbedderUnavailable, EmbeddingModelMismatch, InvalidInput
+from .errors import Closed, EmbedderUnavailable, EmbeddingModelMismatch, InvalidInput
 from .extract import ModelExtractor
 from .partition import DEFAULT_MEMORY_BUDGET, Partition, Partitions
 from .ports import ChatModel, Embedder, Extractor, Journal, Ledger, Reconciler, Tokenizer
@@ -75,19 +75,26 @@ class Store:
     executor: ThreadPoolExecutor
 
     async def in_thread(self, function: Callable[..., Any], *arguments: Any) -> Any:
-        """Run blocking code in a worker thread."""
-        return await asyncio.get_running_loop().run_in_executor(self.executor, functools.partial(function, *arguments))
+        """Run blocking code in a worker thread. Raises Closed where the store was closed meanwhile."""
+        try:
+            work = asyncio.get_running_loop().run_in_executor(self.executor, functools.partial(function, *arguments))
+        except RuntimeError:  # the executor takes no more
+            raise Closed("this memory was closed meanwhile") from None
+        return await work
 
     def record_embedder(self) -> None:
         """Record which embedder the store's vectors are of, at the first write. Raises EmbeddingModelMismatch."""
         mine = describe(self.embedder)
         check_same(json.loads(self.ledger.record_setting("embedder", json.dumps(mine))), mine)
 
-    def close(self) -> None:
-        """Let go of threads, partitions and the database."""
+    def close(self, owner: str) -> None:
+        """Let go of threads, the leases of `owner`, partitions and the database."""
         self.executor.shutdown(wait=True)
-        self.partitions.clear()
-        self.ledger.close()
+        try:
+            self.journal.release_all(owner)
+        finally:
+            self.partitions.clear()
+            self.ledger.close()
 
 
 def open_store(settings: Settings) -> Store:

@@ -554,7 +554,7 @@ class AsyncMemory:
             self._closed = True
             if self._store.language.model is not None:
                 await self._store.language.model.aclose()
-            await asyncio.get_running_loop().run_in_executor(None, self._store.close)
+            await asyncio.get_running_loop().run_in_executor(None, self._store.close, self._writer.owner)
 
     async def __aenter__(self) -> AsyncMemory:
         return self

@@ -10,7 +10,7 @@ from collections.abc import Coroutine, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from types import TracebackType
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from .errors import Closed
 from .memory import OPERATOR, AsyncMemory, MaybeUser, UserId
@@ -75,6 +75,7 @@ class Memory:
         self._lock = threading.Lock()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._closed = False
+        self._running: set[asyncio.Task[Any]] = set()
         _open.add(self)
 
     def _wait(self, work: Coroutine[Any, Any, T]) -> T:
@@ -82,7 +83,7 @@ class Memory:
         if self._closed:
             work.close()
             raise Closed("this memory is closed")
-        future = asyncio.run_coroutine_threadsafe(_outliving(work), self._started())
+        future = asyncio.run_coroutine_threadsafe(self._outliving(work), self._started())
         try:
             answer = future.result()
         except BaseException:
@@ -91,6 +92,22 @@ class Memory:
         if isinstance(answer, _Exit):
             raise answer.error
         return answer
+
+    async def _outliving(self, work: Coroutine[Any, Any, T]) -> T | _Exit:
+        """The work's answer. A listener of the caller's may raise SystemExit in the middle of it."""
+        task = cast("asyncio.Task[Any]", asyncio.current_task())
+        self._running.add(task)
+        try:
+            return await work
+        except (SystemExit, KeyboardInterrupt) as error:
+            return _Exit(error)
+        finally:
+            self._running.discard(task)
+
+    async def _drained(self) -> None:
+        """Close when the verbs that other threads wait for have ended."""
+        await asyncio.gather(*self._running, return_exceptions=True)
+        await self._memory.close()
 
     def _started(self) -> asyncio.AbstractEventLoop:
         with self._lock:
@@ -349,7 +366,7 @@ class Memory:
         return ScopedMemory(self, user_id)
 
     def close(self) -> None:
-        """Let go of everything; a second time does nothing. What is pending stays pending."""
+        """Let go of everything, when what other threads wait for has ended; a second time does nothing."""
         with self._lock:
             if self._closed:
                 return
@@ -357,7 +374,7 @@ class Memory:
             loop, self._loop = self._loop, None
         loop = loop or asyncio.new_event_loop()
         if loop.is_running():
-            asyncio.run_coroutine_threadsafe(self._memory.close(), loop).result()
+            asyncio.run_coroutine_threadsafe(self._drained(), loop).result()
             loop.call_soon_threadsafe(loop.stop)
         else:
             loop.run_until_complete(self._memory.close())
@@ -377,14 +394,6 @@ class _Exit:
     """What must end the caller, and would otherwise end our loop, with the caller waiting forever."""
 
     error: BaseException
-
-
-async def _outliving(work: Coroutine[Any, Any, T]) -> T | _Exit:
-    """The work's answer. A listener of the caller's may raise SystemExit in the middle of it."""
-    try:
-        return await work
-    except (SystemExit, KeyboardInterrupt) as error:
-        return _Exit(error)
 
 
 _open: weakref.WeakSet[Memory] = weakref.WeakSet()

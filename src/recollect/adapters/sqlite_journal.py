@@ -147,6 +147,14 @@ class SqliteJournal:
                 (error, error is not None, error is not None, max_attempts, batch_id),
             )
 
+    def release_all(self, owner: str) -> None:
+        """Give back what `owner` still holds."""
+        with self._database.read() as db:
+            held = db.execute("SELECT id FROM batches WHERE status <> 'done' AND lease_owner = ?", (owner,)).fetchall()
+        if held:
+            with self._database.write() as db:
+                db.execute("UPDATE batches SET lease_owner = NULL, lease_until = NULL WHERE lease_owner = ?", (owner,))
+
     def chunk(self, batch_id: str, n: int) -> JournalledChunk:
         """A chunk's turns, the turns of its session before them, and its facts where they are extracted already."""
         with self._database.read() as db:
