@@ -73,7 +73,7 @@ class Memory:
             on_event=on_event,
         )
         self._lock = threading.Lock()
-        self._loop: asyncio.AbstractEventLoop | None = None
+        self._own: tuple[asyncio.AbstractEventLoop, threading.Thread] | None = None
         self._closed = False
         self._running: set[asyncio.Task[Any]] = set()
         _open.add(self)
@@ -83,7 +83,7 @@ class Memory:
         if self._closed:
             work.close()
             raise Closed("this memory is closed")
-        future = asyncio.run_coroutine_threadsafe(self._outliving(work), self._started())
+        future = asyncio.run_coroutine_threadsafe(self._outliving(work), self._started()[0])
         try:
             answer = future.result()
         except BaseException:
@@ -109,12 +109,14 @@ class Memory:
         await asyncio.gather(*self._running, return_exceptions=True)
         await self._memory.close()
 
-    def _started(self) -> asyncio.AbstractEventLoop:
+    def _started(self) -> tuple[asyncio.AbstractEventLoop, threading.Thread]:
         with self._lock:
-            if self._loop is None:
-                self._loop = asyncio.new_event_loop()
-                threading.Thread(target=self._loop.run_forever, name="recollect-loop", daemon=True).start()
-            return self._loop
+            if self._own is None:
+                loop = asyncio.new_event_loop()
+                thread = threading.Thread(target=_run, args=[loop], name="recollect-loop", daemon=True)
+                thread.start()
+                self._own = (loop, thread)
+            return self._own
 
     def add(
         self,
@@ -371,14 +373,10 @@ class Memory:
             if self._closed:
                 return
             self._closed = True
-            loop, self._loop = self._loop, None
-        loop = loop or asyncio.new_event_loop()
-        if loop.is_running():
-            asyncio.run_coroutine_threadsafe(self._drained(), loop).result()
-            loop.call_soon_threadsafe(loop.stop)
-        else:
-            loop.run_until_complete(self._memory.close())
-            loop.close()
+        loop, thread = self._started()
+        asyncio.run_coroutine_threadsafe(self._drained(), loop).result()
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join()
 
     def __enter__(self) -> Memory:
         return self
@@ -394,6 +392,13 @@ class _Exit:
     """What must end the caller, and would otherwise end our loop, with the caller waiting forever."""
 
     error: BaseException
+
+
+def _run(loop: asyncio.AbstractEventLoop) -> None:
+    try:
+        loop.run_forever()
+    finally:
+        loop.close()
 
 
 _open: weakref.WeakSet[Memory] = weakref.WeakSet()
