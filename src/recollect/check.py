@@ -12,7 +12,7 @@ from typing import Any
 
 from .errors import InvalidInput
 from .model import Message, Role
-from .times import from_micros, to_micros
+from .times import at_offset, from_micros, offset_minutes, to_micros
 
 MAX_CONTENT = 1_000_000  # characters of one message
 MAX_MESSAGES = 200_000
@@ -69,6 +69,15 @@ def time(argument: str, value: object) -> datetime:
     except (ValueError, OverflowError, OSError, TypeError):
         raise InvalidInput(argument, "is not a time that parses (ISO 8601, or seconds since 1970)") from None
     raise InvalidInput(argument, f"must be a datetime, an ISO 8601 string or seconds, not {type(value).__name__}")
+
+
+def spoken(argument: str, value: object) -> datetime | None:
+    """A message's time on the speaker's own clock, for "yesterday" is a day of theirs; None for None."""
+    if value is None:
+        return None
+    instant = time(argument, value)
+    own = datetime.fromisoformat(value) if isinstance(value, str) else value
+    return at_offset(instant, offset_minutes(own)) if isinstance(own, datetime) else instant
 
 
 def maybe_time(argument: str, value: object) -> datetime | None:
@@ -172,7 +181,7 @@ def _message(argument: str, value: object, timestamp: datetime | None) -> Messag
     name = value.get("name")
     if name is not None and len(identifier(f"{argument}.name", name)) > MAX_NAME:
         raise InvalidInput(f"{argument}.name", f"longer than {MAX_NAME} characters")
-    said_at = maybe_time(f"{argument}.timestamp", value.get("timestamp"))
+    said_at = spoken(f"{argument}.timestamp", value.get("timestamp"))
     return Message(Role(role), text(f"{argument}.content", value.get("content")), name, said_at or timestamp)
 
 

@@ -134,7 +134,7 @@ def rightly_dated(fact: Fact, chunk: Chunk) -> Fact:
 
 def _mentions(evidence: Evidence, chunk: Chunk) -> list[DateMention]:
     turn = chunk.turn(evidence.turn_id)
-    return [] if turn is None else find_dates(evidence.quote, turn.said_at)
+    return [] if turn is None else find_dates(evidence.quote, turn.wall)
 
 
 def _contradicts(mention: DateMention, event: EventTime) -> bool:

@@ -169,7 +169,7 @@ def transcript(lines: Sequence[Line], first: int, limit: int | None = None) -> s
     another message."""
     told, date = [], ""
     for number, line in enumerate(lines, start=first):
-        if (today := f"— {line.turn.said_at:%A}, {_day(line.turn.said_at)}") != date:
+        if (today := f"— {line.turn.wall:%A}, {_day(line.turn.wall)}") != date:
             told.append(today)
             date = today
         text = line.text if limit is None or len(line.text) <= limit else f"{line.text[:limit]} …"

@@ -162,7 +162,7 @@ class AsyncMemory:
         EmbedderError with `.batch_id` where the batch had to stay pending; `resume()` finishes it.
         """
         scope = scope_of(user_id, agent_id, session_id)
-        time = check.maybe_time("timestamp", timestamp)
+        time = check.spoken("timestamp", timestamp)
         checked = check.messages(messages, time)
         extra = check.metadata("metadata", metadata)
         expiry = check.maybe_time("expires_at", expires_at)
@@ -221,7 +221,7 @@ class AsyncMemory:
         timestamp: datetime | str | float | None = None,
     ) -> Estimate:
         """What adding messages would cost, before anything is sent: nothing with rules. An estimate, rather high than low."""
-        checked = check.messages(messages, check.maybe_time("timestamp", timestamp))
+        checked = check.messages(messages, check.spoken("timestamp", timestamp))
         sizes = chunk_sizes(len(checked))
         model = self._store.language.model
         usage = Usage()

@@ -1,14 +1,14 @@
 """The values that flow through recollect: what a caller says, what is believed, what was decided, what is found.
 
 Plain frozen dataclasses; what crosses the public boundary as a result is in `results.py`. Every time is an aware
-`datetime` in UTC. A user's *number* orders that user's commits (never the clock): each committed change has one.
+`datetime`, in UTC where nothing else is said. A user's *number* orders that user's commits (never the clock): each committed change has one.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any, Literal, TypeAlias
 
@@ -98,8 +98,8 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """A stored message. `number` is its place among the user's turns, from 1; `said_at` the message's time, or the time
-    it was handed in (`dated` says which)."""
+    """A stored message. `number` is its place among the user's turns, from 1; `said_at` the message's time, with the
+    speaker's offset from UTC, or the time it was handed in (`dated` says which)."""
 
     id: str
     number: int
@@ -110,6 +110,11 @@ class Turn:
     name: str | None
     said_at: datetime
     dated: bool
+
+    @property
+    def wall(self) -> datetime:
+        """`said_at` on the speaker's own clock and calendar, labelled as UTC: what "yesterday" is counted from."""
+        return self.said_at.replace(tzinfo=UTC)
 
     @property
     def speaker(self) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, timezone
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
@@ -26,6 +26,16 @@ def to_micros(time: datetime) -> int:
 def from_micros(micros: int) -> datetime:
     """The inverse of `to_micros`."""
     return EPOCH + timedelta(microseconds=micros)
+
+
+def offset_minutes(time: datetime) -> int:
+    """How far a time's own clock is ahead of UTC."""
+    return (time.utcoffset() or timedelta(0)) // timedelta(minutes=1)
+
+
+def at_offset(time: datetime, minutes: int) -> datetime:
+    """The same instant on a clock so far ahead of UTC."""
+    return time.astimezone(timezone(timedelta(minutes=minutes)) if minutes else UTC)
 
 
 def maybe_micros(time: datetime | None) -> int | None:

@@ -25,7 +25,7 @@ from ..model import (
     Turn,
 )
 from ..records import ChangeRecord
-from ..times import from_micros, maybe_micros, maybe_time, to_micros
+from ..times import at_offset, from_micros, maybe_micros, maybe_time, to_micros
 
 if TYPE_CHECKING:
     from ..ports import Vectors
@@ -120,7 +120,7 @@ def turn(row: sqlite3.Row, user_id: str | None) -> Turn:
         role=Role(row["role"]),
         content=row["content"],
         name=row["name"],
-        said_at=from_micros(row["said_at"]),
+        said_at=at_offset(from_micros(row["said_at"]), row["utc_offset"]),
         dated=bool(row["dated"]),
     )
 

@@ -12,7 +12,7 @@ from ..ids import new_id
 from ..model import Fact, Scope, Turn, Usage
 from ..owners import is_gone
 from ..records import Batch, ChunkRecord, Extracted, JournalledChunk, NewBatch, Space
-from ..times import from_micros, maybe_micros, maybe_time, now, to_micros
+from ..times import from_micros, maybe_micros, maybe_time, now, offset_minutes, to_micros
 from .codec import dump, dump_fact, load_fact, space_name, turn, user_of
 from .database import Database
 
@@ -263,8 +263,8 @@ def insert_turns(db: sqlite3.Connection, space: Space, batch_id: str, new: NewBa
     first = row["last_turn"] - len(new.messages) + 1
     metadata = dump(dict(new.metadata))
     db.executemany(
-        "INSERT INTO turns (space, number, id, batch_id, agent_id, session_id, role, name, content, said_at, dated,"
-        " metadata) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        "INSERT INTO turns (space, number, id, batch_id, agent_id, session_id, role, name, content, said_at,"
+        " utc_offset, dated, metadata) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         [
             (
                 space,
@@ -277,6 +277,7 @@ def insert_turns(db: sqlite3.Connection, space: Space, batch_id: str, new: NewBa
                 message.name,
                 message.content,
                 to_micros(message.timestamp or new.received_at),
+                offset_minutes(message.timestamp or new.received_at),
                 message.timestamp is not None,
                 metadata,
             )

@@ -182,7 +182,7 @@ def _is_definite(fact: Fact, statement: Statement, setting: _Setting, pointed: b
 def _fact(
     clause: str, setting: _Setting, statement: Statement | None, subject: str, filled: Filled | None
 ) -> Fact | None:
-    said_at = setting.turn.said_at
+    said_at = setting.turn.wall
     kind = filled.kind if filled and filled.strong else _kind(statement, filled)
     recent = kind is Kind.EVENT and _RECENT.search(clause) is not None
     dated, mentions = dates.resolve(_RECENT.sub(r"\g<before>", clause, count=1) if recent else clause, said_at)
@@ -255,18 +255,18 @@ def _plain_value(value: str, said_at: datetime) -> str:
 
 def _instruct(asked: Instruction, setting: _Setting) -> Fact:
     speakers = setting.speakers
-    said, mentions = dates.resolve(asked.text, setting.turn.said_at)
+    said, mentions = dates.resolve(asked.text, setting.turn.wall)
     body = rewrite(said, replace(speakers, other="the assistant")) or said
     text = f"{speakers.speaker} {asked.verb} {body[0].lower() + body[1:]}"
     if setting.turn.name:
         text = text.replace(f" {speakers.speaker.lower()}", f" {speakers.speaker}")
     slot = Slot(speakers.speaker, asked.attribute, True)
-    value = _plain_value(asked.text, setting.turn.said_at)
+    value = _plain_value(asked.text, setting.turn.wall)
     return _build(text, asked.kind, setting, slot=slot, value=value, event=_times(mentions)[0])
 
 
 def _retract(found: Retraction, setting: _Setting) -> Fact | None:
-    dated, mentions = dates.resolve(found.negative, setting.turn.said_at)
+    dated, mentions = dates.resolve(found.negative, setting.turn.wall)
     text = rewrite(dated, setting.speakers)
     if text is None or worth.MAYBE.search(found.negative) or not (found.bare or reference.trim(found.negative)):
         return None
@@ -282,7 +282,7 @@ def _retracted(
     found: Retraction, positive: str, setting: _Setting
 ) -> tuple[Slot | None, str | None, Kind, Filled | None]:
     """The slot that a retraction empties, and the value that is gone; no value: whatever is in it."""
-    subject, said_at = setting.speakers.speaker, setting.turn.said_at
+    subject, said_at = setting.speakers.speaker, setting.turn.wall
     if found.plan is not None:
         return Slot(subject, "plans", True), _plain_value(found.plan, said_at), Kind.PLAN, None
     if found.attribute is not None:

@@ -68,6 +68,7 @@ CREATE TABLE turns (
     name       TEXT,
     content    TEXT NOT NULL,
     said_at    INTEGER NOT NULL,
+    utc_offset INTEGER NOT NULL DEFAULT 0,          -- minutes that the speaker's own clock is ahead
     dated      INTEGER NOT NULL,
     metadata   TEXT NOT NULL DEFAULT '{}',
     passage    INTEGER,                             -- set when its chunk is committed
