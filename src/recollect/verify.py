@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from .build import Store
 from .evidence import holds
-from .model import Evidence
+from .model import Evidence, Row
 from .records import Space
 from .results import Problem, VerifyReport
 from .times import now
@@ -15,6 +15,8 @@ from .times import now
 def verify_store(store: Store) -> VerifyReport:
     """Check every user. Problems name the invariant and the place, never content."""
     problems: list[Problem] = []
+    if faults := store.ledger.damage():
+        problems.append(Problem(what="damaged pages or indexes", where=f"the ledger's file, {faults} faults"))
     checked = {"users": 0, "rows": 0, "partitions": 0}
     for space, _ in store.ledger.spaces():
         checked["users"] += 1
@@ -39,7 +41,7 @@ def rows_of(store: Store, space: Space) -> Iterator[Problem]:
         if turn is None or not holds(Evidence(turn.id, source.quote), turn):
             yield Problem(what="a quote that does not stand in its turn", where=f"space {space} source {source.number}")
         supported.add(source.statement)
-    seen: set[tuple[object, ...]] = set()
+    seen: dict[tuple[object, ...], list[Row]] = {}
     moment = now()
     for number, row in rows.items():
         where = f"space {space} row {number}"
@@ -49,9 +51,15 @@ def rows_of(store: Store, space: Space) -> Iterator[Problem]:
             yield Problem(what="a row without a source", where=where)
         if row.is_live(moment):
             key = (row.statement.text_key, row.statement.event, str(sorted(row.metadata.items(), key=str)))
-            if key in seen:
+            if any(overlap(row, other) for other in seen.get(key, ())):
                 yield Problem(what="two live rows that say the same", where=where)
-            seen.add(key)
+            seen.setdefault(key, []).append(row)
+
+
+def overlap(one: Row, other: Row) -> bool:
+    """Whether there is a time at which both hold. Messages dated ahead of our clock leave versions that are yet to end."""
+    starts, ends = max(one.valid_from, other.valid_from), [row.valid_to for row in (one, other) if row.valid_to]
+    return all(starts < end for end in ends)
 
 
 def partition_of(store: Store, space: Space) -> Iterator[Problem]:

@@ -126,10 +126,14 @@ def make_folder(folder: Path) -> None:
 
 
 def refuse_remains(path: Path) -> None:
-    """Never start empty beside the log of a database that is gone: its writes would be lost silently."""
+    """Never start empty beside the log of a database that is gone: its writes would be lost silently.
+
+    SQLite itself would delete the log of a database of no length.
+    """
     remains = [name for name in (f"{path.name}-wal", f"{path.name}-shm") if (path.parent / name).exists()]
-    if remains and not path.exists():
-        raise StoreCorrupt(f"{path} is missing beside {', '.join(remains)}; restore it from a backup")
+    if remains and not (path.exists() and path.stat().st_size):
+        state = "is empty" if path.exists() else "is missing"
+        raise StoreCorrupt(f"{path} {state} beside {', '.join(remains)}; restore it from a backup")
 
 
 # --- migrations --------------------------------------------------------------------------------------------------------
