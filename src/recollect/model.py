@@ -1,7 +1,8 @@
 """The values that flow through recollect: what a caller says, what is believed, what was decided, what is found.
 
-Plain frozen dataclasses; what crosses the public boundary as a result is in `results.py`. Every time is an aware
-`datetime`, in UTC where nothing else is said. A user's *number* orders that user's commits (never the clock): each committed change has one.
+Plain frozen dataclasses; what crosses the public boundary as a result is in `results.py`. Every time is an aware `datetime`,
+in UTC where nothing else is said. A user's *number* orders that user's commits (never the clock): each committed change
+has one.
 """
 
 from __future__ import annotations
