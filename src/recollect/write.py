@@ -110,6 +110,7 @@ class Writer:
 
     async def _work(self, batch: Batch) -> None:
         error: str | None = "Interrupted"
+        counts = False  # being stopped, by the caller or by a budget, is no failed attempt
         try:
             chunks = (await self.in_thread(self.journal.batch, batch.id)).chunks
             left = [chunk for chunk in chunks if chunk.state != "committed"]
@@ -119,11 +120,11 @@ class Writer:
                 await self._chunks(batch, left)
             error = None
         except RecollectError as problem:
-            error = type(problem).__name__
+            error, counts = type(problem).__name__, not isinstance(problem, BudgetExceeded)
             problem.batch_id = batch.id
             raise
         finally:
-            await self.in_thread(self.journal.release, batch.id, error, MAX_ATTEMPTS)
+            await self.in_thread(self.journal.release, batch.id, error, MAX_ATTEMPTS if counts else None)
 
     @asynccontextmanager
     async def _leased(self, batch: Batch) -> AsyncIterator[None]:

@@ -138,13 +138,14 @@ class SqliteJournal:
             )
             return taken.rowcount == 1
 
-    def release(self, batch_id: str, error: str | None, max_attempts: int) -> None:
-        """Give a lease back. With an error the attempt is counted; at `max_attempts` the batch is `failed`."""
+    def release(self, batch_id: str, error: str | None, max_attempts: int | None) -> None:
+        """Give a lease back. At `max_attempts` that are counted the batch is `failed`; None: this one is not counted."""
+        counted = max_attempts is not None
         with self._database.write() as db:
             db.execute(
                 "UPDATE batches SET lease_owner = NULL, lease_until = NULL, error = ?, attempts = attempts + ?,"
                 " status = CASE WHEN status = 'pending' AND attempts + ? >= ? THEN 'failed' ELSE status END WHERE id = ?",
-                (error, error is not None, error is not None, max_attempts, batch_id),
+                (error, counted, counted, max_attempts or 1, batch_id),
             )
 
     def release_all(self, owner: str) -> None:
@@ -241,7 +242,7 @@ def find_earlier(db: sqlite3.Connection, space: Space, new: NewBatch) -> str | N
     if new.idempotency_key is not None:
         query, value = "idempotency_key = ?", new.idempotency_key
     else:
-        query, value = "digest = ? AND status = 'pending' AND idempotency_key IS NULL", new.digest
+        query, value = "digest = ? AND status <> 'done' AND idempotency_key IS NULL", new.digest
     row = db.execute(f"SELECT id FROM batches WHERE space = ? AND {query}", (space, value)).fetchone()
     return None if row is None else row["id"]
 
