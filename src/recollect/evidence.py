@@ -124,17 +124,22 @@ def rightly_dated(fact: Fact, chunk: Chunk) -> Fact:
     """
     if fact.event is None:
         return fact
-    told = [mention for evidence in fact.evidence for mention in _mentions(evidence, chunk)]
-    if len(told) != 1 or told[0].since or not _contradicts(told[0], fact.event):
+    told = [
+        mention for evidence in fact.evidence for mention in _mentions(evidence.quote, chunk.turn(evidence.turn_id))
+    ]
+    if len(told) != 1 or told[0].since or not _contradicts(told[0], fact.event) or _is_told(fact.event, chunk):
         return fact
-    right = told[0]
-    text = _reworded(fact.text, fact.event, right)
-    return replace(fact, text=text, event=right.event)
+    return replace(fact, text=_reworded(fact.text, fact.event, told[0]), event=told[0].event)
 
 
-def _mentions(evidence: Evidence, chunk: Chunk) -> list[DateMention]:
-    turn = chunk.turn(evidence.turn_id)
-    return [] if turn is None else find_dates(evidence.quote, turn.wall)
+def _mentions(text: str, turn: Turn | None) -> list[DateMention]:
+    return [] if turn is None else find_dates(text, turn.wall)
+
+
+def _is_told(event: EventTime, chunk: Chunk) -> bool:
+    """Whether any date expression of the chunk or its context may mean that time: "we booked it yesterday", of next May."""
+    turns = (*chunk.turns, *chunk.context)
+    return any(not _contradicts(one, event) for turn in turns for one in _mentions(turn.content, turn))
 
 
 def _contradicts(mention: DateMention, event: EventTime) -> bool:
