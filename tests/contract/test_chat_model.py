@@ -178,6 +178,9 @@ UNFIT = {
     "lone surrogate beside a wrong key": '{"\\ud800": ["\\udfff"]}',
     "several values": '{"facts": ["a"]} or rather {"facts": ["b"]}',
     "an object each": '{"facts": ["a"]}\n{"facts": ["b"]}',
+    "a hundred thousand values": "[1] " * 100_000,
+    "a hundred thousand openings": "[1 " * 100_000,
+    "two deep values": ("[" * 900 + "]" * 900 + " and ") * 2,
     "a megabyte of noise": "noise " * 180_000,
     "a megabyte of the wrong shape": {"facts": [{"text": "x" * 1_000_000}]},
     "no choices": Reply("x", extra={"choices": []}),
@@ -619,9 +622,21 @@ def test_the_environments_key_never_reaches_a_custom_address(mode, monkeypatch):
 
 
 def test_bad_settings_are_named():
-    for bad in ({"mode": "xml"}, {"timeout": 0}, {"deadline": -1}, {"timeout": float("nan")}):
+    for bad in (
+        {"model": ""},
+        {"model": None},
+        {"mode": "xml"},
+        {"timeout": 0},
+        {"deadline": -1},
+        {"timeout": float("nan")},
+    ):
         with pytest.raises(InvalidInput):
-            LitellmModel("openai/any", **bad)
+            LitellmModel(**{"model": "openai/any"} | bad)
+
+
+def test_a_provider_that_nobody_knows_is_named():
+    with pytest.raises(ModelConfigError, match="check the model's name"):
+        ask(LitellmModel("nonsense"))
 
 
 # --- modes by what a model can do ------------------------------------------------------------------------------------

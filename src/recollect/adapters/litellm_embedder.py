@@ -50,6 +50,8 @@ class LitellmEmbedder:
         clock: Callable[[], float] = time.monotonic,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
+        if not isinstance(model, str) or not model.strip():
+            raise InvalidInput("embedder", "must be the name of a model")
         if batch < 1 or (dim is not None and dim < 1):
             raise InvalidInput("embedder", "batch and dim must be 1 or more")
         setup.check_address(api_base, api_key, EmbedderConfigError, "embedder_")

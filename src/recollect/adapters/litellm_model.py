@@ -29,6 +29,7 @@ from . import litellm_setup as setup
 from .litellm_errors import Failure, Kind, failure
 from .replies import Unfit, asked_again, fit, json_in, reply_text, text_of
 from .retry import Patience
+from .shapes import shape
 
 T = TypeVar("T", bound=BaseModel)
 
@@ -74,6 +75,8 @@ class LitellmModel:
         clock: Callable[[], float] = time.monotonic,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
+        if not isinstance(model, str) or not model.strip():
+            raise InvalidInput("llm", "must be the name of a model")
         if mode is not None and mode not in MODES:
             raise InvalidInput("mode", f"must be one of {', '.join(MODES)}")
         if not timeout > 0 or not deadline > 0:
@@ -93,7 +96,8 @@ class LitellmModel:
         """A reply that fits `response_model`, after at most two retries and two re-asks. See `ports.ChatModel`.
 
         The usage is that of every request that was answered with a completion, of those re-asked for too. Where an endpoint
-        does not say how many tokens it used, they are estimated (four bytes each). A request that timed out or broke off is not
+        does not say how many tokens it used, they are estimated (four bytes each). The cost is by litellm's own price list under
+        the model's name, wherever it is served; None for a name that is not in it. A request that timed out or broke off is not
         in it: what it cost is not known.
         """
         litellm = await setup.load_async()
@@ -138,20 +142,10 @@ class LitellmModel:
         raise Failure(Kind.INVALID, f"no reply fitted {response_model.__name__}, {1 + REASKS} times: {problem.kinds}")
 
     def _request(self, litellm: Any, messages: Sequence[Mapping[str, str]], response_model: type[T]) -> dict[str, Any]:
-        """The keywords of the request: instructor puts the schema where the mode has it.
-
-        Only that is asked of instructor. It would render the messages as templates if given a `context=`, log replies, and
-        re-ask by its own rules.
-        """
-        from instructor import Mode
-        from instructor.processing.response import handle_response_model
-
+        """The keywords of the request, in the model's mode."""
         if self._mode is None:
             self._mode = setup.default_mode(litellm, self.name)
-        mode = {"json_schema": Mode.JSON_SCHEMA, "tools": Mode.TOOLS, "md_json": Mode.MD_JSON}[self._mode]
-        given = [dict(message) for message in messages]
-        _, request = handle_response_model(response_model, mode=mode, messages=given)
-        return {**request, **self._always}
+        return {**shape(response_model, self._mode).request(messages), **self._always}
 
     async def _send(self, work: _Work, request: dict[str, Any]) -> Any:
         """One request, retried while the failure may pass."""

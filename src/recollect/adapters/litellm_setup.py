@@ -103,7 +103,8 @@ def price(litellm: Any, model: str, response: Any) -> float | None:
     """What a response cost, in US dollars, by the local price list. None where the list does not know the model."""
     if price_name(litellm, model) is None:
         return None
-    return float(litellm.completion_cost(completion_response=response, model=model))
+    cost = getattr(response, "_hidden_params", {}).get("response_cost")  # where litellm's documentation says it is
+    return float(cost if cost is not None else litellm.completion_cost(completion_response=response, model=model))
 
 
 def price_of(litellm: Any, model: str, read: int, written: int = 0) -> float | None:

@@ -58,7 +58,7 @@ def _check_end(reason: str | None, message: Any) -> None:
         raise Failure(Kind.TRUNCATED, "the reply ended at the model's limit of tokens")
     fields = getattr(message, "provider_specific_fields", None) or {}
     if reason == "content_filter" or getattr(message, "refusal", None) or fields.get("refusal"):
-        raise Failure(Kind.REFUSED, f"the model declined to answer ({reason or 'refusal'})")
+        raise Failure(Kind.REFUSED, "the model, or a filter before it, declined to answer")
 
 
 def _arguments(calls: list[Any], tool: str) -> str:
@@ -87,9 +87,16 @@ def json_in(text: str) -> Any:
     found = [value for value in found if not isinstance(value, list) or isinstance(value, _Several)] or found
     if not found:
         raise Unfit("there is no JSON in the reply")
-    if any(value != found[0] for value in found):
+    if _differ(found):
         raise Unfit("there are several JSON values in the reply, and only one may be")
     return found[0]
+
+
+def _differ(values: list[Any]) -> bool:
+    try:
+        return any(value != values[0] for value in values)
+    except RecursionError:
+        return True
 
 
 def _read(text: str) -> Any:
@@ -113,10 +120,12 @@ def _values(text: str) -> list[Any]:
         value, stop = _decode(text, start.start())
         if _END_OF_THOUGHTS.search(between):
             values.clear()
-        if values and not between.strip(" \t\r\n,"):
-            last = values.pop()
-            value = _Several([*last, value] if isinstance(last, _Several) else [last, value])
-        values.append(value)
+        if not values or between.strip(" \t\r\n,"):
+            values.append(value)
+        elif isinstance(values[-1], _Several):
+            values[-1].append(value)
+        else:
+            values[-1] = _Several([values[-1], value])
         end = stop
     return values
 

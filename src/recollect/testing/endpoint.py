@@ -74,9 +74,9 @@ class ModelEndpoint:
     script that has run out answers 410. `embeddings` does the same for embedding requests; without it they are answered with
     the vectors of `HashEmbedder(dim)`. `latency`: seconds before every answer.
 
-    `url`: the base address, to be given as `api_base`. `requests`: what came in. `calls`, `input_tokens`, `output_tokens`:
-    what was answered with a whole completion, as a provider would bill it; `usage` fields of a reply that are numbers count
-    instead of the endpoint's own.
+    `url`: the base address, to be given as `api_base`. `requests`: what came in; `most_at_once`: how many of them together.
+    `calls`, `input_tokens`, `output_tokens`: what was answered with a whole completion, as a provider would bill it, the tokens
+    by the `usage` that was sent.
     """
 
     def __init__(

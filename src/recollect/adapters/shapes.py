@@ -1,0 +1,42 @@
+"""How a model is asked for a shape: instructor puts the schema where the mode has it.
+
+Only that is asked of instructor. Its own loop would log replies, put them into exceptions, give up at a megabyte, and render the
+messages as templates if given a `context=`.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from pydantic import BaseModel
+
+from .litellm_setup import Mode
+
+
+@functools.lru_cache(maxsize=64)
+def shape(response_model: type[BaseModel], mode: Mode) -> Shape:
+    """The shape of a response model, built once, for that takes instructor milliseconds."""
+    return Shape(response_model, mode)
+
+
+class Shape:
+    """What `response_model` adds to a request in a mode."""
+
+    def __init__(self, response_model: type[BaseModel], mode: Mode) -> None:
+        from instructor import Mode as Modes
+        from instructor.processing.response import handle_response_model
+
+        self._handle = handle_response_model
+        self._mode = {"json_schema": Modes.JSON_SCHEMA, "tools": Modes.TOOLS, "md_json": Modes.MD_JSON}[mode]
+        self._model, self._added = handle_response_model(response_model, mode=self._mode, messages=[])
+        self._in_messages = mode == "md_json"
+
+    def request(self, messages: Sequence[Mapping[str, str]]) -> dict[str, Any]:
+        """The keywords of a request: the messages, and the schema."""
+        given = [dict(message) for message in messages]
+        if not self._in_messages:
+            return {**self._added, "messages": given}
+        _, request = self._handle(self._model, mode=self._mode, messages=given)
+        return request

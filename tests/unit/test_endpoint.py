@@ -1,0 +1,71 @@
+"""The scripted endpoint that we ship: what it answers, and what it counts as billed."""
+
+from __future__ import annotations
+
+import http.client
+import json
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from recollect.testing import ModelEndpoint, Reply
+
+
+def post(endpoint: ModelEndpoint, path: str = "chat/completions", **body) -> tuple[int, dict]:
+    connection = http.client.HTTPConnection(endpoint.url.split("/")[2], timeout=30)
+    try:
+        connection.request("POST", f"/v1/{path}", json.dumps(body), {"Content-Type": "application/json", "X-Mark": "7"})
+        answer = connection.getresponse()
+        return answer.status, json.loads(answer.read())
+    finally:
+        connection.close()
+
+
+HELLO = {"model": "m", "messages": [{"role": "user", "content": "hello there, you"}]}
+TOOL = {"tools": [{"type": "function", "function": {"name": "F", "parameters": {}}}]}
+
+
+def test_a_script_is_played_in_order_and_then_over():
+    with ModelEndpoint([{"a": 1}, "text", Reply(status=503, headers={"Retry-After": "2"})]) as endpoint:
+        contents = [post(endpoint, **HELLO)[1]["choices"][0]["message"]["content"] for _ in range(2)]
+        assert [post(endpoint, **HELLO)[0] for _ in range(2)] == [503, 410]
+    assert contents == ['{"a": 1}', "text"]
+    assert (endpoint.calls, endpoint.input_tokens, endpoint.output_tokens) == (2, 8, 3)
+    assert endpoint.requests[0].body == HELLO and endpoint.requests[0].headers["x-mark"] == "7"
+    assert endpoint.requests[0].text == "hello there, you"
+
+
+def test_a_function_answers_by_the_request_and_a_tool_is_called_where_one_is_asked_for():
+    with ModelEndpoint(lambda request: {"said": request.text}) as endpoint:
+        message = post(endpoint, **HELLO, **TOOL)[1]["choices"][0]["message"]
+    (call,) = message["tool_calls"]
+    assert message["content"] is None and call["function"]["name"] == "F"
+    assert json.loads(call["function"]["arguments"]) == {"said": "hello there, you"}
+
+
+def test_what_broke_off_is_not_billed():
+    with ModelEndpoint(
+        [Reply("x", cut="reset"), Reply("x", cut="half"), Reply(body="{}"), Reply(status=500)]
+    ) as endpoint:
+        with pytest.raises(ConnectionError):
+            post(endpoint, **HELLO)
+        with pytest.raises(http.client.IncompleteRead):
+            post(endpoint, **HELLO)
+        assert post(endpoint, **HELLO) == (200, {}) and post(endpoint, **HELLO)[0] == 500
+    assert endpoint.calls == endpoint.input_tokens == 0 and len(endpoint.requests) == 4
+
+
+def test_sixty_four_at_once():
+    with ModelEndpoint(lambda _: "x", latency=0.5) as endpoint, ThreadPoolExecutor(64) as pool:
+        done = list(pool.map(lambda _: post(endpoint, **HELLO)[0], range(64)))
+    assert done == [200] * 64 and endpoint.calls == 64 and endpoint.most_at_once >= 32
+
+
+def test_embeddings_are_computed_or_scripted():
+    with ModelEndpoint(dim=8) as endpoint:
+        status, answer = post(endpoint, "embeddings", model="m", input=["a", "b"])
+        _, one = post(endpoint, "embeddings", model="m", input="a")
+    assert status == 200 and [len(row["embedding"]) for row in answer["data"]] == [8, 8]
+    assert one["data"][0]["embedding"] == answer["data"][0]["embedding"]
+    with ModelEndpoint(embeddings=[Reply({"data": []})]) as endpoint:
+        assert post(endpoint, "embeddings", model="m", input=["a"]) == (200, {"data": []})
