@@ -575,6 +575,14 @@ def test_cost_comes_from_the_local_price_list():
     assert usage.cost_usd == pytest.approx(expected) and expected > 0
 
 
+def test_every_entry_of_the_price_list_has_a_price_or_none():
+    litellm = litellm_setup.load()
+    prices = {name: litellm_setup.price_of_tokens(litellm, name, 1000, 100) for name in list(litellm.model_cost)}
+    assert prices["gpt-4o-mini"] == pytest.approx(1000 * 0.15e-6 + 100 * 0.6e-6)
+    assert all(price is None or price >= 0 for price in prices.values())
+    assert litellm_setup.price_of_tokens(litellm, "openai/no-such-model", 1000) is None
+
+
 @pytest.mark.parametrize("said", [None, {}, {"prompt_tokens": None, "completion_tokens": None, "total_tokens": 0}])
 def test_tokens_that_the_endpoint_does_not_tell_are_estimated(said):
     with ModelEndpoint([Reply({"facts": ["a" * 400]}, extra={"usage": said})]) as endpoint:

@@ -8,6 +8,7 @@ import logging
 import os
 import threading
 import warnings
+from collections.abc import Mapping
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
@@ -18,8 +19,8 @@ Mode = Literal["json_schema", "tools", "md_json"]
 # litellm and instructor log requests and replies, in errors too; openai's client and the HTTP libraries do at DEBUG.
 SILENT = ("LiteLLM", "LiteLLM Router", "LiteLLM Proxy", "instructor")
 NO_DEBUG = ("openai", "httpx", "httpcore", "aiohttp")
-# litellm asks these providers' own servers what a model can do, at every look-up. All they serve can be held to a schema.
-ASKS_ITS_SERVER = ("ollama", "ollama_chat")
+# litellm asks these providers' servers what a model can do, at every look-up, the event loop waiting.
+ASKS_ITS_SERVER = ("lemonade", "github_copilot")
 
 
 class _NoRetries(int):
@@ -87,31 +88,47 @@ def default_mode(litellm: Any, model: str) -> Mode:
     behind a custom `api_base` are, gets Markdown-JSON, which asks for nothing but text and works everywhere; where the server
     is known to enforce schemas (llama.cpp, vLLM, LM Studio), `mode="json_schema"` is better.
     """
-    if model.split("/", 1)[0] in ASKS_ITS_SERVER:
+    provider = model.split("/", 1)[0]
+    if provider in ("ollama", "ollama_chat"):
+        return "json_schema"  # Ollama enforces schemas for whatever it serves
+
+    def supports(what: str) -> bool:
+        if provider in ASKS_ITS_SERVER:
+            return _entry(litellm, model).get(what) is True
+        return bool(getattr(litellm, what)(model=model))
+
+    if supports("supports_response_schema"):
         return "json_schema"
-    if litellm.supports_response_schema(model=model):
-        return "json_schema"
-    return "tools" if litellm.supports_function_calling(model=model) else "md_json"
+    return "tools" if supports("supports_function_calling") else "md_json"
 
 
-def price_name(litellm: Any, model: str) -> str | None:
-    """Under which name the local price list has a model; None where it does not. (litellm itself might ask the net.)"""
-    return next((name for name in (model, model.split("/", 1)[-1]) if name in litellm.model_cost), None)
+def _entry(litellm: Any, model: str) -> Mapping[str, Any]:
+    """What litellm's own table, which came with the package, says of a model; empty where it does not know it."""
+    if entry := litellm.model_cost.get(model):
+        return dict(entry)
+    provider, _, name = model.partition("/")
+    entry = litellm.model_cost.get(name) or {}
+    return dict(entry) if entry.get("litellm_provider") == provider else {}
 
 
-def price(litellm: Any, model: str, response: Any) -> float | None:
-    """What a response cost, in US dollars, by the local price list. None where the list does not know the model."""
-    if price_name(litellm, model) is None:
-        return None
-    cost = getattr(response, "_hidden_params", {}).get("response_cost")  # where litellm's documentation says it is
-    return float(cost if cost is not None else litellm.completion_cost(completion_response=response, model=model))
+def price(litellm: Any, model: str, response: Any, read: int, written: int) -> float | None:
+    """What a response cost, in US dollars, as litellm worked out by its local table. None for a model that is not in it."""
+    plain = price_of(litellm, model, read, written)
+    # litellm's documentation says that the cost is there; it knows of cached tokens and the like.
+    cost = getattr(response, "_hidden_params", {}).get("response_cost")
+    return plain if plain is None or cost is None else float(cost)
 
 
 def price_of(litellm: Any, model: str, read: int, written: int = 0) -> float | None:
-    """What tokens read and written cost, in US dollars; None where the price is not known."""
-    if price_name(litellm, model) is None:
+    """What so many tokens cost, in US dollars, by the local table; None where it has no price per token.
+
+    (litellm's own functions ask some providers for it: five seconds for a model of github_copilot.)
+    """
+    entry = _entry(litellm, model)
+    of_read, of_written = entry.get("input_cost_per_token"), entry.get("output_cost_per_token")
+    if not isinstance(of_read, int | float) or not isinstance(of_written, int | float):
         return None
-    return float(sum(litellm.cost_per_token(model=model, prompt_tokens=read, completion_tokens=written)))
+    return float(read * of_read + written * of_written)
 
 
 def count_tokens(text: str) -> int:
