@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
+import socket
 import subprocess
 import sys
 import threading
@@ -529,6 +530,10 @@ def test_nor_does_any_other(foreign, monkeypatch):
     assert type(error) is ModelError and foreign.__name__ in str(error) and error.__cause__ is None
 
 
+def refuse(*_):
+    raise AssertionError("asked the net")
+
+
 def failing_inside(foreign: type[Exception], monkeypatch: pytest.MonkeyPatch) -> RecollectError:
     """What leaves `complete` where litellm raises a foreign exception."""
 
@@ -575,12 +580,20 @@ def test_cost_comes_from_the_local_price_list():
     assert usage.cost_usd == pytest.approx(expected) and expected > 0
 
 
-def test_every_entry_of_the_price_list_has_a_price_or_none():
+def test_every_entry_of_the_price_list_has_a_price_or_none(monkeypatch):
+    monkeypatch.setattr(socket.socket, "connect", refuse)
     litellm = litellm_setup.load()
-    prices = {name: litellm_setup.price_of_tokens(litellm, name, 1000, 100) for name in list(litellm.model_cost)}
+    prices = {name: litellm_setup.price_of(litellm, name, 1000, 100) for name in litellm.model_cost}
     assert prices["gpt-4o-mini"] == pytest.approx(1000 * 0.15e-6 + 100 * 0.6e-6)
     assert all(price is None or price >= 0 for price in prices.values())
-    assert litellm_setup.price_of_tokens(litellm, "openai/no-such-model", 1000) is None
+
+
+@pytest.mark.parametrize(
+    ("name", "priced"),
+    [("openai/gpt-4o-mini", True), ("gpt-4o-mini", True), ("openai/mine", False), ("hosted_vllm/gpt-4o-mini", False)],
+)
+def test_a_price_is_that_of_the_model_at_its_own_provider(name, priced):
+    assert (litellm_setup.price_of(litellm_setup.load(), name, 1000) is not None) is priced
 
 
 @pytest.mark.parametrize("said", [None, {}, {"prompt_tokens": None, "completion_tokens": None, "total_tokens": 0}])
@@ -658,15 +671,13 @@ def test_a_provider_that_nobody_knows_is_named():
         ("gpt-4", "tools"),
         ("openai/some-model-of-my-own", "md_json"),
         ("ollama_chat/qwen3", "json_schema"),
+        ("lemonade/any", "md_json"),
+        ("lemonade/gpt-oss-20b-mxfp4-GGUF", "json_schema"),
+        ("github_copilot/gpt-4o", "tools"),
         ("no-such-provider/x", "md_json"),
     ],
 )
 def test_the_mode_is_what_the_model_is_known_to_support(name, mode, monkeypatch, capfd):
-    import socket
-
-    def refuse(*_):
-        raise AssertionError("asked the net")
-
     litellm = litellm_setup.load()
     monkeypatch.setattr(socket.socket, "connect", refuse)
     assert litellm_setup.default_mode(litellm, name) == mode

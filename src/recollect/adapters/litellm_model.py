@@ -192,7 +192,7 @@ class _Work:
         read, written = (_number(said, field) for field in ("prompt_tokens", "completion_tokens"))
         if not read and not written:
             return self.add(request, 0, setup.count_tokens(reply_text(response)))
-        return self._add(Usage(1, read, written, setup.price(self.litellm, self.name, response)))
+        return self._add(Usage(1, read, written, setup.price(self.litellm, self.name, response, read, written)))
 
     def add(self, request: dict[str, Any], read: int, written: int) -> Usage:
         """Add an answer of which no more is known than its tokens; without those read they are estimated."""
