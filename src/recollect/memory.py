@@ -121,7 +121,7 @@ class AsyncMemory:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._closed = False
         store = self._store
-        self._retriever = Retriever(store.ledger, store.partitions, store.tokenizer)
+        self._retriever = Retriever(store.ledger, store.partitions, store.tokenizer, store.embedder.id)
         self._writer = Writer(
             journal=store.journal,
             ledger=store.ledger,

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from .ports import Vectors
 
 DEFAULT_MEMORY_BUDGET = 512 * 1024 * 1024  # bytes, for all partitions of a store
+BACKGROUND_SAMPLE = 256  # texts, evenly spread over a user's history
 ROW_BYTES = 400  # a row with its terms, roughly, beside its vector
 
 
@@ -54,6 +55,7 @@ class Partition:
         self.sources: dict[int, SourceRecord] = {}
         self.hidings: dict[tuple[int, int], Hiding] = {}
         self._sources_of: dict[int, list[int]] = {}  # turn → sources
+        self._background: tuple[int, tuple[float, int]] | None = None  # with the watermark that it was taken at
         self._evidence: dict[int, int] = {}  # statement → quotes, retired ones too
 
     def __len__(self) -> int:
@@ -121,11 +123,34 @@ class Partition:
                 found.vector = self._vectors.search(query, k, allowed)
             return found
 
-    def relevance(self, query: Vectors | None, terms: Mapping[str, int], keys: list[int]) -> list[tuple[float, float]]:
-        """(cosine, term coverage) of the query to passages."""
+    def relevance(
+        self, query: Vectors | None, terms: Mapping[str, int], keys: Sequence[int]
+    ) -> list[tuple[float | None, float]]:
+        """(cosine, term coverage) of the query to passages; no cosine where there is no vector."""
         with self._lock:
-            cosines = [0.0] * len(keys) if query is None else self._vectors.cosines(query, keys)
+            cosines = [None] * len(keys) if query is None else self._vectors.cosines(query, keys)
             return list(zip(cosines, self._texts.coverage(terms, keys), strict=True))
+
+    def background(self) -> tuple[float, int]:
+        """Mean cosine between any two of the user's texts, and how many texts that was taken from."""
+        with self._lock:
+            if self._background is None or self._background[0] != self.watermark:
+                self._background = self.watermark, self._measure_background()
+            return self._background[1]
+
+    def _measure_background(self) -> tuple[float, int]:
+        import numpy as np
+
+        keys = np.unique(np.linspace(1, self._intervals.passages, BACKGROUND_SAMPLE).astype(int)).tolist()
+        cosines = self._vectors.between(keys)
+        texts = int((np.diag(cosines) > 0).sum())
+        pairs = texts * (texts - 1)
+        return (float(cosines.sum() - np.trace(cosines)) / pairs if pairs else 0.0), texts
+
+    def alike(self, keys: Sequence[int]) -> Vectors:
+        """Cosines of passages to each other, of shape (len(keys), len(keys))."""
+        with self._lock:
+            return self._vectors.between(keys)
 
     def served(
         self,

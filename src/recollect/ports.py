@@ -145,8 +145,12 @@ class VectorIndex(Protocol):
         """
         ...
 
-    def cosines(self, query: Vectors, keys: Sequence[int]) -> list[float]:
-        """Cosines of the vector of shape (dim,) to given keys, in their order; 0.0 for an absent key."""
+    def cosines(self, query: Vectors, keys: Sequence[int]) -> list[float | None]:
+        """Cosines of the vector of shape (dim,) to given keys, in their order; None for an absent key."""
+        ...
+
+    def between(self, keys: Sequence[int]) -> Vectors:
+        """Cosines of given keys to each other, of shape (len(keys), len(keys)); 0.0 for an absent key."""
         ...
 
 

@@ -3,8 +3,14 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 # Weight of each channel in the fused order. Sums of per-query normalised scores beat reciprocal ranks in a first try.
 # "support": what a turn was found by, given to the memories that it supports.
@@ -20,6 +26,11 @@ WEIGHTS: Mapping[str, float] = {
 # score = logistic(BIAS + COSINE · cosine + COVERAGE · coverage): a first form; the constants are explained in docs/decisions.md.
 BIAS, COSINE, COVERAGE = -4.2, 9.0, 2.2
 FLOOR = 0.15  # below it a hit is taken for unrelated
+# The same without a cosine: logistic(WORDS_BIAS + WORDS_COVERAGE · coverage).
+WORDS_BIAS, WORDS_COVERAGE = -4.0, 6.0
+CALIBRATED = frozenset({"all-MiniLM-L6-v2"})  # embedders (ids) whose cosines the constants are fitted to
+BACKGROUND = 0.2  # mean cosine of MiniLM between any two texts of one user, measured on the same data
+PRIOR_TEXTS = 30
 # Every further source that tells the same is worth this much, up to three of them.
 EVIDENCE_BOOST = 0.02
 
@@ -54,9 +65,85 @@ def fuse(channels: Sequence[Mapping[int, Place]]) -> dict[int, tuple[float, tupl
     return fused
 
 
-def calibrated(cosine: float, coverage: float) -> float:
-    """How sure it is that a text has to do with the query, 0..1: comparable between queries."""
+def calibrated(cosine: float | None, coverage: float) -> float:
+    """How sure it is that a text has to do with the query, 0..1: comparable between queries. `cosine` on MiniLM's scale,
+    None where there is no vector: then words alone must tell."""
+    if cosine is None:
+        return 1 / (1 + math.exp(-(WORDS_BIAS + WORDS_COVERAGE * coverage)))
     return 1 / (1 + math.exp(-(BIAS + COSINE * cosine + COVERAGE * coverage)))
+
+
+class Scale(NamedTuple):
+    """An embedder's cosines on MiniLM's scale: `shift + factor · cosine`."""
+
+    shift: float = 0.0
+    factor: float = 1.0
+
+    def __call__(self, cosine: float | None) -> float | None:
+        """The cosine that MiniLM would have given, None for None."""
+        return None if cosine is None else self.shift + self.factor * cosine
+
+    @classmethod
+    def of_background(cls, mean: float, texts: int) -> Scale:
+        """For an embedder without a calibration: what is usual between the texts of its own store is put where that is with
+        MiniLM, and equal texts stay at 1. Few texts tell little of what is usual, so `PRIOR_TEXTS` of MiniLM's are mixed in."""
+        share = texts / (texts + PRIOR_TEXTS)
+        usual = min(share * mean + (1 - share) * BACKGROUND, 0.99)
+        factor = (1 - BACKGROUND) / (1 - usual)
+        return cls(1 - factor, factor)
+
+
+# --- near duplicates ---------------------------------------------------------------------------------------------------
+
+# Cosine (MiniLM's) from which two texts may be one thing told twice. Paraphrases of one sentence lie at 0.96 to 0.99, "moved in
+# May" and "moved in June" there too: hence the marks.
+NEAR = 0.96
+_MARK = re.compile(r"\d[\d.,:/-]*|\b[^\W\d_][\w'’-]*")
+_MARKED = {
+    "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve", "dozen", "hundred",
+    "thousand", "once", "twice", "first", "second", "third", "last", "yesterday", "today", "tonight", "tomorrow", "early",
+    "late", "before", "after", "more", "less",
+}  # fmt: skip
+_NEGATIONS = {
+    "not", "no", "never", "none", "nobody", "nothing", "neither", "nor", "without", "cannot", "longer", "stopped", "quit",
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Telling:
+    """What a hit says, as far as two must agree on it to be one thing told twice. `about`: a slot's key and value, or a
+    speaker; `when`: an event's interval, or the day on which a turn was said."""
+
+    kind: str
+    text: str
+    about: tuple[str, ...] | None = None
+    when: object = None
+
+    def contradicts(self, other: Telling) -> bool:
+        """Whether they differ in kind, slot or value, time, names or numbers (their order included), or negation."""
+        values = None not in (self.about, other.about) and self.about != other.about
+        return values or (self.kind, self.when, marks(self.text)) != (other.kind, other.when, marks(other.text))
+
+
+def marks(text: str) -> tuple[tuple[str, ...], int]:
+    """Names, numbers and words of time in their order, and how many negations there are."""
+    words = [match[0].rstrip(".,:/-") for match in _MARK.finditer(text)]
+    told = [word.casefold().removesuffix("'s").removesuffix("’s") for word in words if _is_mark(word)]
+    return tuple(told), sum(word.casefold() in _NEGATIONS or word.endswith(("n't", "n’t")) for word in words)
+
+
+def _is_mark(word: str) -> bool:
+    return word[0].isdigit() or word[0].isupper() or word.casefold() in _MARKED
+
+
+def thinned(near: NDArray[np.bool_], tellings: Sequence[Telling]) -> list[int]:
+    """The places of hits, best first, near duplicates of better ones behind all others. `near[i, j]`: i and j are alike."""
+    first: list[int] = []
+    behind: list[int] = []
+    for place, telling in enumerate(tellings):
+        twice = any(near[place, better] and not telling.contradicts(tellings[better]) for better in first)
+        (behind if twice else first).append(place)
+    return first + behind
 
 
 def estimate_tokens(text: str) -> int:

@@ -12,7 +12,20 @@ from .intervals import BEGINNING, OPEN, Moment, Served, Window
 from .model import Row, Scope, Turn
 from .partition import Partition, Partitions
 from .ports import Ledger, Tokenizer
-from .rank import EVIDENCE_BOOST, FLOOR, Place, best_of, calibrated, fuse, places
+from .rank import (
+    CALIBRATED,
+    EVIDENCE_BOOST,
+    FLOOR,
+    NEAR,
+    Place,
+    Scale,
+    Telling,
+    best_of,
+    calibrated,
+    fuse,
+    places,
+    thinned,
+)
 from .records import Space
 from .results import Channel, Hit, Source
 from .times import from_micros, to_micros
@@ -66,11 +79,29 @@ class Ranked(NamedTuple):
     places: tuple[Place, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Content:
+    """What ranked passages say, by passage."""
+
+    rows: Mapping[int, Row]
+    turns: Mapping[int, Turn]
+
+    def telling(self, key: int) -> Telling:
+        """What must not differ between near duplicates."""
+        if key in self.turns:
+            turn = self.turns[key]
+            return Telling("turn", turn.content, (turn.speaker,), turn.said_at.date())
+        said = self.rows[key].statement
+        about = (*said.slot.key, (said.value or "").casefold()) if said.slot else None
+        return Telling("memory", said.text, about, said.event)
+
+
 class Retriever:
     """Answers queries from the partitions; blocking, called from worker threads."""
 
-    def __init__(self, ledger: Ledger, partitions: Partitions, tokenizer: Tokenizer) -> None:
+    def __init__(self, ledger: Ledger, partitions: Partitions, tokenizer: Tokenizer, embedder_id: str) -> None:
         self._ledger, self._partitions, self._tokenizer = ledger, partitions, tokenizer
+        self._embedder_id = embedder_id
 
     def moment(self, space: Space, query: Query) -> Moment:
         """The two time axes of a query."""
@@ -87,8 +118,15 @@ class Retriever:
         served = self.served(space, partition, query, moment)
         terms = self._tokenizer(query.text)
         ordered = order(partition, query, moment, terms, vector, served)
-        kept = above_floor(partition, query, terms, vector, ordered)
-        return self._hits(space, query, moment, kept, served)
+        scale = self.scale(partition)
+        kept = above_floor(partition, query, terms, vector, ordered, scale)
+        content = self._read(space, kept, served)
+        kept = distinct_first(partition, kept, content, scale)[: query.limit]
+        return self._hits(space, query, moment, kept, content, served)
+
+    def scale(self, partition: Partition) -> Scale:
+        """How the embedder's cosines are read: as they are where the score was fitted to them."""
+        return Scale() if self._embedder_id in CALIBRATED else Scale.of_background(*partition.background())
 
     def served(self, space: Space, partition: Partition, query: Query, moment: Moment) -> Served:
         """What the query may find: inside its scope, filter and window."""
@@ -104,37 +142,33 @@ class Retriever:
 
     # --- results -------------------------------------------------------------------------------------------------------
 
-    def _hits(self, space: Space, query: Query, moment: Moment, kept: list[Ranked], served: Served) -> list[Hit]:
-        told = self._memory_hits(space, query, moment, [one for one in kept if served.rows[one.key]], served)
-        said = self._turn_hits(space, query, [one for one in kept if not served.rows[one.key]], served)
-        return [told[one.key] if one.key in told else said[one.key] for one in kept]
+    def _read(self, space: Space, kept: list[Ranked], served: Served) -> Content:
+        """The rows and turns of passages."""
+        rows = {one.key: int(served.rows[one.key]) for one in kept if served.rows[one.key]}
+        turns = {one.key: int(served.turns[one.key]) for one in kept if not served.rows[one.key]}
+        read_rows = self._ledger.rows(space, rows.values()) if rows else {}
+        read_turns = self._ledger.turns(space, turns.values()) if turns else {}
+        return Content(
+            {key: read_rows[number] for key, number in rows.items()},
+            {key: read_turns[number] for key, number in turns.items()},
+        )
 
-    def _memory_hits(
-        self, space: Space, query: Query, moment: Moment, kept: list[Ranked], served: Served
-    ) -> dict[int, Hit]:
-        if not kept:
-            return {}
-        memories = self._ledger.rows(space, [int(served.rows[one.key]) for one in kept])
-        sources = Views(self._ledger, space).sources([one.key for one in kept], moment.number)
-        created = self._ledger.created_at(space, [row.memory_id for row in memories.values()])
-        hits = {}
+    def _hits(
+        self, space: Space, query: Query, moment: Moment, kept: list[Ranked], content: Content, served: Served
+    ) -> list[Hit]:
+        told = [one.key for one in kept if one.key in content.rows]
+        said = [content.turns[one.key].number for one in kept if one.key in content.turns]
+        sources = Views(self._ledger, space).sources(told, moment.number) if told else {}
+        created = self._ledger.created_at(space, [content.rows[key].memory_id for key in told]) if told else {}
+        metadata = self._ledger.turn_metadata(space, said) if said else {}
+        hits = []
         for one in kept:
-            row = memories[int(served.rows[one.key])]
-            hits[one.key] = memory_hit(row, one, created[row.memory_id], sources.get(one.key, ()), query.explain)
+            if row := content.rows.get(one.key):
+                hits.append(memory_hit(row, one, created[row.memory_id], sources.get(one.key, ()), query.explain))
+            else:
+                turn = content.turns[one.key]
+                hits.append(turn_hit(turn, one, metadata[turn.number], int(served.until[one.key]), query.explain))
         return hits
-
-    def _turn_hits(self, space: Space, query: Query, kept: list[Ranked], served: Served) -> dict[int, Hit]:
-        if not kept:
-            return {}
-        numbers = {one.key: int(served.turns[one.key]) for one in kept}
-        turns = self._ledger.turns(space, numbers.values())
-        metadata = self._ledger.turn_metadata(space, numbers.values())
-        return {
-            one.key: turn_hit(
-                turns[numbers[one.key]], one, metadata[numbers[one.key]], int(served.until[one.key]), query.explain
-            )
-            for one in kept
-        }
 
 
 def order(
@@ -165,21 +199,36 @@ def order(
 
 
 def above_floor(
-    partition: Partition, query: Query, terms: Mapping[str, int], vector: Vectors | None, ordered: Sequence[Fused]
+    partition: Partition,
+    query: Query,
+    terms: Mapping[str, int],
+    vector: Vectors | None,
+    ordered: Sequence[Fused],
+    scale: Scale,
 ) -> list[Ranked]:
-    """The first `limit` whose score reaches the floor; scored block by block, for most searches need only the first."""
+    """The first whose score reaches the floor, a few more than `limit`; scored block by block, for most searches need
+    only the first."""
     kept: list[Ranked] = []
     block, floor = query.limit + SPARE, query.floor
     for start in range(0, len(ordered), block):
         part = ordered[start : start + block]
         near = partition.relevance(vector, terms, [one.key for one in part])
         scored = [
-            Ranked(one.key, calibrated(*relevance), one.places) for one, relevance in zip(part, near, strict=True)
+            Ranked(one.key, calibrated(scale(cosine), coverage), one.places)
+            for one, (cosine, coverage) in zip(part, near, strict=True)
         ]
         kept += [one for one in scored if one.score >= floor]
         if len(kept) >= query.limit:
             break
-    return kept[: query.limit]
+    return kept[:block]
+
+
+def distinct_first(partition: Partition, kept: list[Ranked], content: Content, scale: Scale) -> list[Ranked]:
+    """Near duplicates of better ones behind all others; what contradicts a better one stays where it is."""
+    near = scale.shift + scale.factor * partition.alike([one.key for one in kept]) >= NEAR
+    if near.sum() <= len(kept):  # at most each is like itself
+        return kept
+    return [kept[place] for place in thinned(near, [content.telling(one.key) for one in kept])]
 
 
 def lifted(partition: Partition, moment: Moment, placed: Mapping[int, Place], served: Served) -> dict[int, Place]:

@@ -363,7 +363,7 @@ async def cancel(tasks: Iterable[asyncio.Task[Any]]) -> None:
 
 def cosines(partition: Partition, content: Content, keys: list[int]) -> list[float]:
     """The cosine of a fact to passages, in their order."""
-    return [cosine for cosine, _ in partition.relevance(content.vector, {}, keys)]
+    return [cosine or 0.0 for cosine, _ in partition.relevance(content.vector, {}, keys)]
 
 
 def by_cosine(partition: Partition, content: Content, keys: list[int]) -> list[tuple[int, float]]:

@@ -52,7 +52,9 @@ class VectorIndexContract:
 
     def test_cosines_of_given_keys(self, index, vectors):
         index.upsert(range(5), vectors[:5])
-        assert np.allclose(index.cosines(vectors[1], [4, 99, 1]), [vectors[1] @ vectors[4], 0, 1], atol=1e-5)
+        near, absent, same = index.cosines(vectors[1], [4, 99, 1])
+        assert absent is None and np.allclose([near, same], [vectors[1] @ vectors[4], 1], atol=1e-5)
+        assert np.allclose(index.between([4, 99, 1])[0], [1, 0, vectors[1] @ vectors[4]], atol=1e-5)
 
 
 class TestFaiss(VectorIndexContract):

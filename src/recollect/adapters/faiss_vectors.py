@@ -71,13 +71,22 @@ class FaissVectors:
         found = [(int(key), float(score)) for key, score in zip(keys[0], scores[0], strict=True) if key >= 0]
         return sorted(found, key=lambda hit: (-hit[1], hit[0]))
 
-    def cosines(self, query: Vectors, keys: Sequence[int]) -> list[float]:
+    def cosines(self, query: Vectors, keys: Sequence[int]) -> list[float | None]:
+        cosines = (self._vectors(keys) @ query).tolist()
+        return [cosine if key in self._keys else None for key, cosine in zip(keys, cosines, strict=True)]
+
+    def between(self, keys: Sequence[int]) -> Vectors:
+        vectors = self._vectors(keys)
+        cosines: Vectors = vectors @ vectors.T
+        return cosines
+
+    def _vectors(self, keys: Sequence[int]) -> Vectors:
+        """The vectors under keys, zeros under absent ones."""
         import numpy as np
 
-        present = [key for key in keys if key in self._keys]
-        if not present:
-            return [0.0] * len(keys)
-        _faiss()
-        vectors = self._index.reconstruct_batch(np.asarray(present, dtype=np.int64))
-        known = dict(zip(present, (vectors @ query).tolist(), strict=True))
-        return [float(known.get(key, 0.0)) for key in keys]
+        vectors: Vectors = np.zeros((len(keys), self.dim), dtype=np.float32)
+        present = [place for place, key in enumerate(keys) if key in self._keys]
+        if present:
+            _faiss()
+            vectors[present] = self._index.reconstruct_batch(np.asarray([keys[i] for i in present], dtype=np.int64))
+        return vectors

@@ -1,0 +1,308 @@
+"""The floor under the score, on LoCoMo's development conversations: what unrelated queries still find, what related ones lose.
+
+Memories are a recorded extraction of the conversations, all of them added; questions are searched in their own conversation
+(related: is a turn of their evidence among the sources of the first ten?), in another one, and beside them stand ordinary
+requests that none of the conversations has to do with. `--fit` fits the score's constants (bias, cosine, coverage) to hits that
+carry evidence against the hits of unrelated queries, by logistic regression.
+
+RECOLLECT_DATA=folder python benchmarks/floor.py [--store folder] [--fit] [--embedder minilm|scaled]
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import random
+import re
+import tempfile
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from recollect import Memory
+from recollect.adapters.minilm import MiniLM
+from recollect.formats import Conversation, read
+from recollect.model import Add, Case, Entity, Evidence, Extraction, Fact, Kind, Reconciliation, Turn
+from recollect.ports import Chunk
+from recollect.rank import calibrated
+from recollect.records import Space
+from recollect.retrieve import Fused, Query, order
+from recollect.surfaces.cli.ingest import messages
+
+UNRELATED = """How do I undo the last commit in git?
+What is the boiling point of nitrogen?
+Write a regular expression that matches an IPv4 address.
+Who won the football world cup in 1974?
+Translate "good morning" into Portuguese.
+How many moons does Jupiter have?
+What does a TypeError mean in Python?
+Explain the difference between TCP and UDP.
+What is the capital of Mongolia?
+How do I convert a PDF file to text?
+Give me the formula for the area of a circle.
+When did the Roman Empire fall?
+How do I sort a list of dictionaries by a key?
+What is the exchange rate of the euro to the yen?
+Summarise the plot of Hamlet in two sentences.
+How do I set up a reverse proxy with nginx?
+What is the chemical symbol of tungsten?
+How long does it take light to reach the earth from the sun?
+Which database index suits a range query?
+What is the tallest mountain in Africa?
+How do I change a flat tyre on a van?
+What is the tax rate on capital gains in Norway?
+Name three prime numbers above a thousand.
+How do I reset the password of my router?
+What is the difference between a virus and a bacterium?
+Draft an e-mail that asks the landlord to repair the heating.
+How do I compute a moving average in a spreadsheet?
+What is the population of Indonesia?
+Why is my Docker container out of memory?
+How do I remove rust from cast iron?
+What does the abbreviation HTTP stand for?
+How many grams are in an ounce?
+Show me how to write a for loop in Rust.
+What is the speed of sound in water?
+Who painted the ceiling of the Sistine Chapel?
+How do I enable two-factor authentication?
+What is the half-life of carbon-14?
+How do I merge two branches without a conflict?
+Which metals are magnetic?
+What time is it in Tokyo?""".splitlines()
+
+
+class Recorded:
+    """An extractor that answers what was recorded, and a reconciler that adds it all."""
+
+    def __init__(self, folder: Path) -> None:
+        self.facts: dict[tuple[str, str], list[dict[str, Any]]] = {}
+        for file in sorted(folder.glob("*.jsonl")):
+            for line in file.read_text(encoding="utf-8").splitlines():
+                one = json.loads(line)
+                self.facts[file.stem, one["session"]] = one["facts"]
+        self._first: dict[tuple[str, str], int] = {}
+
+    async def extract(self, chunk: Chunk) -> Extraction:
+        """The facts whose last evidence stands in the chunk."""
+        scope = chunk.turns[0].scope
+        session = str(scope.user_id), str(scope.session_id)
+        first = self._first.setdefault(session, chunk.turns[0].number)
+        by_name = {
+            f"D{session[1].removeprefix('session_')}:{turn.number - first + 1}": turn
+            for turn in (*chunk.context, *chunk.turns)
+        }
+        facts = (_fact(one, by_name) for one in self.facts.get(session, ()) if _last(one) in _names(chunk, by_name))
+        return Extraction(tuple(fact for fact in facts if fact.evidence))
+
+    async def reconcile(self, cases: Sequence[Case]) -> Reconciliation:
+        """Everything is new."""
+        return Reconciliation(tuple(Add() for _ in cases))
+
+
+def _names(chunk: Chunk, by_name: dict[str, Turn]) -> set[str]:
+    own = {turn.id for turn in chunk.turns}
+    return {name for name, turn in by_name.items() if turn.id in own}
+
+
+def _last(fact: dict[str, Any]) -> str:
+    return str(max((one["turn"] for one in fact["evidence"]), key=lambda name: int(name.split(":")[1])))
+
+
+def _fact(one: dict[str, Any], turns: dict[str, Turn]) -> Fact:
+    evidence = [Evidence(turns[e["turn"]].id, e["quote"]) for e in one["evidence"] if e["turn"] in turns]
+    entities = tuple(Entity(entity["name"]) for entity in one["entities"])
+    return Fact(one["text"], Kind.KNOWLEDGE, tuple(evidence), entities=entities)
+
+
+@dataclass(frozen=True)
+class Question:
+    """A question, where it is searched, and the turns that carry its answer (none: unrelated)."""
+
+    text: str
+    user_id: str
+    evidence: frozenset[str] = frozenset()
+
+
+def fill(memory: Memory, talks: Sequence[Conversation]) -> None:
+    """Store the conversations, once."""
+    for talk in talks:
+        for session in talk.sessions:
+            key = f"{talk.id}/{session.id}"
+            memory.add(list(messages(session)), user_id=talk.id, session_id=session.id, idempotency_key=key)
+
+
+def questions(file: Path, per_pair: int = 15) -> Iterator[Question]:
+    """Related ones (categories 1–4), then those asked in a conversation not theirs, then ordinary requests."""
+    samples = json.loads(file.read_text(encoding="utf-8"))
+    chance = random.Random(0)
+    for sample in samples:
+        known = {turn["dia_id"] for key, talk in _sessions(sample) for turn in talk}
+        for qa in sample["qa"]:
+            told = {f"D{s}:{n}" for one in qa["evidence"] for s, n in re.findall(r"D:?\s*(\d+):(\d+)", one)}
+            if qa["category"] != 5 and told & known:
+                yield Question(qa["question"], sample["sample_id"], frozenset(told & known))
+    for sample in samples:
+        for other in samples:
+            if other is not sample:
+                for qa in chance.sample(other["qa"], per_pair):
+                    yield Question(qa["question"], sample["sample_id"])
+        for text in UNRELATED:
+            yield Question(text, sample["sample_id"])
+
+
+def _sessions(sample: dict[str, Any]) -> list[tuple[str, list[dict[str, Any]]]]:
+    talk = sample["conversation"]
+    return [(key, talk[key]) for key in talk if re.fullmatch(r"session_\d+", key)]
+
+
+@dataclass(frozen=True)
+class Seen:
+    """A hit in the order of fusion: what its score is made of, and whether it carries evidence."""
+
+    cosine: float
+    coverage: float
+    score: float
+    carries: bool
+
+
+class Bench:
+    """Asks with the floor off, and looks at what the score would have done."""
+
+    def __init__(self, memory: Memory) -> None:
+        self._core = memory._memory
+        self._store = self._core._store
+        self._names: dict[tuple[Space, int], str] = {}
+
+    def ask(self, question: Question, kinds: frozenset[str], limit: int = 10) -> list[Seen]:
+        """The first `limit` hits."""
+        from recollect.model import Scope
+        from recollect.times import now
+
+        store, retriever = self._store, self._core._retriever
+        space = store.ledger.space(question.user_id)
+        assert space is not None
+        query = Query(question.text, Scope(question.user_id), now(), limit=limit, min_score=0.0, include=kinds)
+        partition, moment = store.partitions.get(space), retriever.moment(space, query)
+        served = retriever.served(space, partition, query, moment)
+        vector = np.asarray(store.embedder.embed([question.text]))[0]
+        vector = vector / np.linalg.norm(vector)
+        terms = store.tokenizer(question.text)
+        first = order(partition, query, moment, terms, vector, served)[:limit]
+        near = partition.relevance(vector, terms, [one.key for one in first])
+        scale = retriever.scale(partition)
+        return [
+            Seen(
+                cosine or 0.0,
+                coverage,
+                calibrated(scale(cosine), coverage),
+                self._carries(space, one, served, question),
+            )
+            for one, (cosine, coverage) in zip(first, near, strict=True)
+        ]
+
+    def _carries(self, space: Space, one: Fused, served: Any, question: Question) -> bool:
+        key = one.key
+        if served.turns[key]:
+            return self._name(space, int(served.turns[key])) in question.evidence
+        sources = self._store.ledger.sources(space, [key])
+        return any(self._name(space, source.turn) in question.evidence for source in sources)
+
+    def _name(self, space: Space, turn: int) -> str:
+        if not self._names or (space, turn) not in self._names:
+            counts: dict[str, int] = {}
+            for number, one in sorted(self._store.ledger.turns(space, range(1, 2_000)).items()):
+                session = str(one.scope.session_id)
+                counts[session] = counts.get(session, 0) + 1
+                self._names[space, number] = f"D{session.removeprefix('session_')}:{counts[session]}"
+        return self._names[space, turn]
+
+
+def fit(features: np.ndarray, related: np.ndarray, weight: np.ndarray) -> np.ndarray:
+    """Logistic regression by Newton's method: (bias, cosine, coverage)."""
+    x = np.column_stack([np.ones(len(features)), features])
+    beta = np.zeros(x.shape[1])
+    for _ in range(30):
+        p = 1 / (1 + np.exp(-x @ beta))
+        gradient = x.T @ (weight * (related - p))
+        hessian = (x * (weight * p * (1 - p))[:, None]).T @ x
+        beta += np.linalg.solve(hessian, gradient)
+    return beta
+
+
+def report(asked: Sequence[tuple[Question, list[Seen]]], floors: Sequence[float]) -> None:
+    """What each floor does."""
+    related = [seen for question, seen in asked if question.evidence]
+    ordinary = [seen for question, seen in asked if question.text in UNRELATED]
+    foreign = [seen for question, seen in asked if not question.evidence and question.text not in UNRELATED]
+
+    def hit(seen: list[Seen], floor: float) -> bool:
+        return any(one.carries and one.score >= floor for one in seen)
+
+    def silent(seen: list[Seen], floor: float) -> bool:
+        return all(one.score < floor for one in seen)
+
+    print(f"{'floor':>6} {'evidence hit@10':>16} {'silent: ordinary':>17} {'of others':>10} {'related':>8}")
+    for floor in floors:
+        shares = [np.mean([hit(seen, floor) for seen in related])]
+        shares += [np.mean([silent(seen, floor) for seen in kind]) for kind in (ordinary, foreign, related)]
+        print(f"{floor:>6.2f} {shares[0]:>16.3f} {shares[1]:>17.3f} {shares[2]:>10.3f} {shares[3]:>8.3f}")
+    print(f"queries: {len(related)} related, {len(ordinary)} ordinary unrelated, {len(foreign)} of other conversations")
+
+
+class Scaled(MiniLM):
+    """MiniLM with a constant direction mixed in: unrelated texts are near each other, as with many other embedders."""
+
+    id = "scaled-minilm"
+
+    def embed(self, texts: Sequence[str]) -> Any:
+        """Unit vectors whose cosines are MiniLM's, squeezed towards 1."""
+        vectors = np.asarray(super().embed(texts))
+        mixed = np.column_stack([vectors[:, :-1], np.full(len(vectors), 1.5, dtype=np.float32)])
+        return mixed / np.linalg.norm(mixed, axis=1, keepdims=True)
+
+
+def main() -> None:
+    """Run all."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--store", help="keep the filled store here")
+    parser.add_argument("--embedder", choices=["minilm", "scaled"], default="minilm")
+    parser.add_argument("--fit", action="store_true")
+    options = parser.parse_args()
+    data = os.environ.get("RECOLLECT_DATA")
+    if data is None:
+        print("floor: skipped, RECOLLECT_DATA names no folder")
+        return
+    folder = Path(data) / "locomo"
+    talks = [one for one in read(folder / "dev.json", "locomo") if isinstance(one, Conversation)]
+    with tempfile.TemporaryDirectory() as name:
+        embedder = Scaled() if options.embedder == "scaled" else MiniLM()
+        with Memory(options.store or name, llm=Recorded(folder / "recorded"), embedder=embedder) as memory:
+            fill(memory, talks)
+            bench = Bench(memory)
+            for kinds in (frozenset({"memories"}), frozenset({"memories", "turns"})):
+                print(" and ".join(sorted(kinds)))
+                asked = [(one, bench.ask(one, kinds)) for one in questions(folder / "dev.json")]
+                if options.fit:
+                    show_fit(asked)
+                report(asked, [0.0, 0.1, 0.15, 0.2, 0.25, 0.3, 0.4, 0.5])
+
+
+def show_fit(asked: Sequence[tuple[Question, list[Seen]]]) -> None:
+    """Constants that tell hits with evidence from the hits of unrelated queries, both sides weighing the same."""
+    good = [one for _, seen in asked for one in seen if one.carries]
+    bad = [one for question, seen in asked if not question.evidence for one in seen]
+    features = np.array([(one.cosine, one.coverage) for one in (*good, *bad)])
+    related = np.array([1.0] * len(good) + [0.0] * len(bad))
+    weight = np.array([0.5 / len(good)] * len(good) + [0.5 / len(bad)] * len(bad)) * len(related)
+    bias, cosine, coverage = fit(features, related, weight)
+    words = fit(features[:, 1:], related, weight)
+    print(f"words alone: bias {words[0]:.2f}, coverage {words[1]:.2f}")
+    print(f"fit: bias {bias:.2f}, cosine {cosine:.2f}, coverage {coverage:.2f} on {len(good)} and {len(bad)} hits")
+
+
+if __name__ == "__main__":
+    main()
