@@ -75,6 +75,9 @@ Which metals are magnetic?
 What time is it in Tokyo?""".splitlines()
 
 
+FLOORS = (0.0, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.5)
+
+
 class Recorded:
     """An extractor that answers what was recorded, and a reconciler that adds it all."""
 
@@ -177,6 +180,11 @@ class Bench:
         self._store = self._core._store
         self._names: dict[tuple[Space, int], str] = {}
 
+    def backgrounds(self) -> Iterator[tuple[float, int]]:
+        """Of each user."""
+        for space, _ in self._store.ledger.spaces():
+            yield self._store.partitions.get(space).background()
+
     def ask(self, question: Question, kinds: frozenset[str], limit: int = 10) -> list[Seen]:
         """The first `limit` hits."""
         from recollect.model import Scope
@@ -249,7 +257,7 @@ def report(asked: Sequence[tuple[Question, list[Seen]]], floors: Sequence[float]
     for floor in floors:
         shares = [np.mean([hit(seen, floor) for seen in related])]
         shares += [np.mean([silent(seen, floor) for seen in kind]) for kind in (ordinary, foreign, related)]
-        print(f"{floor:>6.2f} {shares[0]:>16.3f} {shares[1]:>17.3f} {shares[2]:>10.3f} {shares[3]:>8.3f}")
+        print(f"{floor:>6.3f} {shares[0]:>16.3f} {shares[1]:>17.3f} {shares[2]:>10.3f} {shares[3]:>8.3f}")
     print(f"queries: {len(related)} related, {len(ordinary)} ordinary unrelated, {len(foreign)} of other conversations")
 
 
@@ -283,12 +291,13 @@ def main() -> None:
         with Memory(options.store or name, llm=Recorded(folder / "recorded"), embedder=embedder) as memory:
             fill(memory, talks)
             bench = Bench(memory)
+            print("background:", *(f"{mean:.3f} ({texts} texts)" for mean, texts in bench.backgrounds()))
             for kinds in (frozenset({"memories"}), frozenset({"memories", "turns"})):
                 print(" and ".join(sorted(kinds)))
                 asked = [(one, bench.ask(one, kinds)) for one in questions(folder / "dev.json")]
                 if options.fit:
                     show_fit(asked)
-                report(asked, [0.0, 0.1, 0.15, 0.2, 0.25, 0.3, 0.4, 0.5])
+                report(asked, FLOORS)
 
 
 def show_fit(asked: Sequence[tuple[Question, list[Seen]]]) -> None:

@@ -24,7 +24,7 @@ WEIGHTS: Mapping[str, float] = {
 }
 
 # score = logistic(BIAS + COSINE · cosine + COVERAGE · coverage): a first form; the constants are explained in docs/decisions.md.
-BIAS, COSINE, COVERAGE = -4.2, 9.0, 2.2
+BIAS, COSINE, COVERAGE = -12.9, 23.3, 6.4
 FLOOR = 0.15  # below it a hit is taken for unrelated
 # The same without a cosine: logistic(WORDS_BIAS + WORDS_COVERAGE · coverage).
 WORDS_BIAS, WORDS_COVERAGE = -4.0, 6.0

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import copy
 import tempfile
-from dataclasses import dataclass, field
+from collections import Counter
+from dataclasses import astuple, dataclass, field
 from datetime import UTC, datetime, timedelta
 
+import numpy as np
 import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
@@ -13,7 +16,9 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from recollect import Memory
 from recollect.errors import InvalidInput, NotFound, UndoConflict
+from recollect.intervals import Moment
 from recollect.testing import HashEmbedder, ScriptedLanguage
+from recollect.times import to_micros
 
 START = datetime(2024, 1, 1, tzinfo=UTC)
 
@@ -43,6 +48,8 @@ class Step:
 
     brought: list[Version] = field(default_factory=list)
     took: list[Version] = field(default_factory=list)
+    hid: set[tuple[int, int]] = field(default_factory=set)  # (turn, deletion that first hid it)
+    showed: set[tuple[int, int]] = field(default_factory=set)
     undoers: list[Step] = field(default_factory=list)
 
     @property
@@ -57,6 +64,9 @@ class Naive:
     def __init__(self) -> None:
         self.believed: list[Version] = []
         self.memories = 0
+        self.turns: list[str] = []
+        self.hidings: set[tuple[int, int]] = set()
+        self.deletions = 0
 
     def chunk(self, messages: list[str], at: datetime) -> list[Step]:
         """What the messages of one add do. What is said twice in one breath is one fact, unless another word on the same
@@ -64,7 +74,10 @@ class Naive:
         steps: list[Step] = []
         last: dict[str, str] = {}
         self.spoken_of: dict[str, int] = {}
+        self.turns += messages
         for message in messages:
+            if message.startswith("chat"):
+                continue
             attribute = message.split(" ", 1)[0]
             if last.get(attribute) != message:
                 steps.append(self.say(message, at))
@@ -130,8 +143,24 @@ class Naive:
         if any(b.end is None and v.end is None and v.text == b.text for b in back for v in left):
             return None
         done = self.change(standing, back)
+        done.showed, done.hid = step.hid & self.hidings, step.showed
+        self.hidings = (self.hidings - done.showed) | done.hid
         step.undoers.append(done)
         return done
+
+    def delete_all(self) -> tuple[dict[int, Step], Step]:
+        """memory → the step that took it back; and the one that hid the turns."""
+        taken = {memory: self.change(self.of(memory), []) for memory in {v.memory for v in self.believed}}
+        self.deletions += 1
+        hidden = {turn for turn, _ in self.hidings}
+        hiding = Step(hid={(turn, self.deletions) for turn in range(len(self.turns)) if turn not in hidden})
+        self.hidings |= hiding.hid
+        return taken, hiding
+
+    def shown(self) -> list[str]:
+        """The turns that are not hidden; those of which a memory came are served only with it."""
+        hidden = {turn for turn, _ in self.hidings}
+        return [text for turn, text in enumerate(self.turns) if turn not in hidden]
 
     def holds(self, at: datetime) -> list[str]:
         return sorted(v.text for v in self.believed if v.start <= at and (v.end is None or v.end > at))
@@ -140,6 +169,7 @@ class Naive:
 MESSAGES = st.one_of(
     st.builds("{} = {}".format, st.sampled_from(["home", "job"]), st.sampled_from(["A", "B", "C"])),
     st.builds("likes {} {}".format, st.sampled_from(["+=", "-="]), st.sampled_from(["tea", "rum"])),
+    st.just("chat about nothing"),  # no memory comes of it
 )
 
 
@@ -150,7 +180,9 @@ class History(RuleBasedStateMachine):
         self.open()
         self.naive = Naive()
         self.steps: dict[str, Step] = {}
-        self.snapshots: list[tuple[datetime, dict[int, list[str]]]] = []
+        self.snapshots: list[tuple[datetime, dict[int, list[str]], list[str]]] = []
+        self.memory_of: dict[str, int] = {}  # the store's id → the naive model's
+        self.batches: dict[str, list[str]] = {}  # a delete_all's batch → its changes
         # Another user whose memories must never be seen.
         self.memory.add("home = elsewhere", user_id="other", timestamp=day(0))
 
@@ -160,8 +192,11 @@ class History(RuleBasedStateMachine):
     def remember(self, changes, steps) -> None:
         for change, step in zip(changes, steps, strict=True):
             self.steps[change.id] = step
+            if change.memory is not None and step.brought:
+                self.memory_of[change.memory.id] = step.brought[-1].memory
         if changes:
-            self.snapshots.append((changes[-1].recorded_at, {n: self.naive.holds(day(n)) for n in (0, 7, 14, 30)}))
+            held = {n: self.naive.holds(day(n)) for n in (0, 7, 14, 30)}
+            self.snapshots.append((changes[-1].recorded_at, held, self.chat(self.naive.shown())))
 
     @rule(messages=st.lists(MESSAGES, min_size=1, max_size=3), at=st.integers(0, 14))
     def add(self, messages, at):
@@ -192,6 +227,7 @@ class History(RuleBasedStateMachine):
                 self.memory.update(item.id, text)
             return
         assert self.memory.update(item.id, text).text == text
+        self.naive.turns.append(text)
         new = Version(live[0].memory, text, live[0].start, None)
         self.remember(self.last_change(), [self.naive.change([live[0]], [new])])
 
@@ -217,6 +253,39 @@ class History(RuleBasedStateMachine):
             self.remember(self.memory.undo(change_id), [expected])
 
     @rule()
+    def delete_all(self):
+        memories = len({v.memory for v in self.naive.believed})
+        deleted = self.memory.delete_all(user_id="u")
+        assert deleted == memories
+        taken, hiding = self.naive.delete_all()
+        if deleted.batch_id is not None:
+            store = self.memory._memory._store
+            changes = store.ledger.changes(store.ledger.space("u"), batch_id=deleted.batch_id)
+            steps = [taken.pop(self.memory_of[c.memory_id]) if c.memory_id else hiding for c in changes]
+            for change, step in zip(changes, steps, strict=True):
+                self.steps[change.id] = step
+            self.batches[deleted.batch_id] = [change.id for change in changes]
+        assert not taken and self.memory.count(user_id="u") == 0
+
+    @precondition(lambda self: self.batches)
+    @rule(data=st.data())
+    def undo_delete_all(self, data):
+        batch_id = data.draw(st.sampled_from(list(self.batches)))
+        before = copy.copy(self.naive.believed), set(self.naive.hidings)
+        steps = [self.steps[change_id] for change_id in reversed(self.batches[batch_id])]
+        standing = [step for step in steps if not step.undone]
+        undoings = [self.naive.undo(step) for step in standing]
+        if None in undoings:
+            self.naive.believed, self.naive.hidings = before
+            for step, undoing in zip(standing, undoings, strict=True):
+                if undoing is not None:
+                    step.undoers.remove(undoing)
+            with pytest.raises(UndoConflict):
+                self.memory.undo(batch_id)
+        else:
+            self.remember(self.memory.undo(batch_id), undoings)
+
+    @rule()
     def reopen(self):
         self.memory.close()
         self.open()
@@ -230,16 +299,44 @@ class History(RuleBasedStateMachine):
     @precondition(lambda self: self.snapshots)
     @rule(data=st.data())
     def what_was_known(self, data):
-        known_at, held = data.draw(st.sampled_from(self.snapshots))
+        known_at, held, shown = data.draw(st.sampled_from(self.snapshots))
         for number, texts in held.items():
             found = self.memory.get_all(user_id="u", known_at=known_at, as_of=day(number))
             assert sorted(item.text for item in found) == texts
+        hits = self.memory.search("chat", user_id="u", known_at=known_at, include=["turns"], min_score=0, limit=200)
+        # Chat that was told after the last change and before the next one cannot be told apart.
+        assert len(self.chat(hit.text for hit in hits)) >= len(shown)
 
-    @rule(query=st.sampled_from(["home A", "likes tea", "job"]))
-    def search(self, query):
-        hits = self.memory.search(query, user_id="u", min_score=0, limit=50)
-        assert {hit.text for hit in hits} <= set(self.naive.holds(datetime.now(UTC)))
-        assert [hit.text for hit in self.memory.search(query, user_id="other", min_score=0)] == ["home is elsewhere"]
+    @staticmethod
+    def chat(texts):
+        return [text for text in texts if text.startswith("chat")]
+
+    @invariant()
+    def search_equals_brute_force(self):
+        """With the floor off and room for all, search finds what holds now, and all chat that is not hidden."""
+        shown = self.naive.shown()
+        for query in ("home A", "likes tea or chat"):
+            hits = self.memory.search(query, user_id="u", include=("memories", "turns"), min_score=0, limit=200)
+            told = sorted(hit.text for hit in hits if hit.kind == "memory")
+            said = Counter(hit.text for hit in hits if hit.kind == "turn")
+            assert told == self.naive.holds(datetime.now(UTC))
+            assert said["chat about nothing"] == len(self.chat(shown))
+            assert said <= Counter(shown)
+        assert [hit.text for hit in self.memory.search("home", user_id="other", min_score=0)] == ["home is elsewhere"]
+
+    @invariant()
+    def the_partition_equals_its_rebuild(self):
+        """One that followed every step, and one that is read anew."""
+        partitions = self.memory._memory._store.partitions
+        space = self.memory._memory._store.ledger.space("u")
+        if space is not None:
+            followed, fresh = partitions.get(space), partitions._make(space)
+            fresh.catch_up()
+            assert followed.snapshot() == fresh.snapshot()
+            now = to_micros(datetime.now(UTC))
+            for moment in (Moment(now, None, now), Moment(to_micros(day(7)), 3, now)):
+                ours, theirs = followed.served(moment), fresh.served(moment)
+                assert all(map(np.array_equal, astuple(ours), astuple(theirs)))
 
     def teardown(self):
         report = self.memory.verify()
