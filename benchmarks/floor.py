@@ -5,7 +5,7 @@ Memories are a recorded extraction of the conversations, all of them added; ques
 requests that none of the conversations has to do with. `--fit` fits the score's constants (bias, cosine, coverage) to hits that
 carry evidence against the hits of unrelated queries, by logistic regression.
 
-RECOLLECT_DATA=folder python benchmarks/floor.py [--store folder] [--fit] [--embedder minilm|scaled]
+RECOLLECT_DATA=folder python benchmarks/floor.py [--store folder] [--fit] [--words] [--embedder minilm|scaled]
 """
 
 from __future__ import annotations
@@ -175,7 +175,8 @@ class Seen:
 class Bench:
     """Asks with the floor off, and looks at what the score would have done."""
 
-    def __init__(self, memory: Memory) -> None:
+    def __init__(self, memory: Memory, words: bool) -> None:
+        self._words = words
         self._core = memory._memory
         self._store = self._core._store
         self._names: dict[tuple[Space, int], str] = {}
@@ -196,8 +197,7 @@ class Bench:
         query = Query(question.text, Scope(question.user_id), now(), limit=limit, min_score=0.0, include=kinds)
         partition, moment = store.partitions.get(space), retriever.moment(space, query)
         served = retriever.served(space, partition, query, moment)
-        vector = np.asarray(store.embedder.embed([question.text]))[0]
-        vector = vector / np.linalg.norm(vector)
+        vector = None if self._words else np.asarray(store.embedder.embed([question.text]))[0]
         terms = store.tokenizer(question.text)
         first = order(partition, query, moment, terms, vector, served)[:limit]
         near = partition.relevance(vector, terms, [one.key for one in first])
@@ -278,7 +278,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--store", help="keep the filled store here")
     parser.add_argument("--embedder", choices=["minilm", "scaled"], default="minilm")
-    parser.add_argument("--fit", action="store_true")
+    parser.add_argument("--fit", action="store_true", help="fit the constants too")
+    parser.add_argument("--words", action="store_true", help="as while the embedder is down: by words alone")
     options = parser.parse_args()
     data = os.environ.get("RECOLLECT_DATA")
     if data is None:
@@ -290,8 +291,8 @@ def main() -> None:
         embedder = Scaled() if options.embedder == "scaled" else MiniLM()
         with Memory(options.store or name, llm=Recorded(folder / "recorded"), embedder=embedder) as memory:
             fill(memory, talks)
-            bench = Bench(memory)
-            print("background:", *(f"{mean:.3f} ({texts} texts)" for mean, texts in bench.backgrounds()))
+            bench = Bench(memory, options.words)
+            print("background:", *(f"{mean:.3f} ({pairs} pairs)" for mean, pairs in bench.backgrounds()))
             for kinds in (frozenset({"memories"}), frozenset({"memories", "turns"})):
                 print(" and ".join(sorted(kinds)))
                 asked = [(one, bench.ask(one, kinds)) for one in questions(folder / "dev.json")]
@@ -307,9 +308,11 @@ def show_fit(asked: Sequence[tuple[Question, list[Seen]]]) -> None:
     features = np.array([(one.cosine, one.coverage) for one in (*good, *bad)])
     related = np.array([1.0] * len(good) + [0.0] * len(bad))
     weight = np.array([0.5 / len(good)] * len(good) + [0.5 / len(bad)] * len(bad)) * len(related)
+    if not features[:, 0].any():
+        bias, coverage = fit(features[:, 1:], related, weight)
+        print(f"fit: bias {bias:.2f}, coverage {coverage:.2f} on {len(good)} and {len(bad)} hits")
+        return
     bias, cosine, coverage = fit(features, related, weight)
-    words = fit(features[:, 1:], related, weight)
-    print(f"words alone: bias {words[0]:.2f}, coverage {words[1]:.2f}")
     print(f"fit: bias {bias:.2f}, cosine {cosine:.2f}, coverage {coverage:.2f} on {len(good)} and {len(bad)} hits")
 
 

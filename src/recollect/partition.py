@@ -132,7 +132,7 @@ class Partition:
             return list(zip(cosines, self._texts.coverage(terms, keys), strict=True))
 
     def background(self) -> tuple[float, int]:
-        """Mean cosine between any two of the user's texts, and how many texts that was taken from."""
+        """Mean cosine between two of the user's texts, and of how many pairs that is the mean."""
         with self._lock:
             if self._background is None or self._background[0] != self.watermark:
                 self._background = self.watermark, self._measure_background()
@@ -144,8 +144,8 @@ class Partition:
         keys = np.unique(np.linspace(1, self._intervals.passages, BACKGROUND_SAMPLE).astype(int)).tolist()
         cosines = self._vectors.between(keys)
         texts = int((np.diag(cosines) > 0).sum())
-        pairs = texts * (texts - 1)
-        return (float(cosines.sum() - np.trace(cosines)) / pairs if pairs else 0.0), texts
+        pairs = texts * (texts - 1) // 2
+        return (float(np.triu(cosines, 1).sum()) / pairs if pairs else 0.0), pairs
 
     def alike(self, keys: Sequence[int]) -> Vectors:
         """Cosines of passages to each other, of shape (len(keys), len(keys))."""

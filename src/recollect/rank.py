@@ -23,14 +23,15 @@ WEIGHTS: Mapping[str, float] = {
     "support-bm25": 0.3,
 }
 
-# score = logistic(BIAS + COSINE · cosine + COVERAGE · coverage): a first form; the constants are explained in docs/decisions.md.
+# score = logistic(BIAS + COSINE · cosine + COVERAGE · coverage), fitted by benchmarks/floor.py to hits that carry evidence against
+# hits of unrelated queries, both weighing the same; the mean of the fits to memories alone and to memories and turns.
 BIAS, COSINE, COVERAGE = -12.9, 23.3, 6.4
-FLOOR = 0.15  # below it a hit is taken for unrelated
-# The same without a cosine: logistic(WORDS_BIAS + WORDS_COVERAGE · coverage).
-WORDS_BIAS, WORDS_COVERAGE = -4.0, 6.0
+FLOOR = 0.025  # below it a hit is taken for unrelated; benchmarks/floor.py prints what other floors do
+# The same without a cosine: logistic(WORDS_BIAS + WORDS_COVERAGE · coverage), set so that the floor lies at a coverage of a fifth.
+WORDS_BIAS, WORDS_COVERAGE = -5.1, 7.3
 CALIBRATED = frozenset({"all-MiniLM-L6-v2"})  # embedders (ids) whose cosines the constants are fitted to
-BACKGROUND = 0.2  # mean cosine of MiniLM between any two texts of one user, measured on the same data
-PRIOR_TEXTS = 30
+BACKGROUND = 0.32  # mean cosine of MiniLM between any two texts of one user, measured on the same data
+PRIOR_PAIRS = 50  # of texts, that an unknown embedder's background is mixed with
 # Every further source that tells the same is worth this much, up to three of them.
 EVIDENCE_BOOST = 0.02
 
@@ -84,10 +85,10 @@ class Scale(NamedTuple):
         return None if cosine is None else self.shift + self.factor * cosine
 
     @classmethod
-    def of_background(cls, mean: float, texts: int) -> Scale:
+    def of_background(cls, mean: float, pairs: int) -> Scale:
         """For an embedder without a calibration: what is usual between the texts of its own store is put where that is with
-        MiniLM, and equal texts stay at 1. Few texts tell little of what is usual, so `PRIOR_TEXTS` of MiniLM's are mixed in."""
-        share = texts / (texts + PRIOR_TEXTS)
+        MiniLM, and equal texts stay at 1. Few pairs tell little of what is usual, so `PRIOR_PAIRS` of MiniLM's are mixed in."""
+        share = pairs / (pairs + PRIOR_PAIRS)
         usual = min(share * mean + (1 - share) * BACKGROUND, 0.99)
         factor = (1 - BACKGROUND) / (1 - usual)
         return cls(1 - factor, factor)
