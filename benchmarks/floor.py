@@ -28,7 +28,7 @@ from recollect.adapters.minilm import MiniLM
 from recollect.formats import Conversation, read
 from recollect.model import Add, Case, Entity, Evidence, Extraction, Fact, Kind, Reconciliation, Turn
 from recollect.ports import Chunk
-from recollect.rank import calibrated
+from recollect.rank import FLOOR, calibrated
 from recollect.records import Space
 from recollect.retrieve import Fused, Query, order
 from recollect.surfaces.cli.ingest import messages
@@ -75,7 +75,7 @@ Which metals are magnetic?
 What time is it in Tokyo?""".splitlines()
 
 
-FLOORS = (0.0, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.5)
+FLOORS = (0.0, 0.01, FLOOR, 0.05, 0.1, 0.2, 0.3, 0.5)
 
 
 class Recorded:

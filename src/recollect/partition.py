@@ -169,11 +169,14 @@ class Partition:
         with self._lock:
             return self._intervals.live_rows(now)
 
-    def statements_of(self, turn: int, moment: Moment) -> list[int]:
-        """The statements that a turn supports at the moment."""
+    def supported(self, turns: Iterable[int], moment: Moment) -> dict[int, list[int]]:
+        """turn → the statements that it supports at the moment."""
         with self._lock:
-            sources = (self.sources[number] for number in self._sources_of.get(turn, ()))
-            return [s.statement for s in sources if moment.believes(s.added, OPEN if s.retired is None else s.retired)]
+            return {turn: self._statements_of(turn, moment) for turn in turns}
+
+    def _statements_of(self, turn: int, moment: Moment) -> list[int]:
+        sources = [self.sources[number] for number in self._sources_of.get(turn, ())]
+        return [s.statement for s in sources if moment.believes(s.added, OPEN if s.retired is None else s.retired)]
 
     def shown_turns(self, turns: Iterable[int]) -> list[int]:
         """Those of the turns that are searchable and not hidden."""
@@ -197,7 +200,8 @@ class Partition:
 
     def evidence(self, statement: int) -> int:
         """How many further turns tell a statement."""
-        return max(0, self._evidence.get(statement, 0) - 1)
+        quotes = self._evidence.get(statement, 0)
+        return quotes - 1 if quotes else 0
 
     def snapshot(self) -> tuple[object, ...]:
         """Everything that a rebuild must reproduce, for comparison."""

@@ -23,11 +23,11 @@ WEIGHTS: Mapping[str, float] = {
     "support-bm25": 0.3,
 }
 
-# score = logistic(BIAS + COSINE · cosine + COVERAGE · coverage), fitted by benchmarks/floor.py to hits that carry evidence against
-# hits of unrelated queries, both weighing the same; the mean of the fits to memories alone and to memories and turns.
+# score = logistic(BIAS + COSINE · cosine + COVERAGE · coverage), fitted by benchmarks/floor.py to hits that carry evidence
+# against hits of unrelated queries, both weighing the same; the mean of the fits with and without turns.
 BIAS, COSINE, COVERAGE = -12.9, 23.3, 6.4
 FLOOR = 0.025  # below it a hit is taken for unrelated; benchmarks/floor.py prints what other floors do
-# The same without a cosine: logistic(WORDS_BIAS + WORDS_COVERAGE · coverage), set so that the floor lies at a coverage of a fifth.
+# The same without a cosine, logistic(WORDS_BIAS + WORDS_COVERAGE · coverage): set so that the floor lies at a coverage of 0.2.
 WORDS_BIAS, WORDS_COVERAGE = -5.1, 7.3
 CALIBRATED = frozenset({"all-MiniLM-L6-v2"})  # embedders (ids) whose cosines the constants are fitted to
 BACKGROUND = 0.32  # mean cosine of MiniLM between any two texts of one user, measured on the same data
@@ -45,15 +45,17 @@ class Place(NamedTuple):
 
 
 def best_of(*channels: Sequence[tuple[int, float]]) -> float:
-    """The best score over channels of one kind: memories and turns are normalised by the same one, so that the best of
-    memories that all have little to do with the query is not taken for as good as the best of the turns."""
-    return max((score for found in channels for _, score in found), default=0.0)
+    """The best score over channels (best first) of one kind: memories and turns are normalised by the same one, so that the
+    best of memories that all have little to do with the query is not taken for as good as the best of the turns."""
+    return max((found[0][1] for found in channels if found), default=0.0)
 
 
 def places(channel: str, found: Sequence[tuple[int, float]], best: float) -> dict[int, Place]:
     """key → place in one channel; scores divided by `best`, so that channels can be added. Negative ones count as 0."""
-    whole = best if best > 0 else math.inf
-    return {key: Place(channel, rank, max(score, 0.0) / whole) for rank, (key, score) in enumerate(found, start=1)}
+    return {
+        key: Place(channel, rank, score / best if score > 0 else 0.0)
+        for rank, (key, score) in enumerate(found, start=1)
+    }
 
 
 def fuse(channels: Sequence[Mapping[int, Place]]) -> dict[int, tuple[float, tuple[Place, ...]]]:

@@ -183,6 +183,9 @@ def order(
     depth = max(DEPTH, query.limit)
     memories = partition.search(vector, terms, depth, served.row_mask)
     spoken = partition.search(vector, terms, depth, served.turn_mask)
+    turn_of = {key: int(served.turns[key]) for key, _ in (*spoken.vector, *spoken.text)}
+    statements = partition.supported(turn_of.values(), moment)
+    supported = {key: statements[turn] for key, turn in turn_of.items()}
     channels = []
     for kind, own, said in (
         ("vector", memories.vector, spoken.vector),
@@ -191,7 +194,7 @@ def order(
         best = best_of(own, said)
         if "memories" in query.include:
             channels.append(places(f"memory-{kind}", own, best))
-            channels.append(lifted(partition, moment, places(f"support-{kind}", said, best), served))
+            channels.append(lifted(places(f"support-{kind}", said, best), supported, served))
         if "turns" in query.include:
             channels.append(places(f"turn-{kind}", said, best))
     fused = [Fused(key, total * boost(partition, key), seen) for key, (total, seen) in fuse(channels).items()]
@@ -231,11 +234,11 @@ def distinct_first(partition: Partition, kept: list[Ranked], content: Content, s
     return [kept[place] for place in thinned(near, [content.telling(one.key) for one in kept])]
 
 
-def lifted(partition: Partition, moment: Moment, placed: Mapping[int, Place], served: Served) -> dict[int, Place]:
+def lifted(placed: Mapping[int, Place], supported: Mapping[int, Sequence[int]], served: Served) -> dict[int, Place]:
     """The places of turns, given to the memories that they support; the best one where there are several."""
     found: dict[int, Place] = {}
     for key, place in placed.items():
-        for statement in partition.statements_of(int(served.turns[key]), moment):
+        for statement in supported[key]:
             if served.rows[statement] and (statement not in found or found[statement].score < place.score):
                 found[statement] = place
     return found
