@@ -235,11 +235,13 @@ def distinct_first(partition: Partition, kept: list[Ranked], content: Content, s
 
 
 def lifted(placed: Mapping[int, Place], supported: Mapping[int, Sequence[int]], served: Served) -> dict[int, Place]:
-    """The places of turns, given to the memories that they support; the best one where there are several."""
+    """The places of turns, given to the memories that they support; the best one where there are several. A statement that
+    came after `served` was taken is not in it."""
     found: dict[int, Place] = {}
     for key, place in placed.items():
         for statement in supported[key]:
-            if served.rows[statement] and (statement not in found or found[statement].score < place.score):
+            known = statement < len(served.rows) and served.rows[statement]
+            if known and (statement not in found or found[statement].score < place.score):
                 found[statement] = place
     return found
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import UTC, datetime
 
 from recollect import Memory
-from recollect.model import Update
+from recollect.model import Evidence, Scope, Update
+from recollect.retrieve import Query, order
 from recollect.testing import HashEmbedder, ScriptedLanguage
 
 
@@ -122,6 +124,31 @@ def test_an_update_in_other_words_is_found_by_them(tmp_path):
             store.embedder.embed(["home is Oslo by now"])[0], {}, [hits_passage(store)]
         )
         assert near[0] > 0.999
+
+
+class Citing(ScriptedLanguage):
+    """Cites the context beside the turn itself."""
+
+    async def extract(self, chunk):
+        answer = await super().extract(chunk)
+        before = tuple(Evidence(turn.id, turn.content) for turn in chunk.context)
+        return replace(answer, facts=tuple(replace(one, evidence=one.evidence + before) for one in answer.facts))
+
+
+def test_a_search_goes_on_with_what_it_saw_while_another_thread_adds(tmp_path):
+    with Memory(tmp_path, llm=Citing(), embedder=HashEmbedder()) as memory:
+        memory.add("home = Rome", user_id="u", session_id="s")
+        store, retriever = memory._memory._store, memory._memory._retriever
+        space = store.ledger.space("u")
+        partition, query = store.partitions.get(space), Query("home Rome", Scope("u"), datetime.now(UTC))
+        moment = retriever.moment(space, query)
+        served = retriever.served(space, partition, query, moment)
+        memory.add("likes += tea", user_id="u", session_id="s")
+        memory.add([{"role": "user", "content": f"likes += home{n}"} for n in range(300)], user_id="u", infer=False)
+        partition.catch_up()
+        vector, terms = store.embedder.embed([query.text])[0], store.tokenizer(query.text)
+        found = order(partition, query, moment, terms, vector, served)
+        assert [served.rows[one.key] for one in found] == [1]
 
 
 def hits_passage(store):
