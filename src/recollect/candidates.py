@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
-from .model import Add, Candidate, Case, Decision, Entity, Fact, Keep, Row, text_key
+from .model import Add, Candidate, Case, Decision, Entity, Fact, Keep, Relation, Row, text_key
 
 MAX_CANDIDATES = 24  # memories beside one fact
 
@@ -18,22 +18,32 @@ Near = Sequence[tuple[Row, float]]
 
 
 def cases_of(
-    facts: Sequence[Fact], stated: Sequence[datetime], near: Sequence[Near], entities: Mapping[int, tuple[Entity, ...]]
+    facts: Sequence[Fact],
+    stated: Sequence[datetime],
+    near: Sequence[Near],
+    entities: Mapping[int, tuple[Entity, ...]],
+    relations: Mapping[int, tuple[Relation, ...]],
 ) -> tuple[Case, ...]:
-    """The facts of a chunk, in order, each with what it is to be compared with. `entities`: by statement."""
+    """The facts of a chunk, in order, each with what it is to be compared with. `entities`, `relations`: by statement."""
     numbers: dict[int, int] = {}
     for shown in near:
         for row, _ in shown:
             numbers.setdefault(row.number, len(numbers) + 1)
     cases: list[Case] = []
     for position, (fact, moment, shown) in enumerate(zip(facts, stated, near, strict=True)):
-        known = [_known(numbers[row.number], row, cosine, entities) for row, cosine in shown]
+        known = [_known(numbers[row.number], row, cosine, entities, relations) for row, cosine in shown]
         earlier = [_earlier(len(numbers) + i + 1, i, case) for i, case in enumerate(cases) if related(fact, case.fact)]
         cases.append(Case(fact, moment, (*known, *earlier), len(numbers) + position + 1))
     return tuple(cases)
 
 
-def _known(number: int, row: Row, cosine: float, entities: Mapping[int, tuple[Entity, ...]]) -> Candidate:
+def _known(
+    number: int,
+    row: Row,
+    cosine: float,
+    entities: Mapping[int, tuple[Entity, ...]],
+    relations: Mapping[int, tuple[Relation, ...]],
+) -> Candidate:
     said = row.statement
     return Candidate(
         number=number,
@@ -47,6 +57,7 @@ def _known(number: int, row: Row, cosine: float, entities: Mapping[int, tuple[En
         source=said.source,
         similarity=cosine,
         row=row,
+        relations=relations.get(said.number, ()),
     )
 
 
@@ -63,6 +74,7 @@ def _earlier(number: int, position: int, case: Case) -> Candidate:
         valid_from=case.stated_at,
         source=fact.source,
         earlier=position,
+        relations=fact.relations,
     )
 
 

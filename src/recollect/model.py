@@ -286,6 +286,7 @@ class Candidate:
     similarity: float = 0.0
     row: Row | None = None
     earlier: int | None = None
+    relations: tuple[Relation, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -283,9 +283,10 @@ class Writer:
         versions = self.ledger.versions(space, {row.memory_id for row in rows.values()})
         plan.know(versions, self.ledger.sources(space, {row.statement.number for row in versions}))
         self._know_same_texts(plan, space, work.contents)
-        entities = self.ledger.entities(space, [row.statement.number for row in rows.values()])
+        statements = [row.statement.number for row in rows.values()]
+        entities, relations = self.ledger.entities(space, statements), self.ledger.relations(space, statements)
         stated = [stated_at(fact, work.chunk) for fact in work.facts]
-        return cases_of(work.facts, stated, shown, entities)
+        return cases_of(work.facts, stated, shown, entities, relations)
 
     def _neighbours(
         self, plan: Plan, partition: Partition, fact: Fact, content: Content, moment: datetime
@@ -539,7 +540,7 @@ class _Step:
 
 
 def refined(content: Content, row: Row, target: Candidate) -> Content:
-    """A refinement keeps what it does not speak of: the slot, the value, the time and the entities of what it refines."""
+    """A refinement keeps what it does not speak of: slot, value, time, entities and relations of what it refines."""
     said = row.statement
     named = {entity.name.casefold(): entity for entity in (*target.entities, *content.entities)}
     slot = content.slot or said.slot
@@ -549,4 +550,5 @@ def refined(content: Content, row: Row, target: Candidate) -> Content:
         value=content.value or (said.value if slot == said.slot else None),
         event=content.event or said.event,
         entities=tuple(named.values()),
+        relations=tuple(dict.fromkeys((*target.relations, *content.relations))),
     )

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from ..errors import NotFound, RevisionConflict
 from ..filters import Condition
 from ..ids import IdKind
-from ..model import Entity, Row, Scope, Turn, Usage
+from ..model import Entity, Relation, Row, Scope, Turn, Usage
 from ..records import (
     ChangeRecord,
     Commit,
@@ -402,6 +402,20 @@ class SqliteLedger:
         with self._database.read() as db:
             for row in _select_in(db, query, space, statements):
                 grouped.setdefault(row["statement"], []).append(Entity(row["name"], row["kind"]))
+        return {statement: tuple(found) for statement, found in grouped.items()}
+
+    def relations(self, space: Space, statements: Iterable[int]) -> dict[int, tuple[Relation, ...]]:
+        """The relations that statements tell."""
+        query = (
+            "SELECT r.statement, r.predicate, one.name AS subject, other.name AS object FROM relations r"
+            " JOIN entities one ON one.space = r.space AND one.number = r.subject"
+            " JOIN entities other ON other.space = r.space AND other.number = r.object WHERE r.space = ? AND r.statement"
+        )
+        grouped: dict[int, list[Relation]] = {}
+        with self._database.read() as db:
+            for row in _select_in(db, query, space, statements):
+                told = Relation(row["subject"], row["predicate"], row["object"])
+                grouped.setdefault(row["statement"], []).append(told)
         return {statement: tuple(found) for statement, found in grouped.items()}
 
     def created_at(self, space: Space, memory_ids: Iterable[str]) -> dict[str, datetime]:
