@@ -7,9 +7,10 @@ memories. So a model sees each memory once, and can name an earlier fact as it n
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 
-from .model import Add, Candidate, Case, Decision, Entity, Fact, Keep, Relation, Row, text_key
+from .model import Add, Candidate, Case, Decision, Delete, Entity, Fact, Keep, Relation, Row, Update, text_key
 
 MAX_CANDIDATES = 24  # memories beside one fact
 
@@ -107,3 +108,24 @@ def obvious(case: Case) -> Decision | None:
         if same and candidate.slot == fact.slot:
             return Keep(candidate.number, reason="exact duplicate")
     return None
+
+
+def again(decision: Decision, before: Case, now: Case) -> Decision | None:
+    """A decision on a fact whose candidates are read anew, with their new numbers; None where they are not the same."""
+    number_of = {identity(candidate): candidate.number for candidate in now.candidates}
+    same = {candidate.number: identity(candidate) for candidate in before.candidates}
+    if set(same.values()) != set(number_of):
+        return None
+    renumbered = {number: number_of[one] for number, one in same.items()}
+    match decision:
+        case Update() | Delete():
+            return replace(decision, targets=tuple(renumbered.get(number, 0) for number in decision.targets))
+        case Keep(target) if target is not None:
+            return replace(decision, target=renumbered.get(target, 0))
+        case _:
+            return decision
+
+
+def identity(candidate: Candidate) -> tuple[str, int | None]:
+    """The same for a candidate under whatever number: its row, or its place in the chunk."""
+    return ("row", candidate.row.number) if candidate.row is not None else ("fact", candidate.earlier)

@@ -16,7 +16,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, TypeVar, assert_never
 from weakref import WeakValueDictionary
 
-from .candidates import MAX_CANDIDATES, candidate_of, cases_of, obvious
+from .candidates import MAX_CANDIDATES, again, candidate_of, cases_of, obvious
 from .embedding import embed
 from .errors import BudgetExceeded, EmbedderUnavailable, ModelError, RecollectError, RevisionConflict, StoreBusy
 from .evidence import verify
@@ -182,8 +182,9 @@ class Writer:
     async def _commit(self, work: ChunkWork) -> None:
         """Decide and commit, again where another writer was faster."""
         spent = Usage()
+        decided: dict[int, tuple[Case, Decision]] = {}
         for attempt in range(MAX_CONFLICTS):
-            plan, usage = await self._planned(work)
+            plan, usage = await self._planned(work, decided)
             spent += usage
             commit = plan.commit(turns=work.turn_passages(plan), done=work.done(spent))
             try:
@@ -229,8 +230,8 @@ class Writer:
 
     # --- deciding ------------------------------------------------------------------------------------------------------
 
-    async def _planned(self, work: ChunkWork) -> tuple[Plan, Usage]:
-        """The chunk's effects on what is remembered now, and what deciding them cost."""
+    async def _planned(self, work: ChunkWork, decided: dict[int, tuple[Case, Decision]]) -> tuple[Plan, Usage]:
+        """The chunk's effects on what is remembered now, and what deciding them cost. See `_decide` for `decided`."""
         space = work.batch.space
         plan = Plan(space, await self.in_thread(self.ledger.state, space), work.batch.id, work.chunk.record.n)
         moment = now()
@@ -241,23 +242,30 @@ class Writer:
             add_messages(plan, work, moment)
             return plan, Usage()
         cases = await self.in_thread(self._cases, work, plan, moment)
-        decisions, answer = await self._decide(work, cases)
+        decisions, answer = await self._decide(work, cases, decided)
         contents = await self._retold(work.contents, decisions)
         apply_all(plan, cases, decisions, contents, moment, answer)
         return plan, answer.usage
 
-    async def _decide(self, work: ChunkWork, cases: Sequence[Case]) -> tuple[tuple[Decision, ...], Reconciliation]:
-        """The obvious ones in code, all the rest in one call; every one through the guard."""
-        known = [obvious(case) for case in cases]
-        open_cases = [case for case, decision in zip(cases, known, strict=True) if decision is None]
+    async def _decide(
+        self, work: ChunkWork, cases: Sequence[Case], decided: dict[int, tuple[Case, Decision]]
+    ) -> tuple[tuple[Decision, ...], Reconciliation]:
+        """The obvious ones in code, all the rest in one call; every one through the guard.
+
+        `decided`: what was decided before another writer was faster, by the fact's place. It stands where the fact's
+        candidates are the same as then.
+        """
+        known = [obvious(case) or _again(decided.get(i), case) for i, case in enumerate(cases)]
+        open_places = [i for i, decision in enumerate(known) if decision is None]
         try:
-            answer = await self.reconciler.reconcile(open_cases) if open_cases else Reconciliation(())
+            asked = [cases[i] for i in open_places]
+            answer = await self.reconciler.reconcile(asked) if asked else Reconciliation(())
         except (ModelError, BudgetExceeded) as error:
             await self._record_usage(work.batch, work.chunk.record.n, "reconcile", error.usage)
             raise
-        answers = iter(answer.decisions)
-        decisions = [next(answers) if decision is None else decision for decision in known]
-        return guard(cases, decisions), answer
+        answers = dict(zip(open_places, answer.decisions, strict=True))
+        decided |= {i: (cases[i], decision) for i, decision in answers.items()}
+        return guard(cases, [answers[i] if one is None else one for i, one in enumerate(known)]), answer
 
     async def _retold(self, contents: Sequence[Content], decisions: Sequence[Decision]) -> list[Content]:
         """The contents as the decisions word them; what an update words anew is embedded and counted anew."""
@@ -377,6 +385,10 @@ def alternately(*channels: Sequence[tuple[int, float]]) -> list[int]:
     """The keys of ranked lists, the first of each, then the second of each …"""
     longest = max(map(len, channels))
     return [channel[i][0] for i in range(longest) for channel in channels if i < len(channel)]
+
+
+def _again(earlier: tuple[Case, Decision] | None, case: Case) -> Decision | None:
+    return None if earlier is None else again(earlier[1], earlier[0], case)
 
 
 def whole_messages(turns: Sequence[Turn]) -> list[Fact]:
