@@ -447,7 +447,14 @@ def find_dates(text: str, anchor: datetime) -> list[DateMention]:
         for match in pattern.finditer(text):
             if len(found) >= _MAX_MENTIONS:
                 break
-            if not any(taken[match.start() : match.end()]) and (mention := _mention(text, match, handler, context)):
+            if any(taken[match.start() : match.end()]):
+                continue
+            try:
+                mention = _mention(text, match, handler, context)
+            except (ValueError, OverflowError, StopIteration):  # no such day: its month is not meant alone either
+                taken[match.start() : match.end()] = b"\x01" * (match.end() - match.start())
+                continue
+            if mention:
                 taken[mention.start : mention.end] = b"\x01" * (mention.end - mention.start)
                 found.append(mention)
     return sorted(found, key=lambda one: one.start)
@@ -456,10 +463,7 @@ def find_dates(text: str, anchor: datetime) -> list[DateMention]:
 def _mention(text: str, match: re.Match[str], handler: _Handler, context: _Context) -> DateMention | None:
     if match.groupdict().get("month", "").islower():
         return None  # "may", "march"
-    try:
-        told = handler(match, context)
-    except (ValueError, OverflowError, StopIteration):
-        return None
+    told = handler(match, context)
     if told is None:
         return None
     start, end = match.span()

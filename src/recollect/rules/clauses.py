@@ -32,7 +32,7 @@ _NAMED_LAST = re.compile(rf"^(?P<name>[A-Z][a-z]+),? my (?P<what>(?:[\w-]+ )?(?:
 _ALWAYS = re.compile(
     r"^(?:and|but|so|plus|also|well|anyway|yeah|yes|oh|actually|honestly|basically|personally|btw|by the way|in fact|luckily|unfortunately"
     r"|fortunately|sadly|wow|please (?:remember|note) that|remember that|just so you know|fyi|note that|you know|i mean|thankfully|i have to say|for the record"
-    r"|except|good news|big news|guess what|it['’]s true that|surprisingly|oh and|in the meantime|as for me)(?=[\s,:]|$)[\s,:]*",
+    r"|except|good news|big news|guess what|it['’]s true that|surprisingly|just(?= (?:yesterday|last|today|this|the other)\b)|oh and|in the meantime|as for me)(?=[\s,:]|$)[\s,:]*",
     re.IGNORECASE,
 )
 _SINCE_CHAT = re.compile(
@@ -49,7 +49,7 @@ _FINITE = re.compile(
     r"\b(?:is|are|was|were|has|have|helps?|makes?|looks?|sounds?|seems?|can|will|gets?|takes?|feels?|does|did|gives?|means?|brings?|keeps?)\b"
 )
 _ELIDED_PAST = re.compile(
-    r"^(?:(?:Just|Finally|Recently|Even|Already) )?(?P<v>[A-Z]?[a-z]+) (?=(?:a|an|my|our|some|to|in|on|at|up|out|back|the|two|three|new)\b)",
+    r"^(?!took (?:a (?:bit|lot|while)|some|time|ages)\b)(?:(?:Just|Finally|Recently|Even|Already) )?(?P<v>[A-Z]?[a-z]+) (?=(?:a|an|my|our|some|to|in|on|at|up|out|back|the|two|three|new)\b)",
     re.IGNORECASE,
 )
 _SHARED_SUBJECT = re.compile(
@@ -105,12 +105,12 @@ def _strip_once(text: str, vocatives: frozenset[str]) -> str:
     return text
 
 
-def with_subject(clause: str) -> str:
-    """ "Went to a concert" → "I went to a concert"; "Planning a trip" → "I'm planning a trip"."""
+def with_subject(clause: str, opens: bool = False) -> str:
+    """ "Went to a concert" → "I went to a concert"; where it `opens` a sentence, "Planning a trip" → "I'm planning …"."""
     clause = _NAMED_LAST.sub(r"My \g<what> is called \g<name>", clause)
     clause = re.sub(r"^The (?=(?:kids|dog|dogs|cats|puppy)\b)", "My ", clause)
-    rest = clause[match.end() :].split(",")[0] if (match := _ELIDED_GERUND.match(clause)) else ""
-    if match and not _FINITE.search(rest) and not rest.startswith(" be "):
+    rest = clause[match.end() :].split(",")[0] if (match := _ELIDED_GERUND.match(clause)) and opens else ""
+    if match and opens and not _FINITE.search(rest) and not rest.startswith(" be "):
         return "I'm " + clause[0].lower() + clause[1:]
     if match := _BEEN.match(clause):
         return "I've been " + clause[match.end() :]

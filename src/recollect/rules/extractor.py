@@ -92,13 +92,13 @@ def _of_turn(turn: Turn, people: tuple[str, ...], names: frozenset[str]) -> Iter
             last = sentence.asks and sentence.text.endswith(piece)
             company = reference.company(before) or reference.company(piece)
             setting = _Setting(turn, Speakers(turn.speaker, other, company), called, names, before, piece)
-            yield from _of_piece(setting, asks=last)
+            yield from _of_piece(setting, opens=sentence.text.startswith(piece), asks=last)
         before = sentence.text
 
 
-def _of_piece(setting: _Setting, asks: bool) -> Iterator[Fact]:
-    """The facts of what stands between two dashes; `asks`: its last clause is a question."""
-    whole = clauses.with_subject(clauses.strip_lead(setting.quote, setting.vocatives).rstrip(".! \t"))
+def _of_piece(setting: _Setting, opens: bool, asks: bool) -> Iterator[Fact]:
+    """The facts of what stands between two dashes; it `opens` a sentence, `asks`: its last clause is a question."""
+    whole = clauses.with_subject(clauses.strip_lead(setting.quote, setting.vocatives).rstrip(".! \t"), opens)
     to_assistant = not asks and setting.speakers.other is None and setting.turn.role is Role.USER
     if to_assistant and (asked := instruction(whole)):
         yield _instruct(asked, setting)
@@ -176,6 +176,7 @@ def _is_definite(fact: Fact, statement: Statement, setting: _Setting, pointed: b
     known = {part.casefold() for name in setting.people for part in name.split()}
     names = sum(not set(entity.name.casefold().split()) <= known for entity in fact.entities)
     dated = (fact.event is not None) + (fact.valid_from is not None)
+    statement = replace(statement, rest=_undated(statement.rest, setting.turn.said_at))
     return worth.is_definite(statement, names, dated + bool(_NUMBER.search(statement.rest)), pointed)
 
 
@@ -244,10 +245,14 @@ def _slot(
 
 def _plain_value(value: str, said_at: datetime) -> str:
     """A value without its date, which the event tells."""
-    for mention in reversed(dates.find_dates(value, said_at)):
-        shorter = (value[: mention.start].rstrip() + " " + value[mention.end :].lstrip()).strip(" ,")
-        value = _PREPOSITIONS.sub("", shorter).strip() or value
-    return value
+    return _undated(value, said_at) or value
+
+
+def _undated(text: str, said_at: datetime) -> str:
+    for mention in reversed(dates.find_dates(text, said_at)):
+        shorter = (text[: mention.start].rstrip() + " " + text[mention.end :].lstrip()).strip(" ,")
+        text = _PREPOSITIONS.sub("", shorter).strip()
+    return text
 
 
 # --- wishes and retractions --------------------------------------------------------------------------------------------

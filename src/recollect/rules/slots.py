@@ -43,7 +43,7 @@ _WORDS = {
             r"|basketball|chess|golf|volleyball|badminton|hockey|baseball|video games|board games)",
     "illness": r"(?:diabetes|asthma|arthritis|anxiety|depression|adhd|ADHD|autism|migraines?|epilepsy|hypertension|high blood pressure|insomnia"
                r"|back pain|PTSD|dyslexia|cancer|celiac disease|IBS|anemia|eczema)",
-    "no_pronoun": r"(?!(?:to|the|all|every|some|any|so|it|that|this|how|the way|when|you\w*|him|her|them|those|these|what|being|seeing|hearing)\b)",
+    "no_pronoun": r"(?:also )?(?!(?:to|the|all|every|some|any|so|it|that|this|how|the way|when|you\w*|him|her|them|those|these|what|being|seeing|hearing)\b)",
 }  # fmt: skip
 
 
@@ -109,7 +109,7 @@ _RULES: tuple[_Rule, ...] = (
     _rule("health", r"(?:{have}|{I}suffer from |{been}been diagnosed with |{I}(?:was|got) diagnosed with )(?:an? )?(?P<v>(?:type [12] |chronic |mild |severe )?{illness})\b", many=True),
     _rule("{attribute}", r"^(?:\w+ )?[Mm]y (?:current |new )?(?P<a>job title|title|occupation|profession|(?:monthly |annual )?(?:income|salary|budget)|phone number|e-?mail(?: address)?|address|height|weight"
           r"|blood type|shoe size|(?:mental |physical )?health status|nickname|pronouns|religion|timezone|time zone|nationality|gender|marital status|major|commute|star sign|zodiac sign)(?: is|:| are) (?:now |actually )?(?P<v>[^;!?]{1,80})"),
-    _rule("pets", r"{we}(?:adopted|have|got|own|bought|rescued) (?P<v>(?:{n})(?:[\w-]+ ){0,3}{pet}(?:,? (?:called|named) [A-Z]\w+(?: and [A-Z]\w+)?)?(?![- ]\w*(?:shelter|show|park|food)))", many=True, says="has pet", entity="animal"),
+    _rule("pets", r"{we}(?:adopted|have|got|own|bought|rescued) (?P<v>(?:{n})(?!stuffed|toy|plush)(?:[\w-]+ ){0,3}{pet}(?:,? (?:called|named) [A-Z]\w+(?: and [A-Z]\w+)?)?(?![- ]\w*(?:shelter|show|park|food)))", many=True, says="has pet", entity="animal"),
     _rule("children", r"{have}(?P<v>(?:{n})(?:[\w-]+ ){0,2}(?:kids?|children|sons?|daughters?))\b", _KIN),
     _rule("siblings", r"{have}(?P<v>(?:{n})(?:[\w-]+ ){0,2}(?:brothers?|sisters?|siblings?))\b", _KIN, many=True),
     _rule("possessions", r"(?:{we}(?:bought|purchased|own)|{have})(?: myself)? ?(?P<v>an? (?:[\w-]+ ){0,3}{thing}(?: \w*\d\w*)?)\b(?! (?:accident|show|game|lesson|class|crash)|-)", many=True, says="owns"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from .verbs import ADVERBS, d_means_had, third_person
+from .verbs import ADVERBS, BASE, d_means_had, third_person
 
 _TOKEN = re.compile(r"[^\W_]+(?:['’-][^\W_]+)*|\s+|[^\w\s]|_")
 _FIRST = re.compile(r"\b(?:I|me|my|mine|myself|we|us|our|ours|ourselves)\b(?!-)", re.IGNORECASE)
@@ -56,6 +56,7 @@ class _Rewriter:
         self._out: list[str] = []
         self._speakers = speakers
         self._named = named  # the speaker's name is in the sentence already
+        self._present = False  # the last verb was put into the third person: "Ann runs and" (swim → swims)
         self._at = 0
 
     def run(self) -> str:
@@ -63,7 +64,9 @@ class _Rewriter:
             token = self._in[self._at]
             self._at += 1
             low = token.casefold().replace("’", "'")
-            if not self._subject(token, low):
+            if self._present and low in BASE and "".join(self._out).endswith(("and ", "or ")):
+                self._out.append(third_person(token))
+            elif not self._subject(token, low):
                 self._out.append(self._object(token, low))
         return self._join()
 
@@ -127,13 +130,10 @@ class _Rewriter:
                 if token[0].isalpha() and low not in _CLAUSE_START:
                     self._at += 1
                     self._out.append(third_person(token))
-                    self._same_subject()
+                    self._present = self._out[-1] != token and low not in ("am", "have", "do")
                 return
             self._at += 1
             self._out.append(token)
-
-    def _same_subject(self) -> None:
-        """The second verb of "I run and swim" is left to the reader where it cannot be told from a noun."""
 
     def _object(self, token: str, low: str) -> str:
         speaker, other, named = self._speakers.speaker, self._speakers.other or "", self._named

@@ -29,6 +29,9 @@ ADVERBS = frozenset(
     "kinda sorta especially particularly seriously honestly literally basically almost nearly not deeply fully "
     "no longer completely strongly genuinely firmly highly greatly proudly happily regularly frequently constantly".split()
 )
+BASE = frozenset(
+    "keep go make take get have eat read write listen teach learn meet try use enjoy love spend bring do watch cook bake sing swim hike run".split()
+)
 _VOWELS = "aeiou"
 
 

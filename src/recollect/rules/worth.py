@@ -24,7 +24,7 @@ MENTAL = frozenset(
     "appreciate appreciated appreciating admire love loved loving like liked enjoy enjoyed enjoying want wanted need needed care cared matter "
     "suppose imagine imagined considering bet doubt see saw seen seeing look looked hear heard hearing sound seem seemed seems consider notice noticed "
     "noticing find found finding keep kept keeping try tried trying help helped helps getting say said says tell told telling talking get gets "
-    "let lets bring brings brought bringing give gives make makes inspire inspired inspires motivate motivated support supported supporting "
+    "let lets bring brings brought bringing give gives got gave made took put came went make makes inspire inspired inspires motivate motivated support supported supporting "
     "learned learnt end ended looking contemplate contemplating continue continued continuing manage managed worry worried relate value valued values cherish thank thanked "
     "miss missed missing prioritize embrace embracing focus focused focusing focuses reflect reflecting reflected share sharing mentioned "
     "mention aim aiming deserve struggle struggled struggling changed change changing become became stay stayed staying strive striving "
@@ -46,7 +46,7 @@ VAGUE = frozenset(
     "always never ever all some any every each other others such own same too also life lives moment moments journey experience experiences "
     "support supportive positive positivity inspiring incredible blessed grateful thankful powerful meaningful difference world heart hope "
     "dream dreams better best worth strong people self change changes challenge challenges mind sense joy passion gonna wanna guys folks "
-    "snag trouble level pic pics picture shot shots call amount decent offer milestone recommendations online mostly whole reminder project projects away idea ideas impact part place places situation step steps goal goals progress success skills skill knowledge "
+    "through under across along myself yourself ourselves ago difficult spot spots alright fine well details favorite favourite fave snag trouble level pic pics picture shot shots call amount decent offer milestone recommendations online mostly whole reminder project projects away idea ideas impact part place places situation step steps goal goals progress success skills skill knowledge "
     "opportunity opportunities blast luck care energy love vibe vibes vibrant atmosphere connection connections connect bond bonds memories "
     "memory growth wellbeing well-being balance mindset motivation inspiration creativity confidence perspective perspectives insights "
     "insight values strategies strategy approach potential sure new old different first next last able together around out off down up "
@@ -63,8 +63,8 @@ VAGUE = frozenset(
 )
 _ACTIVITY = re.compile(
     r"(?:work|live|run|own|teach|volunteer|study|practi[cs]e|train|attend|coach|collect|drive|commute|write|play|paint|draw|cook|bake|bike|hike"
-    r"|swim|dance|sing|read|watch|eat|drink|visit|wear|sell|rent|raise|meet|go|take|use|speak|own|lead|head|belong|do|walk|manage|sleep"
-    r"|wake|get up|call|prefer|avoid|stream|code|garden|knit|sew|fish|camp|surf|ski|lift|jog|exercise|meditate|organi[sz]e|host|earn|make|start)s?"
+    r"|swim|dance|sing|read|watch|eat|drink|visit|wear|sell|rent|raise|meet|go|take|use|speak|own|lead|head|belong|walk|manage|sleep"
+    r"|wake|get up|prefer|avoid|stream|code|garden|knit|sew|fish|camp|surf|ski|lift|jog|exercise|meditate|organi[sz]e|host|earn)s?"
 )
 _BEING = re.compile(
     r"(?:an?|the|my|our|in|at|on|from|full of|born|based|married|engaged|named|called|promoted|hired|diagnosed|invited|\d+)\b"
@@ -79,6 +79,7 @@ _GAP = re.compile(
 _OPEN = frozenset(
     "started finished began played worked used went ran called asked stopped happened was were".split()
 )  # want an object
+_SOMEBODY = re.compile(r"\b(?:someone|somebody|some (?:\w+ )?(?:people|friends|folks))\b(?! (?:named|called)\b)")
 _OBJECT = re.compile(r"(?:an?|my|our|some|two|three|four|five|to|from|in|at|into)\b", re.IGNORECASE)
 _OFTEN = re.compile(
     r"\b(?:every|each|once|twice|times|daily|weekly|monthly|on (?:mon|tues|wednes|thurs|fri|satur|sun)days?|weekends|mornings|since)\b",
@@ -91,7 +92,7 @@ def content_words(text: str) -> list[str]:
     return [
         word
         for word in words(text)
-        if word not in FUNCTION_WORDS and word not in VAGUE and word not in ADVERBS and len(word) > 2
+        if len(word) > 2 and not (word in FUNCTION_WORDS or word in VAGUE or word in MENTAL or word in ADVERBS)
     ]
 
 
@@ -104,7 +105,9 @@ def is_definite(statement: Statement, names: int, dates: int, pointed: bool = Fa
         return False
     named += statement.form is not Form.STATE and statement.verb not in MENTAL
     named += statement.subject.casefold() not in ("i", "we")  # who it is about tells something too
-    named -= pointed
+    named -= pointed + bool(_SOMEBODY.search(statement.rest))
+    if statement.subject.casefold() not in ("i", "we") and not content_words(statement.subject):
+        return False
     general = statement.subject.casefold() == "we" and not anchors
     mental = statement.verb in MENTAL
     if statement.verb == "be" or (mental and (statement.verb not in _LIGHT or _CONTENT.match(statement.rest))):
