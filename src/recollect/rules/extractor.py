@@ -28,6 +28,7 @@ _NUMBER = re.compile(
     r"\d|\b(?:two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|once|twice|dozen)\b", re.IGNORECASE
 )
 _RECENT = re.compile(r"^(?P<before>(?:I|[Ww]e|[Mm]y [\w ]+?)(?:['’]\w+| have| has)? )(?:just|recently|finally) (?=\w)")
+_OWN = re.compile(r"\b(?:I|[Ww]e)\b")
 _TAIL = re.compile(
     r"[\s,]+(?:too|but|and|so|of course|for example|for now|as well|again|though|already|now that|lol|haha|actually|these days)$",
     re.IGNORECASE,
@@ -151,7 +152,8 @@ def _state(said: str, setting: _Setting) -> Fact | None:
 def _slots(clause: str, statement: Statement | None, setting: _Setting) -> tuple[str, list[Filled]]:
     """Whom the clause is about, and the slots of theirs that it fills."""
     speaker = setting.speakers.speaker
-    own = fill_all(clause)
+    others = statement is not None and not statement.own
+    own = fill_all(_OWN.sub("", clause) if others else clause)  # "My boss thinks I live in Rome" tells no home of mine
     if (statement is None or not statement.own) and not any(one.strong for one in own):
         if (other := about(clause, speaker, setting.names)) and (
             filled := [one for one in fill_all(other[1]) if one.attribute]
@@ -185,7 +187,8 @@ def _fact(
 ) -> Fact | None:
     said_at = setting.turn.wall
     kind = filled.kind if filled and filled.strong else _kind(statement, filled)
-    recent = kind is Kind.EVENT and _RECENT.search(clause) is not None
+    past = statement is not None and statement.form in (Form.PAST, Form.PERFECT)
+    recent = past and _RECENT.search(clause) is not None
     dated, mentions = dates.resolve(_RECENT.sub(r"\g<before>", clause, count=1) if recent else clause, said_at)
     if filled and filled.attribute == "birthday" and not re.search(r"\d{4}", clause):
         dated, mentions = clause, ()  # a day of every year

@@ -145,8 +145,9 @@ def _says_the_same(fact: Fact, candidate: Candidate) -> bool:
         return True
     if not _same_subject(fact, candidate) or _is_negative(fact.text) != _is_negative(candidate.text):
         return False
-    if fact.slot and candidate.slot and fact.value and candidate.value and not _same_value(fact, candidate):
-        return False
+    if fact.slot and candidate.slot and fact.value and candidate.value:
+        if not (_same_slot(fact, candidate) and set(words(fact.value)) <= set(words(candidate.value))):
+            return False
     return _bag(fact.text) <= _bag(candidate.text)
 
 

@@ -7,7 +7,8 @@ import re
 from .sentences import FUNCTION_WORDS, words
 from .statement import GROUP, KIN, PET, SOMEBODY
 from .verbs import is_past
-from .worth import MENTAL, VAGUE, content_words
+from .vocabulary import MENTAL, VAGUE
+from .worth import content_words
 
 _PERSON = re.compile(rf"\b(?:[Mm]y|[Oo]ur) (?:[\w-]+ )?(?:{KIN}|{PET})\b(?!s|-)(?:,? [A-Z][a-z]+)?")
 _GROUP = re.compile(rf"\b(?P<group>(?:[Mm]y|[Oo]ur) (?:[\w-]+ )?{GROUP})\b")
@@ -152,7 +153,7 @@ def without_empty_end(clause: str) -> str:
     """ "We hiked, swam and made great memories" → "We hiked, swam"."""
     match = re.search(r",? and (?!(?:I|we|my|our)\b)(?P<end>\w+(?: [^,]+)?)$", clause)
     if match:
-        verb, *rest = words(match["end"])
+        verb, *rest = words(match["end"]) or [""]
         if not content_words(" ".join(rest)) and (rest or verb in MENTAL):
             return clause[: match.start()]
     return clause

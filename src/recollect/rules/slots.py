@@ -183,7 +183,7 @@ def introduced(text: str) -> frozenset[str]:
 def _first(possessive: str | None, rest: str) -> str:
     if possessive:
         return f"My {rest}"
-    verb, _, more = rest.partition(" ")
+    verb, _, more = re.sub(r"\b(?:I|[Ww]e)\b", "", rest).partition(" ")  # what the speaker does is not theirs
     plain = _TO_FIRST.get(verb) or (re.sub(r"(?<=[sxzh])es$|(?<!s)s$", "", verb) if verb.endswith("s") else verb)
     return f"I {plain} {more}"
 

@@ -55,7 +55,7 @@ class _Rewriter:
         self._in = tokens
         self._out: list[str] = []
         self._speakers = speakers
-        self._named = named  # the speaker's name is in the sentence already
+        self._named = named  # the speaker is a subject in the sentence already
         self._present = False  # the last verb was put into the third person: "Ann runs and" (swim → swims)
         self._at = 0
 
@@ -145,8 +145,6 @@ class _Rewriter:
         }  # fmt: skip
         if low not in table or (token.isupper() and low == "us"):
             return token
-        if low in ("me", "my", "mine", "our", "us"):
-            self._named = True
         return table[low]
 
     def _next_word(self) -> str:
