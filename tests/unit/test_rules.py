@@ -229,7 +229,7 @@ def test_only_people_tell_facts(role):
     assert extract(turn("I live in Rome.", role=role)) == ()
 
 
-PIECES = "I I'm I've my we love live in Rome last week 2019 no longer and , . ! - that this sister Anna she it bought a car so which"
+PIECES = "I I'm my we love live in Rome last week 2019 no longer and , . ! - that this sister Anna she it bought a car so which"
 WORDS = st.sampled_from(PIECES.split(" "))
 NAMES = st.sampled_from([None, "Ann", "I", "Ann-Sophie O'Neil"])
 

@@ -30,7 +30,7 @@ _NUMBER = re.compile(
 _RECENT = re.compile(r"^(?P<before>(?:I|[Ww]e|[Mm]y [\w ]+?)(?:['’]\w+| have| has)? )(?:just|recently|finally) (?=\w)")
 _OWN = re.compile(r"\b(?:I|[Ww]e)\b")
 _TAIL = re.compile(
-    r"[\s,]+(?:too|but|and|so|of course|for example|for now|as well|again|though|already|now that|lol|haha|actually|these days)$",
+    r"[\s,]+(?:too|but|and|so|of course|for example|especially|specifically|particularly|including|like|such as|for now|as well|again|though|already|now that|lol|haha|actually|these days)$",
     re.IGNORECASE,
 )
 _JOKE = re.compile(r"\b(?:kidding|joking|jk|joke)\b", re.IGNORECASE)
@@ -187,13 +187,13 @@ def _fact(
 ) -> Fact | None:
     said_at = setting.turn.wall
     kind = filled.kind if filled and filled.strong else _kind(statement, filled)
-    past = statement is not None and statement.form in (Form.PAST, Form.PERFECT)
-    recent = past and _RECENT.search(clause) is not None
+    form = statement.form if statement else Form.STATE
+    recent = form in (Form.PAST, Form.PERFECT, Form.ONGOING) and _RECENT.search(clause) is not None
     dated, mentions = dates.resolve(_RECENT.sub(r"\g<before>", clause, count=1) if recent else clause, said_at)
     if filled and filled.attribute == "birthday" and not re.search(r"\d{4}", clause):
         dated, mentions = clause, ()  # a day of every year
     event, valid_from = _times(mentions)
-    if recent and event is None and valid_from is None:
+    if recent and form is not Form.ONGOING and event is None and valid_from is None:
         told = dates.shortly_before(said_at)
         event, dated = told.event, f"{dated} {told.words}"
     text = rewrite(dated, setting.speakers)

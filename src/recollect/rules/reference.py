@@ -34,7 +34,7 @@ _ONE_PERSON = re.compile(r"\b(?:he|she|him|her|his|hers)\b(?:['’]\w+)?", re.IG
 _SEVERAL = re.compile(r"\b(?:they|them|their|theirs)\b(?:['’]\w+)?", re.IGNORECASE)
 _THERE = re.compile(r"\b(?:there|here)\b(?!['’]s| (?:is|are|was|were|have|has|will))", re.IGNORECASE)
 _ELSEWHERE = re.compile(
-    r"\banother (?:one\b|(?=(?:at|in|on|of|from|for)\b))|\b(?:another|both|either|neither|others|such|each|same|more|so(?= \w+ (?:that|to)\b)|(?<!\bno )ones?(?! (?:of (?:my|the|our)|day|night|week|month|year|hour|more)\b|-))\b"
+    r"\bone (?:that|who|which)\b|\banother (?:one\b|(?=(?:at|in|on|of|from|for)\b))|\b(?:another|both|either|neither|others|such|each|same|more|so(?= \w+ (?:that|to)\b)|(?<!\bno )ones?(?! (?:of (?:my|the|our)|day|night|week|month|year|hour|more)\b|-))\b"
     r"(?=\s*(?:[.,!;]|$|\s(?:of (?:these|those|them|it)|too|and|but|as|with|in|on|from|for)\b))|\b(?:some|all|most|any|none|few|many) of (?:it|them|these|those)\b"
     r"|\b(?:you(?! (?:recommended|gave|suggested|sent|told me about|mentioned)\b)|your|yours|yourself|ya|u|y['’]all)\b(?:['’]\w+)?|\b(?:the same|the (?:other(?! (?:day|night|week|evening)\b)|former|latter)|someone else|something|somewhere)\b",
     re.IGNORECASE,
@@ -94,7 +94,8 @@ def indefinite(clause: str) -> str:
     def replace(match: re.Match[str]) -> str:
         word, following, more = match["word"], match["next"], match["more"] or "the"
         vague = following in VAGUE and (more in VAGUE or more in FUNCTION_WORDS)
-        if vague or following in FUNCTION_WORDS or _joins(clause, match.start()):
+        verbal = word in ("this", "that") and following.endswith("s") and not following.endswith("ss")  # "this helps"
+        if vague or verbal or following in FUNCTION_WORDS or _joins(clause, match.start()):
             return match[0]
         if word in ("these", "those"):
             return following

@@ -11,7 +11,7 @@ from .verbs import ADVERBS, PARTICIPLES, is_past
 INTRO = (
     r"(?:last|next|this|yesterday|today|tonight|tomorrow|recently|lately|in|on|at|when|since|after|before|once|as|during|for|every|now"
     r"|currently|two|three|four|five|six|a|an|one|until|while|usually|later|earlier|soon|over|from|with|outside|besides|then|first"
-    r"|finally|apart|aside|by|each|around|afterwards|right|also|back|growing|just|ever|sometimes|early|late|the other|few|several)"
+    r"|finally|apart|aside|by|each|around|afterwards|also|back|growing|ever|sometimes|early|late|the other|few|several)"
 )
 KIN = (
     r"(?:(?:grand|step)?(?:mother|father|son|daughter)|mom|mum|dad|(?:step)?(?:brother|sister)|wife|husband|partner|girlfriend|boyfriend"
@@ -108,6 +108,8 @@ def _is_adverbial(lead: str) -> bool:
     """ "Last week", "when I was young" lead in a statement; "one memory for me was" is one already."""
     if SUBORDINATE.match(lead):
         return True
+    if re.search(r",\s*(?:when|while|after|before|as)\b", lead):
+        return False
     counted = not re.match(r"(?:one|an?|two|three|four|five|six)\b", lead, re.IGNORECASE) or bool(_TIME.search(lead))
     return counted and not _FINITE.search(lead)
 
@@ -158,6 +160,8 @@ def _have(first: str, following: list[tuple[str, int]], own: tuple[str, int]) ->
         return (Form.POSSIBLE if first != "had" else Form.PAST, *following[min(1, len(following) - 1)])
     if word == "been" and len(following) > 1:
         after, after_end = following[1]
+        if PARTICIPLES.match(after):
+            return Form.PERFECT, after, after_end
         return (Form.ONGOING, after, after_end) if after.endswith("ing") else (Form.STATE, after, 0)
     if word == "got" and first != "had":
         return Form.PRESENT, "have", end

@@ -19,7 +19,7 @@ INNER = frozenset(
 )
 # Verbs with little meaning of their own: they tell as much as what follows them.
 LIGHT = frozenset(
-    "became become bring brought came caught changed come coming considering did do done enjoyed explore exploring "
+    "giving became become bring brought came caught changed come coming considering did do done enjoyed explore exploring "
     "find found gave get give go got grew had have having heard helped keep kept known learned learnt looking loved "
     "made make makes managed missed put saw see seen set share sharing showed stayed supported talking tell told took "
     "tried trying went".split()

@@ -34,7 +34,7 @@ _OFTEN = re.compile(
     re.IGNORECASE,
 )
 _THOUGHT = re.compile(r"(?:out )?(?:that|how|what|why|whether|I|we|it|there|sure|my \w+ (?:is|was))\b")
-_ATTEMPT = re.compile(r"(?:trying|tried) to\b")
+_ATTEMPT = re.compile(r"(?:trying|tried) to\b|having (?:a hard time|trouble|difficult|issues|problems)")
 _GAP = re.compile(r"(?:on|with|for|about|to|at|of)(?:$| (?:for|since|lately|and|because)\b)")  # "[what] I worked on"
 _WANTS_OBJECT = frozenset(
     "started finished began played worked used went ran called asked stopped happened was were".split()
