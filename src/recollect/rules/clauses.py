@@ -11,12 +11,12 @@ _SPLIT = re.compile(r"\s*[-–—]+\s+|\s*[–—;]\s*|\s*\.{3,}\s*|\s*…\s*|:\
 _OWN = r"(?:I|we|my|our)\b(?!\s*[,.!]|$)"
 _COMMENT = r"(?:let['’]?s|take a look|check (?:it|this|that|them)|look at|how (?:can|do|should)|what (?:should|are|is|do)|(?:can|could|would|will) you|please|such an?|the [\w ]{2,20} (?:is|are|was|were|has|have)|it|its|that|this|they|he|she|you|your|there|these|those|everyone|wow|what|who knows|maybe|hopefully|can['’]t wait|thanks?|thank you)\b"
 _JOIN = re.compile(
-    rf",?\s+(?:and|but|so|plus|then|or|yet|and so|and now|and then|so now)\s+(?={_OWN}|{_COMMENT})|,\s+(?={_COMMENT})|,\s+(?=which\b|(?:I|we)(?:['’]\w+)? |(?:my|our) \w+ (?:is|was|has|had|are|were|\w+ed|broke|got|went)\b)"
+    rf",?\s+(?:and|but|so|plus|then|or|yet|and so|and now|and then|so now)\s+(?=(?:now |also |recently |lately |last \w+ )?{_OWN}|{_COMMENT})|,\s+(?={_COMMENT})|,\s+(?=which\b|(?:I|we)(?:['’]\w+)? |(?:my|our) \w+ (?:is|was|has|had|are|were|\w+ed|broke|got|went)\b)"
     r"|,?\s+(?:as|if|like|just like) (?:you|I) (?:know|said|mentioned)\b|,?\s+since (?:you|we)\b",
     re.IGNORECASE,
 )
 _FILLERS = frozenset(
-    "yeah yep yes yup no nope nah wow whoa oh ooh aw aww ah ha haha hehe lol well so and but plus also anyway anyways hey hi hello ok okay sure "
+    "woah woohoo yay yeah yep yes yup no nope nah wow whoa oh ooh aw aww ah ha haha hehe lol well so and but plus also anyway anyways hey hi hello ok okay sure "
     "thanks thank you thx cool nice great awesome true right exactly absolutely definitely totally of course for honestly actually to be "
     "honest tbh by the way btw in fact i mean know guess what worries problem sounds good idea point agreed congrats congratulations um hmm "
     "indeed luckily fortunately unfortunately sadly basically omg god goodness my gosh much not bad all man other than that it's there then "
@@ -107,6 +107,7 @@ def _strip_once(text: str, vocatives: frozenset[str]) -> str:
 
 def with_subject(clause: str, opens: bool = False) -> str:
     """ "Went to a concert" → "I went to a concert"; where it `opens` a sentence, "Planning a trip" → "I'm planning …"."""
+    clause = re.sub(r"\b(been|am|['’]m) busy (?=\w+ing\b)", r"\1 ", clause)
     clause = _NAMED_LAST.sub(r"My \g<what> is called \g<name>", clause)
     clause = re.sub(r"^The (?=(?:kids|dog|dogs|cats|puppy)\b)", "My ", clause)
     rest = clause[match.end() :].split(",")[0] if (match := _ELIDED_GERUND.match(clause)) and opens else ""

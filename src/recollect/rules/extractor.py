@@ -35,6 +35,7 @@ _TAIL = re.compile(
 )
 _JOKE = re.compile(r"\b(?:kidding|joking|jk|joke)\b", re.IGNORECASE)
 _LISTED = ("likes", "dislikes", "languages", "allergies")
+_OF = re.compile(r"(?:their|its|his|her|the|my|our)\b")
 _ITEMS = re.compile(r",? (?:and|&) |, ")
 _PREPOSITIONS = re.compile(r"\b(?:on|in|at|for|to|by|since)\s*$")
 _FORGOTTEN = {"address": "home", "job": "occupation", "work": "employer", "allergy": "allergies", "diagnosis": "health"}
@@ -122,7 +123,7 @@ def _items(clause: str) -> list[str]:
         return [clause]
     at = clause.find(listed.value)
     items = _ITEMS.split(clause[at:])
-    fit = all(1 <= len(item.split()) <= 2 and item[-1].isalnum() for item in items)
+    fit = all(1 <= len(item.split()) <= 2 and item[-1].isalnum() and not _OF.match(item) for item in items)
     return [clause[:at] + item for item in items] if at >= 0 and 2 <= len(items) <= 8 and fit else [clause]
 
 
@@ -165,7 +166,7 @@ def _slots(clause: str, statement: Statement | None, setting: _Setting) -> tuple
 def _holds(filled: Filled, statement: Statement | None, pointed: bool) -> bool:
     """Whether the slot is filled now, and with something definite."""
     if statement is not None and statement.form is Form.POSSIBLE:
-        return False
+        return filled.attribute == "avoids"
     if filled.kind is Kind.PREFERENCE:
         if statement is None and not (filled.attribute or "").startswith("favorite"):
             return False

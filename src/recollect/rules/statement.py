@@ -147,6 +147,8 @@ def _be(first: str, following: list[tuple[str, int]], after: int) -> tuple[Form,
         later = following[min(len(following) - 1, 1 if word == "gonna" else 2)]
         return (Form.FUTURE, *later) if later[0] not in ("a", "the", "an", "my") else (Form.FUTURE, word, end)
     to = following[1][0] if len(following) > 1 else ""
+    if word == "able" and to == "to" and len(following) > 2:
+        return (Form.PAST if first in ("was", "were") else Form.POSSIBLE, *following[2])
     if word == "planning" or (word == "going" and (to in ("to", "on", "back", "home") or to.endswith("ing"))):
         return Form.FUTURE, word, end
     if word.endswith("ing") and len(word) > 4:

@@ -38,7 +38,11 @@ _VOWELS = "aeiou"
 def is_past(verb: str) -> bool:
     """Whether a form can only be (or most often is) a past one."""
     verb = verb.casefold()
-    return verb in IRREGULAR_PAST or (verb.endswith("ed") and verb not in PRESENT_ED and len(verb) > 3)
+    return (
+        verb in IRREGULAR_PAST
+        or (verb.startswith("re") and verb[2:] in IRREGULAR_PAST)
+        or (verb.endswith("ed") and verb not in PRESENT_ED and len(verb) > 3)
+    )
 
 
 def third_person(verb: str) -> str:

@@ -24,7 +24,7 @@ _ACTIVITY = re.compile(
     r"|wake|get up|prefer|avoid|stream|code|garden|knit|sew|fish|camp|surf|ski|lift|jog|exercise|meditate|organi[sz]e|host|earn)s?"
 )
 _BEING = re.compile(
-    r"(?:an?|the|my|our|in|at|on|from|full of|born|based|married|engaged|named|called|promoted|hired|diagnosed|invited|\d+)\b"
+    r"(?:an?|the|my|our|in|at|on|from|full of|born|based|married|engaged|named|called|promoted|hired|diagnosed|invited|(?:\w+ed|hit) by|\d+)\b"
 )
 _PLANNED = re.compile(r"plan|going|gonna|decid|intend|sign")
 _SOMEBODY = re.compile(r"\b(?:someone|somebody|some (?:\w+ )?(?:people|friends|folks))\b(?! (?:named|called)\b)")
