@@ -13,7 +13,6 @@ from .worth import content_words
 _PERSON = re.compile(rf"\b(?:[Mm]y|[Oo]ur) (?:[\w-]+ )?(?:{KIN}|{PET})\b(?!s|-)(?:,? [A-Z][a-z]+)?")
 _GROUP = re.compile(rf"\b(?P<group>(?:[Mm]y|[Oo]ur) (?:[\w-]+ )?{GROUP})\b")
 _HE_SHE = re.compile(r"^(?P<who>He|She)(?=['’]s\b| )")
-_HIS_HER = re.compile(r"^(?:His|Her)(?= \w)")
 _THEY = re.compile(r"^They(?=['’](?:re|ve|ll|d)\b| )")
 _MALE = re.compile(
     r"\b(?:father|dad|son|brother|husband|boyfriend|fianc[ée]|uncle|nephew|grand(?:pa|father)|stepfather)\b(?!e)"
@@ -33,10 +32,21 @@ _IT = re.compile(r"\b[Ii]ts?\b(?:['’]\w+)?|\bitself\b")
 _ONE_PERSON = re.compile(r"\b(?:he|she|him|her|his|hers)\b(?:['’]\w+)?", re.IGNORECASE)
 _SEVERAL = re.compile(r"\b(?:they|them|their|theirs)\b(?:['’]\w+)?", re.IGNORECASE)
 _THERE = re.compile(r"\b(?:there|here)\b(?!['’]s| (?:is|are|was|were|have|has|will))", re.IGNORECASE)
+_END = r"(?=\s*(?:[.,!;]|$|\s(?:of (?:these|those|them|it)|too|and|but|as|with|in|on|from|for)\b))"
 _ELSEWHERE = re.compile(
-    r"\bone (?:that|who|which)\b|\banother (?:one\b|(?=(?:at|in|on|of|from|for)\b))|\b(?:another|both|either|neither|others|such|each|same|more|so(?= \w+ (?:that|to)\b)|(?<!\bno )ones?(?! (?:of (?:my|the|our)|day|night|week|month|year|hour|more)\b|-))\b"
-    r"(?=\s*(?:[.,!;]|$|\s(?:of (?:these|those|them|it)|too|and|but|as|with|in|on|from|for)\b))|\b(?:some|all|most|any|none|few|many) of (?:it|them|these|those)\b"
-    r"|\b(?:you(?! (?:recommended|gave|suggested|sent|told me about|mentioned)\b)|your|yours|yourself|ya|u|y['’]all)\b(?:['’]\w+)?|\b(?:the same|the (?:other(?! (?:day|night|week|evening)\b)|former|latter)|someone else|something|somewhere)\b",
+    "|".join(
+        (
+            r"\bone (?:that|who|which)\b",
+            r"\banother (?:one\b|(?=(?:at|in|on|of|from|for)\b))",
+            rf"\b(?:another|both|either|neither|others|such|each|same|more)\b{_END}",
+            rf"(?<!\bno )\bones?\b(?! (?:day|night|week|month|year|hour|more)\b|-){_END}",
+            r"\b(?:some|all|most|any|none|few|many|both|one) of (?:it|them|these|those)\b",
+            r"\byou(?! (?:recommended|gave|suggested|sent|told me about|mentioned)\b)(?:['’]\w+)?\b",
+            r"\b(?:your|yours|yourself|ya|u|y['’]all)\b",
+            r"\bthe (?:same|former|latter|other(?! (?:day|night|week|evening)\b))\b",
+            r"\b(?:someone else|something|somewhere)\b",
+        )
+    ),
     re.IGNORECASE,
 )
 _THE_THING = re.compile(
