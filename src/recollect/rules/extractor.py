@@ -168,8 +168,9 @@ def _holds(filled: Filled, statement: Statement | None, pointed: bool) -> bool:
     if statement is not None and statement.form is Form.POSSIBLE:
         return filled.attribute == "avoids"
     if filled.kind is Kind.PREFERENCE:
-        if statement is None and not (filled.attribute or "").startswith("favorite"):
-            return False
+        favourite = (filled.attribute or "").startswith("favorite")
+        if not favourite and (statement is None or filled.at > len(statement.lead)):
+            return False  # "I remember why I love chess"
         return len(worth.content_words(filled.value)) > pointed or filled.value[:1].isupper()
     negated = statement is not None and statement.form is Form.NEGATED
     return not negated or filled.attribute in ("avoids", "dislikes")

@@ -25,6 +25,7 @@ class Filled:
     kind: Kind
     relation: tuple[str, str, str] | None = None  # predicate, object, its entity kind
     strong: bool = True
+    at: int = 0  # where in the sentence it is told
 
 
 _FAVOURITE = re.compile(
@@ -134,7 +135,9 @@ def _apply(rule: Rule, sentence: str) -> Iterator[Filled]:
         return
     attribute = groups["a"].casefold() if "a" in groups else rule.attribute
     relation = (rule.says, _bare(value), rule.entity) if rule.says and len(value.split()) <= 4 else None
-    yield Filled(_SAME_ATTRIBUTE.get(attribute, attribute), value, rule.many, rule.kind, relation, rule.strong)
+    yield Filled(
+        _SAME_ATTRIBUTE.get(attribute, attribute), value, rule.many, rule.kind, relation, rule.strong, match.start()
+    )
 
 
 def _bare(value: str) -> str:

@@ -41,6 +41,7 @@ def rewrite(text: str, speakers: Speakers) -> str | None:
     """The sentence in the third person; None where "you" has nobody to mean."""
     if second_person(text) and speakers.other is None:
         return None
+    text = re.sub(r"\b(?!(?:I|we|you|they)\b)(\w+)['’]ve\b", r"\1 have", text, flags=re.IGNORECASE)
     pairs = re.sub(r"\b(?:me|I) and my ((?:[\w-]+ ){0,2}[\w-]+)(?= (?:are|were|have|went|had|do|will|love|like|got|made|took)\b)",
                    rf"{speakers.speaker} and their \1", text)  # fmt: skip
     pairs = re.sub(r"\b[Mm]y ([\w-]+(?: [\w-]+)?) and I\b", rf"{speakers.speaker} and their \1", pairs)
@@ -64,6 +65,8 @@ class _Rewriter:
             token = self._in[self._at]
             self._at += 1
             low = token.casefold().replace("’", "'")
+            if low == "to":
+                self._present = False  # an infinitive: "plans to run and swim"
             if self._present and low in BASE and "".join(self._out).endswith(("and ", "or ")):
                 self._out.append(third_person(token))
             elif not self._subject(token, low):

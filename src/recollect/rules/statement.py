@@ -159,7 +159,7 @@ def _be(first: str, following: list[tuple[str, int]], after: int) -> tuple[Form,
 def _have(first: str, following: list[tuple[str, int]], own: tuple[str, int]) -> tuple[Form, str, int]:
     word, end = following[0]
     if word == "to":
-        return (Form.POSSIBLE if first != "had" else Form.PAST, *following[min(1, len(following) - 1)])
+        return (Form.POSSIBLE, *following[min(1, len(following) - 1)])
     if word == "been" and len(following) > 1:
         after, after_end = following[1]
         if PARTICIPLES.match(after):

@@ -30,7 +30,7 @@ ADVERBS = frozenset(
     "no longer completely strongly genuinely firmly highly greatly proudly happily regularly frequently constantly".split()
 )
 BASE = frozenset(
-    "keep go make take get have eat read write listen teach learn meet try use enjoy love spend bring do watch cook bake sing swim hike run".split()
+    "keep go make take get have eat read write listen teach learn meet try use enjoy love spend bring do watch cook bake sing swim hike run train".split()
 )
 _VOWELS = "aeiou"
 

@@ -27,7 +27,9 @@ LIGHT = frozenset(
 MENTAL = INNER | LIGHT
 # Words that name nothing: too general, or an appraisal.
 VAGUE = frozenset(
-    "across activities adventure adventures afternoon again ago all along already alright also always amazing amount "
+    "another major late left use young means respect gains chance special hand news chat hurdle thrilling two three four five six seven eight "
+    "nine ten objectives objective outcomes outcome communication engagement development regular regularly effectively ongoing diverse "
+    "structured professional personal culture morale team style across activities adventure adventures afternoon again ago all along already alright also always amazing amount "
     "any anyone anything approach around aspect aspects atmosphere attitude away awesome back beautiful becoming best "
     "better big bit blast blessed bond bonds boundaries breathtaking bunch busy call calming certain challenge "
     "challenges chance changes close collaboration collaborations confidence connect connection connections "

@@ -63,7 +63,8 @@ def is_definite(statement: Statement, names: int, dates: int, pointed: bool = Fa
 
 def _is_empty(statement: Statement, told: int, anchors: int) -> bool:
     """Nothing but a mood, an attempt, a thought, or a verb without its object."""
-    if not told and not (anchors and statement.form is Form.PAST and statement.verb not in _WANTS_OBJECT):
+    whole = statement.form is Form.PAST and statement.verb not in _WANTS_OBJECT | MENTAL  # "I graduated in May"
+    if not told and not (anchors and whole):
         return True
     if statement.subject.casefold() not in _SPEAKER and not content_words(statement.subject):
         return True
