@@ -106,7 +106,11 @@ def _fills(sentence: str) -> Iterator[Filled]:
 def _favourites(sentence: str) -> Iterator[Filled]:
     if match := _FAVOURITE.search(sentence) or _IS_FAVOURITE.search(sentence):
         value = match["v"].strip(_EDGES)
-        if value and not _PRONOUN.match(value) and match["what"] not in ("thing", "part", "one", "time", "place"):
+        if (
+            value
+            and not _PRONOUN.match(value)
+            and match["what"].split()[0] not in ("thing", "part", "one", "time", "place")
+        ):
             yield Filled(f"favorite {match['what'].strip().casefold()}", value, False, Kind.PREFERENCE)
 
 
