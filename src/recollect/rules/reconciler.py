@@ -198,7 +198,7 @@ def _stated_change(fact: Fact, candidate: Candidate) -> bool:
     about = _bag(match["what"]) - _bag(subject[0] if subject else "") - _CHANGE_WORDS
     already = _CHANGED.match(candidate.text)
     now = _bag(already["new"]) if already else known
-    return _bag(match["old"]) <= now and not _bag(match["new"]) <= now and len(about & known) * 2 >= len(about) > 0
+    return _bag(match["old"]) <= now and not _bag(match["new"]) <= now and len(about & known) * 2 > len(about)
 
 
 def _reworded(fact: Fact, candidate: Candidate) -> bool:
