@@ -52,7 +52,6 @@ if TYPE_CHECKING:
 log = logging.getLogger("recollect")
 T = TypeVar("T")
 
-NEIGHBOURS = 10  # nearest memories by vector and by BM25 that a fact is shown beside, at least
 OF_SLOT = 8  # nearest memories of its slot: a slot with many values must not crowd out the others
 AHEAD = 8  # chunks of a batch that are extracted while an earlier one is committed
 MAX_CONFLICTS = 20
@@ -301,7 +300,7 @@ class Writer:
     ) -> list[tuple[Row, float]]:
         """Live rows beside a fact: the nearest of its slot, then the nearest by vector and by BM25. No threshold."""
         live = partition.live_rows(to_micros(moment))
-        found = partition.search(content.vector, content.terms, NEIGHBOURS, live > 0)
+        found = partition.search(content.vector, content.terms, MAX_CANDIDATES, live > 0)
         of_slot = self.ledger.rows_by_slot(plan.space, fact.slot.key) if fact.slot else []
         rows = {row.statement.number: row for row in of_slot if row.is_live(moment)}
         slot = by_cosine(partition, content, list(rows))[:OF_SLOT]

@@ -180,7 +180,7 @@ def _is_definite(fact: Fact, statement: Statement, setting: _Setting, pointed: b
     known = {part.casefold() for name in setting.people for part in name.split()}
     names = sum(not set(entity.name.casefold().split()) <= known for entity in fact.entities)
     dated = (fact.event is not None) + (fact.valid_from is not None)
-    statement = replace(statement, rest=_undated(statement.rest, setting.turn.said_at))
+    statement = replace(statement, rest=_undated(statement.rest, setting.turn.wall))
     return worth.is_definite(statement, names, dated + bool(_NUMBER.search(statement.rest)), pointed)
 
 
