@@ -23,7 +23,7 @@ from recollect.model import (
     Update,
 )
 from recollect.ports import Chunk
-from recollect.reconcile import guard
+from recollect.guard import guard
 from recollect.rules import RulesExtractor, RulesReconciler
 
 SAID = datetime(2026, 11, 24, 12, tzinfo=UTC)
