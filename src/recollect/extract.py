@@ -225,7 +225,7 @@ def event_of(reply: EventReply) -> EventTime:
     end = span(reply.end)[1] if reply.end else one_unit
     if end < start:
         raise ValueError("its event ends before it starts")
-    return EventTime(start, end, Precision(reply.precision))
+    return EventTime(start, end, Precision(reply.unit))
 
 
 def span(date: str) -> tuple[datetime, datetime]:

@@ -50,13 +50,18 @@ def _refusal(case: Case, decision: Decision, taken: set[tuple[str, object]]) -> 
         case Add():
             return "a bare request to forget states nothing" if case.fact.bare_forget else None
         case Keep(target):
-            return None if target is None else _unknown(case, (target,))
+            return _refuse_nothing(case) if target is None else _unknown(case, (target,))
         case Update():
             return _refuse_targets(case, decision.targets, taken) or _refuse_update(case, decision)
         case Delete():
             return _refuse_targets(case, decision.targets, taken) or _refuse_delete(case, decision)
         case _:
             assert_never(decision)
+
+
+def _refuse_nothing(case: Case) -> str | None:
+    """A fact that states something is not dropped unless something that says it already is named."""
+    return None if case.fact.bare_forget else "nothing that says it was named"
 
 
 def _unknown(case: Case, targets: Sequence[int]) -> str | None:

@@ -7,6 +7,7 @@ What it decides passes `guard.py` afterwards.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from datetime import datetime
 
 from . import prompts
@@ -33,7 +34,8 @@ class ModelReconciler:
         try:
             await run.ask(cases)
             if left_out := [case for case in cases if case.number not in run.decided]:
-                await run.ask(left_out)
+                with suppress(ReconciliationFailed):  # what is left undecided a second time is added, and flagged
+                    await run.ask(left_out)
         except (ModelError, BudgetExceeded) as error:
             error.usage = run.usage
             raise

@@ -397,8 +397,17 @@ class _Exit:
 def _run(loop: asyncio.AbstractEventLoop) -> None:
     try:
         loop.run_forever()
+        loop.run_until_complete(_end_others())
     finally:
         loop.close()
+
+
+async def _end_others() -> None:
+    """End what is left on the loop, as `asyncio.run` does: litellm keeps a task of its own on every loop that calls it."""
+    others = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in others:
+        task.cancel()
+    await asyncio.gather(*others, return_exceptions=True)
 
 
 _open: weakref.WeakSet[Memory] = weakref.WeakSet()

@@ -100,6 +100,8 @@ REFUSED = [
     (Delete((1,)), GONE, [candidate(text="Bob likes tea.")], "neither slot nor entity"),
     (Delete(tuple(range(1, 8))), GONE, [candidate(n, slot=HOME) for n in range(1, 8)], "mass deletion"),
     (Keep(9), fact(), [candidate()], "unknown target"),
+    (Keep(None), fact(), [candidate()], "nothing that says it"),
+    (Keep(None), GONE, [candidate()], "nothing that says it"),
 ]
 
 
@@ -121,7 +123,7 @@ def test_what_is_allowed_passes_unchanged():
         ),
         (Delete((1,)), GONE, [candidate()]),
         (Keep(1), fact(), [candidate()]),
-        (Keep(None), fact(), []),
+        (Keep(None), fact("Forget where Ann lives.", retracts=True, bare_forget=True), []),
     ]
     for decision, about, candidates in allowed:
         assert decided(decision, fact=about, candidates=candidates) == decision
