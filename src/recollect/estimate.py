@@ -23,9 +23,8 @@ MEMORY_LINE_TOKENS = 50
 DECISION_TOKENS = 70
 
 
-def estimate(model: ChatModel, messages: Sequence[Message], sizes: Sequence[int], instructions: str | None) -> Usage:
-    """The usage of adding messages in chunks of `sizes`. `cost_usd` is None where the model's price is not known."""
-    turns = [_turn(i, message) for i, message in enumerate(messages)]
+def estimate(model: ChatModel, turns: Sequence[Turn], sizes: Sequence[int], instructions: str | None) -> Usage:
+    """The usage of extracting turns in chunks of `sizes`. `cost_usd` is None where the model's price is not known."""
     total, first = Usage(), 0
     for size in sizes:
         chunk = Chunk(tuple(turns[first : first + size]), tuple(turns[max(0, first - 4) : first]), instructions)
@@ -35,9 +34,12 @@ def estimate(model: ChatModel, messages: Sequence[Message], sizes: Sequence[int]
     return Usage(total.llm_calls, total.input_tokens, total.output_tokens, cost)
 
 
-def _turn(number: int, message: Message) -> Turn:
-    said_at = message.timestamp or now()
-    return Turn("", number, Scope(None), "", message.role, message.content, message.name, said_at, True)
+def as_turns(messages: Sequence[Message]) -> list[Turn]:
+    """The turns that messages would become."""
+    return [
+        Turn("", i, Scope(None), "", one.role, one.content, one.name, one.timestamp or now(), True)
+        for i, one in enumerate(messages)
+    ]
 
 
 def _of_chunk(model: ChatModel, chunk: Chunk) -> Usage:

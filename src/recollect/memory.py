@@ -17,10 +17,11 @@ from .build import Settings, Store, open_store
 from .curate import Curator
 from .embedding import embed
 from .errors import Closed, EmbedderUnavailable, InvalidInput, NotFound, WrongLoop
+from .estimate import as_turns
 from .estimate import estimate as estimate_usage
 from .filters import parse_filter
 from .ids import IdKind, check_id
-from .model import Scope, Usage
+from .model import Scope, Turn, Usage
 from .owners import new_owner
 from .rank import estimate_tokens
 from .records import Batch, Commit, JournalledChunk, NewBatch, Space
@@ -205,7 +206,7 @@ class AsyncMemory:
         scope = scope_of(user_id, None, None)
         space = await self._run(self._store.ledger.ensure_space, scope.user_id)
         journal = self._store.journal
-        spans = [part for run in await self._run(journal.retellable, space) for part in cut(*run)]
+        spans = await self._spans(space)
         batch, again = await self._run(journal.open_retelling, space, spans, self._instructions, present())
         if not again:
             turns = sum(last - first + 1 for first, last in spans)
@@ -222,12 +223,30 @@ class AsyncMemory:
     ) -> Estimate:
         """What adding messages would cost, before anything is sent: nothing with rules. An estimate, rather high than low."""
         checked = check.messages(messages, check.spoken("timestamp", timestamp))
-        sizes = chunk_sizes(len(checked))
-        model = self._store.language.model
-        usage = Usage()
+        return await self._estimated(as_turns(checked), chunk_sizes(len(checked)))
+
+    async def estimate_retelling(self, *, user_id: UserId) -> Estimate:
+        """What `retell` would cost, before anything is sent: nothing with rules. An estimate, rather high than low."""
+        space = await self._find(scope_of(user_id, None, None))
+        spans = [] if space is None else await self._spans(space)
+        numbers = [number for first, last in spans for number in range(first, last + 1)]
+        turns = await self._run(self._store.ledger.turns, space, numbers) if numbers else {}
+        return await self._estimated([turns[number] for number in numbers], [1 + last - first for first, last in spans])
+
+    async def _spans(self, space: Space) -> list[tuple[int, int]]:
+        """The turns (first, last) of each chunk that would be told anew."""
+        return [part for run in await self._run(self._store.journal.retellable, space) for part in cut(*run)]
+
+    async def _estimated(self, turns: Sequence[Turn], sizes: Sequence[int]) -> Estimate:
+        model, usage = self._store.language.model, Usage()
         if model is not None:
-            usage = await self._run(estimate_usage, model, checked, sizes, self._instructions)
-        return Estimate(turns=len(checked), chunks=len(sizes), usage=add_usage(usage))
+            usage = await self._run(estimate_usage, model, turns, sizes, self._instructions)
+        return Estimate(turns=len(turns), chunks=len(sizes), usage=add_usage(usage))
+
+    @property
+    def spent(self) -> AddUsage:
+        """What models were paid since this memory was opened: of every call that was answered, in vain or not."""
+        return add_usage(self._store.purse.used)
 
     def _result(self, batch_id: str) -> AddResult:
         journal = self._store.journal

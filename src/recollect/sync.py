@@ -16,6 +16,7 @@ from .errors import Closed
 from .memory import OPERATOR, AsyncMemory, MaybeUser, UserId
 from .results import (
     AddResult,
+    AddUsage,
     Change,
     Context,
     Deleted,
@@ -162,6 +163,15 @@ class Memory:
     ) -> Estimate:
         """What adding messages would cost, before anything is sent: nothing with rules. An estimate, rather high than low."""
         return self._wait(self._memory.estimate(messages, timestamp=timestamp))
+
+    def estimate_retelling(self, *, user_id: UserId) -> Estimate:
+        """What `retell` would cost, before anything is sent: nothing with rules. An estimate, rather high than low."""
+        return self._wait(self._memory.estimate_retelling(user_id=user_id))
+
+    @property
+    def spent(self) -> AddUsage:
+        """What models were paid since this memory was opened: of every call that was answered, in vain or not."""
+        return self._memory.spent
 
     def update(
         self,
