@@ -8,18 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from .common import (
-    Common,
-    DebugOption,
-    Group,
-    JsonOption,
-    LlmOption,
-    StoreOption,
-    UserOption,
-    listen_for_termination,
-    say,
-    with_common,
-)
+from .common import Common, Group, listen_for_termination, say, with_common
 from .safe import count, cut, day, moment, plain, words
 
 if TYPE_CHECKING:
@@ -29,6 +18,7 @@ app = typer.Typer(
     cls=Group,
     name="recollect",
     add_completion=False,
+    pretty_exceptions_enable=False,  # its tracebacks show local variables, keys among them
     context_settings={"help_option_names": ["-h", "--help"]},
     help="A memory layer for LLM applications: facts from conversations, with their evidence, kept current.\n\n"
     "Try `recollect demo` first; every command has an example in its --help.\n\n"
@@ -55,17 +45,12 @@ def show_version(wanted: bool) -> None:
 
 
 @app.callback()
+@with_common
 def before(
-    ctx: typer.Context,
-    store: StoreOption = None,
-    user: UserOption = None,
-    llm: LlmOption = None,
-    json: JsonOption = False,
-    debug: DebugOption = False,
-    version: Annotated[bool, typer.Option("--version", callback=show_version, is_eager=True, help="Show it")] = False,  # noqa: ARG001
+    common: Common,
+    version: Annotated[bool, typer.Option("--version", callback=show_version, is_eager=True, help="Show it")] = False,
 ) -> None:
     """The common options may stand before the command too."""
-    ctx.obj = Common(store, user, llm, json, debug)
 
 
 @app.command()
@@ -104,6 +89,11 @@ def add(
         show_change(common, change)
     if not result.changes:
         say("Nothing in it was a fact to remember; the words themselves are kept and searchable (search --turns).")
+    for one in result.rejected:
+        say(f"not kept: {plain(one.text)} ({plain(one.reason)})")
+    from .cost import show_paid
+
+    show_paid(result.usage)
 
 
 @app.command()
@@ -283,8 +273,8 @@ def examine(common: Common) -> dict[str, Any]:
         waiting = memory.pending()
     problems += [f"{one.what} ({one.where}): restore a backup, or report it" for one in report.problems]
     problems += [
-        f"{one.batch_id} of {one.user_id!r} is {one.status} ({one.error or 'not begun'}): run the command that added it"
-        " again, or Memory.resume()"
+        f"{one.batch_id} of {one.user_id!r} is {one.status} ({one.error or 'not begun'}): `recollect resume`"
+        " finishes it"
         for one in waiting
     ]
     return {
@@ -305,14 +295,59 @@ def ingest(
     files: Annotated[list[Path], typer.Argument(metavar="FILE…", help="Conversation files; - is standard input")],
     format: Annotated[str | None, typer.Option(help="locomo or chat (default: recognised)")] = None,
     conversation: Annotated[str | None, typer.Option(help="Only this conversation")] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what it would cost; send nothing")] = False,
 ) -> None:
     """Remember whole conversations; each is a user of its own unless --user is given. Run again, it goes on.
 
-    Example: recollect ingest talks.jsonl --format chat
+    Example: recollect ingest talks.jsonl --llm openai/gpt-5-mini --budget cost=1.50
     """
     from .ingest import run
 
-    raise typer.Exit(run(common, files, format, conversation))
+    raise typer.Exit(run(common, files, format, conversation, dry=dry_run))
+
+
+@app.command()
+@with_common
+def pending(common: Common) -> None:
+    """List what was accepted and is not finished, and why; with --user, of that user.
+
+    Example: recollect pending
+    """
+    from .unfinished import pending as show
+
+    show(common)
+
+
+@app.command()
+@with_common
+def resume(
+    common: Common,
+    include_failed: Annotated[
+        bool, typer.Option("--include-failed", help="Also what was given up after five attempts")
+    ] = False,
+) -> None:
+    """Finish what is pending, of all users.
+
+    Example: recollect resume --llm openai/gpt-5-mini
+    """
+    from .unfinished import resume as finish
+
+    raise typer.Exit(finish(common, include_failed=include_failed))
+
+
+@app.command()
+@with_common
+def retell(
+    common: Common,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what it would cost; send nothing")] = False,
+) -> None:
+    """Extract a user's kept turns anew, with the model named now, in place of what the rules or another model made of them.
+
+    Example: recollect retell --user alice --llm openai/gpt-5-mini
+    """
+    from .retell import run
+
+    run(common, dry=dry_run)
 
 
 @app.command()

@@ -5,10 +5,11 @@ from __future__ import annotations
 import functools
 import inspect
 import os
+import re
 import signal
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar, cast
 
@@ -22,25 +23,74 @@ if TYPE_CHECKING:
     from ...trace import Listener
 
 DEFAULT_USER = "default"
+RULES, LLM_VARIABLE = "rules", "RECOLLECT_LLM"  # as `build` has them, which is not imported for a --help
+KEY_VARIABLE, EMBEDDER_KEY_VARIABLE = "RECOLLECT_API_KEY", "RECOLLECT_EMBEDDER_API_KEY"
 FAULT, BAD_INPUT, NOT_FOUND, INTERRUPTED, TERMINATED = 1, 2, 3, 130, 143
 ClickException = cast(type[Exception], typer.BadParameter.__mro__[2])  # public under no name that all versions share
 
-_PANEL = "Common options"
-StoreOption = Annotated[
-    Path | None,
-    typer.Option("--store", metavar="PATH", help="The store's folder (default: $RECOLLECT_HOME or the data folder)",
-                 rich_help_panel=_PANEL),
-]  # fmt: skip
-UserOption = Annotated[
-    str | None, typer.Option("--user", help="Whose memories (default: default)", rich_help_panel=_PANEL)
-]
-LlmOption = Annotated[
-    str | None,
-    typer.Option("--llm", help="The language model; 'rules' is offline (default: $RECOLLECT_LLM or rules)",
-                 rich_help_panel=_PANEL),
-]  # fmt: skip
-JsonOption = Annotated[bool, typer.Option("--json", help="Answer in JSON", rich_help_panel=_PANEL)]
-DebugOption = Annotated[bool, typer.Option("--debug", help="Show the traceback of an error", rich_help_panel=_PANEL)]
+_PANEL, _MODELS = "Common options", "Models (docs/models.md)"
+
+
+def _option(name: str, told: str, panel: str = _PANEL, **more: Any) -> Any:
+    return typer.Option(name, help=told, rich_help_panel=panel, **more)
+
+
+# Name → type, and what stands in the help. What is None, False or () was not said.
+_OPTIONS: dict[str, tuple[Any, Any]] = {
+    "store": (
+        Path | None,
+        _option("--store", "The store's folder (default: $RECOLLECT_HOME or the data folder)", metavar="PATH"),
+    ),
+    "user": (str | None, _option("--user", "Whose memories (default: default)")),
+    "json": (bool, _option("--json", "Answer in JSON")),
+    "debug": (bool, _option("--debug", "Show the traceback of an error")),
+    "llm": (
+        str | None,
+        _option(
+            "--llm",
+            "The language model, such as openai/gpt-5-mini; 'rules' is offline (default: $RECOLLECT_LLM or rules)",
+            _MODELS,
+            metavar="NAME",
+        ),
+    ),
+    "api_base": (str | None, _option("--api-base", "A server of your own; needs a key of its own", _MODELS, metavar="URL")),
+    "api_key": (
+        str | None,
+        _option(
+            "--api-key",
+            "Better set $RECOLLECT_API_KEY: a key on the command line is seen by `ps` and kept by the shell",
+            _MODELS,
+            metavar="KEY",
+        ),
+    ),
+    "mode": (str | None, _option("--mode", "How to ask for JSON: json_schema, tools or md_json", _MODELS)),
+    "timeout": (float | None, _option("--timeout", "Seconds for one request (default: 60)", _MODELS)),
+    "budget": (
+        list[str] | None,
+        _option(
+            "--budget",
+            "A limit: calls=200, tokens=2000000 or cost=1.50 of this run, add.calls=20 of one add, day.cost=5 of a day;"
+            " may be repeated",
+            _MODELS,
+            metavar="LIMIT=NUMBER",
+        ),
+    ),
+    "instructions": (
+        str | None,
+        _option("--instructions", "What to remember and what to leave out", _MODELS, metavar="TEXT"),
+    ),
+    "embedder": (
+        str | None,
+        _option(
+            "--embedder", "Of a new store, such as openai/text-embedding-3-small (default: minilm)", _MODELS, metavar="NAME"
+        ),
+    ),
+    "embedder_api_base": (str | None, _option("--embedder-api-base", "A server of your own", _MODELS, metavar="URL")),
+    "embedder_api_key": (
+        str | None,
+        _option("--embedder-api-key", "Better set $RECOLLECT_EMBEDDER_API_KEY", _MODELS, metavar="KEY"),
+    ),
+}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,9 +99,18 @@ class Common:
 
     store: Path | None = None
     user: str | None = None
-    llm: str | None = None
     json: bool = False
     debug: bool = False
+    llm: str | None = None
+    api_base: str | None = None
+    api_key: str | None = field(default=None, repr=False)
+    mode: str | None = None
+    timeout: float | None = None
+    budget: list[str] | None = None
+    instructions: str | None = None
+    embedder: str | None = None
+    embedder_api_base: str | None = None
+    embedder_api_key: str | None = field(default=None, repr=False)
 
     @property
     def user_id(self) -> str:
@@ -65,13 +124,14 @@ class Common:
 
     def over(self, before: Common) -> Common:
         """These options, filled up with those that stood before the command."""
-        return Common(
-            self.store or before.store,
-            before.user if self.user is None else self.user,
-            self.llm or before.llm,
-            self.json or before.json,
-            self.debug or before.debug,
-        )
+        said = {one.name: getattr(self, one.name) for one in fields(self)}
+        return replace(before, **{name: value for name, value in said.items() if value not in (None, False, [])})
+
+    @property
+    def model(self) -> str | None:
+        """The language model's name; None where there is none, and the rules work."""
+        name = self.llm or os.environ.get(LLM_VARIABLE)
+        return None if name in (None, "", RULES) else name
 
     def folder(self) -> Path:
         """Where the store is, or would be."""
@@ -83,7 +143,21 @@ class Common:
         """The store, made where there is none."""
         from ... import Memory
 
-        return Memory(self.store, llm=self.llm, on_event=on_event)
+        limits = limits_of(self.budget or ())
+        return Memory(
+            self.store,
+            llm=self.llm,
+            api_base=self.api_base,
+            api_key=self.api_key or (os.environ.get(KEY_VARIABLE) or None if self.model else None),
+            mode=self.mode,
+            timeout=self.timeout,
+            budget=limits,
+            instructions=self.instructions,
+            embedder=self.embedder,
+            embedder_api_base=self.embedder_api_base,
+            embedder_api_key=self.embedder_api_key or os.environ.get(EMBEDDER_KEY_VARIABLE) or None,
+            on_event=on_event,
+        )
 
     def console(self) -> Console:
         """Where people read: nothing in what is printed becomes markup, an emoji or a highlighted number by itself."""
@@ -94,6 +168,29 @@ class Common:
         from .safe import as_json
 
         say(as_json(value))
+
+
+def limits_of(said: Sequence[str]) -> dict[str, dict[str, float]] | None:
+    """`--budget` as `Memory` takes it: "calls=200" is per run, "day.cost=1.5" per day, "add.tokens=9000" per add."""
+    limits: dict[str, dict[str, float]] = {}
+    for one in said:
+        period, measure, number = _limit(one)
+        if measure in limits.setdefault(period, {}):
+            raise typer.BadParameter(
+                f"{one!r} comes on top of another limit of {period}.{measure}", param_hint="--budget"
+            )
+        limits[period][measure] = number
+    return limits or None
+
+
+def _limit(said: str) -> tuple[str, str, float]:
+    match = re.fullmatch(r"(?:(add|day|run)\.)?(calls|tokens|cost)=(\d[\d_]*(?:\.\d+)?)", said.strip())
+    if match is None or (match[2] != "cost" and "." in match[3]):
+        known = "calls=200, tokens=2000000, cost=1.50, and the same after add., day. or run."
+        raise typer.BadParameter(f"{said!r} is no limit; there are {known}", param_hint="--budget")
+    if match[2] == "cost":
+        return match[1] or "run", "cost_usd", float(match[3])
+    return match[1] or "run", match[2], int(match[3])
 
 
 def console(*, stderr: bool = False) -> Console:
@@ -112,32 +209,30 @@ def say(line: str, *, stderr: bool = False) -> None:
 
 # --- options on every command ------------------------------------------------------------------------------------------
 
-_OPTIONS: dict[str, Any] = {
-    "store": StoreOption,
-    "user": UserOption,
-    "llm": LlmOption,
-    "json": JsonOption,
-    "debug": DebugOption,
-}
-_DEFAULTS: dict[str, Any] = {"store": None, "user": None, "llm": None, "json": False, "debug": False}
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 
 def with_common(command: Callable[..., None]) -> Callable[..., None]:
-    """Give a command the common options; it takes them as its first argument, a `Common`."""
+    """Give a command the common options; it takes them as its first argument, a `Common`. They may stand before it too."""
     inner = inspect.signature(command, eval_str=True)
     own = list(inner.parameters.values())[1:]
     added = [
-        inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=_DEFAULTS[name], annotation=kind)
-        for name, kind in _OPTIONS.items()
+        inspect.Parameter(
+            name,
+            inspect.Parameter.KEYWORD_ONLY,
+            default=False if kind is bool else None,
+            annotation=Annotated[kind, option],
+        )
+        for name, (kind, option) in _OPTIONS.items()
     ]
     context = inspect.Parameter("ctx", inspect.Parameter.KEYWORD_ONLY, annotation=typer.Context)
 
     @functools.wraps(command)
     def run(**given: Any) -> None:
-        before = given.pop("ctx").find_root().obj or Common()
-        common = Common(**{name: given.pop(name) for name in _OPTIONS}).over(before)
-        command(common, **given)
+        context = given.pop("ctx")
+        before = context.find_root().obj or Common()
+        context.obj = Common(**{name: given.pop(name) for name in _OPTIONS}).over(before)
+        command(context.obj, **given)
 
     parameters = [one.replace(kind=inspect.Parameter.KEYWORD_ONLY) for one in own] + added + [context]
     run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]  # typer reads it
@@ -201,17 +296,25 @@ def describe(error: BaseException) -> tuple[str, str, int]:
     from ...errors import InvalidInput, NotFound, RecollectError
 
     if isinstance(error, InvalidInput):
-        return "InvalidInput", str(error), BAD_INPUT
+        return "InvalidInput", as_options(f"{error.argument}=: {error.problem}").replace("=:", ":", 1), BAD_INPUT
     if isinstance(error, NotFound):
         return "NotFound", str(error), NOT_FOUND
     if isinstance(error, RecollectError):
-        return type(error).__name__, str(error), FAULT
+        return type(error).__name__, as_options(str(error)), FAULT
     if isinstance(error, ClickException):
         return "UsageError", error.format_message() + _where(error), BAD_INPUT  # type: ignore[attr-defined]
     if isinstance(error, typer.Abort | KeyboardInterrupt):
         code = exit_code_of(error) if isinstance(error, KeyboardInterrupt) else INTERRUPTED
         return "Interrupted", "stopped; everything that was committed is kept", code
     return type(error).__name__, f"unexpected: {error} (run it again with --debug to see where)", FAULT
+
+
+def as_options(message: str) -> str:
+    """A message of the library's with its arguments under the names that they have here: `api_base` is `--api-base`."""
+    return _ARGUMENT.sub(lambda match: "--" + match[0].replace("_", "-"), message)
+
+
+_ARGUMENT = re.compile(r"\b(?:embedder_)?api_(?:base|key)\b|\b(?:llm|mode|timeout|budget|instructions)(?==)")
 
 
 def _where(error: Exception) -> str:
@@ -231,6 +334,15 @@ def report(name: str, message: str, code: int, *, as_json: bool, error: BaseExce
                 document[field] = value
         say(dump(document, indent=None), stderr=True)
         return
+    say(f"{name}: {plain(message)}{way_on(error)}", stderr=True)
+
+
+def way_on(error: BaseException | None) -> str:
+    """How to go on after an error that left a batch pending; "" where none did."""
+    from ...errors import BudgetExceeded
+
     stays = getattr(error, "batch_id", None)
-    hint = f" (the messages are kept as {stays}; run the same command again)" if stays else ""
-    say(f"{name}: {plain(message)}{hint}", stderr=True)
+    if not stays:
+        return ""
+    how = "a higher --budget, or none" if isinstance(error, BudgetExceeded) else "the same model"
+    return f" ({stays} stays pending: `recollect resume`, with {how}, finishes it)"

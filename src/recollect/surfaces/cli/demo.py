@@ -12,8 +12,9 @@ from typing import Any
 from ... import Hit, Memory
 from ...formats import Conversation, read
 from .common import FAULT, Common, console, say
-from .ingest import View, store
+from .ingest import store
 from .safe import day, plain, words
+from .view import View
 
 BEST = 5  # an answer counts as found among so many hits
 NEXT = """Next:  recollect add "My favorite color is blue."       recollect search "which color do I like?"

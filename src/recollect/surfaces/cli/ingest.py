@@ -1,85 +1,91 @@
-"""`recollect ingest`: conversations from files, with progress, a live view of the decisions, and a summary."""
+"""`recollect ingest`: conversations from files, with an estimate, progress, a live view of the decisions, and a summary."""
 
 from __future__ import annotations
 
-import sys
-from collections import Counter
 from collections.abc import Iterator
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
 from ... import Memory
 from ...check import MAX_ID, digest
-from ...errors import InvalidInput
+from ...errors import EmbeddingInvalid, InvalidInput, ModelConfigError, ModelError, RecollectError
 from ...formats import Conversation, FormatProblem, Session, read
-from ...trace import Committed, Event
-from .common import FAULT, Common, console, exit_code_of, say
-from .safe import count
+from ...results import AddUsage, Estimate, PendingBatch
+from .common import FAULT, Common, describe, exit_code_of, say, way_on
+from .cost import show_estimate, show_paid, total
+from .safe import count, plain
+from .unfinished import show_pending
+from .view import View
+
+IN_A_ROW = 3  # sessions that fail one after the other: the fault is not theirs
 
 
-class View:
-    """What is shown while conversations go in: decisions above, a bar of the turns below. With --json it is collected."""
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """A session that had to stay pending, and why."""
 
-    def __init__(self, common: Common, turns: int) -> None:
-        self.common = common
-        self.ops: Counter[str] = Counter()
-        self.changes: list[dict[str, Any]] = []
-        self.stored = 0
-        self.conversation = ""
-        self.progress = Progress(
-            TextColumn("{task.description}"),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TextColumn("turns"),
-            TimeRemainingColumn(),
-            console=console(stderr=True),
-            disable=common.json or not sys.stderr.isatty(),
-            transient=True,
-            # Decisions printed above the bar pass through it only where both go to the terminal.
-            redirect_stdout=sys.stdout.isatty(),
-        )
-        self.task = self.progress.add_task("ingesting", total=turns)
-
-    def on_event(self, event: Event) -> None:
-        """Count and show what a chunk brought."""
-        if not isinstance(event, Committed):
-            return
-        from .commands import show_change
-
-        self.stored += event.turns
-        self.progress.advance(self.task, event.turns)
-        for change in event.changes:
-            self.ops[change.op.value] += 1
-            if self.common.json:
-                self.changes.append({"conversation": self.conversation, **change.model_dump(mode="json")})
-            else:
-                show_change(self.common, change)
+    conversation: str
+    session: str
+    batch_id: str | None
+    error: str
+    message: str
 
 
-def run(common: Common, files: list[Path], format_name: str | None, only: str | None) -> int:
+@dataclass(slots=True)
+class Run:
+    """How a run went. `stopped`: what ended it before its time."""
+
+    talks: list[Conversation]
+    problems: list[FormatProblem]
+    estimate: Estimate | None = None
+    failed: list[Failed] = field(default_factory=list)
+    in_a_row: int = 0
+    stopped: RecollectError | KeyboardInterrupt | None = None
+    usage: AddUsage = AddUsage()
+    pending: list[PendingBatch] = field(default_factory=list)
+
+    @property
+    def exit_code(self) -> int:
+        if isinstance(self.stopped, KeyboardInterrupt):
+            return exit_code_of(self.stopped)
+        return FAULT if self.problems or self.failed or self.stopped else 0
+
+
+def run(common: Common, files: list[Path], format_name: str | None, only: str | None, *, dry: bool) -> int:
     """Ingest files; the exit code. What is committed stays, whatever happens."""
     found = [one for file in files for one in read(file, format_name)]
     problems = [one for one in found if isinstance(one, FormatProblem)]
     talks, repeated = apart([one for one in found if isinstance(one, Conversation) and only in (None, one.id)])
-    problems += repeated
     if not talks and not problems:
         raise InvalidInput("--conversation", f"no conversation {only!r} in the files")
+    work = Run(talks, problems + repeated)
     view = View(common, sum(talk.turns for talk in talks))
-    stopped = None
-    with common.open(view.on_event) as memory, view.progress:
-        try:
-            for talk in talks:
-                view.conversation = talk.id
-                store(memory, common, talk, view)
-        except KeyboardInterrupt as error:
-            stopped = exit_code_of(error)
-    summarise(common, view, talks, problems)
-    if stopped is not None:
-        say("Stopped. What was committed is kept; the same command goes on from there.", stderr=True)
-        return stopped
-    return FAULT if problems else 0
+    with common.open(view.on_event) as memory:
+        if dry or common.model is not None:
+            work.estimate = total(memory.estimate(list(messages(one))) for talk in talks for one in talk.sessions)
+        if dry and work.estimate is not None:
+            return forecast(common, work, work.estimate)
+        if work.estimate is not None and not common.json:
+            show_estimate(common, work.estimate, stderr=True)
+        with view.progress:
+            store_all(memory, common, view, work)
+        users = {user_of(common, talk) for talk in talks}
+        work.usage, work.pending = memory.spent, [one for one in memory.pending() if one.user_id in users]
+    summarise(common, view, work)
+    return work.exit_code
+
+
+def forecast(common: Common, work: Run, estimate: Estimate) -> int:
+    """What a run would cost; nothing is sent and nothing stored."""
+    if common.json:
+        told = {"conversations": len(work.talks), "problems": [str(one) for one in work.problems]}
+        common.answer({**told, **estimate.model_dump(mode="json")})
+        return work.exit_code
+    show_estimate(common, estimate)
+    say("Nothing was sent. What is stored already costs nothing again.")
+    show_problems(work)
+    return work.exit_code
 
 
 def apart(talks: list[Conversation]) -> tuple[list[Conversation], list[FormatProblem]]:
@@ -93,19 +99,53 @@ def apart(talks: list[Conversation]) -> tuple[list[Conversation], list[FormatPro
     return list(named.values()), repeated
 
 
+def store_all(memory: Memory, common: Common, view: View, work: Run) -> None:
+    """All conversations, session by session. A session that fails stays pending and the next one is taken up, unless the
+    fault is one that all would meet."""
+    try:
+        for talk in work.talks:
+            view.conversation = talk.id
+            for session in talk.sessions:
+                attempt(memory, common, talk, session, view, work)
+    except (RecollectError, KeyboardInterrupt) as error:
+        work.stopped = error
+
+
+def attempt(memory: Memory, common: Common, talk: Conversation, session: Session, view: View, work: Run) -> None:
+    """One session. Raises what ends the run."""
+    try:
+        store_session(memory, common, talk, session, view)
+        work.in_a_row = 0
+    except (ModelError, EmbeddingInvalid) as error:
+        name, message, _ = describe(error)
+        work.failed.append(Failed(talk.id, session.id, error.batch_id, name, message))
+        work.in_a_row += 1
+        if isinstance(error, ModelConfigError) or work.in_a_row == IN_A_ROW:
+            raise
+
+
+def user_of(common: Common, talk: Conversation) -> str:
+    """Whose memories a conversation becomes."""
+    return talk.id if common.user is None else common.user
+
+
 def store(memory: Memory, common: Common, talk: Conversation, view: View) -> None:
-    """One conversation, session by session; what was stored before is skipped, what came to it since goes in."""
-    user_id = talk.id if common.user is None else common.user
+    """One conversation, session by session."""
     for session in talk.sessions:
-        said, start = list(messages(session)), 0
-        while start < len(said):
-            before = view.stored
-            key = f"ingest/{talk.id}/{session.id}/{start}"
-            result = memory.add(said[start:], user_id=user_id, session_id=session.id, idempotency_key=digested(key))
-            view.progress.advance(view.task, len(result.turn_ids) - (view.stored - before))
-            if not result.turn_ids:  # erased since: not for us to bring back
-                break
-            start += len(result.turn_ids)
+        store_session(memory, common, talk, session, view)
+
+
+def store_session(memory: Memory, common: Common, talk: Conversation, session: Session, view: View) -> None:
+    """One session; what was stored before is skipped, what came to it since goes in."""
+    said, start = list(messages(session)), 0
+    while start < len(said):
+        before = view.stored
+        key = digested(f"ingest/{talk.id}/{session.id}/{start}")
+        result = memory.add(said[start:], user_id=user_of(common, talk), session_id=session.id, idempotency_key=key)
+        view.progress.advance(view.task, len(result.turn_ids) - (view.stored - before))
+        if not result.turn_ids:  # erased since: not for us to bring back
+            break
+        start += len(result.turn_ids)
 
 
 def digested(key: str) -> str:
@@ -124,19 +164,51 @@ def messages(session: Session) -> Iterator[dict[str, Any]]:
         yield message
 
 
-def summarise(common: Common, view: View, talks: list[Conversation], problems: list[FormatProblem]) -> None:
-    """What went in, what was decided, what could not be read."""
+def summarise(common: Common, view: View, work: Run) -> None:
+    """What went in, what was decided and paid; what could not be read, what failed, and how to go on."""
     if common.json:
-        document = {
-            "conversations": len(talks),
-            "turns": view.stored,
-            "decisions": dict(view.ops),
-            "problems": [str(problem) for problem in problems],
-            "changes": view.changes,
-        }
-        common.answer(document)
-        return
-    decisions = ", ".join(f"{number:,} {op}" for op, number in sorted(view.ops.items())) or "no decisions"
-    say(f"{count(len(talks), 'conversation')}, {count(view.stored, 'new turn')}: {decisions}")
-    for problem in problems:
+        common.answer(document(view, work))
+    else:
+        say(f"{count(len(work.talks), 'conversation')}, {count(view.stored, 'new turn')}: {view.decisions()}")
+        show_paid(work.usage)
+        show_problems(work)
+        for one in work.failed:
+            place = f"{one.conversation}, session {one.session}"
+            say(f"failed: {plain(place)}: {one.error}: {plain(one.message)}", stderr=True)
+        show_pending(work.pending, stderr=True)
+    if work.stopped is not None and (not common.json or isinstance(work.stopped, KeyboardInterrupt)):
+        say(
+            f"Stopped{told(work, work.stopped)}. What was committed is kept; the same command goes on from there.",
+            stderr=True,
+        )
+
+
+def told(work: Run, error: RecollectError | KeyboardInterrupt) -> str:
+    """Why a run ended before its time; "" where that was the caller's wish."""
+    if isinstance(error, KeyboardInterrupt):
+        return ""
+    name, message, _ = describe(error)
+    often = f", for {IN_A_ROW} sessions in a row failed" if work.in_a_row == IN_A_ROW else ""
+    return f"{often}: {name}: {plain(message)}{way_on(error)}"
+
+
+def show_problems(work: Run) -> None:
+    """What could not be read."""
+    for problem in work.problems:
         say(f"not read: {problem}", stderr=True)
+
+
+def document(view: View, work: Run) -> dict[str, Any]:
+    """The summary in JSON."""
+    stopped = None if work.stopped is None else dict(zip(("error", "message"), describe(work.stopped), strict=False))
+    return {
+        "conversations": len(work.talks),
+        "turns": view.stored,
+        **view.told(),
+        "estimate": None if work.estimate is None else work.estimate.usage.model_dump(mode="json"),
+        "usage": work.usage.model_dump(mode="json"),
+        "problems": [str(problem) for problem in work.problems],
+        "failed": [asdict(one) for one in work.failed],
+        "pending": [one.model_dump(mode="json") for one in work.pending],
+        "stopped": stopped,
+    }

@@ -1,0 +1,74 @@
+"""What is shown while a command works: decisions as they are committed, a bar below them; or, for --json, collected."""
+
+from __future__ import annotations
+
+import sys
+from collections import Counter
+from typing import Any, Literal
+
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from ...trace import Committed, Event, Extracted
+from .common import Common, console
+
+
+class View:
+    """Decisions above, a bar of the turns (or chunks) below, on standard error. `stored`: turns that were committed."""
+
+    def __init__(
+        self,
+        common: Common,
+        total: int | None = None,
+        doing: str = "ingesting",
+        unit: Literal["turns", "chunks"] = "turns",
+    ) -> None:
+        self.common = common
+        self.unit = unit
+        self.ops: Counter[str] = Counter()
+        self.changes: list[dict[str, Any]] = []
+        self.stored = self.rejected = 0
+        self.conversation: str | None = None
+        self.progress = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TextColumn(unit),
+            TimeRemainingColumn(),
+            console=console(stderr=True),
+            disable=common.json or not sys.stderr.isatty(),
+            transient=True,
+            # Decisions printed above the bar pass through it only where both go to the terminal.
+            redirect_stdout=sys.stdout.isatty(),
+        )
+        self.task = self.progress.add_task(doing, total=total)
+
+    def expect(self, total: int) -> None:
+        """How much there is to do, where that is known only when the store is open."""
+        self.progress.update(self.task, total=total)
+
+    def on_event(self, event: Event) -> None:
+        """Count and show what a chunk brought."""
+        if isinstance(event, Extracted):
+            self.rejected += event.rejected
+        if not isinstance(event, Committed):
+            return
+        from .commands import show_change
+
+        self.stored += event.turns
+        self.progress.advance(self.task, event.turns if self.unit == "turns" else 1)
+        for change in event.changes:
+            self.ops[change.op.value] += 1
+            if self.common.json:
+                place = {} if self.conversation is None else {"conversation": self.conversation}
+                self.changes.append({**place, **change.model_dump(mode="json")})
+            else:
+                show_change(self.common, change)
+
+    def told(self) -> dict[str, Any]:
+        """What was decided, for the JSON document."""
+        return {"decisions": dict(self.ops), "rejected": self.rejected, "changes": self.changes}
+
+    def decisions(self) -> str:
+        """What was decided, for people: "3 ADD, 1 UPDATE"."""
+        counted = ", ".join(f"{number:,} {op}" for op, number in sorted(self.ops.items())) or "no decisions"
+        return f"{counted}, {self.rejected:,} rejected for want of evidence" if self.rejected else counted
