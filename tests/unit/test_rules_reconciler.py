@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 
 import pytest
 
+from recollect.guard import guard
 from recollect.model import (
     Add,
     Candidate,
@@ -23,7 +24,6 @@ from recollect.model import (
     Update,
 )
 from recollect.ports import Chunk
-from recollect.guard import guard
 from recollect.rules import RulesExtractor, RulesReconciler
 
 SAID = datetime(2026, 11, 24, 12, tzinfo=UTC)

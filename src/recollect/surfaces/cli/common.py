@@ -125,7 +125,10 @@ class Common:
     def over(self, before: Common) -> Common:
         """These options, filled up with those that stood before the command."""
         said = {one.name: getattr(self, one.name) for one in fields(self)}
-        return replace(before, **{name: value for name, value in said.items() if value not in (None, False, [])})
+        return replace(
+            before,
+            **{name: value for name, value in said.items() if not (value is None or value is False or value == [])},
+        )
 
     @property
     def model(self) -> str | None:
