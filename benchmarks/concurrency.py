@@ -40,10 +40,21 @@ def answer(request: Request) -> dict[str, Any]:
     lines = [(int(number), line) for number, line in _LINE.findall(question)]
     last, line = lines[-1]
     if "New facts:" in question:
-        told = {"op": "UPDATE", "targets": [lines[0][0]], "mode": "revise", "text": None, "reason": "the same, told better"}
+        told = {
+            "op": "UPDATE",
+            "targets": [lines[0][0]],
+            "mode": "revise",
+            "text": None,
+            "reason": "the same, told better",
+        }
         return {"decisions": [{"fact": last, **told}]}
     said = line.split(": ", 1)[1]
-    fact = {"text": said.replace("I have", "The user has"), "kind": "profile", "subject": "the user", "attribute": "boat"}
+    fact = {
+        "text": said.replace("I have", "The user has"),
+        "kind": "profile",
+        "subject": "the user",
+        "attribute": "boat",
+    }
     return {"facts": [{**fact, "evidence": [{"message": last, "quote": said}]}]}
 
 

@@ -1,19 +1,26 @@
 """What remembering a conversation would cost: counted from the very prompts that would be sent, before any is.
 
-Input tokens of extraction are those of its prompts. What is not known beforehand (how many facts there will be, and how many
-memories stand beside them) is taken from measurements on dialogues, rounded up; see docs/models.md.
+Input tokens of extraction are those of its prompts and its schema. What is not known beforehand (how many facts there will
+be, and how many memories stand beside them) is taken from measurements on dialogues, rounded up; see docs/models.md.
 """
 
 from __future__ import annotations
 
+import functools
+import json
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from .extract import ModelExtractor
 from .model import Message, Scope, Turn, Usage
 from .ports import ChatModel, Chunk, Priced
 from .rank import estimate_tokens
 from .reconcile import ModelReconciler
+from .replies import ExtractReply, ReconcileReply
 from .times import now
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel
 
 FACTS_PER_TURN = 1.2
 FACT_TOKENS = 230  # of a fact in a reply, with its fields
@@ -45,6 +52,7 @@ def as_turns(messages: Sequence[Message]) -> list[Turn]:
 def _of_chunk(model: ChatModel, chunk: Chunk) -> Usage:
     prompts = ModelExtractor(model).questions(chunk)
     read = sum(estimate_tokens(message["content"]) for prompt in prompts for message in prompt)
+    read += len(prompts) * shape_tokens(ExtractReply) + shape_tokens(ReconcileReply)
     facts = FACTS_PER_TURN * len(chunk.turns)
     asked = ModelReconciler(model).question(())
     compared = sum(estimate_tokens(message["content"]) for message in asked) + facts * (
@@ -52,3 +60,9 @@ def _of_chunk(model: ChatModel, chunk: Chunk) -> Usage:
     )
     written = facts * (FACT_TOKENS + DECISION_TOKENS)
     return Usage(len(prompts) + 1, read + int(compared), int(written))
+
+
+@functools.lru_cache(maxsize=2)
+def shape_tokens(reply: type[BaseModel]) -> int:
+    """What the schema of a reply takes, which goes with every question, in its text or beside it."""
+    return estimate_tokens(json.dumps(reply.model_json_schema(), indent=2))

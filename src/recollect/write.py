@@ -98,7 +98,7 @@ class Writer:
     async def _finished(self, batch: Batch) -> bool:
         """Finish the batch if it can be leased; whether it is done now."""
         async with self._working.setdefault(batch.id, asyncio.Lock()):
-            if await self._lease(batch):
+            if await self._leased_whole(batch):
                 await self._work(batch)
                 return True
         return bool((await self.in_thread(self.journal.batch, batch.id)).status == "done")
@@ -106,6 +106,16 @@ class Writer:
     async def _lease(self, batch: Batch) -> bool:
         moment = now()
         return bool(await self.in_thread(self.journal.lease, batch.id, self.owner, moment, moment + LEASE))
+
+    async def _leased_whole(self, batch: Batch) -> bool:
+        """Lease a batch; where that is cancelled, wait for what is under way, and give the lease back."""
+        taking = asyncio.ensure_future(self._lease(batch))
+        try:
+            return await asyncio.shield(taking)
+        except asyncio.CancelledError:
+            if await taking:
+                await self.in_thread(self.journal.release, batch.id, "Interrupted", None)
+            raise
 
     async def _work(self, batch: Batch) -> None:
         error: str | None = "Interrupted"
@@ -162,6 +172,9 @@ class Writer:
                     under_way.popleft()
                     prepare_ahead()
                     await self._commit(work)
+        except RecollectError:
+            await asyncio.gather(*under_way, return_exceptions=True)  # what is asked is paid for: journal its answer
+            raise
         finally:
             await cancel(under_way)
 
@@ -353,10 +366,12 @@ async def cancelled_after(work: Coroutine[Any, Any, None]) -> AsyncIterator[None
 
 
 async def together(work: Sequence[Coroutine[Any, Any, None]]) -> None:
-    """Do work side by side; the first error ends all of it, and is raised as it is."""
+    """Do work side by side, all of it to its end; the first error is then raised as it is."""
     tasks = [asyncio.create_task(one) for one in work]
     try:
-        await asyncio.gather(*tasks)
+        await asyncio.wait(tasks)
+        for task in tasks:
+            await task
     finally:
         await cancel(tasks)
 
