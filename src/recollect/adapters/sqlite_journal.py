@@ -26,7 +26,10 @@ _RETELLABLE = """
         SELECT 1 FROM sources s JOIN memory_rows r ON r.space = s.space AND r.statement = s.statement
         JOIN changes c ON c.space = r.space AND c.number = r.retired
         WHERE s.space = t.space AND s.turn = t.number AND c.undoes IS NULL
-          AND NOT EXISTS (SELECT 1 FROM batches own WHERE own.id = c.batch_id))
+          AND NOT EXISTS (SELECT 1 FROM batches own WHERE own.id = c.batch_id)
+          AND NOT EXISTS (
+            SELECT 1 FROM changes u WHERE u.space = c.space AND u.undoes = c.id
+              AND NOT EXISTS (SELECT 1 FROM changes v WHERE v.space = u.space AND v.undoes = u.id)))
     ORDER BY t.number
 """
 
