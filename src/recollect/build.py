@@ -16,10 +16,8 @@ from typing import TYPE_CHECKING, Any
 from . import check
 from .budget import Budget, Purse
 from .errors import Closed, EmbedderUnavailable, EmbeddingModelMismatch, InvalidInput
-from .extract import ModelExtractor
 from .partition import DEFAULT_MEMORY_BUDGET, Partition, Partitions
 from .ports import ChatModel, Embedder, Extractor, Journal, Ledger, Reconciler, Tokenizer
-from .reconcile import ModelReconciler
 from .records import Space
 
 if TYPE_CHECKING:
@@ -183,6 +181,9 @@ def rules(settings: Settings) -> Language:
 
 def by_model(model: ChatModel) -> Language:
     """A language model with our prompts."""
+    from .extract import ModelExtractor
+    from .reconcile import ModelReconciler
+
     return Language(ModelExtractor(model), ModelReconciler(model), model)
 
 

@@ -7,6 +7,7 @@ vague ("once", "some day") is left alone.
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -385,42 +386,47 @@ _DAY_NAME = (
     r"|this\s+(?:morning|afternoon|evening)|last\s+(?:night|evening)"
 )
 
-_TABLE: tuple[tuple[re.Pattern[str], _Handler], ...] = tuple(
-    (re.compile(pattern, re.IGNORECASE), handler)
-    for pattern, handler in (
-        (r"\b(?P<year>\d{4})-(?P<m>\d\d)-(?P<day>\d\d)\b", _iso),
-        (r"\b(?P<one>\d{1,2})/(?P<two>\d{1,2})/(?P<year>\d{4})\b", _slashed),
-        (rf"\b(?:the\s+)?(?P<day>\d{{1,2}})(?:st|nd|rd|th)?\s+(?:of\s+)?{_MONTH}(?:,?\s+{_YEAR})?", _full_date),
-        (rf"\b{_MONTH}\s+(?:the\s+)?(?P<day>\d{{1,2}})(?:st|nd|rd|th)?\b(?:,?\s+{_YEAR})?", _full_date),
-        (rf"\b(?P<named>{_DAY_NAME})\b", _named_day),
-        (rf"\b{_WHICH_WORD}\s+week\s+(?:on\s+)?{_WEEKDAY}", _week_and_day),
-        (rf"\b(?:on\s+)?{_WEEKDAY}\s+(?:of\s+)?{_WHICH_WORD}\s+week\b", _week_and_day),
-        (rf"\b{_N}\s+(?P<weekday>(?:Mon|Tues|Wednes|Thurs|Fri|Satur|Sun)day)s\s+ago\b", _weekdays_ago),
-        (r"\bthe\s+(?P<unit>week|month|year)\s+(?:(?P<turn>before)\s+last|(?P<after>after)\s+next)\b", _week_before_last),
-        (rf"\b(?:(?:on|at|for|by|since)\s+|{_WHICH_WORD}\s+)(?P<feast>{_FEAST})\b", _feast),
+_TABLE: tuple[tuple[str, _Handler], ...] = (
+    (r"\b(?P<year>\d{4})-(?P<m>\d\d)-(?P<day>\d\d)\b", _iso),
+    (r"\b(?P<one>\d{1,2})/(?P<two>\d{1,2})/(?P<year>\d{4})\b", _slashed),
+    (rf"\b(?:the\s+)?(?P<day>\d{{1,2}})(?:st|nd|rd|th)?\s+(?:of\s+)?{_MONTH}(?:,?\s+{_YEAR})?", _full_date),
+    (rf"\b{_MONTH}\s+(?:the\s+)?(?P<day>\d{{1,2}})(?:st|nd|rd|th)?\b(?:,?\s+{_YEAR})?", _full_date),
+    (rf"\b(?P<named>{_DAY_NAME})\b", _named_day),
+    (rf"\b{_WHICH_WORD}\s+week\s+(?:on\s+)?{_WEEKDAY}", _week_and_day),
+    (rf"\b(?:on\s+)?{_WEEKDAY}\s+(?:of\s+)?{_WHICH_WORD}\s+week\b", _week_and_day),
+    (rf"\b{_N}\s+(?P<weekday>(?:Mon|Tues|Wednes|Thurs|Fri|Satur|Sun)day)s\s+ago\b", _weekdays_ago),
+    (r"\bthe\s+(?P<unit>week|month|year)\s+(?:(?P<turn>before)\s+last|(?P<after>after)\s+next)\b", _week_before_last),
+    (rf"\b(?:(?:on|at|for|by|since)\s+|{_WHICH_WORD}\s+)(?P<feast>{_FEAST})\b", _feast),
 
-        (rf"\bfor\s+(?:about\s+|around\s+|almost\s+|over\s+|the\s+(?:last|past)\s+)?{_N}\s+{_UNIT}\b(?:\s+now\b)?",
-         _lasting),
-        (rf"\b(?P<over>over|in|during|for)\s+the\s+(?:last|past)\s+(?:{_N}\s+)?{_UNIT}\b", _over_past),
-        (rf"\b(?:about\s+|around\s+|just\s+|like\s+)?{_N}\s+{_UNIT}\s+(?P<ago>ago|back)\b", _some_ago),
-        (rf"\bin\s+(?:about\s+|around\s+|just\s+)?{_N}\s+{_UNIT}\b(?!['’])(?P<ago>(?!))?", _some_ago),
-        (rf"\b{_N}\s+{_UNIT}\s+from\s+now\b(?P<ago>(?!))?", _some_ago),
-        (r"\b(?:the\s+other\s+day|recently|not\s+long\s+ago|a\s+while\s+(?:ago|back))\b", _lately),
-        (rf"\b(?:earlier\s+|later\s+)?(?:the\s+)?{_WHICH_WORD}\s+(?P<unit>weekend|week|month|year)\b",
-         _which_unit),
-        (rf"\b{_WHICH_WORD}\s+{_SEASON}", _which_season),
-        (rf"\b(?:on\s+)?{_WHICH_WORD}\s+{_WEEKDAY}(?:\s+(?:morning|afternoon|evening|night)\b)?", _which_weekday),
-        (rf"\b(?:on|by|until|till|since)\s+(?P<which>(?!))?{_WEEKDAY}(?:\s+(?:morning|afternoon|evening|night)\b)?",
-         _which_weekday),
-        (rf"\b(?:(?P<which>(?!)))?(?:{_PART}\s+)?{_MONTH},?\s+(?:of\s+)?{_YEAR}", _month_of),
-        (rf"\b{_WHICH_WORD}(?P<part>(?!))?\s+{_MONTH}(?P<year>(?!))?", _month_of),
-        (rf"\b(?:in|since|until|till|by|during)\s+(?P<which>(?!))?(?:{_PART}[\s-]+)?{_MONTH}(?P<year>(?!))?(?!\s+\d)",
-         _month_of),
-        (rf"\b(?:the\s+)?{_SEASON}\s+(?:of\s+)?{_YEAR}", _season_of),
-        (rf"\b(?:in|since|until|till|by|during|back\s+in|of)\s+(?:{_PART}\s+)?{_YEAR}(?!\s*(?:people|km|dollars|\w+s\b))",
-         _year_of),
-    )
+    (rf"\bfor\s+(?:about\s+|around\s+|almost\s+|over\s+|the\s+(?:last|past)\s+)?{_N}\s+{_UNIT}\b(?:\s+now\b)?",
+     _lasting),
+    (rf"\b(?P<over>over|in|during|for)\s+the\s+(?:last|past)\s+(?:{_N}\s+)?{_UNIT}\b", _over_past),
+    (rf"\b(?:about\s+|around\s+|just\s+|like\s+)?{_N}\s+{_UNIT}\s+(?P<ago>ago|back)\b", _some_ago),
+    (rf"\bin\s+(?:about\s+|around\s+|just\s+)?{_N}\s+{_UNIT}\b(?!['’])(?P<ago>(?!))?", _some_ago),
+    (rf"\b{_N}\s+{_UNIT}\s+from\s+now\b(?P<ago>(?!))?", _some_ago),
+    (r"\b(?:the\s+other\s+day|recently|not\s+long\s+ago|a\s+while\s+(?:ago|back))\b", _lately),
+    (rf"\b(?:earlier\s+|later\s+)?(?:the\s+)?{_WHICH_WORD}\s+(?P<unit>weekend|week|month|year)\b",
+     _which_unit),
+    (rf"\b{_WHICH_WORD}\s+{_SEASON}", _which_season),
+    (rf"\b(?:on\s+)?{_WHICH_WORD}\s+{_WEEKDAY}(?:\s+(?:morning|afternoon|evening|night)\b)?", _which_weekday),
+    (rf"\b(?:on|by|until|till|since)\s+(?P<which>(?!))?{_WEEKDAY}(?:\s+(?:morning|afternoon|evening|night)\b)?",
+     _which_weekday),
+    (rf"\b(?:(?P<which>(?!)))?(?:{_PART}\s+)?{_MONTH},?\s+(?:of\s+)?{_YEAR}", _month_of),
+    (rf"\b{_WHICH_WORD}(?P<part>(?!))?\s+{_MONTH}(?P<year>(?!))?", _month_of),
+    (rf"\b(?:in|since|until|till|by|during)\s+(?P<which>(?!))?(?:{_PART}[\s-]+)?{_MONTH}(?P<year>(?!))?(?!\s+\d)",
+     _month_of),
+    (rf"\b(?:the\s+)?{_SEASON}\s+(?:of\s+)?{_YEAR}", _season_of),
+    (rf"\b(?:in|since|until|till|by|during|back\s+in|of)\s+(?:{_PART}\s+)?{_YEAR}(?!\s*(?:people|km|dollars|\w+s\b))",
+     _year_of),
 )  # fmt: skip
+
+
+@functools.cache
+def _table() -> tuple[tuple[re.Pattern[str], _Handler], ...]:
+    """Compiled on first use: who only reads memories does not pay for it."""
+    return tuple((re.compile(pattern, re.IGNORECASE), handler) for pattern, handler in _TABLE)
+
+
 _AHEAD = re.compile(
     r"\b(?:will|won't|gonna|going to|plan(?:s|ning)?|shall|hope|hoping|upcoming|looking forward|can't wait|excited (?:for|about)"
     r"|scheduled|book(?:ed)? (?:a|for)|intend|(?:am|are|is) \w+ing|I'm \w+ing|we're \w+ing|coming up|deadline|due|until|by)\b"
@@ -443,7 +449,7 @@ def find_dates(text: str, anchor: datetime) -> list[DateMention]:
     context = _Context(when, bool(_AHEAD.search(text)), bool(_LASTING.search(text)), bool(_ONGOING.search(text)))
     found: list[DateMention] = []
     taken = bytearray(len(text))
-    for pattern, handler in _TABLE:
+    for pattern, handler in _table():
         for match in pattern.finditer(text):
             if len(found) >= _MAX_MENTIONS:
                 break

@@ -17,8 +17,6 @@ from .build import Settings, Store, open_store
 from .curate import Curator
 from .embedding import embed
 from .errors import Closed, EmbedderUnavailable, InvalidInput, NotFound, WrongLoop
-from .estimate import as_turns
-from .estimate import estimate as estimate_usage
 from .filters import parse_filter
 from .ids import IdKind, check_id
 from .model import Scope, Turn, Usage
@@ -223,6 +221,8 @@ class AsyncMemory:
     ) -> Estimate:
         """What adding messages would cost, before anything is sent: nothing with rules. An estimate, rather high than low."""
         checked = check.messages(messages, check.spoken("timestamp", timestamp))
+        from .estimate import as_turns
+
         return await self._estimated(as_turns(checked), chunk_sizes(len(checked)))
 
     async def estimate_retelling(self, *, user_id: UserId) -> Estimate:
@@ -240,7 +240,9 @@ class AsyncMemory:
     async def _estimated(self, turns: Sequence[Turn], sizes: Sequence[int]) -> Estimate:
         model, usage = self._store.language.model, Usage()
         if model is not None:
-            usage = await self._run(estimate_usage, model, turns, sizes, self._instructions)
+            from .estimate import estimate
+
+            usage = await self._run(estimate, model, turns, sizes, self._instructions)
         return Estimate(turns=len(turns), chunks=len(sizes), usage=add_usage(usage))
 
     @property

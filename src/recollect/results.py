@@ -16,7 +16,7 @@ from .model import Kind, Op, Precision, Role, SourceClass
 class Result(BaseModel):
     """Base of all results: frozen, no unknown fields."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)  # built on first use: import stays light
 
 
 class ByKey(Result):
