@@ -189,11 +189,13 @@ def by_model(model: ChatModel) -> Language:
 
 def litellm_model(name: str, settings: Settings) -> ChatModel:
     """A model by its litellm name; litellm itself is imported by the first call."""
-    from .adapters.litellm_model import LitellmModel
+    from .adapters.litellm_model import DEADLINE, LitellmModel
+    from .adapters.retry import TRIES
 
     given = {"api_base": settings.api_base, "api_key": settings.api_key, "timeout": settings.timeout}
     if settings.timeout is not None:
-        given["timeout"] = check.positive("timeout", settings.timeout)
+        given["timeout"] = timeout = check.positive("timeout", settings.timeout)
+        given["deadline"] = max(DEADLINE, TRIES * timeout)  # a slow server of one's own gets all its tries
     chosen = {key: value for key, value in {**given, "mode": settings.mode}.items() if value is not None}
     return LitellmModel(name, **chosen)  # type: ignore[arg-type]  # it checks them
 

@@ -1,0 +1,152 @@
+"""docs/models.md: snippets and commands run as printed, against an endpoint on loopback; names and modes are litellm's."""
+
+from __future__ import annotations
+
+import inspect
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from recollect import AsyncMemory, Memory
+from recollect.adapters import litellm_setup as setup
+from recollect.build import Settings, litellm_model
+from recollect.surfaces.cli.commands import app
+from recollect.testing import ModelEndpoint
+
+ROOT = Path(__file__).parents[2]
+GUIDE = (ROOT / "docs" / "models.md").read_text(encoding="utf-8")
+ADDRESS = "http://127.0.0.1:8080/v1"
+SNIPPETS = re.findall(r"```python\n(.*?)```", GUIDE, re.S)
+COMMANDS = [shlex.split(line)[1:] for line in re.findall(r"^recollect .+$", GUIDE, re.M)]
+TALK = '{"role": "user", "name": "Ann", "conversation": "alice", "content": "I have a dog named Rex."}\n'
+
+
+def berlin(request):
+    """One fact, of the last message that tells of Berlin; all that is new is added."""
+    if "You keep somebody's memories" in request.text:
+        return {"decisions": [{"fact": int(n), "op": "ADD"} for n in re.findall(r"^\[(\d+)\]", request.text, re.M)]}
+    told = re.findall(r"^\[(\d+)\] [^:\n]+: (I moved to Berlin.*)", request.text, re.M)
+    return {
+        "facts": [
+            {"text": f"The user: {text}", "kind": "event", "evidence": [{"message": int(n), "quote": text}]}
+            for n, text in told[-1:]
+        ]
+    }
+
+
+@pytest.fixture
+def endpoint(monkeypatch, tmp_path):
+    """A model at the guide's address, and at OpenAI's for whoever names that."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("RECOLLECT_HOME", str(tmp_path / "home"))
+    with ModelEndpoint(berlin) as server:
+        monkeypatch.setenv("OPENAI_API_KEY", "sk-test")
+        monkeypatch.setenv("OPENAI_API_BASE", server.url)
+        yield server
+
+
+@pytest.mark.parametrize("snippet", SNIPPETS, ids=range(len(SNIPPETS)))
+def test_snippets_run_as_printed(endpoint, snippet):
+    names: dict[str, object] = {}
+    exec(snippet.replace(ADDRESS, endpoint.url), names)
+    assert isinstance(names["memory"], Memory)
+    sent = ".add(" in snippet and '"calls": 0' not in snippet
+    assert bool(endpoint.requests) == sent
+    if "instructions=" in snippet:
+        assert "Remember training, injuries and races." in endpoint.requests[0].text
+
+
+@pytest.mark.parametrize("words", COMMANDS, ids=" ".join)
+def test_commands_run_as_printed(endpoint, tmp_path, words):
+    (tmp_path / "talks.jsonl").write_text(TALK, encoding="utf-8")
+    with Memory() as memory:
+        memory.add("I have a dog named Rex.", user_id="alice")
+    done = CliRunner().invoke(app, [word.replace(ADDRESS, endpoint.url) for word in words])
+    assert done.exit_code == 0, done.output
+    assert bool(endpoint.requests) == ("--llm" in words and "--dry-run" not in words and "resume" not in words)
+
+
+def test_the_guide_has_snippets_and_commands_for_everything():
+    assert len(SNIPPETS) >= 5
+    assert {words[0] for words in COMMANDS} == {"add", "ingest", "pending", "resume", "retell"}
+
+
+def test_what_is_never_sent(endpoint):
+    with Memory(llm="openai/gpt-5-mini") as memory:
+        told = {
+            "user_id": "user-17",
+            "session_id": "session-18",
+            "agent_id": "agent-19",
+            "metadata": {"hue": "meta-20"},
+        }
+        memory.add("I moved to Berlin.", **told)
+        memory.add("I moved to Berlin, and I like it.", **told)
+        memory.add("I moved to Berlin, as everybody does.", user_id="other")
+        asked = len(endpoint.requests)
+        assert asked == 4  # the second one was compared with the first, nobody's with another user's
+        memory.search("Berlin", user_id="user-17")
+        memory.add("kept whole", user_id="user-17", infer=False)
+    assert len(endpoint.requests) == asked
+    for request in endpoint.requests:
+        assert not re.search(r"user-17|session-18|agent-19|meta-20|(mem|turn|batch)_[0-9a-f]{8}", str(request.body))
+
+
+def rows(heading, columns):
+    """The cells of the table under a heading."""
+    table = GUIDE.split(f"## {heading}\n")[1].split("\n##")[0]
+    lines = [line for line in table.splitlines() if line.startswith("| ")]
+    return [
+        [cell.strip() for cell in line.strip("|").split("|")] for line in lines[1:] if line.count("|") == columns + 1
+    ]
+
+
+@pytest.mark.parametrize(
+    ("heading", "place", "default"),
+    [("Hosted models", 3, r"^`(\w+)`$"), ("A server of your own", 4, r"^leave out \(`(\w+)`\)$")],
+)
+def test_names_and_modes_are_those_of_litellm(heading, place, default):
+    litellm, modes = setup.load(), 0
+    for row in rows(heading, place + 1):
+        name = re.search(r"`([^`]+)`", row[1])[1]
+        assert litellm.get_llm_provider(name)[1] == name.split("/")[0]
+        if told := re.search(default, row[place]):
+            assert setup.default_mode(litellm, name) == told[1], name
+            modes += 1
+    assert modes >= 2
+
+
+def test_prices_are_those_of_the_list():
+    litellm = setup.load()
+    told = re.findall(r"^\| `([^`]+)` \| \$([\d.]+) \|$", GUIDE, re.M)
+    assert len(told) == 5
+    for name, price in told:
+        assert setup.price_of(litellm, name, 750_996, 360_000) == pytest.approx(float(price), abs=0.01), name
+
+
+def test_dimensions_and_names_of_embedders_are_those_of_the_list():
+    litellm = setup.load()
+    for name, _, dimensions in rows("Embedders", 3):
+        given = re.search(r"`(\w+/[^`]+)`", name)
+        if given is not None:
+            assert litellm.get_llm_provider(given[1])[1] == given[1].split("/")[0]
+            known = litellm.model_cost.get(given[1]) or litellm.model_cost.get(given[1].split("/")[1]) or {}
+            if size := known.get("output_vector_size"):
+                assert dimensions.replace(",", "") == str(size), name
+
+
+def test_the_reference_prints_the_constructor_as_it_is():
+    opening = (ROOT / "docs" / "api.md").read_text(encoding="utf-8").split("## Opening\n")[1].split("\n## ")[0]
+    shown: list[str] = []
+    for name, one in inspect.signature(Memory.__init__).parameters.items():
+        if one.default is not inspect.Parameter.empty:
+            shown += (["*"] if name == "llm" else []) + [f"{name}={one.default!r}"]
+    assert f"### `Memory({', '.join(shown)})`" in opening
+    assert inspect.getdoc(AsyncMemory.__init__) in opening
+
+
+def test_a_longer_timeout_leaves_time_for_all_tries():
+    for timeout, deadline in ((None, 180.0), (10, 180.0), (300, 900.0)):
+        assert litellm_model("openai/any", Settings(timeout=timeout))._deadline == deadline
