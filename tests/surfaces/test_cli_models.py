@@ -140,6 +140,12 @@ def test_an_embedder_by_its_name_and_the_stores_own_afterwards(cli, monkeypatch)
         assert "was embedded by openai/embed" in cli("list", "--embedder", "minilm", code=1).stderr
 
 
+def test_the_help_warns_of_a_key_that_others_see(cli):
+    told = " ".join(cli("ingest", "--help").stdout.replace("│", " ").split())
+    assert "Better set $RECOLLECT_API_KEY: a key on the command line is seen by `ps`" in told
+    assert "calls=200, tokens=2000000 or cost=1.50 of this run" in told
+
+
 # --- what a budget says --------------------------------------------------------------------------------------------------
 
 
@@ -284,7 +290,7 @@ def test_an_address_of_ones_own_needs_a_key_of_ones_own(cli, monkeypatch):
     monkeypatch.setenv("OPENAI_API_KEY", KEY)
     with ModelEndpoint(reads) as endpoint:
         done = cli("add", "I have a dog.", *at(endpoint), code=1)
-        assert "--api-base needs --api-key beside it" in done.stderr and endpoint.requests == []
+        assert "set $RECOLLECT_API_KEY, or pass --api-key none" in done.stderr and endpoint.requests == []
         cli("add", "I have a dog.", *at(endpoint), "--api-key", "none")
         assert endpoint.requests[0].headers["authorization"] == "Bearer none"
 

@@ -25,6 +25,10 @@ if TYPE_CHECKING:
 DEFAULT_USER = "default"
 RULES, LLM_VARIABLE = "rules", "RECOLLECT_LLM"  # as `build` has them, which is not imported for a --help
 KEY_VARIABLE, EMBEDDER_KEY_VARIABLE = "RECOLLECT_API_KEY", "RECOLLECT_EMBEDDER_API_KEY"
+NO_KEY = (
+    f"--api-base needs a key of its own: set ${KEY_VARIABLE}, or pass --api-key none where the server wants none (a provider's"
+    " key in the environment is never sent to an address that you name)"
+)
 FAULT, BAD_INPUT, NOT_FOUND, INTERRUPTED, TERMINATED = 1, 2, 3, 130, 143
 ClickException = cast(type[Exception], typer.BadParameter.__mro__[2])  # public under no name that all versions share
 
@@ -136,6 +140,11 @@ class Common:
         name = self.llm or os.environ.get(LLM_VARIABLE)
         return None if name in (None, "", RULES) else name
 
+    @property
+    def key(self) -> str | None:
+        """The model's key. One in the environment is no fault where no model is used."""
+        return self.api_key or (os.environ.get(KEY_VARIABLE) if self.model else None) or None
+
     def folder(self) -> Path:
         """Where the store is, or would be."""
         from ...build import folder_of
@@ -145,13 +154,16 @@ class Common:
     def open(self, on_event: Listener | None = None) -> Memory:
         """The store, made where there is none."""
         from ... import Memory
+        from ...errors import ModelConfigError
 
         limits = limits_of(self.budget or ())
+        if self.model and self.api_base and not self.key:
+            raise ModelConfigError(NO_KEY)
         return Memory(
             self.store,
             llm=self.llm,
             api_base=self.api_base,
-            api_key=self.api_key or (os.environ.get(KEY_VARIABLE) or None if self.model else None),
+            api_key=self.key,
             mode=self.mode,
             timeout=self.timeout,
             budget=limits,
