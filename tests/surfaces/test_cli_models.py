@@ -258,6 +258,10 @@ def test_a_budget_stops_a_run_and_the_next_one_goes_on(cli, talk):
     assert len(answer(cli("list", "--user", "talk", "--json"))) == 8
 
 
+def test_a_user_that_cannot_be_is_bad_input(cli, talk):
+    assert "user_id" in cli("ingest", talk(1, 1), "--user", "", code=2).stderr
+
+
 def test_a_price_that_is_not_known_cannot_be_limited(cli):
     with ModelEndpoint(reads) as endpoint:
         done = cli("add", "I have a dog.", *at(endpoint), "--budget", "cost=1.50", code=1)
@@ -271,10 +275,20 @@ def test_a_price_that_is_not_known_cannot_be_limited(cli):
 def test_a_wrong_key_is_told_at_once(cli, talk, command):
     refused = Reply({"error": {"message": f"Incorrect API key provided: {KEY}", "code": "invalid_api_key"}}, status=401)
     with ModelEndpoint(lambda _: refused) as endpoint:
-        done = cli(command, talk(3, 1), *at(endpoint), "--debug" if command == "ingest" else "--json", code=1)
+        done = cli(command, talk(3, 1), *at(endpoint), *(["--json"] if command == "add" else []), code=1)
         assert len(endpoint.requests) == 1
     assert "ModelConfigError" in done.stderr and "HTTP 401" in done.stderr and "check --api-key" in done.stderr
     assert "batch_" in done.stderr
+
+
+@pytest.mark.parametrize("command", ["ingest", "add"])
+def test_a_traceback_does_not_show_the_key(talk, monkeypatch, command):
+    monkeypatch.setenv("RECOLLECT_API_KEY", KEY)
+    refused = Reply({"error": {"message": f"Incorrect API key provided: {KEY}"}}, status=401)
+    with ModelEndpoint(lambda _: refused) as endpoint:
+        done = CliRunner().invoke(app, [command, str(talk(1, 1)), *at(endpoint), "--debug"])
+    assert done.exit_code == 1 and "Traceback" in done.stderr and "ModelConfigError" in done.stderr
+    assert KEY not in done.output
 
 
 def test_a_server_that_is_not_there(cli):

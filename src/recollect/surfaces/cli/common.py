@@ -294,9 +294,7 @@ def end(error: BaseException, arguments: Sequence[str]) -> int:
     """Report an error; the exit code that goes with it."""
     options = arguments[: arguments.index("--")] if "--" in arguments else arguments
     if "--debug" in options and not isinstance(error, ClickException | typer.Abort):
-        import traceback
-
-        say("".join(traceback.format_exception(error)).rstrip(), stderr=True)
+        show_traceback(error)
     if isinstance(error, BrokenPipeError):
         # The reader of our output has seen enough (`| head`): nobody is there to be told.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -304,6 +302,13 @@ def end(error: BaseException, arguments: Sequence[str]) -> int:
     name, message, code = describe(error)
     report(name, message, code, as_json="--json" in options, error=error)
     return code
+
+
+def show_traceback(error: BaseException) -> None:
+    """Where an error came from, on standard error, for --debug."""
+    import traceback
+
+    say("".join(traceback.format_exception(error)).rstrip(), stderr=True)
 
 
 def describe(error: BaseException) -> tuple[str, str, int]:

@@ -12,7 +12,7 @@ from ...check import MAX_ID, digest
 from ...errors import EmbeddingInvalid, InvalidInput, ModelConfigError, ModelError, RecollectError
 from ...formats import Conversation, FormatProblem, Session, read
 from ...results import AddUsage, Estimate, PendingBatch
-from .common import FAULT, Common, describe, exit_code_of, say, way_on
+from .common import FAULT, Common, describe, exit_code_of, say, show_traceback, way_on
 from .cost import show_estimate, show_paid, total
 from .safe import count, plain
 from .unfinished import show_pending
@@ -49,31 +49,48 @@ class Run:
     def exit_code(self) -> int:
         if isinstance(self.stopped, KeyboardInterrupt):
             return exit_code_of(self.stopped)
-        return FAULT if self.problems or self.failed or self.stopped else 0
+        if self.stopped is not None:
+            return describe(self.stopped)[2]
+        return FAULT if self.problems or self.failed else 0
 
 
 def run(common: Common, files: list[Path], format_name: str | None, only: str | None, *, dry: bool) -> int:
     """Ingest files; the exit code. What is committed stays, whatever happens."""
+    work = planned(files, format_name, only)
+    view = View(common, sum(talk.turns for talk in work.talks))
+    with common.open(view.on_event) as memory:
+        if dry:
+            return forecast(common, work, estimated(memory, work))
+        ingest(memory, common, view, work)
+    summarise(common, view, work)
+    return work.exit_code
+
+
+def planned(files: list[Path], format_name: str | None, only: str | None) -> Run:
+    """What there is to do. Raises InvalidInput where that is nothing."""
     found = [one for file in files for one in read(file, format_name)]
     problems = [one for one in found if isinstance(one, FormatProblem)]
     talks, repeated = apart([one for one in found if isinstance(one, Conversation) and only in (None, one.id)])
     if not talks and not problems:
         raise InvalidInput("--conversation", f"no conversation {only!r} in the files")
-    work = Run(talks, problems + repeated)
-    view = View(common, sum(talk.turns for talk in talks))
-    with common.open(view.on_event) as memory:
-        if dry or common.model is not None:
-            work.estimate = total(memory.estimate(list(messages(one))) for talk in talks for one in talk.sessions)
-        if dry and work.estimate is not None:
-            return forecast(common, work, work.estimate)
-        if work.estimate is not None and not common.json:
+    return Run(talks, problems + repeated)
+
+
+def estimated(memory: Memory, work: Run) -> Estimate:
+    """What all of it would cost."""
+    return total(memory.estimate(list(messages(one))) for talk in work.talks for one in talk.sessions)
+
+
+def ingest(memory: Memory, common: Common, view: View, work: Run) -> None:
+    """Do it, and note what came of it."""
+    if common.model is not None:
+        work.estimate = estimated(memory, work)
+        if not common.json:
             show_estimate(common, work.estimate, stderr=True)
-        with view.progress:
-            store_all(memory, common, view, work)
-        users = {user_of(common, talk) for talk in talks}
-        work.usage, work.pending = memory.spent, [one for one in memory.pending() if one.user_id in users]
-    summarise(common, view, work)
-    return work.exit_code
+    with view.progress:
+        store_all(memory, common, view, work)
+    users = {user_of(common, talk) for talk in work.talks}
+    work.usage, work.pending = memory.spent, [one for one in memory.pending() if one.user_id in users]
 
 
 def forecast(common: Common, work: Run, estimate: Estimate) -> int:
@@ -176,6 +193,8 @@ def summarise(common: Common, view: View, work: Run) -> None:
             place = f"{one.conversation}, session {one.session}"
             say(f"failed: {plain(place)}: {one.error}: {plain(one.message)}", stderr=True)
         show_pending(work.pending, stderr=True)
+    if common.debug and isinstance(work.stopped, RecollectError):
+        show_traceback(work.stopped)
     if work.stopped is not None and (not common.json or isinstance(work.stopped, KeyboardInterrupt)):
         say(
             f"Stopped{told(work, work.stopped)}. What was committed is kept; the same command goes on from there.",
