@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import inspect
+import json
 import re
 import shlex
+from importlib import resources
 from pathlib import Path
 
 import pytest
@@ -118,12 +120,22 @@ def test_names_and_modes_are_those_of_litellm(heading, place, default):
     assert modes >= 2
 
 
-def test_prices_are_those_of_the_list():
-    litellm = setup.load()
+def test_what_a_thousand_messages_cost_is_the_estimate(tmp_path):
+    lines = (resources.files("recollect.demo") / "conversation.jsonl").read_text(encoding="utf-8").splitlines()
+    said = [{key: json.loads(line)[key] for key in ("role", "name", "content", "timestamp")} for line in lines]
+    thousand = (said * 15)[:1000]
     told = re.findall(r"^\| `([^`]+)` \| \$([\d.]+) \|$", GUIDE, re.M)
     assert len(told) == 5
-    for name, price in told:
-        assert setup.price_of(litellm, name, 750_996, 360_000) == pytest.approx(float(price), abs=0.01), name
+    for n, (name, price) in enumerate(told):
+        with Memory(tmp_path / str(n), llm=name) as memory:
+            usage = memory.estimate(thousand).usage
+        assert usage.cost_usd == pytest.approx(float(price), abs=0.01), name
+    calls, read, written = re.search(
+        r"chunks, (\d+) calls, ([\d.]+) million tokens read and ([\d.]+) million", GUIDE
+    ).groups()
+    assert usage.llm_calls == int(calls)
+    assert usage.input_tokens == pytest.approx(float(read) * 1e6, rel=0.02)
+    assert usage.output_tokens == pytest.approx(float(written) * 1e6, rel=0.02)
 
 
 def test_dimensions_and_names_of_embedders_are_those_of_the_list():
