@@ -232,6 +232,8 @@ def span(date: str) -> tuple[datetime, datetime]:
     """The first and last moment (UTC) of a day, month or year: "2023-05-07", "2023-05", "2023". Raises ValueError."""
     year, month, day = (int(part) for part in (*date.split("-"), "0", "0")[:3])
     try:
+        if day and not month:
+            raise ValueError
         start = datetime(year, month or 1, day or 1, tzinfo=UTC)
         last_month = month or 12
         last = datetime(year, last_month, day or monthrange(year, last_month)[1], tzinfo=UTC)
