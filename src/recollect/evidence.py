@@ -127,19 +127,31 @@ def rightly_dated(fact: Fact, chunk: Chunk) -> Fact:
     told = [
         mention for evidence in fact.evidence for mention in _mentions(evidence.quote, chunk.turn(evidence.turn_id))
     ]
-    if len(told) != 1 or told[0].since or not _contradicts(told[0], fact.event) or _is_told(fact.event, chunk):
+    if len(told) != 1 or told[0].since or not _contradicts(told[0], fact.event):
+        return fact
+    if _is_told(fact.event, chunk) or _is_news(fact, told[0], chunk):
         return fact
     return replace(fact, text=_reworded(fact.text, fact.event, told[0]), event=told[0].event)
 
 
 def _mentions(text: str, turn: Turn | None) -> list[DateMention]:
-    return [] if turn is None else find_dates(text, turn.wall)
+    """The dates that a text tells; not "last week" where it goes on "of April"."""
+    found = [] if turn is None else find_dates(text, turn.wall)
+    return [mention for mention in found if not text[mention.end :].lstrip().casefold().startswith("of ")]
 
 
 def _is_told(event: EventTime, chunk: Chunk) -> bool:
     """Whether any date expression of the chunk or its context may mean that time: "we booked it yesterday", of next May."""
     turns = (*chunk.turns, *chunk.context)
     return any(not _contradicts(one, event) for turn in turns for one in _mentions(turn.content, turn))
+
+
+def _is_news(fact: Fact, mention: DateMention, chunk: Chunk) -> bool:
+    """Whether it is dated by its telling, and the quoted time may be of something else: "I just signed up for a class; I did
+    some coding a few years back"."""
+    cited = [turn for one in fact.evidence if (turn := chunk.turn(one.turn_id)) is not None]
+    today = fact.event is not None and any(fact.event.start <= turn.wall <= fact.event.end for turn in cited)
+    return today and not _PLAIN_DAY.search(mention.text)
 
 
 def _contradicts(mention: DateMention, event: EventTime) -> bool:

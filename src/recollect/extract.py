@@ -188,7 +188,6 @@ def fact_of(reply: FactReply, numbered: Sequence[Line], first: int) -> Fact:
     """A well-formed fact of a reply as ours. Raises ValueError, with the reason, where its dates are none."""
     cited = [one for one in reply.evidence if 1 <= one.message <= len(numbered)]
     own = [numbered[one.message - 1].turn for one in cited if one.message > first]
-    sources = [SourceClass.of(turn.role) for turn in own] or [SourceClass.DOCUMENT]
     return Fact(
         text=" ".join(reply.text.split()),
         kind=_kind(reply.kind),
@@ -203,8 +202,17 @@ def fact_of(reply: FactReply, numbered: Sequence[Line], first: int) -> Fact:
         valid_from=None if reply.since is None else span(reply.since)[0],
         retracts=reply.retracts or reply.forget,
         bare_forget=reply.forget,
-        source=min(sources, key=lambda source: source.trust),
+        source=_source(own),
     )
+
+
+def _source(cited: Sequence[Turn]) -> SourceClass:
+    """The least trusted of what is cited; but an answer of the user's ("Yes, from Monday") makes a question of the assistant's
+    the user's own word."""
+    sources = {SourceClass.of(turn.role) for turn in cited} or {SourceClass.DOCUMENT}
+    if SourceClass.USER in sources:
+        sources.discard(SourceClass.ASSISTANT)
+    return min(sources, key=lambda source: source.trust)
 
 
 def _kind(name: str) -> Kind:

@@ -19,6 +19,8 @@ SAME_WORDS = 0.5  # share of common words (Jaccard) from which a retraction is a
 
 _NAME_OR_NUMBER = re.compile(r"\d[\d.,:/-]*|\b[^\W\d_][\w'’-]*")
 _DIGITS = re.compile(r"\d+")
+_GENITIVE = re.compile(r"['’]s?$")
+_GERMAN = re.compile(r"\b(?:der|die|das|und|ist|nicht|eine?|einer|mit|für|von|dem|den|des|hat)\b")
 
 
 def guard(cases: Sequence[Case], decisions: Sequence[Decision]) -> tuple[Decision, ...]:
@@ -122,22 +124,31 @@ def overlap(one: str, other: str) -> float:
 def invented(text: str, fact: Fact, targets: Sequence[Candidate]) -> set[str]:
     """Names and numbers of an update's text that occur neither in the fact, nor in a target, nor in their dates."""
     known = " ".join((fact.text, fact.value or "", *(target.text for target in targets)))
-    words = {word.casefold() for word in _NAME_OR_NUMBER.findall(known)}
+    words = {_bare(word) for word in _NAME_OR_NUMBER.findall(known)}
     dated = [one for one in (fact.event, *(target.event for target in targets)) if one is not None]
     return marks(text) - marks(known) - words - {mark for event in dated for mark in _told_of(event)}
 
 
 def marks(text: str) -> set[str]:
-    """Numbers (without leading zeros), and words with a capital inside a sentence, without case: what must not be invented."""
+    """Numbers (without leading zeros), and words with a capital inside a sentence, without case: what must not be invented.
+
+    German writes every noun with a capital, and inflects it: of a German text only the numbers.
+    """
     found = set()
+    german = len(set(_GERMAN.findall(text))) > 1
     for match in _NAME_OR_NUMBER.finditer(text):
         word = match[0]
         before = text[: match.start()].rstrip()
         if word[0].isdigit():
             found |= {number.lstrip("0") or "0" for number in _DIGITS.findall(word)}
-        elif word[0].isupper() and before and before[-1] not in ".!?":
-            found.add(word.rstrip(".,:/-").casefold())
+        elif word[0].isupper() and before and before[-1] not in ".!?" and not german:
+            found.add(_bare(word))
     return found
+
+
+def _bare(word: str) -> str:
+    """A word without case and genitive: "Daniel's" and "James'" name Daniel and James."""
+    return _GENITIVE.sub("", word.casefold()).rstrip("-")
 
 
 def _told_of(event: EventTime) -> set[str]:

@@ -127,16 +127,29 @@ class Plan:
         self._record(number, Op.ADD, row, why)
         return row
 
-    def revise(self, target: Row, content: Content, why: Why, *, keep_sources: bool = True) -> Row:
-        """The same thing told better: the row is retired, the new one keeps its times. A refinement keeps its sources, a
-        correction does not."""
+    def revise(
+        self,
+        target: Row,
+        content: Content,
+        why: Why,
+        *,
+        others: Sequence[Row] = (),
+        keep_sources: bool = True,
+        since: datetime | None = None,
+    ) -> Row:
+        """The same thing told better: the row is retired, and with it `others`, whose content it takes over. The new one keeps
+        its times, but for a start that is told anew (`since`). A refinement keeps their sources, a correction does not."""
         number = self._next_number()
-        self._retire(target, number)
-        row = self._insert(content, target.memory_id, target.valid_from, target.valid_to, number)
+        alone = len(self.versions(target.memory_id)) == 1 and target.valid_to is None
+        start = since if since is not None and alone else target.valid_from
+        for row in (target, *others):
+            self._retire(row, number)
+        row = self._insert(content, target.memory_id, start, target.valid_to, number)
         if keep_sources:
-            for source in self._sources.get(target.statement.number, ()):
+            for source in [one for old in (target, *others) for one in self._sources.get(old.statement.number, ())]:
                 self._add_source(row.statement.number, source.turn, source.quote, number)
-        self._record(number, Op.UPDATE, row, why, previous=target)
+        ended = [other.statement.text for other in others]
+        self._record(number, Op.UPDATE, row, why, previous=target, also_ended=ended)
         return row
 
     def restate(self, target: Row, why: Why, *, metadata: Metadata, expires_at: datetime | None, op: Op) -> Row:

@@ -535,16 +535,18 @@ class _Step:
         return row.statement.text_key == text_key(candidate_of(self.case, target).text)
 
     def _update(self, decision: Update) -> str:
-        rows = [row for row in map(self._row, decision.targets) if row is not None]
+        # Two targets may have become one memory: a fact of this chunk that was kept in the other.
+        rows = {row.memory_id: row for row in map(self._row, decision.targets) if row is not None}
         if not rows:
             return self._add()
-        first, *others = rows
+        first, *others = rows.values()
         content = self._updating(first, decision)
         same = self.plan.find_live(content, self.moment)
-        if same is not None and same.memory_id not in {row.memory_id for row in rows}:
+        if same is not None and same.memory_id not in rows:
             return self._add()
         if decision.mode == "revise":
-            return self.plan.revise(first, content, self.why).memory_id
+            since = self.case.fact.valid_from
+            return self.plan.revise(first, content, self.why, others=others, since=since).memory_id
         return self.plan.supersede(first, others, content, self.case.stated_at, self.why).memory_id
 
     def _updating(self, row: Row, decision: Update) -> Content:
@@ -566,14 +568,16 @@ class _Step:
 
 
 def refined(content: Content, row: Row, target: Candidate) -> Content:
-    """A refinement keeps what it does not speak of: slot, value, time, entities and relations of what it refines."""
+    """A refinement keeps the slot of what it refines, for it is about the same matter, and what it does not speak of: the
+    value, the time, entities and relations."""
     said = row.statement
     named = {entity.name.casefold(): entity for entity in (*target.entities, *content.entities)}
-    slot = content.slot or said.slot
+    slot = said.slot or content.slot
+    same = content.slot is not None and slot is not None and content.slot.key == slot.key
     return replace(
         content,
         slot=slot,
-        value=content.value or (said.value if slot == said.slot else None),
+        value=content.value or said.value if same else said.value,
         event=content.event or said.event,
         entities=tuple(named.values()),
         relations=tuple(dict.fromkeys((*target.relations, *content.relations))),

@@ -129,6 +129,51 @@ def test_what_is_allowed_passes_unchanged():
         assert decided(decision, fact=about, candidates=candidates) == decision
 
 
+@pytest.mark.parametrize(
+    ("text", "said", "known"),
+    [
+        ("The ideas of Ann's colleague James help Ann.", "James' ideas help Ann.", "Ann's colleague has ideas."),
+        (
+            "Tom ist einer der Zwillinge von Ann und mag Milch.",
+            "Tom mag doch Milch.",
+            "Tom, one of Ann's twins, hates milk.",
+        ),
+    ],
+)
+def test_genitives_and_german_nouns_are_not_invented(text, said, known):
+    update = Update((1,), "revise", text)
+    assert decided(update, fact=fact(said), candidates=[candidate(text=known)]) == update
+
+
+def test_of_a_german_text_the_numbers_are_looked_at():
+    update = Update((1,), "revise", "Tom ist der Sohn von Ann und 12 Jahre alt.")
+    final = decided(update, fact=fact("Tom ist 11 Jahre alt."), candidates=[candidate(text="Tom is the son of Ann.")])
+    assert isinstance(final, Add) and "occur nowhere" in (final.flag or "")
+
+
+@pytest.mark.parametrize(
+    ("said", "start", "kept"),
+    [
+        ("We fly in the last week of April.", datetime(2025, 4, 24, tzinfo=UTC), True),
+        ("We flew last week.", datetime(2025, 4, 24, tzinfo=UTC), False),
+    ],
+)
+def test_the_last_week_of_a_month_is_not_last_week(said, start, kept):
+    chunk = Chunk((turn("t", said),), ())
+    event = EventTime(start, start, Precision.WEEK)
+    told = fact("Ann flies in the last week of April 2025.", quotes=[("t", said)], event=event)
+    verified = verify(Extraction((told,)), chunk).facts[0]
+    assert (verified.event == event, verified.text == told.text) == (kept, kept)
+
+
+@pytest.mark.parametrize(("ago", "kept"), [("a few years back", True), ("yesterday", False)])
+def test_what_is_told_as_just_done_is_of_its_day_whatever_else_is_quoted(ago, kept):
+    today = turn("t", f"I just signed up for a class, I did some coding {ago}.")
+    event = EventTime(NOON.replace(hour=0), NOON.replace(hour=23, minute=59), Precision.DAY)
+    told = fact("Ann signed up for a class on 1 May 2024.", quotes=[("t", today.content)], event=event)
+    assert (verify(Extraction((told,)), Chunk((today,), ())).facts[0].event == event) is kept
+
+
 def test_a_bare_request_to_forget_is_never_stored():
     bare = fact("Forget where Ann lives.", retracts=True, bare_forget=True)
     for decision in (Add(), Delete((9,)), Delete(())):
