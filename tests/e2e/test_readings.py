@@ -1,0 +1,130 @@
+"""What a capable reader answered to our prompts (evals/readings), played again over SQLite, FAISS and MiniLM."""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from recollect import Memory, prompts
+from recollect.errors import ModelError
+from recollect.testing import ModelEndpoint, Reply
+
+FILE = Path(__file__).parents[2] / "evals" / "readings" / "readings.py"
+spec = importlib.util.spec_from_file_location("readings", FILE)
+readings = sys.modules["readings"] = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(readings)
+
+
+class Reader:
+    """Answers from a transcript; remembers what it had no reply to."""
+
+    def __init__(self, name):
+        self.calls = readings.calls(name)
+        self.transcript = readings.Transcript(self.calls, readings.sittings(name))
+        self.missing = []
+
+    def __call__(self, request):
+        try:
+            return self.transcript.reply(request.body["messages"][-1]["content"])
+        except LookupError as error:
+            self.missing.append(str(error))
+            return Reply(status=400)
+
+
+def remembered(memory, name):
+    """What is remembered at the end of the conversation, which may lie in the future."""
+    return memory.get_all(user_id=name, as_of=readings.sittings(name)[-1].messages[-1]["timestamp"])
+
+
+def expected(name, calls):
+    """The operations of a transcript, and the texts that they leave: read plainly, one after the other."""
+    live = [message["content"] for one in readings.sittings(name) if not one.infer for message in one.messages]
+    ops = Counter()
+    decided = {(c["session"], c["chunk"]): c["reply"]["decisions"] for c in calls if c["step"] == "reconcile"}
+    for call in (c for c in calls if c["step"] == "extract"):
+        by_fact = {one["fact"]: one for one in decided.get((call["session"], call["chunk"]), [])}
+        became = {}
+        for fact in call["reply"]["facts"]:
+            decision = by_fact.get(fact["text"], {"op": "ADD", "targets": [], "text": None})
+            ops[decision["op"]] += 1
+            targets = [became.get(text, text) for text in decision["targets"]]
+            if decision["op"] in ("UPDATE", "DELETE"):
+                assert all(live.count(text) == 1 for text in targets)
+                live = [text for text in live if text not in targets]
+            if decision["op"] in ("ADD", "UPDATE"):
+                became[fact["text"]] = decision["text"] or fact["text"]
+                live.append(became[fact["text"]])
+    return ops, sorted(live)
+
+
+@pytest.fixture(params=list(readings.NEEDS), scope="module")
+def played(request, tmp_path_factory):
+    name = request.param
+    if not readings.NEEDS[name].exists():
+        pytest.skip(f"{readings.NEEDS[name].name} is not there: see $RECOLLECT_DATA")
+    store, reader = tmp_path_factory.mktemp(name) / "store", Reader(name)
+    with ModelEndpoint(reader) as endpoint:
+        model = {"api_base": endpoint.url, "api_key": "none", "mode": "json_schema"}
+        try:
+            results = list(readings.run(name, store, "openai/reader", **model))
+        except ModelError as error:
+            pytest.fail(f"{error}: {reader.missing}")
+    with Memory(store, llm="rules") as memory:
+        yield name, reader, endpoint, results, memory
+
+
+def test_every_question_has_a_reply_and_every_reply_is_asked_for(played):
+    _, reader, _, _, _ = played
+    assert reader.missing == [] and reader.transcript.unasked() == []
+
+
+def test_the_prompts_are_those_that_were_read(played):
+    name, *_ = played
+    assert readings.kept(name)["prompts"] == {step: prompts.load(step, 1).id for step in ("extract", "reconcile")}
+
+
+def test_what_was_decided_is_what_is_remembered(played):
+    name, reader, _, results, memory = played
+    ops, live = expected(name, reader.calls)
+    changes = [change for result in results for change in result.changes]
+    assert Counter(change.op.value for change in changes) == ops
+    assert sorted(item.text for item in remembered(memory, name)) == live
+    assert memory.verify().ok
+
+
+def test_nothing_was_rejected_or_refused(played):
+    _, _, _, results, _ = played
+    assert [one for result in results for one in result.rejected] == []
+    assert [change.flag for result in results for change in result.changes if change.flag] == []
+
+
+def test_every_memory_shows_its_evidence(played):
+    name, _, _, _, memory = played
+    found = remembered(memory, name)
+    assert found and all(memory.sources(item.id) for item in found)
+
+
+def test_at_most_two_calls_a_chunk_and_every_token_counted(played):
+    _, reader, endpoint, results, _ = played
+    assert endpoint.calls == len(reader.calls) <= 2 * len({(one["session"], one["chunk"]) for one in reader.calls})
+    used = [
+        sum(getattr(result.usage, of) for result in results) for of in ("llm_calls", "input_tokens", "output_tokens")
+    ]
+    assert used == [endpoint.calls, endpoint.input_tokens, endpoint.output_tokens]
+
+
+def test_the_past_can_be_asked_for(played):
+    name, _, _, _, memory = played
+    if name != "mira":
+        pytest.skip("asked of our own conversation only")
+    diet = {
+        day: [item.text for item in memory.get_all(user_id=name, as_of=day) if item.attribute == "diet"]
+        for day in ("2018-06-01", "2025-02-01", "2025-03-01")
+    }
+    vegetarian = ["The user has been vegetarian since the summer of 2018."]
+    assert diet["2018-06-01"] == diet["2025-02-01"] == vegetarian
+    assert len(diet["2025-03-01"]) == 1 and "Fisch" in diet["2025-03-01"][0]
