@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 
 from .embedding import embed
 from .errors import EmbedderError
+from .prepare import turn_texts
 from .records import PendingVector, Space
-from .write import Writer, turn_texts
+from .write import Writer
 
 if TYPE_CHECKING:
     from .ports import Vectors

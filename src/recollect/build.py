@@ -9,7 +9,7 @@ import logging
 import os
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -39,12 +39,12 @@ class Settings:
     path: str | os.PathLike[str] | None = None
     llm: object = None
     api_base: str | None = None
-    api_key: str | None = None
+    api_key: str | None = field(default=None, repr=False)
     timeout: float | None = None
     mode: str | None = None
     embedder: object = None
     embedder_api_base: str | None = None
-    embedder_api_key: str | None = None
+    embedder_api_key: str | None = field(default=None, repr=False)
     budget: object = None
     memory_budget: int = DEFAULT_MEMORY_BUDGET
 

@@ -9,42 +9,39 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any, TypeVar, assert_never
+from typing import TYPE_CHECKING, Any, TypeVar
 from weakref import WeakValueDictionary
 
-from .candidates import MAX_CANDIDATES, again, candidate_of, cases_of, obvious
+from .apply import add_messages, apply_all
+from .candidates import again, cases_of, obvious
 from .embedding import embed
 from .errors import BudgetExceeded, EmbedderUnavailable, ModelError, RecollectError, RevisionConflict, StoreBusy
 from .evidence import verify
 from .guard import guard
 from .model import (
-    Add,
-    Candidate,
     Case,
     Decision,
-    Delete,
     Extraction,
     Fact,
-    Keep,
-    Kind,
     Reconciliation,
     Row,
-    SourceClass,
-    Turn,
     Update,
     Usage,
     text_key,
 )
-from .partition import Partition, Partitions
-from .plan import Content, Plan, Why
+from .neighbours import neighbours
+from .partition import Partitions
+from .plan import Content, Plan
 from .ports import Chunk, Embedder, Extractor, Journal, Ledger, Reconciler, Tokenizer
-from .records import Batch, ChunkDone, ChunkRecord, Commit, JournalledChunk, Space, TurnPassage
+from .prepare import ChunkWork, content_of, stated_at, turn_texts, whole_messages
+from .records import Batch, ChunkRecord, Commit, JournalledChunk, Space
 from .retell import forget_told
-from .times import now, to_micros
+from .tasks import cancel, cancelled_after, together
+from .times import now
 
 if TYPE_CHECKING:
     from .ports import Vectors
@@ -52,7 +49,6 @@ if TYPE_CHECKING:
 log = logging.getLogger("recollect")
 T = TypeVar("T")
 
-OF_SLOT = 8  # nearest memories of its slot: a slot with many values must not crowd out the others
 AHEAD = 8  # chunks of a batch that are extracted while an earlier one is committed
 MAX_CONFLICTS = 20
 LEASE = timedelta(minutes=2)  # renewed while the work goes on; another process takes over this long after a crash
@@ -298,7 +294,7 @@ class Writer:
         partition = self.partitions.get(space)
         shown: list[list[tuple[Row, float]]] = []
         for fact, content in zip(work.facts, work.contents, strict=True):
-            shown.append(self._neighbours(plan, partition, fact, content, moment))
+            shown.append(neighbours(self.ledger, partition, plan, fact, content, moment))
         rows = {row.number: row for near in shown for row, _ in near}
         versions = self.ledger.versions(space, {row.memory_id for row in rows.values()})
         plan.know(versions, self.ledger.sources(space, {row.statement.number for row in versions}))
@@ -308,21 +304,6 @@ class Writer:
         stated = [stated_at(fact, work.chunk) for fact in work.facts]
         return cases_of(work.facts, stated, shown, entities, relations)
 
-    def _neighbours(
-        self, plan: Plan, partition: Partition, fact: Fact, content: Content, moment: datetime
-    ) -> list[tuple[Row, float]]:
-        """Live rows beside a fact: the nearest of its slot, then the nearest by vector and by BM25. No threshold."""
-        live = partition.live_rows(to_micros(moment))
-        found = partition.search(content.vector, content.terms, MAX_CANDIDATES, live > 0)
-        of_slot = self.ledger.rows_by_slot(plan.space, fact.slot.key) if fact.slot else []
-        rows = {row.statement.number: row for row in of_slot if row.is_live(moment)}
-        slot = by_cosine(partition, content, list(rows))[:OF_SLOT]
-        keys = list(dict.fromkeys([*(key for key, _ in slot), *alternately(found.vector, found.text)]))
-        near = self.ledger.rows(plan.space, [int(live[key]) for key in keys if key not in rows])
-        rows |= {row.statement.number: row for row in near.values()}
-        shown = [key for key in keys if key in rows and not plan.has_retired(rows[key].number)][:MAX_CANDIDATES]
-        return [(rows[key], cosine) for key, cosine in zip(shown, cosines(partition, content, shown), strict=True)]
-
     def _know_same_texts(self, plan: Plan, space: Space, contents: Sequence[Content]) -> None:
         for key in {text_key(content.text) for content in contents}:
             rows = self.ledger.rows_by_text(space, key)
@@ -330,255 +311,5 @@ class Writer:
             plan.know(whole, self.ledger.sources(space, {row.statement.number for row in whole}))
 
 
-@dataclass(frozen=True, slots=True)
-class ChunkWork:
-    """A chunk with its facts prepared: what is the same however often the commit must be tried."""
-
-    batch: Batch
-    chunk: JournalledChunk
-    facts: tuple[Fact, ...]
-    contents: tuple[Content, ...]
-    turn_keys: tuple[tuple[dict[str, int], Any], ...]
-
-    def turn_passages(self, plan: Plan) -> list[TurnPassage]:
-        """The chunk's turns, searchable from this commit on; those that are told again are so already."""
-        if self.batch.retells:
-            return []
-        return [
-            TurnPassage(turn.number, plan.next_passage(), terms, vector)
-            for turn, (terms, vector) in zip(self.chunk.turns, self.turn_keys, strict=True)
-        ]
-
-    def done(self, usage: Usage) -> ChunkDone:
-        """The mark that this chunk, and with the last one its batch, is finished."""
-        n = self.chunk.record.n
-        return ChunkDone(self.batch.id, n, n == self.batch.chunks[-1].n, usage)
-
-
-@asynccontextmanager
-async def cancelled_after(work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
-    """Run work beside a block, until the block ends."""
-    task = asyncio.create_task(work)
-    try:
-        yield
-    finally:
-        await cancel([task])
-
-
-async def together(work: Sequence[Coroutine[Any, Any, None]]) -> None:
-    """Do work side by side, all of it to its end; the first error is then raised as it is."""
-    tasks = [asyncio.create_task(one) for one in work]
-    try:
-        await asyncio.wait(tasks)
-        for task in tasks:
-            await task
-    finally:
-        await cancel(tasks)
-
-
-async def cancel(tasks: Iterable[asyncio.Task[Any]]) -> None:
-    """Cancel tasks that are not done, and wait until they are. Their errors are those of a work that is over."""
-    every = list(tasks)
-    for task in every:
-        task.cancel()
-    await asyncio.gather(*every, return_exceptions=True)
-
-
-def cosines(partition: Partition, content: Content, keys: list[int]) -> list[float]:
-    """The cosine of a fact to passages, in their order."""
-    return [cosine or 0.0 for cosine, _ in partition.relevance(content.vector, {}, keys)]
-
-
-def by_cosine(partition: Partition, content: Content, keys: list[int]) -> list[tuple[int, float]]:
-    """(passage, cosine), nearest first."""
-    near = zip(keys, cosines(partition, content, keys), strict=True)
-    return sorted(near, key=lambda one: (-one[1], one[0]))
-
-
-def alternately(*channels: Sequence[tuple[int, float]]) -> list[int]:
-    """The keys of ranked lists, the first of each, then the second of each …"""
-    longest = max(map(len, channels))
-    return [channel[i][0] for i in range(longest) for channel in channels if i < len(channel)]
-
-
 def _again(earlier: tuple[Case, Decision] | None, case: Case) -> Decision | None:
     return None if earlier is None else again(earlier[1], earlier[0], case)
-
-
-def whole_messages(turns: Sequence[Turn]) -> list[Fact]:
-    """`infer=False`: each message a fact as it stands."""
-    return [Fact(turn.content, Kind.KNOWLEDGE, (), source=SourceClass.of(turn.role)) for turn in turns]
-
-
-def turn_texts(chunk: JournalledChunk) -> list[str]:
-    """What turns are found by: each one's text after the turn before it, which often holds the words that it answers."""
-    texts = []
-    previous = chunk.context[-1] if chunk.context else None
-    for turn in chunk.turns:
-        before = f"{previous.speaker}: {previous.content}\n" if previous else ""
-        texts.append(f"{before}{turn.speaker}: {turn.content}")
-        previous = turn
-    return texts
-
-
-def content_of(fact: Fact, chunk: JournalledChunk, terms: dict[str, int], vector: Any) -> Content:
-    """A fact as a row's content, its evidence by turns' numbers."""
-    numbers = {turn.id: turn.number for turn in (*chunk.context, *chunk.turns)}
-    return Content(
-        text=fact.text.strip(),
-        kind=fact.kind,
-        source=fact.source,
-        terms=terms,
-        vector=vector,
-        quotes=tuple((numbers[evidence.turn_id], evidence.quote) for evidence in fact.evidence),
-        slot=fact.slot,
-        value=fact.value,
-        event=fact.event,
-        entities=fact.entities,
-        relations=fact.relations,
-        metadata=chunk.metadata,
-        expires_at=chunk.expires_at,
-    )
-
-
-def stated_at(fact: Fact, chunk: JournalledChunk) -> datetime:
-    """Where a fact holds from: its stated start, else the time of the first turn of the chunk that tells it."""
-    if fact.valid_from is not None:
-        return fact.valid_from
-    cited = {evidence.turn_id for evidence in fact.evidence}
-    return next((turn.said_at for turn in chunk.turns if turn.id in cited), chunk.turns[0].said_at)
-
-
-# --- applying decisions ------------------------------------------------------------------------------------------------
-
-
-def add_messages(plan: Plan, work: ChunkWork, moment: datetime) -> None:
-    """`infer=False`: one memory per message, quoted whole, unique by text *and* metadata."""
-    for turn, content in zip(work.chunk.turns, work.contents, strict=True):
-        quoted = replace(content, quotes=((turn.number, turn.content),))
-        same = plan.find_live(quoted, moment)
-        if same is not None and dict(same.metadata) == dict(quoted.metadata):
-            plan.keep(same, quoted.quotes, quoted.expires_at, Why("exact duplicate"))
-        else:
-            plan.add(quoted, turn.said_at, Why("stored as given"))
-
-
-def apply_all(
-    plan: Plan,
-    cases: Sequence[Case],
-    decisions: Sequence[Decision],
-    contents: Sequence[Content],
-    moment: datetime,
-    by: Reconciliation,
-) -> None:
-    """Plan the effects of a chunk's decisions, in the order of its facts."""
-    outcome: list[str | None] = []
-    for case, decision, content in zip(cases, decisions, contents, strict=True):
-        why = Why(decision.reason, decision.flag, model=by.model, prompt_id=by.prompt_id)
-        outcome.append(_Step(plan, case, content, moment, outcome, why).apply(decision))
-
-
-@dataclass(frozen=True, slots=True)
-class _Step:
-    """One decision on its way into the plan. `outcome`: the memory that came of each earlier fact of the chunk."""
-
-    plan: Plan
-    case: Case
-    content: Content
-    moment: datetime
-    outcome: Sequence[str | None]
-    why: Why
-
-    def apply(self, decision: Decision) -> str | None:
-        """The id of the memory that the fact ended up in."""
-        match decision:
-            case Add():
-                return self._add()
-            case Keep(target):
-                return self._keep(target)
-            case Update():
-                return self._update(decision)
-            case Delete():
-                return self._delete(decision)
-            case _:
-                assert_never(decision)
-
-    def _row(self, number: int) -> Row | None:
-        """A target as the plan leaves it so far: its live version, or none where it ended meanwhile."""
-        candidate = candidate_of(self.case, number)
-        memory_id = self.outcome[candidate.earlier] if candidate.earlier is not None else None
-        if candidate.row is not None:
-            memory_id = candidate.row.memory_id
-        return None if memory_id is None else self.plan.live(memory_id, self.moment)
-
-    def _add(self) -> str:
-        same = self.plan.find_live(self.content, self.moment)
-        if same is not None:
-            self.plan.keep(
-                same, self.content.quotes, self.content.expires_at, replace(self.why, reason="exact duplicate")
-            )
-            return same.memory_id
-        return self.plan.add(self.content, self.case.stated_at, self.why).memory_id
-
-    def _keep(self, target: int | None) -> str | None:
-        row = None if target is None else self._row(target)
-        if target is not None and row is None and not self.case.fact.retracts:
-            return self._add()  # what it repeats has ended earlier in the chunk
-        if row is not None and target is not None and not self._still_says(row, target):
-            return self.plan.supersede(row, (), self.content, self.case.stated_at, self.why).memory_id
-        quotes = self.content.quotes if row else ()
-        self.plan.keep(row, quotes, self.content.expires_at, self.why)
-        return row.memory_id if row else None
-
-    def _still_says(self, row: Row, target: int) -> bool:
-        """Whether the target's live version is what the decision saw; an earlier fact of the chunk may have changed it."""
-        return row.statement.text_key == text_key(candidate_of(self.case, target).text)
-
-    def _update(self, decision: Update) -> str:
-        # Two targets may have become one memory: a fact of this chunk that was kept in the other.
-        rows = {row.memory_id: row for row in map(self._row, decision.targets) if row is not None}
-        if not rows:
-            return self._add()
-        first, *others = rows.values()
-        content = self._updating(first, decision)
-        same = self.plan.find_live(content, self.moment)
-        if same is not None and same.memory_id not in rows:
-            return self._add()
-        if decision.mode == "revise":
-            since = self.case.fact.valid_from
-            return self.plan.revise(first, content, self.why, others=others, since=since).memory_id
-        return self.plan.supersede(first, others, content, self.case.stated_at, self.why).memory_id
-
-    def _updating(self, row: Row, decision: Update) -> Content:
-        """The content of a row's next version: metadata and expiry of both; of what is revised, all that the fact leaves out."""
-        merged = {**row.metadata, **self.content.metadata}
-        content = replace(self.content, metadata=merged, expires_at=self.content.expires_at or row.expires_at)
-        if decision.mode == "supersede":
-            return content
-        return refined(content, row, candidate_of(self.case, decision.targets[0]))
-
-    def _delete(self, decision: Delete) -> str | None:
-        rows = [row for row in map(self._row, decision.targets) if row is not None]
-        if not rows:
-            return self._add()
-        ended = self.plan.delete(rows, self.case.stated_at, self.content.quotes, self.why)
-        if ended is None:
-            return self._keep(None)
-        return ended.memory_id
-
-
-def refined(content: Content, row: Row, target: Candidate) -> Content:
-    """A refinement keeps the slot of what it refines, for it is about the same matter, and what it does not speak of: the
-    value, the time, entities and relations."""
-    said = row.statement
-    named = {entity.name.casefold(): entity for entity in (*target.entities, *content.entities)}
-    slot = said.slot or content.slot
-    same = content.slot is not None and slot is not None and content.slot.key == slot.key
-    return replace(
-        content,
-        slot=slot,
-        value=content.value or said.value if same else said.value,
-        event=content.event or said.event,
-        entities=tuple(named.values()),
-        relations=tuple(dict.fromkeys((*target.relations, *content.relations))),
-    )

@@ -16,7 +16,7 @@ SOURCE = Path(recollect.__file__).parent
 FLOORS: list[set[str]] = [
     {"usage"},
     {"errors"},
-    {"ids", "times", "owners"},
+    {"ids", "times", "owners", "tasks"},
     {"model", "filters"},
     {"records", "results", "dates"},
     {"ports", "trace", "budget"},
@@ -27,7 +27,6 @@ FLOORS: list[set[str]] = [
         "reconcile",
         "rules",
         "partition",
-        "retell",
         "rank",
         "views",
         "embedding",
@@ -35,6 +34,7 @@ FLOORS: list[set[str]] = [
         "plan",
         "pack",
     },
+    {"apply", "prepare", "neighbours", "retell"},
     {"retrieve", "write", "testing", "estimate"},
     {"build"},
     {"curate", "verify", "scoped", "backfill"},
@@ -45,7 +45,7 @@ FLOORS: list[set[str]] = [
     {"surfaces"},
 ]
 WITHIN = {
-    "retell",
+    "apply",
     "partition",
     "views",
     "rules",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from pydantic import ValidationError
 
-from recollect.adapters.replies import fit
+from recollect.adapters.litellm_reply import fit
 from recollect.extract import event_of, fact_of, span
 from recollect.model import Precision
 from recollect.replies import DecisionReply, EventReply, ExtractReply, FactReply, ReconcileReply

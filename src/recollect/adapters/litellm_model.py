@@ -27,7 +27,7 @@ from ..ports import Completion
 from ..usage import Usage
 from . import litellm_setup as setup
 from .litellm_errors import Failure, Kind, failure
-from .replies import Unfit, asked_again, fit, json_in, reply_text, text_of
+from .litellm_reply import Unfit, asked_again, fit, json_in, reply_text, text_of
 from .retry import Patience
 from .shapes import shape
 

@@ -35,7 +35,7 @@ def show(common: Common) -> int:
     with resources.as_file(data / "conversation.jsonl") as file:
         talk = next(one for one in read(file, "chat") if isinstance(one, Conversation))
     questions = json.loads((data / "questions.json").read_text(encoding="utf-8"))
-    own = replace(common, user=talk.id)
+    own = replace(common, user=talk.id, llm="rules")
     view = View(own, talk.turns)
     if not common.json:
         say(

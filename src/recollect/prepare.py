@@ -1,0 +1,83 @@
+"""A chunk made ready: its facts as contents, its turns as what they are found by. All of it is the same however often a commit
+must be tried.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from .model import Fact, Kind, SourceClass, Turn, Usage
+from .plan import Content, Plan
+from .records import Batch, ChunkDone, JournalledChunk, TurnPassage
+
+
+@dataclass(frozen=True, slots=True)
+class ChunkWork:
+    """A chunk with its facts prepared. `turn_keys`: terms and vector of each turn."""
+
+    batch: Batch
+    chunk: JournalledChunk
+    facts: tuple[Fact, ...]
+    contents: tuple[Content, ...]
+    turn_keys: tuple[tuple[dict[str, int], Any], ...]
+
+    def turn_passages(self, plan: Plan) -> list[TurnPassage]:
+        """The chunk's turns, searchable from this commit on; those that are told again are so already."""
+        if self.batch.retells:
+            return []
+        return [
+            TurnPassage(turn.number, plan.next_passage(), terms, vector)
+            for turn, (terms, vector) in zip(self.chunk.turns, self.turn_keys, strict=True)
+        ]
+
+    def done(self, usage: Usage) -> ChunkDone:
+        """The mark that this chunk, and with the last one its batch, is finished."""
+        n = self.chunk.record.n
+        return ChunkDone(self.batch.id, n, n == self.batch.chunks[-1].n, usage)
+
+
+def whole_messages(turns: Sequence[Turn]) -> list[Fact]:
+    """`infer=False`: each message a fact as it stands."""
+    return [Fact(turn.content, Kind.KNOWLEDGE, (), source=SourceClass.of(turn.role)) for turn in turns]
+
+
+def turn_texts(chunk: JournalledChunk) -> list[str]:
+    """What turns are found by: each one's text after the turn before it, which often holds the words that it answers."""
+    texts = []
+    previous = chunk.context[-1] if chunk.context else None
+    for turn in chunk.turns:
+        before = f"{previous.speaker}: {previous.content}\n" if previous else ""
+        texts.append(f"{before}{turn.speaker}: {turn.content}")
+        previous = turn
+    return texts
+
+
+def content_of(fact: Fact, chunk: JournalledChunk, terms: dict[str, int], vector: Any) -> Content:
+    """A fact as a row's content, its evidence by turns' numbers."""
+    numbers = {turn.id: turn.number for turn in (*chunk.context, *chunk.turns)}
+    return Content(
+        text=fact.text.strip(),
+        kind=fact.kind,
+        source=fact.source,
+        terms=terms,
+        vector=vector,
+        quotes=tuple((numbers[evidence.turn_id], evidence.quote) for evidence in fact.evidence),
+        slot=fact.slot,
+        value=fact.value,
+        event=fact.event,
+        entities=fact.entities,
+        relations=fact.relations,
+        metadata=chunk.metadata,
+        expires_at=chunk.expires_at,
+    )
+
+
+def stated_at(fact: Fact, chunk: JournalledChunk) -> datetime:
+    """Where a fact holds from: its stated start, else the time of the first turn of the chunk that tells it."""
+    if fact.valid_from is not None:
+        return fact.valid_from
+    cited = {evidence.turn_id for evidence in fact.evidence}
+    return next((turn.said_at for turn in chunk.turns if turn.id in cited), chunk.turns[0].said_at)
