@@ -70,7 +70,7 @@ FILTERS = st.recursive(
 def type_of(value):
     if isinstance(value, bool) or value is None:
         return repr(value)
-    return "text" if isinstance(value, str) else "number"
+    return {str: "text", int: "number", float: "number"}.get(type(value), "nested")
 
 
 def equal(one, other):
