@@ -190,7 +190,7 @@ class Writer:
     async def _commit(self, work: ChunkWork) -> None:
         """Decide and commit, again where another writer was faster."""
         spent = Usage()
-        decided: dict[int, tuple[Case, Decision]] = {}
+        decided = Decided()
         for attempt in range(MAX_CONFLICTS):
             plan, usage = await self._planned(work, decided)
             spent += usage
@@ -238,7 +238,7 @@ class Writer:
 
     # --- deciding ------------------------------------------------------------------------------------------------------
 
-    async def _planned(self, work: ChunkWork, decided: dict[int, tuple[Case, Decision]]) -> tuple[Plan, Usage]:
+    async def _planned(self, work: ChunkWork, decided: Decided) -> tuple[Plan, Usage]:
         """The chunk's effects on what is remembered now, and what deciding them cost. See `_decide` for `decided`."""
         space = work.batch.space
         plan = Plan(space, await self.in_thread(self.ledger.state, space), work.batch.id, work.chunk.record.n)
@@ -256,23 +256,24 @@ class Writer:
         return plan, answer.usage
 
     async def _decide(
-        self, work: ChunkWork, cases: Sequence[Case], decided: dict[int, tuple[Case, Decision]]
+        self, work: ChunkWork, cases: Sequence[Case], decided: Decided
     ) -> tuple[tuple[Decision, ...], Reconciliation]:
         """The obvious ones in code, all the rest in one call; every one through the guard.
 
         `decided`: what was decided before another writer was faster, by the fact's place. It stands where the fact's
         candidates are the same as then.
         """
-        known = [obvious(case) or _again(decided.get(i), case) for i, case in enumerate(cases)]
+        known = [obvious(case) or decided.again(i, case) for i, case in enumerate(cases)]
         open_places = [i for i, decision in enumerate(known) if decision is None]
         try:
             asked = [cases[i] for i in open_places]
-            answer = await self.reconciler.reconcile(asked) if asked else Reconciliation(())
+            answer = await self.reconciler.reconcile(asked) if asked else replace(decided.by, usage=Usage())
         except (ModelError, BudgetExceeded) as error:
             await self._record_usage(work.batch, work.chunk.record.n, "reconcile", error.usage)
             raise
-        answers = dict(zip(open_places, answer.decisions, strict=True))
-        decided |= {i: (cases[i], decision) for i, decision in answers.items()}
+        answers = dict(zip(open_places, answer.decisions, strict=True)) if asked else {}
+        decided.by = answer
+        decided.answers |= {i: (cases[i], decision) for i, decision in answers.items()}
         return guard(cases, [answers[i] if one is None else one for i, one in enumerate(known)]), answer
 
     async def _retold(self, contents: Sequence[Content], decisions: Sequence[Decision]) -> list[Content]:
@@ -311,5 +312,14 @@ class Writer:
             plan.know(whole, self.ledger.sources(space, {row.statement.number for row in whole}))
 
 
-def _again(earlier: tuple[Case, Decision] | None, case: Case) -> Decision | None:
-    return None if earlier is None else again(earlier[1], earlier[0], case)
+@dataclass(slots=True)
+class Decided:
+    """What was decided of a chunk before another writer was faster, by the facts' places, and by whom."""
+
+    answers: dict[int, tuple[Case, Decision]] = field(default_factory=dict)
+    by: Reconciliation = Reconciliation(())
+
+    def again(self, place: int, case: Case) -> Decision | None:
+        """The decision, where it stands."""
+        earlier = self.answers.get(place)
+        return None if earlier is None else again(earlier[1], earlier[0], case)

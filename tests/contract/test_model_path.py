@@ -396,19 +396,41 @@ def test_another_writer_in_between_means_to_decide_again(tmp_path, model, endpoi
         assert change.also_ended == ("Ann lives in Bergen.",)
 
 
+def test_after_small_talk_in_between_the_decision_stands_and_is_still_the_models(tmp_path, model, endpoint):
+    with opened(tmp_path, endpoint) as memory, Memory(tmp_path, llm="rules", embedder=HashEmbedder()) as other:
+        memory.add(messages(SAID[:1]), user_id="ann")
+        talk = iter(["Hello there!"])
+
+        def interrupted(request):
+            for text in talk:
+                other.add(text, user_id="ann")
+            return {"decisions": model.decisions(request.body["messages"][1]["content"])}
+
+        model.odd_decisions = interrupted
+        result = memory.add(messages(SAID[1:2]), user_id="ann")
+        assert asked(endpoint)[1:] == ["extract", "reconcile"] and result.usage.llm_calls == 2
+        assert texts(memory) == sorted(TOLD[:2])
+    assert recorded(tmp_path)[-1][2] == "openai/any"
+
+
 # --- what is kept of it ----------------------------------------------------------------------------------------------------
+
+
+def recorded(folder):
+    """Of each change, in order: the model and prompt that extracted, and those that decided."""
+    (file,) = Path(folder).glob("*.sqlite3")
+    with contextlib.closing(sqlite3.connect(file)) as db:
+        return db.execute(
+            "SELECT k.model, k.prompt_id, c.model, c.prompt_id FROM changes c"
+            " JOIN chunks k ON k.batch_id = c.batch_id AND k.n = c.chunk ORDER BY c.number"
+        ).fetchall()
 
 
 def test_which_model_and_which_prompts_is_recorded(tmp_path, endpoint):
     with opened(tmp_path, endpoint) as memory:
         memory.add(messages(SAID[:1]), user_id="ann")
         memory.add(messages(SAID[1:3]), user_id="ann")
-    (file,) = Path(tmp_path).glob("*.sqlite3")
-    with contextlib.closing(sqlite3.connect(file)) as db:
-        rows = db.execute(
-            "SELECT k.model, k.prompt_id, c.model, c.prompt_id FROM changes c"
-            " JOIN chunks k ON k.batch_id = c.batch_id AND k.n = c.chunk ORDER BY c.number"
-        ).fetchall()
+    rows = recorded(tmp_path)
     assert len(rows) == 3 and {row[0] for row in rows} == {"openai/any"}
     assert all(row[1].startswith("extract@1#") for row in rows)
     assert rows[0][2:] == (None, None)  # nothing was known: no model decided

@@ -36,4 +36,6 @@ def test_a_conversation_is_ingested_in_one_go_and_answers_questions(tmp_path):
             found = [hit for hit in hits if answer in hit.text]
             assert found, question
             sources = [source for hit in found for source in hit.sources]
-            assert (speaker, said) in {(source.speaker, source.said_at.date().isoformat()) for source in sources}, question
+            assert (speaker, said) in {(source.speaker, source.said_at.date().isoformat()) for source in sources}, (
+                question
+            )

@@ -1,7 +1,8 @@
 """One SQLite file: connections, transactions, migrations, and the mapping of SQLite's faults to ours.
 
-WAL with `synchronous=FULL`: what was committed survives a power loss. One connection writes, under a lock of the process and
-`BEGIN IMMEDIATE` between processes; each thread reads on a connection of its own, so readers wait for nobody.
+WAL with `synchronous=FULL`: what was committed survives a power loss; bookkeeping that can be done again may do without the
+disk's word (`durable=False`), and survives a kill of the process all the same. One connection writes, under a lock of the
+process and `BEGIN IMMEDIATE` between processes; each thread reads on a connection of its own, so readers wait for nobody.
 """
 
 from __future__ import annotations
@@ -63,10 +64,12 @@ class Database:
         return connection
 
     @contextmanager
-    def write(self) -> Iterator[sqlite3.Connection]:
-        """One durable transaction; rolled back whole on any error."""
+    def write(self, *, durable: bool = True) -> Iterator[sqlite3.Connection]:
+        """One transaction; rolled back whole on any error. Where it need not be `durable`, a power loss may take it back,
+        and what was committed after it without being durable too."""
         with self._write_lock, faults_named("commit"):
             self._check_open()
+            self._writer.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
             self._writer.execute("BEGIN IMMEDIATE")
             try:
                 yield self._writer

@@ -131,7 +131,7 @@ class SqliteJournal:
 
     def lease(self, batch_id: str, owner: str, now: datetime, until: datetime) -> bool:
         """Take a batch for `owner` until a time; False where somebody else, who is still there, holds it or it is done."""
-        with self._database.write() as db:
+        with self._database.write(durable=False) as db:
             held = db.execute("SELECT lease_owner FROM batches WHERE id = ?", (batch_id,)).fetchone()
             killed = held["lease_owner"] if held and held["lease_owner"] and is_gone(held["lease_owner"]) else None
             taken = db.execute(
@@ -144,7 +144,7 @@ class SqliteJournal:
     def release(self, batch_id: str, error: str | None, max_attempts: int | None) -> None:
         """Give a lease back. At `max_attempts` that are counted the batch is `failed`; None: this one is not counted."""
         counted = max_attempts is not None
-        with self._database.write() as db:
+        with self._database.write(durable=False) as db:
             db.execute(
                 "UPDATE batches SET lease_owner = NULL, lease_until = NULL, error = ?, attempts = attempts + ?,"
                 " status = CASE WHEN status = 'pending' AND attempts + ? >= ? THEN 'failed' ELSE status END WHERE id = ?",
@@ -179,7 +179,7 @@ class SqliteJournal:
 
     def store_facts(self, batch_id: str, n: int, extracted: Extracted) -> None:
         """Journal what call 1 gave, so that it is never paid again."""
-        with self._database.write() as db:
+        with self._database.write(durable=False) as db:
             db.executemany(
                 "INSERT OR REPLACE INTO facts VALUES (?, ?, ?, ?)",
                 [(batch_id, n, i, dump_fact(fact)) for i, fact in enumerate(extracted.facts)],
@@ -197,7 +197,7 @@ class SqliteJournal:
 
     def record_usage(self, batch_id: str, n: int, purpose: str, usage: Usage) -> None:
         """Count what a step cost that came to nothing."""
-        with self._database.write() as db:
+        with self._database.write(durable=False) as db:
             insert_call(db, batch_id, n, purpose, usage)
 
     def rejected(self, batch_id: str) -> list[tuple[str, str]]:
