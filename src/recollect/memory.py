@@ -8,20 +8,15 @@ import os
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from types import TracebackType
-from typing import Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from . import check
-from .backfill import Backfill
 from .budget import metered
-from .build import Settings, Store, open_store
-from .curate import Curator
-from .embedding import embed
 from .errors import Closed, EmbedderUnavailable, InvalidInput, NotFound, WrongLoop
 from .filters import parse_filter
 from .ids import IdKind, check_id
 from .model import Scope, Turn, Usage
 from .owners import new_owner
-from .rank import estimate_tokens
 from .records import Batch, Commit, JournalledChunk, NewBatch, Space
 from .results import (
     AddResult,
@@ -40,12 +35,13 @@ from .results import (
     Stats,
     VerifyReport,
 )
-from .retrieve import Query, Retriever
 from .times import now as present
 from .trace import Committed, Extracted, Journalled, Listener, emit
-from .verify import verify_store
-from .views import Views
-from .write import PATIENCE, Writer
+
+# What reads and writes is imported when a memory is opened, and below where a verb needs it: `import recollect` stays light.
+if TYPE_CHECKING:
+    from .build import Store
+    from .views import Views
 
 T = TypeVar("T")
 
@@ -102,6 +98,12 @@ class AsyncMemory:
 
         Raises StoreCorrupt, SchemaTooNew, EmbeddingModelMismatch, StorageReadOnly, ModelConfigError.
         """
+        from .backfill import Backfill
+        from .build import Settings, open_store
+        from .curate import Curator
+        from .retrieve import Retriever
+        from .write import Writer
+
         self._instructions = None if instructions is None else check.text("instructions", instructions, 10_000)
         settings = Settings(
             path=path,
@@ -190,7 +192,7 @@ class AsyncMemory:
             await self._finish(batch)
         return await self._run(self._result, batch.id)
 
-    async def _finish(self, batch: Batch, patience: timedelta = PATIENCE) -> None:
+    async def _finish(self, batch: Batch, patience: timedelta | None = None) -> None:
         """Bring a batch to its end, within the budget."""
         with metered(await self._run(self._store.purse.meter)):
             await self._writer.finish(batch, patience)
@@ -198,8 +200,9 @@ class AsyncMemory:
     async def retell(self, *, user_id: UserId, wait: bool = True) -> AddResult:
         """Extract a user's kept turns anew, with the model that is open now, and replace what came of them before.
 
-        Nothing changes until all turns are extracted; `undo` of the result's `.batch_id` brings the old memories back. What
-        was stored whole, corrected or deleted by a caller is left as it is, with the turns behind it. Raises as `add`.
+        Nothing changes until all turns are extracted; where deciding fails after that, the rest is told by `resume()`. `undo`
+        of the result's `.batch_id` brings the old memories back. What was stored whole, corrected or deleted by a caller is
+        left as it is, with the turns behind it. Raises as `add`.
         """
         scope = scope_of(user_id, None, None)
         space = await self._run(self._store.ledger.ensure_space, scope.user_id)
@@ -258,7 +261,7 @@ class AsyncMemory:
         return AddResult(
             batch_id=batch_id,
             status="done" if batch.status == "done" else "pending",
-            changes=tuple(Views(self._store.ledger, batch.space).changes(records)),
+            changes=tuple(self._views(batch.space).changes(records)),
             rejected=tuple(RejectedFact(text=text, reason=reason) for text, reason in journal.rejected(batch_id)),
             redacted=tuple(Redaction(kind=kind, message=message) for kind, message in batch.redacted),
             usage=add_usage(usage),
@@ -272,7 +275,7 @@ class AsyncMemory:
 
         def shown() -> list[Change]:
             records = self._store.ledger.changes(batch.space, batch_id=batch.id)
-            return Views(self._store.ledger, batch.space).changes([one for one in records if one.id in wanted])
+            return self._views(batch.space).changes([one for one in records if one.id in wanted])
 
         changes = tuple(await self._store.in_thread(shown))
         emit(self._listener, Committed(batch.id, chunk.record.n, len(batch.chunks), len(chunk.turns), changes))
@@ -298,7 +301,7 @@ class AsyncMemory:
         extra = None if metadata is None else check.metadata("metadata", metadata)
         space = await self._space_of("mem", "memory_id", memory_id, user_id)
         row = await self._alone(self._curator.update(space, memory_id, checked, extra))
-        return (await self._run(Views(self._store.ledger, space).items, [row]))[0]
+        return (await self._run(self._views(space).items, [row]))[0]
 
     async def delete(self, memory_id: str, *, user_id: MaybeUser = OPERATOR) -> None:
         """Take a memory back. It stays in the history, and `undo` brings it back. Raises NotFound."""
@@ -331,7 +334,7 @@ class AsyncMemory:
         kind: IdKind = "batch" if str(change_or_batch_id).startswith("batch_") else "chg"
         space = await self._space_of(kind, "change_or_batch_id", change_or_batch_id, user_id)
         records = await self._alone(self._curator.undo(space, change_or_batch_id))
-        return await self._run(Views(self._store.ledger, space).changes, records)
+        return await self._run(self._views(space).changes, records)
 
     async def pending(self) -> list[PendingBatch]:
         """Batches that were accepted and are not finished, oldest first."""
@@ -397,6 +400,8 @@ class AsyncMemory:
         `as_of`: what held then. `known_at`: what was believed then. `since`, `until`: what happened (or was said) between.
         """
         check.flag("graph", graph)  # part of the fixed surface; the graph joins later
+        from .retrieve import Query
+
         asked = Query(
             text=check.text("query", query, check.MAX_QUERY),
             scope=scope_of(user_id, agent_id, session_id),
@@ -417,6 +422,8 @@ class AsyncMemory:
     async def _vector(self, text: str) -> Any:
         """The query's vector; None where the embedder is down: BM25 serves meanwhile."""
         try:
+            from .embedding import embed
+
             return (await embed(self._store.embedder, [text], self._store.in_thread))[0]
         except EmbedderUnavailable as error:
             if not error.retryable:
@@ -464,13 +471,15 @@ class AsyncMemory:
 
         fence = fence_name(await self._run(self._store.ledger.secret), user_id)
         text, kept = pack(hits, budget, fence)
+        from .rank import estimate_tokens
+
         return Context(text=text, hits=tuple(kept), tokens=estimate_tokens(text))
 
     async def get(self, memory_id: str, *, user_id: MaybeUser = OPERATOR) -> MemoryItem:
         """A memory as it is believed now: its live version, else its last. Raises NotFound, also where it was deleted."""
         space = await self._space_of("mem", "memory_id", memory_id, user_id)
         row = await self._run(self._curator.current, space, memory_id)
-        return (await self._run(Views(self._store.ledger, space).items, [row]))[0]
+        return (await self._run(self._views(space).items, [row]))[0]
 
     async def get_all(
         self,
@@ -495,7 +504,7 @@ class AsyncMemory:
         if limit is not None:
             rows = rows[: check.whole("limit", limit)]
         space = await self._find(Scope(user_id))
-        return [] if space is None else await self._run(Views(self._store.ledger, space).items, rows)
+        return [] if space is None else await self._run(self._views(space).items, rows)
 
     async def count(
         self,
@@ -513,6 +522,8 @@ class AsyncMemory:
     async def _served(
         self, user_id: UserId, agent_id: Any, session_id: Any, metadata_filter: Any, as_of: Any, known_at: Any
     ) -> list[Any]:
+        from .retrieve import Query
+
         query = Query(
             text="",
             scope=scope_of(user_id, agent_id, session_id),
@@ -530,13 +541,13 @@ class AsyncMemory:
         """Every change that a memory went through, in order. Raises NotFound."""
         space = await self._space_of("mem", "memory_id", memory_id, user_id)
         records = await self._run(self._curator.history, space, memory_id)
-        return await self._run(Views(self._store.ledger, space).changes, records)
+        return await self._run(self._views(space).changes, records)
 
     async def sources(self, memory_id: str, *, user_id: MaybeUser = OPERATOR) -> list[Source]:
         """The quotes behind a memory's current version, in the order of the turns. Raises NotFound."""
         space = await self._space_of("mem", "memory_id", memory_id, user_id)
         row = await self._run(self._curator.current, space, memory_id)
-        found = await self._run(Views(self._store.ledger, space).sources, [row.statement.number])
+        found = await self._run(self._views(space).sources, [row.statement.number])
         return list(found.get(row.statement.number, ()))
 
     async def stats(self, *, user_id: MaybeUser = OPERATOR) -> Stats:
@@ -556,6 +567,8 @@ class AsyncMemory:
 
     async def verify(self) -> VerifyReport:
         """Check that everything in the store fits together; see `.problems`."""
+        from .verify import verify_store
+
         return await self._run(verify_store, self._store)
 
     async def rebuild(self) -> None:
@@ -586,6 +599,11 @@ class AsyncMemory:
         await self.close()
 
     # --- helpers -------------------------------------------------------------------------------------------------------
+
+    def _views(self, space: Space) -> Views:
+        from .views import Views
+
+        return Views(self._store.ledger, space)
 
     async def _run(self, function: Callable[..., T], *arguments: Any) -> T:
         self._check_loop()

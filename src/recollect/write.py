@@ -79,13 +79,13 @@ class Writer:
         """Within a process a user's batches are committed one after the other; users never wait for each other."""
         return self._queues.setdefault(space, asyncio.Lock())
 
-    async def finish(self, batch: Batch, patience: timedelta = PATIENCE) -> None:
+    async def finish(self, batch: Batch, patience: timedelta | None = None) -> None:
         """Bring a journalled batch to its end. On an error it stays pending, and the error names it.
 
         Where another process works on it, wait for that one. Raises ModelError, EmbedderError, StorageError …, each with
-        `.batch_id`; StoreBusy where the other one takes longer than `patience`.
+        `.batch_id`; StoreBusy where the other one takes longer than `patience` (None: `PATIENCE`).
         """
-        give_up = now() + patience
+        give_up = now() + (PATIENCE if patience is None else patience)
         while not await self._finished(batch):
             if now() >= give_up:
                 raise StoreBusy("another process is working on this batch", stage="lease", batch_id=batch.id)
