@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import concurrent.futures.thread  # noqa: F401 -- see `_close_all`
 import os
 import threading
 import weakref
@@ -429,5 +430,6 @@ def _close_all() -> None:
         memory.close()
 
 
-# Not plain atexit: by then the worker threads that a commit needs are gone.
+# Not plain atexit: by then the worker threads that a commit needs are gone. And after the registration of
+# concurrent.futures.thread, imported above for that, since the last to register is the first to be called.
 threading._register_atexit(_close_all)  # type: ignore[attr-defined]
