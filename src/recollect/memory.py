@@ -37,6 +37,7 @@ from .results import (
 )
 from .times import now as present
 from .trace import Committed, Extracted, Journalled, Listener, emit
+from .wording import of_the_user
 
 # What reads and writes is imported when a memory is opened, and below where a verb needs it: `import recollect` stays light.
 if TYPE_CHECKING:
@@ -403,7 +404,7 @@ class AsyncMemory:
         from .retrieve import Query
 
         asked = Query(
-            text=check.text("query", query, check.MAX_QUERY),
+            text=of_the_user(check.text("query", query, check.MAX_QUERY)),
             scope=scope_of(user_id, agent_id, session_id),
             now=check.maybe_time("now", now) or present(),
             condition=parse_filter(metadata_filter),

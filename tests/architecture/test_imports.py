@@ -16,7 +16,7 @@ SOURCE = Path(recollect.__file__).parent
 FLOORS: list[set[str]] = [
     {"usage"},
     {"errors"},
-    {"ids", "times", "owners", "tasks"},
+    {"ids", "times", "owners", "tasks", "wording"},
     {"model", "filters"},
     {"records", "results", "dates"},
     {"ports", "trace", "budget"},
