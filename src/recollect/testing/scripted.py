@@ -90,7 +90,8 @@ class ScriptedLanguage:
 def _decide(case: Case, taken: set[object]) -> Decision:
     fact = case.fact
     # The latest word on a slot is what an earlier fact of the chunk leaves, hence reversed.
-    slot = [c for c in reversed(case.candidates) if c.slot and fact.slot and c.slot.key == fact.slot.key]
+    told = sorted(case.candidates, key=lambda c: (c.earlier is not None, c.earlier if c.row is None else c.row.number))
+    slot = [c for c in reversed(told) if c.slot and fact.slot and c.slot.key == fact.slot.key]
     free = [c for c in slot if _mark(c) not in taken]
     if fact.retracts:
         positive = [c for c in free if c.text == fact.text.replace(" is not ", " is ", 1)]
