@@ -129,3 +129,8 @@ def again(decision: Decision, before: Case, now: Case) -> Decision | None:
 def identity(candidate: Candidate) -> tuple[str, int | None]:
     """The same for a candidate under whatever number: its row, or its place in the chunk."""
     return ("row", candidate.row.number) if candidate.row is not None else ("fact", candidate.earlier)
+
+
+def meant(candidate: Candidate) -> tuple[str, object]:
+    """What a decision on a candidate changes: its memory, whichever row of it is shown, or an earlier fact of the chunk."""
+    return ("row", candidate.row.memory_id) if candidate.row is not None else ("earlier", candidate.earlier)

@@ -10,7 +10,7 @@ import re
 from collections.abc import Sequence
 from typing import assert_never
 
-from .candidates import candidate_of, names
+from .candidates import candidate_of, meant, names
 from .dates import MONTHS, WEEKDAYS
 from .model import Add, Candidate, Case, Decision, Delete, EventTime, Fact, Keep, Update, text_key
 
@@ -31,14 +31,9 @@ def guard(cases: Sequence[Case], decisions: Sequence[Decision]) -> tuple[Decisio
         problem = _refusal(case, decision, taken)
         final = decision if problem is None else _fallback(case, problem)
         if isinstance(final, Update | Delete):
-            taken |= {_identity(case, number) for number in final.targets}
+            taken |= {meant(candidate_of(case, number)) for number in final.targets}
         checked.append(final)
     return tuple(checked)
-
-
-def _identity(case: Case, number: int) -> tuple[str, object]:
-    candidate = candidate_of(case, number)
-    return ("row", candidate.row.memory_id) if candidate.row else ("earlier", candidate.earlier)
 
 
 def _fallback(case: Case, problem: str) -> Decision:
@@ -76,7 +71,7 @@ def _refuse_targets(case: Case, targets: Sequence[int], taken: set[tuple[str, ob
         return "no target, or one twice"
     if problem := _unknown(case, targets):
         return problem
-    if any(_identity(case, number) in taken for number in targets):
+    if any(meant(candidate_of(case, number)) in taken for number in targets):
         return "two operations on one target"
     if any(candidate_of(case, number).source.trust > case.fact.source.trust for number in targets):
         return "a source of lower trust"

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from . import check
 from .budget import metered
-from .errors import Closed, EmbedderUnavailable, InvalidInput, NotFound, WrongLoop
+from .errors import Closed, EmbedderUnavailable, InvalidInput, NotFound, RecollectError, WrongLoop
 from .filters import parse_filter
 from .ids import IdKind, check_id
 from .model import Scope, Turn, Usage
@@ -224,9 +224,9 @@ class AsyncMemory:
         timestamp: datetime | str | float | None = None,
     ) -> Estimate:
         """What adding messages would cost, before anything is sent: nothing with rules. An estimate, rather high than low."""
-        checked = check.messages(messages, check.spoken("timestamp", timestamp))
         from .estimate import as_turns
 
+        checked = check.messages(messages, check.spoken("timestamp", timestamp))
         return await self._estimated(as_turns(checked), chunk_sizes(len(checked)))
 
     async def estimate_retelling(self, *, user_id: UserId) -> Estimate:
@@ -357,8 +357,6 @@ class AsyncMemory:
     async def resume(self, *, include_failed: bool = False) -> Resumed:
         """Finish what is pending, once, and make up for vectors that wait for the embedder. What fails again is named, and
         stays pending."""
-        from .errors import RecollectError
-
         check.flag("include_failed", include_failed)
         finished, failed = [], {}
         self._check_loop()
@@ -469,11 +467,10 @@ class AsyncMemory:
             graph=graph,
         )
         from .pack import fence_name, pack
+        from .rank import estimate_tokens
 
         fence = fence_name(await self._run(self._store.ledger.secret), user_id)
         text, kept = pack(hits, budget, fence)
-        from .rank import estimate_tokens
-
         return Context(text=text, hits=tuple(kept), tokens=estimate_tokens(text))
 
     async def get(self, memory_id: str, *, user_id: MaybeUser = OPERATOR) -> MemoryItem:

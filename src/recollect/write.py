@@ -13,7 +13,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 from weakref import WeakValueDictionary
 
 from .apply import add_messages, apply_all
@@ -47,7 +47,6 @@ if TYPE_CHECKING:
     from .ports import Vectors
 
 log = logging.getLogger("recollect")
-T = TypeVar("T")
 
 AHEAD = 8  # chunks of a batch that are extracted while an earlier one is committed
 MAX_CONFLICTS = 20
@@ -244,7 +243,7 @@ class Writer:
         plan = Plan(space, await self.in_thread(self.ledger.state, space), work.batch.id, work.chunk.record.n)
         moment = now()
         if work.batch.retells and work.chunk.record.n == 0:
-            await self.in_thread(forget_told, plan, self.ledger, self.partitions.get(space), work.batch)
+            await self.in_thread(self._forget_told, plan, work.batch)
         if not work.batch.infer:
             await self.in_thread(self._know_same_texts, plan, space, work.contents)
             add_messages(plan, work, moment)
@@ -254,6 +253,9 @@ class Writer:
         contents = await self._retold(work.contents, decisions)
         apply_all(plan, cases, decisions, contents, moment, answer)
         return plan, answer.usage
+
+    def _forget_told(self, plan: Plan, batch: Batch) -> None:
+        forget_told(plan, self.ledger, self.partitions.get(plan.space), batch)
 
     async def _decide(
         self, work: ChunkWork, cases: Sequence[Case], decided: Decided

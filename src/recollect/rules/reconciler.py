@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Sequence
 from typing import TypeAlias
 
+from ..candidates import meant
 from ..guard import marks
 from ..model import Add, Candidate, Case, Decision, Delete, Fact, Keep, Mode, Reconciliation, Update, text_key
 from .sentences import FUNCTION_WORDS, words
@@ -46,17 +47,13 @@ class RulesReconciler:
         taken: set[tuple[str, object]] = set()
         decisions = []
         for case in cases:
-            free = [candidate for candidate in case.candidates if _identity(candidate) not in taken]
+            free = [candidate for candidate in case.candidates if meant(candidate) not in taken]
             decision = _decide(case.fact, free, case.candidates)
             if isinstance(decision, Update | Delete):
                 numbered = {candidate.number: candidate for candidate in case.candidates}
-                taken |= {_identity(numbered[number]) for number in decision.targets}
+                taken |= {meant(numbered[number]) for number in decision.targets}
             decisions.append(decision)
         return Reconciliation(tuple(decisions))
-
-
-def _identity(candidate: Candidate) -> tuple[str, object]:
-    return ("row", candidate.row.memory_id) if candidate.row else ("earlier", candidate.earlier)
 
 
 def _decide(fact: Fact, free: Sequence[Candidate], every: Sequence[Candidate]) -> Decision:
