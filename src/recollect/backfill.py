@@ -7,7 +7,6 @@ from collections.abc import Iterable, Sequence
 from itertools import groupby
 from typing import TYPE_CHECKING
 
-from .embedding import embed
 from .errors import EmbedderError
 from .prepare import turn_texts
 from .records import PendingVector, Space
@@ -28,22 +27,20 @@ class Backfill:
     def __init__(self, writer: Writer) -> None:
         self._writer = writer
 
-    async def some(self, first: Space) -> None:
-        """A bounded number of passages, `first`'s before those of others; of others, only of users who are not busy."""
-        pending = await self._pending(first, PER_ADD)
-        if len(pending) < PER_ADD:
-            others = await self._pending(None, PER_ADD)
-            pending += [one for one in others if one.space != first and not self._writer.queue(one.space).locked()]
-        await self._fill(pending[:PER_ADD])
+    async def some(self, user_id: str | None) -> None:
+        """A bounded number of passages, this user's before those of others; of others, only of users who are not busy."""
+        first, pending = await self._writer.in_thread(self._pending_first, user_id)
+        await self._fill([one for one in pending if one.space == first or not self._writer.queue(one.space).locked()])
 
     async def all(self) -> None:
         """Every user's."""
-        while await self._fill(await self._pending(None, BATCH)):
+        ledger = self._writer.ledger
+        while await self._fill(await self._writer.in_thread(ledger.pending_vectors, None, BATCH)):
             pass
 
-    async def _pending(self, space: Space | None, limit: int) -> list[PendingVector]:
-        found: list[PendingVector] = await self._writer.in_thread(self._writer.ledger.pending_vectors, space, limit)
-        return found
+    def _pending_first(self, user_id: str | None) -> tuple[Space | None, list[PendingVector]]:
+        first = self._writer.ledger.space(user_id)
+        return first, self._writer.ledger.pending_vectors(first, PER_ADD)
 
     async def _fill(self, pending: Sequence[PendingVector]) -> bool:
         """Whether anything was filled; False, and no error, while the embedder still fails."""
@@ -58,7 +55,7 @@ class Backfill:
         writer = self._writer
         texts = await writer.in_thread(self._texts, passages)
         try:
-            vectors: Vectors = await embed(writer.embedder, texts, writer.in_thread)
+            vectors: Vectors = await writer.batcher.embed(texts)
         except EmbedderError as error:  # the work at hand meets it too, and names it where it matters
             log.warning("%s, %d vectors still pending", type(error).__name__, len(texts))
             return False

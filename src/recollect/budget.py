@@ -184,7 +184,8 @@ class Purse:
         return self._run.used
 
     def meter(self) -> Meter:
-        """The meter of one add that begins now. An add over midnight is charged to the day it began on."""
+        """The meter of one add that begins now. An add over midnight is charged to the day it began on. Where the day has a
+        limit, its first call reads what was spent before."""
         with self._lock:
             return Meter((Account("add", self.budget.add), self._today(), self._run), self._lock)
 

@@ -71,6 +71,7 @@ class Store:
     language: Language
     purse: Purse
     executor: ThreadPoolExecutor
+    embedder_recorded: bool = False
 
     async def in_thread(self, function: Callable[..., Any], *arguments: Any) -> Any:
         """Run blocking code in a worker thread. Raises Closed where the store was closed meanwhile."""
@@ -84,6 +85,7 @@ class Store:
         """Record which embedder the store's vectors are of, at the first write. Raises EmbeddingModelMismatch."""
         mine = describe(self.embedder)
         check_same(json.loads(self.ledger.record_setting("embedder", json.dumps(mine))), mine)
+        self.embedder_recorded = True
 
     def close(self, owner: str) -> None:
         """Let go of threads, the leases of `owner`, partitions and the database."""

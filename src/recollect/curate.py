@@ -8,7 +8,6 @@ from dataclasses import replace
 from typing import Any, TypeVar
 
 from .build import Store
-from .embedding import embed
 from .errors import InvalidInput, NotFound, RevisionConflict, UndoConflict
 from .filters import Condition
 from .ids import new_id
@@ -116,7 +115,7 @@ class Curator:
 
     async def update(self, space: Space, memory_id: str, text: str | None, metadata: Mapping[str, Any] | None) -> Row:
         """Correct a memory; the new version. Raises NotFound, InvalidInput where another live memory says the same."""
-        vector = None if text is None else (await embed(self._store.embedder, [text], self._store.in_thread))[0]
+        vector = None if text is None else (await self._writer.batcher.embed([text]))[0]
 
         async def attempt() -> Row:
             row: Row = await self._store.in_thread(self._update, space, memory_id, text, metadata, vector)

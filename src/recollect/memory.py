@@ -102,6 +102,7 @@ class AsyncMemory:
         from .backfill import Backfill
         from .build import Settings, open_store
         from .curate import Curator
+        from .embedding import Batcher
         from .retrieve import Retriever
         from .write import Writer
 
@@ -128,7 +129,7 @@ class AsyncMemory:
             journal=store.journal,
             ledger=store.ledger,
             partitions=store.partitions,
-            embedder=store.embedder,
+            batcher=Batcher(store.embedder, store.in_thread),
             tokenizer=store.tokenizer,
             extractor=store.language.extractor,
             reconciler=store.language.reconciler,
@@ -183,20 +184,23 @@ class AsyncMemory:
             idempotency_key=key,
             digest=check.digest(scope, checked, infer, json.dumps(extra, sort_keys=True), expiry),
         )
-        await self._run(self._store.record_embedder)
-        batch, replayed = await self._run(self._store.journal.open_batch, new)
+        self._check_loop()
+        if not self._store.embedder_recorded:
+            await self._run(self._store.record_embedder)
+        if wait:
+            await self._backfill.some(scope.user_id)
+        batch, replayed = await self._writer.open(new, leased=wait)
         if not replayed:
             turns, chunks = len(checked), len(batch.chunks)
             emit(self._listener, Journalled(batch.id, user_id, turns, chunks))
         if wait and batch.status != "done":
-            await self._backfill.some(batch.space)
-            await self._finish(batch)
+            await self._finish(batch, leased=not replayed)
         return await self._run(self._result, batch.id)
 
-    async def _finish(self, batch: Batch, patience: timedelta | None = None) -> None:
+    async def _finish(self, batch: Batch, patience: timedelta | None = None, *, leased: bool = False) -> None:
         """Bring a batch to its end, within the budget."""
-        with metered(await self._run(self._store.purse.meter)):
-            await self._writer.finish(batch, patience)
+        with metered(self._store.purse.meter()):
+            await self._writer.finish(batch, patience, leased=leased)
 
     async def retell(self, *, user_id: UserId, wait: bool = True) -> AddResult:
         """Extract a user's kept turns anew, with the model that is open now, and replace what came of them before.
@@ -421,9 +425,7 @@ class AsyncMemory:
     async def _vector(self, text: str) -> Any:
         """The query's vector; None where the embedder is down: BM25 serves meanwhile."""
         try:
-            from .embedding import embed
-
-            return (await embed(self._store.embedder, [text], self._store.in_thread))[0]
+            return (await self._writer.batcher.embed([text]))[0]
         except EmbedderUnavailable as error:
             if not error.retryable:
                 raise

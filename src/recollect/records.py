@@ -40,6 +40,14 @@ class NewBatch:
 
 
 @dataclass(frozen=True, slots=True)
+class Lease:
+    """Who works on a batch; nobody else does until then, unless the owner is gone before."""
+
+    owner: str
+    until: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class ChunkRecord:
     """A chunk's place in its batch (`n` from 0), its turns' numbers (inclusive), and how far it is."""
 

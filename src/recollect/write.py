@@ -18,8 +18,17 @@ from weakref import WeakValueDictionary
 
 from .apply import add_messages, apply_all
 from .candidates import again, cases_of, obvious
-from .embedding import embed
-from .errors import BudgetExceeded, EmbedderUnavailable, ModelError, RecollectError, RevisionConflict, StoreBusy
+from .embedding import Batcher
+from .errors import (
+    BudgetExceeded,
+    EmbedderError,
+    EmbedderUnavailable,
+    ModelError,
+    RecollectError,
+    RevisionConflict,
+    StorageError,
+    StoreBusy,
+)
 from .evidence import verify
 from .guard import guard
 from .model import (
@@ -36,9 +45,9 @@ from .model import (
 from .neighbours import neighbours
 from .partition import Partitions
 from .plan import Content, Plan
-from .ports import Chunk, Embedder, Extractor, Journal, Ledger, Reconciler, Tokenizer
+from .ports import Chunk, Extractor, Journal, Ledger, Reconciler, Tokenizer
 from .prepare import ChunkWork, content_of, stated_at, turn_texts, whole_messages
-from .records import Batch, ChunkRecord, Commit, JournalledChunk, Space
+from .records import Batch, ChunkRecord, Commit, JournalledChunk, Lease, NewBatch, Space
 from .retell import forget_told
 from .tasks import cancel, cancelled_after, together
 from .times import now
@@ -48,6 +57,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("recollect")
 
+THINKS_S = 0.2  # an extraction that takes longer is a model's
 AHEAD = 8  # chunks of a batch that are extracted while an earlier one is committed
 MAX_CONFLICTS = 20
 LEASE = timedelta(minutes=2)  # renewed while the work goes on; another process takes over this long after a crash
@@ -63,7 +73,7 @@ class Writer:
     journal: Journal
     ledger: Ledger
     partitions: Partitions
-    embedder: Embedder
+    batcher: Batcher
     tokenizer: Tokenizer
     extractor: Extractor
     reconciler: Reconciler
@@ -78,57 +88,86 @@ class Writer:
         """Within a process a user's batches are committed one after the other; users never wait for each other."""
         return self._queues.setdefault(space, asyncio.Lock())
 
-    async def finish(self, batch: Batch, patience: timedelta | None = None) -> None:
+    async def open(self, new: NewBatch, *, leased: bool) -> tuple[Batch, bool]:
+        """Journal a batch; `leased`, for `finish` to go on with it at once. `(batch, True)` when it is an earlier one."""
+        lease = self._lease() if leased else None
+        opening = asyncio.ensure_future(self.in_thread(self.journal.open_batch, new, lease))
+        try:
+            return await asyncio.shield(opening)
+        except asyncio.CancelledError:
+            batch, again = await opening
+            if leased and not again:
+                await self._interrupted(batch)
+            raise
+
+    async def finish(self, batch: Batch, patience: timedelta | None = None, *, leased: bool = False) -> None:
         """Bring a journalled batch to its end. On an error it stays pending, and the error names it.
 
         Where another process works on it, wait for that one. Raises ModelError, EmbedderError, StorageError …, each with
-        `.batch_id`; StoreBusy where the other one takes longer than `patience` (None: `PATIENCE`).
+        `.batch_id`; StoreBusy where the other one takes longer than `patience` (None: `PATIENCE`). `leased`: it was opened so,
+        just now.
         """
         give_up = now() + (PATIENCE if patience is None else patience)
-        while not await self._finished(batch):
+        while not await self._finished(batch, leased):
             if now() >= give_up:
                 raise StoreBusy("another process is working on this batch", stage="lease", batch_id=batch.id)
             await asyncio.sleep(POLL_S)
 
-    async def _finished(self, batch: Batch) -> bool:
+    async def _finished(self, batch: Batch, leased: bool) -> bool:
         """Finish the batch if it can be leased; whether it is done now."""
         async with self._working.setdefault(batch.id, asyncio.Lock()):
+            if leased:
+                await self._work(batch, batch.chunks)
+                return True
             if await self._leased_whole(batch):
                 await self._work(batch)
                 return True
         return bool((await self.in_thread(self.journal.batch, batch.id)).status == "done")
 
-    async def _lease(self, batch: Batch) -> bool:
-        moment = now()
-        return bool(await self.in_thread(self.journal.lease, batch.id, self.owner, moment, moment + LEASE))
+    def _lease(self) -> Lease:
+        return Lease(self.owner, now() + LEASE)
+
+    async def _take(self, batch: Batch) -> bool:
+        return bool(await self.in_thread(self.journal.lease, batch.id, self._lease(), now()))
 
     async def _leased_whole(self, batch: Batch) -> bool:
         """Lease a batch; where that is cancelled, wait for what is under way, and give the lease back."""
-        taking = asyncio.ensure_future(self._lease(batch))
+        taking = asyncio.ensure_future(self._take(batch))
         try:
             return await asyncio.shield(taking)
         except asyncio.CancelledError:
             if await taking:
-                await self.in_thread(self.journal.release, batch.id, "Interrupted", None)
+                await self._interrupted(batch)
             raise
 
-    async def _work(self, batch: Batch) -> None:
-        error: str | None = "Interrupted"
-        counts = False  # being stopped, by the caller or by a budget, is no failed attempt
+    async def _interrupted(self, batch: Batch) -> None:
+        await self._give_back(batch, "Interrupted", None)
+
+    async def _give_back(self, batch: Batch, error: str, max_attempts: int | None) -> None:
         try:
-            chunks = (await self.in_thread(self.journal.batch, batch.id)).chunks
+            await self.in_thread(self.journal.release, batch.id, error, max_attempts)
+        except StorageError as problem:  # the one that led here is the one to raise; the lease ends by itself
+            log.warning("the lease of %s could not be given back: %s", batch.id, type(problem).__name__)
+
+    async def _work(self, batch: Batch, chunks: Sequence[ChunkRecord] | None = None) -> None:
+        """The chunks of a leased batch that are left. The last one's commit gives the lease back; failure does it here."""
+        try:
+            if chunks is None:
+                chunks = (await self.in_thread(self.journal.batch, batch.id)).chunks
             left = [chunk for chunk in chunks if chunk.state != "committed"]
             async with self._leased(batch):
                 if batch.retells:
                     await self._extract_all(batch, left)
                 await self._chunks(batch, left)
-            error = None
         except RecollectError as problem:
-            error, counts = type(problem).__name__, not isinstance(problem, BudgetExceeded)
             problem.batch_id = batch.id
+            # being stopped, by the caller or by a budget, is no failed attempt
+            most = None if isinstance(problem, BudgetExceeded) else MAX_ATTEMPTS
+            await self._give_back(batch, type(problem).__name__, most)
             raise
-        finally:
-            await self.in_thread(self.journal.release, batch.id, error, MAX_ATTEMPTS if counts else None)
+        except BaseException:
+            await self._interrupted(batch)
+            raise
 
     @asynccontextmanager
     async def _leased(self, batch: Batch) -> AsyncIterator[None]:
@@ -137,7 +176,7 @@ class Writer:
         async def renew() -> None:
             while True:
                 await asyncio.sleep(LEASE.total_seconds() / 3)
-                await self._lease(batch)
+                await self._take(batch)
 
         async with cancelled_after(renew()):
             yield
@@ -176,15 +215,33 @@ class Writer:
     async def _prepared(self, batch: Batch, n: int) -> ChunkWork:
         """Everything about a chunk that does not depend on what is remembered: its facts, vectors and terms."""
         chunk = await self.in_thread(self.journal.chunk, batch.id, n)
-        facts = await self._facts(batch, chunk) if batch.infer else whole_messages(chunk.turns)
-        texts = [fact.text for fact in facts] + turn_texts(chunk)
-        vectors = await self._embed(texts)
+        facts, texts, vectors = await self._read(batch, chunk)
         terms = [self.tokenizer(text) for text in texts]
-        prepared = [
-            content_of(fact, chunk, terms[i], None if vectors is None else vectors[i]) for i, fact in enumerate(facts)
-        ]
-        rest = [(terms[i], None if vectors is None else vectors[i]) for i in range(len(facts), len(texts))]
+        prepared = [content_of(fact, chunk, terms[i], vectors[i]) for i, fact in enumerate(facts)]
+        rest = zip(terms[len(facts) :], vectors[len(facts) :], strict=True)
         return ChunkWork(batch, chunk, tuple(facts), tuple(prepared), tuple(rest))
+
+    async def _read(
+        self, batch: Batch, chunk: JournalledChunk
+    ) -> tuple[Sequence[Fact], list[str], list[Vectors | None]]:
+        """A chunk's facts, and its texts (of the facts, then of the turns) with their vectors. Turns are embedded while a
+        model thinks."""
+        turns = turn_texts(chunk)
+        early: list[Vectors | None] = []
+        reading = asyncio.create_task(self._facts(batch, chunk))
+        try:
+            await asyncio.wait({reading}, timeout=THINKS_S)
+            if not reading.done():
+                early = await self._embed(turns)
+            facts = await reading
+        except EmbedderError:
+            await asyncio.wait({reading})  # what is asked is paid for: journal its answer
+            raise
+        finally:
+            await cancel([reading])
+        told = [fact.text for fact in facts]
+        vectors = await self._embed(told) + early if early else await self._embed(told + turns)
+        return facts, told + turns, vectors
 
     async def _commit(self, work: ChunkWork) -> None:
         """Decide and commit, again where another writer was faster."""
@@ -205,6 +262,8 @@ class Writer:
                 return
 
     async def _facts(self, batch: Batch, chunk: JournalledChunk) -> Sequence[Fact]:
+        if not batch.infer:
+            return whole_messages(chunk.turns)
         if chunk.facts is not None:
             return chunk.facts
         seen = Chunk(chunk.turns, chunk.context, batch.instructions)
@@ -225,37 +284,40 @@ class Writer:
         if usage.llm_calls:
             await self.in_thread(self.journal.record_usage, batch.id, n, purpose, usage)
 
-    async def _embed(self, texts: Sequence[str]) -> Vectors | None:
-        """None where the embedder is down: the texts are found by BM25 until their vectors are filled in."""
+    async def _embed(self, texts: Sequence[str]) -> list[Vectors | None]:
+        """A vector for each text; None where the embedder is down: they are found by BM25 until their vectors are filled in."""
         try:
-            return await embed(self.embedder, texts, self.in_thread)
+            return list(await self.batcher.embed(texts))
         except EmbedderUnavailable as error:
             if not error.retryable:
                 raise
             log.warning("embedder unavailable, %d vectors pending", len(texts))
-            return None
+            return [None] * len(texts)
 
     # --- deciding ------------------------------------------------------------------------------------------------------
 
     async def _planned(self, work: ChunkWork, decided: Decided) -> tuple[Plan, Usage]:
         """The chunk's effects on what is remembered now, and what deciding them cost. See `_decide` for `decided`."""
-        space = work.batch.space
-        plan = Plan(space, await self.in_thread(self.ledger.state, space), work.batch.id, work.chunk.record.n)
         moment = now()
-        if work.batch.retells and work.chunk.record.n == 0:
-            await self.in_thread(self._forget_told, plan, work.batch)
+        plan, cases = await self.in_thread(self._seen, work, moment)
         if not work.batch.infer:
-            await self.in_thread(self._know_same_texts, plan, space, work.contents)
             add_messages(plan, work, moment)
             return plan, Usage()
-        cases = await self.in_thread(self._cases, work, plan, moment)
         decisions, answer = await self._decide(work, cases, decided)
         contents = await self._retold(work.contents, decisions)
         apply_all(plan, cases, decisions, contents, moment, answer)
         return plan, answer.usage
 
-    def _forget_told(self, plan: Plan, batch: Batch) -> None:
-        forget_told(plan, self.ledger, self.partitions.get(plan.space), batch)
+    def _seen(self, work: ChunkWork, moment: datetime) -> tuple[Plan, tuple[Case, ...]]:
+        """An empty plan on what is remembered now, and each fact beside its candidates. Blocking."""
+        space, batch = work.batch.space, work.batch
+        plan = Plan(space, self.ledger.state(space), batch.id, work.chunk.record.n)
+        if batch.retells and work.chunk.record.n == 0:
+            forget_told(plan, self.ledger, self.partitions.get(space), batch)
+        if not batch.infer:
+            self._know_same_texts(plan, space, work.contents)
+            return plan, ()
+        return plan, self._cases(work, plan, moment)
 
     async def _decide(
         self, work: ChunkWork, cases: Sequence[Case], decided: Decided
@@ -288,8 +350,7 @@ class Writer:
         vectors = await self._embed([told[i] for i in changed])
         retold = list(contents)
         for place, i in enumerate(changed):
-            vector = None if vectors is None else vectors[place]
-            retold[i] = replace(contents[i], text=told[i], terms=self.tokenizer(told[i]), vector=vector)
+            retold[i] = replace(contents[i], text=told[i], terms=self.tokenizer(told[i]), vector=vectors[place])
         return retold
 
     def _cases(self, work: ChunkWork, plan: Plan, moment: datetime) -> tuple[Case, ...]:

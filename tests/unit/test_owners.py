@@ -8,6 +8,7 @@ import sys
 from datetime import timedelta
 
 from recollect import owners
+from recollect.records import Lease
 from recollect.times import now
 
 
@@ -39,8 +40,12 @@ def test_a_lease_of_the_living_holds_and_of_the_dead_does_not(memory):
     batch = memory.add("home = Rome", user_id="u", wait=False).batch_id
     journal, later = memory._memory._store.journal, now() + timedelta(minutes=10)
     place, number, life, holder = owners.new_owner().split("/")
-    assert journal.lease(batch, f"{place}/{number}/{life}/{holder}", now(), later)
-    assert not journal.lease(batch, owners.new_owner(), now(), later)
+
+    def take(owner):
+        return journal.lease(batch, Lease(owner, later), now())
+
+    assert take(f"{place}/{number}/{life}/{holder}")
+    assert not take(owners.new_owner())
     journal.release(batch, None, 5)
-    assert journal.lease(batch, f"{place}/{number}/00000000/{holder}", now(), later)
-    assert journal.lease(batch, owners.new_owner(), now(), later)
+    assert take(f"{place}/{number}/00000000/{holder}")
+    assert take(owners.new_owner())

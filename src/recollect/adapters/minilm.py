@@ -32,6 +32,7 @@ class MiniLM:
 
     id = "all-MiniLM-L6-v2"
     dim = DIM
+    batches = True
 
     def __init__(self, folder: Path | None = None) -> None:
         self._folder = folder

@@ -11,7 +11,7 @@ from ..errors import NotFound, StoreCorrupt
 from ..ids import new_id
 from ..model import Fact, Scope, Turn, Usage
 from ..owners import is_gone
-from ..records import Batch, ChunkRecord, Extracted, JournalledChunk, NewBatch, Space
+from ..records import Batch, ChunkRecord, Extracted, JournalledChunk, Lease, NewBatch, Space
 from ..times import from_micros, maybe_micros, maybe_time, now, offset_minutes, to_micros
 from .codec import dump, dump_fact, load_fact, space_name, turn, user_of
 from .database import Database
@@ -40,9 +40,9 @@ class SqliteJournal:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def open_batch(self, new: NewBatch) -> tuple[Batch, bool]:
-        """Journal a batch with its turns. `(batch, True)` when it is an earlier one: same idempotency key, or an identical
-        batch that is still pending."""
+    def open_batch(self, new: NewBatch, lease: Lease | None = None) -> tuple[Batch, bool]:
+        """Journal a batch with its turns, leased where that is asked for. `(batch, True)` when it is an earlier one, with the
+        same idempotency key, or identical and still pending: that one is not leased."""
         with self._database.write() as db:
             space = ensure_space(db, new.scope.user_id)
             if earlier := find_earlier(db, space, new):
@@ -50,7 +50,8 @@ class SqliteJournal:
             batch_id = new_id("batch")
             db.execute(
                 "INSERT INTO batches (id, space, agent_id, session_id, status, created_at, infer, options,"
-                " idempotency_key, digest, redacted) VALUES (?, ?, ?, ?, 'pending', ?, ?, ?, ?, ?, ?)",
+                " idempotency_key, digest, redacted, lease_owner, lease_until)"
+                " VALUES (?, ?, ?, ?, 'pending', ?, ?, ?, ?, ?, ?, ?, ?)",
                 (
                     batch_id,
                     space,
@@ -62,6 +63,8 @@ class SqliteJournal:
                     new.idempotency_key,
                     new.digest,
                     dump(new.redacted),
+                    lease and lease.owner,
+                    lease and to_micros(lease.until),
                 ),
             )
             insert_turns(db, space, batch_id, new)
@@ -129,15 +132,15 @@ class SqliteJournal:
             ).fetchall()
             return [load_batch(db, row["id"]) for row in found]
 
-    def lease(self, batch_id: str, owner: str, now: datetime, until: datetime) -> bool:
-        """Take a batch for `owner` until a time; False where somebody else, who is still there, holds it or it is done."""
+    def lease(self, batch_id: str, lease: Lease, now: datetime) -> bool:
+        """Take a batch, or keep it; False where somebody else, who is still there, holds it or it is done."""
         with self._database.write(durable=False) as db:
             held = db.execute("SELECT lease_owner FROM batches WHERE id = ?", (batch_id,)).fetchone()
             killed = held["lease_owner"] if held and held["lease_owner"] and is_gone(held["lease_owner"]) else None
             taken = db.execute(
                 "UPDATE batches SET lease_owner = ?, lease_until = ? WHERE id = ? AND status <> 'done'"
                 " AND (lease_owner IS NULL OR lease_owner IN (?, ?) OR lease_until < ?)",
-                (owner, to_micros(until), batch_id, owner, killed, to_micros(now)),
+                (lease.owner, to_micros(lease.until), batch_id, lease.owner, killed, to_micros(now)),
             )
             return taken.rowcount == 1
 
@@ -147,7 +150,8 @@ class SqliteJournal:
         with self._database.write(durable=False) as db:
             db.execute(
                 "UPDATE batches SET lease_owner = NULL, lease_until = NULL, error = ?, attempts = attempts + ?,"
-                " status = CASE WHEN status = 'pending' AND attempts + ? >= ? THEN 'failed' ELSE status END WHERE id = ?",
+                " status = CASE WHEN status = 'pending' AND attempts + ? >= ? THEN 'failed' ELSE status END"
+                " WHERE id = ? AND status <> 'done'",
                 (error, counted, counted, max_attempts or 1, batch_id),
             )
 

@@ -470,17 +470,16 @@ class SqliteLedger:
                 ).fetchone()[0]
             )
 
-    def pending_vectors(self, space: Space | None, limit: int) -> list[PendingVector]:
-        """Passages of a user, or of all, that wait for their vector, a user's together."""
-        where, values = ("", ()) if space is None else (" AND p.space = ?", (space,))
+    def pending_vectors(self, first: Space | None, limit: int) -> list[PendingVector]:
+        """Passages that wait for their vector, a user's together, those of `first` before the others'."""
         with self._database.read() as db:
             rows = db.execute(
                 "SELECT p.space, p.number, coalesce(m.text, t.content) AS text, t.number AS turn, c.batch_id, c.n"
                 " FROM passages p LEFT JOIN statements m ON m.space = p.space AND m.number = p.number"
                 " LEFT JOIN turns t ON p.kind = 'turn' AND t.space = p.space AND t.passage = p.number"
                 " LEFT JOIN chunks c ON c.batch_id = t.batch_id AND t.number BETWEEN c.first_turn AND c.last_turn"
-                f" WHERE p.vector IS NULL{where} ORDER BY p.space, p.number LIMIT ?",
-                (*values, limit),
+                " WHERE p.vector IS NULL ORDER BY p.space IS NOT ?, p.space, p.number LIMIT ?",
+                (first, limit),
             ).fetchall()
             return [_pending_vector(row) for row in rows]
 
