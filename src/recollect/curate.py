@@ -64,8 +64,9 @@ class Curator:
         ledger = self._store.ledger
         rows = ledger.versions(space, [memory_id], retired=True)
         touched = {number for row in rows for number in (row.recorded, row.retired) if number is not None}
-        records = ledger.changes(space)
-        return [one for one in records if one.memory_id == memory_id or one.number in touched]
+        own = ledger.changes(space, memory_id=memory_id)
+        others = ledger.changes_at(space, touched - {one.number for one in own})
+        return sorted([*own, *others], key=lambda one: one.number)
 
     # --- writing -------------------------------------------------------------------------------------------------------
 

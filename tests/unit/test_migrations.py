@@ -14,7 +14,7 @@ from recollect.errors import SchemaTooNew, StoreCorrupt
 STEP = """-- a comment; with a semicolon
 CREATE TABLE later (space INTEGER, x TEXT DEFAULT ';');
 INSERT INTO later VALUES (1, 'y');"""
-WITHOUT_A_USER = {"store"}  # settings of the store
+WITHOUT_A_USER = {"sqlite_stat1", "store"}  # settings of the store
 BY_BATCH = {
     "batches",
     "chunks",

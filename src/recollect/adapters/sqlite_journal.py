@@ -127,7 +127,7 @@ class SqliteJournal:
         marks = ",".join("?" * len(statuses))
         with self._database.read() as db:
             found = db.execute(
-                f"SELECT id FROM batches WHERE status IN ({marks}) ORDER BY created_at, id",
+                f"SELECT id FROM batches WHERE status <> 'done' AND status IN ({marks}) ORDER BY created_at, id",
                 statuses,
             ).fetchall()
             return [load_batch(db, row["id"]) for row in found]
@@ -248,8 +248,8 @@ def find_earlier(db: sqlite3.Connection, space: Space, new: NewBatch) -> str | N
     """The id of the batch that `new` repeats."""
     if new.idempotency_key is not None:
         query, value = "idempotency_key = ?", new.idempotency_key
-    else:
-        query, value = "digest = ? AND status <> 'done' AND idempotency_key IS NULL", new.digest
+    else:  # (what is prefixed with + is kept from the index of keys, of which most are NULL)
+        query, value = "digest = ? AND status <> 'done' AND +idempotency_key IS NULL", new.digest
     row = db.execute(f"SELECT id FROM batches WHERE space = ? AND {query}", (space, value)).fetchone()
     return None if row is None else row["id"]
 

@@ -259,6 +259,7 @@ class SqliteLedger:
                 return Delta(since, False, (), (), ())
             passages = db.execute(
                 "SELECT p.*, t.number AS turn, t.said_at, t.committed FROM passages p"
+                " INDEXED BY passages_by_revision"
                 " LEFT JOIN turns t ON p.kind = 'turn' AND t.space = p.space AND t.passage = p.number"
                 " WHERE p.space = ? AND p.revised > ? ORDER BY p.number",
                 (space, since),
@@ -456,6 +457,12 @@ class SqliteLedger:
             ).fetchall()
             return [codec.change(row) for row in found]
 
+    def changes_at(self, space: Space, numbers: Iterable[int]) -> list[ChangeRecord]:
+        """The user's changes of these numbers, in order; absent ones are left out."""
+        with self._database.read() as db:
+            found = _select_in(db, "SELECT * FROM changes WHERE space = ? AND number", space, numbers)
+            return sorted((codec.change(row) for row in found), key=lambda one: one.number)
+
     def undone(self, change_ids: Iterable[str]) -> set[str]:
         """Those of these changes that were undone, and whose undoing stands."""
         with self._database.read() as db:
@@ -475,7 +482,7 @@ class SqliteLedger:
         with self._database.read() as db:
             rows = db.execute(
                 "SELECT p.space, p.number, coalesce(m.text, t.content) AS text, t.number AS turn, c.batch_id, c.n"
-                " FROM passages p LEFT JOIN statements m ON m.space = p.space AND m.number = p.number"
+                " FROM passages p INDEXED BY passages_pending LEFT JOIN statements m ON m.space = p.space AND m.number = p.number"
                 " LEFT JOIN turns t ON p.kind = 'turn' AND t.space = p.space AND t.passage = p.number"
                 " LEFT JOIN chunks c ON c.batch_id = t.batch_id AND t.number BETWEEN c.first_turn AND c.last_turn"
                 " WHERE p.vector IS NULL ORDER BY p.space IS NOT ?, p.space, p.number LIMIT ?",
@@ -509,8 +516,11 @@ def _select_in(
 
 def _changed(db: sqlite3.Connection, table: str, added: str, space: Space, since: int) -> list[sqlite3.Row]:
     """What came or was retired after number `since`, in the order of the primary key."""
-    part = f"SELECT * FROM {table} WHERE space = :space AND"
-    query = f"{part} {added} > :since UNION {part} retired > :since ORDER BY 1, 2"
+    parts = [
+        f"SELECT * FROM {table} INDEXED BY {table}_by_{column} WHERE space = :space AND {column} > :since"
+        for column in (added, "retired")
+    ]
+    query = f"{' UNION '.join(parts)} ORDER BY 1, 2"
     return db.execute(query, {"space": space, "since": since}).fetchall()
 
 

@@ -43,6 +43,7 @@ CREATE TABLE batches (
 ) STRICT, WITHOUT ROWID;
 CREATE UNIQUE INDEX batches_by_key ON batches (space, idempotency_key) WHERE idempotency_key IS NOT NULL;
 CREATE INDEX batches_unfinished ON batches (created_at) WHERE status <> 'done';
+CREATE INDEX batches_unfinished_by_digest ON batches (space, digest) WHERE status <> 'done';
 
 CREATE TABLE chunks (
     batch_id     TEXT NOT NULL REFERENCES batches (id),
@@ -257,3 +258,15 @@ CREATE TABLE tombstones (
     before INTEGER NOT NULL,
     PRIMARY KEY (space, digest)
 ) STRICT, WITHOUT ROWID;
+
+-- What the query planner shall think of every table: a million rows, ten thousand of a user, few of whatever comes next in an
+-- index. Without it SQLite walks through all of a user's rows in the order of the primary key, past every index.
+ANALYZE;
+INSERT INTO sqlite_stat1 (tbl, idx, stat)
+    SELECT tbl, iif(origin = 'pk', tbl, idx), iif(idx LIKE '%unfinished%', '100', '1000000') || group_concat(iif(col = 'space', ' 10000', ' 4'), '')
+    FROM (
+        SELECT t.name AS tbl, i.name AS idx, i.origin AS origin, c.name AS col
+        FROM sqlite_schema t JOIN pragma_index_list(t.name) i JOIN pragma_index_info(i.name) c
+        WHERE t.type = 'table' AND t.name NOT LIKE 'sqlite%' ORDER BY t.name, i.name, c.seqno
+    ) GROUP BY tbl, idx;
+ANALYZE sqlite_schema;

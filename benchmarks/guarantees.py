@@ -1,0 +1,141 @@
+"""What it costs that nothing is lost: `add` beside floors taken in the same run, by the number of memories that a user has.
+
+stored whole  : add(infer=False); floor: the same embeddings + two durable SQLite commits
+with a model  : add against an endpoint without latency, two calls; floor: that + two bare litellm calls
+
+python benchmarks/guarantees.py [--memories 0 10000 100000] [--rounds 30]
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import multiprocessing
+import sqlite3
+import statistics
+import tempfile
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from concurrency import MODEL, serve
+
+from recollect import AsyncMemory, Memory
+from recollect.adapters import litellm_setup
+from recollect.adapters.minilm import MiniLM
+
+if TYPE_CHECKING:
+    from recollect.ports import Vectors
+
+BATCH = 1_000
+
+
+class Stored:
+    """In MiniLM's place while a store is filled: random unit vectors, for embedding 100,000 texts takes minutes."""
+
+    id, dim = MiniLM.id, MiniLM.dim
+
+    def __init__(self) -> None:
+        self._random = np.random.default_rng(0)
+
+    def embed(self, texts: Sequence[str]) -> Vectors:
+        """Shape (len(texts), dim), float32."""
+        vectors = self._random.standard_normal((len(texts), self.dim), dtype=np.float32)
+        unit: Vectors = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+        return unit
+
+
+def fill(folder: Path, user: str, count: int) -> None:
+    """Give a user `count` memories."""
+    with Memory(folder, embedder=Stored()) as memory:
+        for start in range(0, count, BATCH):
+            texts = [f"Person {n} owns the house number {n} in street {n % 997}" for n in range(start, start + BATCH)]
+            memory.add([{"role": "user", "content": text} for text in texts], user_id=user, infer=False)
+
+
+class Floor:
+    """What any implementation must do: embed the texts, commit twice, call the model twice."""
+
+    def __init__(self, folder: Path, minilm: MiniLM, url: str) -> None:
+        self._minilm, self._url = minilm, url
+        self._db = sqlite3.connect(folder / "floor.sqlite3", isolation_level=None)
+        for statement in ("PRAGMA journal_mode = WAL", "PRAGMA synchronous = FULL", "CREATE TABLE t (x)"):
+            self._db.execute(statement)
+
+    async def stored_whole(self, n: int) -> None:
+        """One message that is a memory: a turn's text and a memory's."""
+        self._db.execute("INSERT INTO t VALUES (?)", (n,))
+        self._minilm.embed([f"I have a boat called Argo {n}", f"The user: I have a boat called Argo {n}"])
+        self._db.execute("INSERT INTO t VALUES (?)", (n,))
+
+    async def with_a_model(self, n: int) -> None:
+        """The same, and two calls with prompts as long as ours."""
+        litellm: Any = litellm_setup.load()
+        for question in (f"New messages:\n[1] The user: I have a boat called Argo {n}", f"New facts:\n[2] Argo {n}"):
+            messages = [{"role": "system", "content": "x" * 5_000}, {"role": "user", "content": question}]
+            await litellm.acompletion(
+                model=MODEL, api_base=self._url, api_key="none", messages=messages, **litellm_setup.ONE_LAYER
+            )
+        await self.stored_whole(n)
+
+
+async def medians_ms(works: Sequence[Callable[[int], Awaitable[object]]], rounds: int) -> list[float]:
+    """Medians of single calls, in milliseconds; taken in turns, so that all meet the same other load."""
+    taken: list[list[float]] = [[] for _ in works]
+    for n in range(rounds):
+        for work, times in zip(works, taken, strict=True):
+            start = time.perf_counter()
+            await work(n)
+            times.append((time.perf_counter() - start) * 1000)
+    return [statistics.median(times) for times in taken]
+
+
+async def run(folder: Path, url: str, sizes: Sequence[int], rounds: int) -> None:
+    """A line for each number of memories and each way to add."""
+    minilm = MiniLM()
+    minilm.embed(["warm"])
+    floor = Floor(folder, minilm, url)
+    await floor.with_a_model(0)
+    for size in sizes:
+        store = folder / f"store {size}"
+        fill(store, "u", size)
+        async with AsyncMemory(store, llm=MODEL, api_base=url, api_key="none") as memory:
+
+            async def whole(n: int, memory: AsyncMemory = memory) -> None:
+                await memory.add(f"I have a boat called Argo {n}", user_id="u", infer=False)
+
+            async def told(n: int, memory: AsyncMemory = memory) -> None:
+                await memory.add(f"I have a boat called Argo {1000 + n}", user_id="u")
+
+            for name, ours, least in (
+                ("stored whole", whole, floor.stored_whole),
+                ("with a model", told, floor.with_a_model),
+            ):
+                await ours(-1)  # loads the user's partition
+                taken, bare = await medians_ms([ours, least], rounds)
+                print(
+                    f"{name:<14}{size:>8} memories {taken:8.2f} ms   floor {bare:8.2f} ms   ratio {taken / bare:5.2f}",
+                    flush=True,
+                )
+
+
+def main() -> None:
+    """Run all."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--memories", type=int, nargs="+", default=[0, 10_000, 100_000])
+    parser.add_argument("--rounds", type=int, default=30)
+    options = parser.parse_args()
+    context = multiprocessing.get_context("spawn")
+    ours, theirs = context.Pipe()
+    endpoint = context.Process(target=serve, args=(theirs,), daemon=True)
+    endpoint.start()
+    with tempfile.TemporaryDirectory() as name:
+        asyncio.run(run(Path(name), ours.recv(), options.memories, options.rounds))
+    ours.send(None)
+    endpoint.join()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,80 @@
+"""No verb walks through all of a user's rows: every statement that SQLite is given finds what it wants by an index."""
+
+from __future__ import annotations
+
+import sqlite3
+
+import pytest
+
+from recollect import Memory
+from recollect.testing import HashEmbedder, ScriptedLanguage
+
+
+@pytest.fixture
+def statements(monkeypatch):
+    """The statements that connections are given, with their values filled in."""
+    seen: list[str] = []
+    connect = sqlite3.connect
+
+    def traced(*arguments, **options):
+        connection = connect(*arguments, **options)
+        connection.set_trace_callback(seen.append)
+        return connection
+
+    monkeypatch.setattr("recollect.adapters.database.sqlite3.connect", traced)
+    return seen
+
+
+def life(memory):
+    """One of every verb that is about a few memories; the labels."""
+    yield "add"
+    memory.add(
+        [{"role": "user", "content": line} for line in ("home = Oslo", "pet = a cat", "job = baker")], user_id="u"
+    )
+    yield "update, delete, none by a fact"
+    memory.add(
+        [{"role": "user", "content": line} for line in ("home = Rome", "pet = a cat", "forget job")], user_id="u"
+    )
+    yield "add whole"
+    memory.add("I sail", user_id="u", infer=False)
+    yield "search"
+    (hit, *_) = memory.search("home", user_id="u", include=["memories", "turns"])
+    yield "get, history"
+    memory.get(hit.id)
+    changes = memory.history(hit.id)
+    yield "update"
+    memory.update(hit.id, "home is Paris")
+    yield "undo"
+    memory.undo(memory.history(hit.id)[-1].id)
+    memory.undo(changes[0].batch_id) if len(changes) == 1 else None
+    yield "delete"
+    memory.delete(hit.id)
+    yield "pending, resume"
+    memory.add("car = a van", user_id="u", wait=False)
+    memory.pending()
+    memory.resume()
+
+
+def plans(folder, seen):
+    """(statement, step) of every query plan."""
+    with sqlite3.connect(folder / "ledger.sqlite3") as db:
+        for statement in dict.fromkeys(seen):
+            if statement.lstrip().upper().startswith(("SELECT", "UPDATE", "DELETE", "WITH")):
+                for row in db.execute(f"EXPLAIN QUERY PLAN {statement}"):
+                    yield statement, row[3]
+    db.close()
+
+
+def test_no_verb_walks_through_all_of_a_users_rows(tmp_path, statements):
+    with Memory(tmp_path, llm=ScriptedLanguage(), embedder=HashEmbedder()) as memory:
+        for label in life(memory):
+            assert label
+    walks = [
+        (step, statement)
+        for statement, step in plans(tmp_path, statements)
+        if step.endswith("(space=?)")
+        or (step.startswith("SCAN") and not step.endswith(("sqlite_master", "pending", "unfinished")))
+    ]
+
+    assert walks == [], walks
+    assert len(set(statements)) > 50
