@@ -7,7 +7,9 @@ from collections.abc import Iterable, Sequence
 from itertools import groupby
 from typing import TYPE_CHECKING
 
+from .embedding import key_of
 from .errors import EmbedderError
+from .ports import Embedder, Journal
 from .prepare import turn_texts
 from .records import PendingVector, Space
 from .write import Writer
@@ -53,25 +55,31 @@ class Backfill:
 
     async def _fill_batch(self, space: Space, passages: Sequence[PendingVector]) -> bool:
         writer = self._writer
-        texts = await writer.in_thread(self._texts, passages)
+        texts = await writer.in_thread(passage_texts, writer.journal, passages)
+
+        async def fill(embedder: Embedder) -> None:
+            vectors: Vectors = await writer.batcher.embed(embedder, texts)
+            filled = [(one.passage, vector) for one, vector in zip(passages, vectors, strict=True)]
+            async with writer.queue(space):
+                await writer.in_thread(writer.ledger.backfill, space, filled, key_of(embedder))
+
         try:
-            vectors: Vectors = await writer.batcher.embed(texts)
+            await writer.in_use.apply(fill, writer.in_thread)
         except EmbedderError as error:  # the work at hand meets it too, and names it where it matters
             log.warning("%s, %d vectors still pending", type(error).__name__, len(texts))
             return False
-        async with writer.queue(space):
-            filled = [(one.passage, vector) for one, vector in zip(passages, vectors, strict=True)]
-            await writer.in_thread(writer.ledger.backfill, space, filled)
         return True
 
-    def _texts(self, passages: Iterable[PendingVector]) -> list[str]:
-        """What each passage is found by: a statement's text, and of a turn the very text that its chunk gave it."""
-        chunks: dict[tuple[str, int], dict[int, str]] = {}
-        return [one.text if one.chunk is None else self._turn_text(one.chunk, one.turn, chunks) for one in passages]
 
-    def _turn_text(self, chunk: tuple[str, int], turn: int, known: dict[tuple[str, int], dict[int, str]]) -> str:
+def passage_texts(journal: Journal, passages: Iterable[PendingVector]) -> list[str]:
+    """What each passage is found by: a statement's text, and of a turn the very text that its chunk gave it."""
+    known: dict[tuple[str, int], dict[int, str]] = {}
+
+    def of_turn(chunk: tuple[str, int], turn: int) -> str:
         if chunk not in known:
-            journalled = self._writer.journal.chunk(*chunk)
+            journalled = journal.chunk(*chunk)
             numbers = [one.number for one in journalled.turns]
             known[chunk] = dict(zip(numbers, turn_texts(journalled), strict=True))
         return known[chunk][turn]
+
+    return [one.text if one.chunk is None else of_turn(one.chunk, one.turn) for one in passages]

@@ -7,18 +7,19 @@ import functools
 import json
 import logging
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from . import check
 from .budget import Budget, Purse
+from .embedding import EmbedderInUse
 from .errors import Closed, EmbedderUnavailable, EmbeddingModelMismatch, InvalidInput
 from .partition import DEFAULT_MEMORY_BUDGET, Partition, Partitions
-from .ports import ChatModel, Embedder, Extractor, Journal, Ledger, Reconciler, Tokenizer
-from .records import Space
+from .ports import ChatModel, Embedder, Extractor, Journal, Ledger, Reconciler, Reembedding, Tokenizer
+from .records import EmbedderKey, EmbedderRecord, Space
 
 if TYPE_CHECKING:
     from .ports import Vectors
@@ -66,12 +67,18 @@ class Store:
     journal: Journal
     ledger: Ledger
     partitions: Partitions
-    embedder: Embedder
+    in_use: EmbedderInUse
     tokenizer: Tokenizer
     language: Language
     purse: Purse
+    reembedding: Reembedding
     executor: ThreadPoolExecutor
     embedder_recorded: bool = False
+
+    @property
+    def embedder(self) -> Embedder:
+        """The one in use."""
+        return self.in_use.embedder
 
     async def in_thread(self, function: Callable[..., Any], *arguments: Any) -> Any:
         """Run blocking code in a worker thread. Raises Closed where the store was closed meanwhile."""
@@ -83,15 +90,22 @@ class Store:
 
     def record_embedder(self) -> None:
         """Record which embedder the store's vectors are of, at the first write. Raises EmbeddingModelMismatch."""
-        mine = describe(self.embedder)
-        check_same(json.loads(self.ledger.record_setting("embedder", json.dumps(mine))), mine)
-        self.embedder_recorded = True
+        embedder = self.embedder
+        mine = describe(embedder)
+        try:
+            check_same(as_record(self.ledger.record_setting("embedder", json.dumps(asdict(mine)))), mine)
+            self.embedder_recorded = True
+        except EmbeddingModelMismatch:
+            if self.in_use.settled() is embedder:
+                raise
+            self.record_embedder()
 
     def close(self, owner: str) -> None:
         """Let go of threads, the leases of `owner`, partitions and the database."""
         self.executor.shutdown(wait=True)
         try:
             self.journal.release_all(owner)
+            self.reembedding.release(owner)
         finally:
             self.partitions.clear()
             self.ledger.close()
@@ -106,6 +120,7 @@ def open_store(settings: Settings) -> Store:
     from .adapters.database import Database
     from .adapters.sqlite_journal import SqliteJournal
     from .adapters.sqlite_ledger import SqliteLedger
+    from .adapters.sqlite_reembedding import SqliteReembedding
 
     reads = language(settings)
     budget = Budget.of(settings.budget)
@@ -113,25 +128,26 @@ def open_store(settings: Settings) -> Store:
     database = Database(folder)
     ledger = SqliteLedger(database)
     try:
-        chosen = choose_embedder(settings, ledger.setting("embedder"))
+        in_use = EmbedderInUse(choose_embedder(settings, ledger.setting("embedder")))
     except BaseException:
         database.close()
         raise
 
-    def make(space: Space) -> Partition:
+    def make(space: Space, embedder: EmbedderKey) -> Partition:
         from .adapters.faiss_vectors import FaissVectors
 
-        return Partition(space, ledger, functools.partial(FaissVectors, chosen.dim), Bm25)
+        return Partition(space, embedder, ledger, functools.partial(FaissVectors, embedder.dim), Bm25)
 
     return Store(
         folder=folder,
         journal=SqliteJournal(database),
         ledger=ledger,
-        partitions=Partitions(make, settings.memory_budget),
-        embedder=chosen,
+        partitions=Partitions(make, in_use, settings.memory_budget),
+        in_use=in_use,
         tokenizer=TermCounter(),
         language=reads,
         purse=Purse(budget, ledger.spent_since),
+        reembedding=SqliteReembedding(database),
         executor=ThreadPoolExecutor(WORKERS, thread_name_prefix="recollect"),
     )
 
@@ -219,18 +235,28 @@ def choose_embedder(settings: Settings, recorded: str | None) -> Embedder:
     """
     from .adapters.minilm import MiniLM
 
-    known = None if recorded is None else json.loads(recorded)
+    known = None if recorded is None else as_record(recorded)
     given = settings.embedder
     if given is None:
-        return MiniLM() if known in (None, describe(MiniLM())) else recorded_embedder(known, settings)
-    if isinstance(given, str) and given not in ("minilm", MiniLM.id):
-        if known is not None and known["id"] != given:
-            raise mismatch(known, given)
-        return hosted(given, settings, None if known is None else known["dim"])
-    chosen = MiniLM() if isinstance(given, str) else own(given)
+        return MiniLM() if known is None else recorded_embedder(known, settings)
+    if isinstance(given, str) and given not in ("minilm", MiniLM.id) and known is not None and known.id != given:
+        raise mismatch(known, given)
+    chosen = embedder_of(given, settings, None if known is None else known.dim)
     if known is not None:
         check_same(known, describe(chosen))
     return chosen
+
+
+def embedder_of(given: object, settings: Settings, dim: int | None = None) -> Embedder:
+    """What `embedder=` stands for: MiniLM, a hosted one (of `dim` dimensions; None: it is asked), or a caller's own object.
+
+    Raises InvalidInput, EmbedderConfigError.
+    """
+    from .adapters.minilm import MiniLM
+
+    if not isinstance(given, str):
+        return own(given)
+    return MiniLM() if given in ("minilm", MiniLM.id) else hosted(given, settings, dim)
 
 
 def hosted(name: str, settings: Settings, dim: int | None) -> Embedder:
@@ -242,12 +268,22 @@ def hosted(name: str, settings: Settings, dim: int | None) -> Embedder:
     return LitellmEmbedder(name, api_base=settings.embedder_api_base, api_key=settings.embedder_api_key, dim=dim)
 
 
-def recorded_embedder(known: Mapping[str, Any], settings: Settings) -> Embedder:
-    """The store's own embedder: by its name where it is a hosted one, else one that is awaited."""
-    if known["hosted"]:
-        return hosted(known["id"], settings, known["dim"])
-    log.warning("the store was embedded by %r: until it is handed over (embedder=…), BM25 serves", known["id"])
-    return Awaited(known["id"], known["dim"])
+def recorded_embedder(known: EmbedderRecord, settings: Settings) -> Embedder:
+    """The store's own embedder: by its name where that is enough, else one that is awaited."""
+    named = by_name(known, settings)
+    if named is not None:
+        return named
+    log.warning("the store was embedded by %r: until it is handed over (embedder=…), BM25 serves", known.id)
+    return Awaited(known.id, known.dim)
+
+
+def by_name(known: EmbedderRecord, settings: Settings) -> Embedder | None:
+    """A recorded embedder, made again: MiniLM or a hosted one; None where it was a caller's own object."""
+    from .adapters.minilm import MiniLM
+
+    if known == describe(MiniLM()):
+        return MiniLM()
+    return hosted(known.id, settings, known.dim) if known.hosted else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -272,22 +308,27 @@ def own(given: object) -> Embedder:
     return given  # type: ignore[return-value]  # its shape was just checked
 
 
-def describe(embedder: Embedder) -> dict[str, object]:
+def describe(embedder: Embedder) -> EmbedderRecord:
     """What the store records of an embedder. Asks a hosted one for its dimension where that is not known yet."""
     from .adapters.litellm_embedder import LitellmEmbedder
 
-    return {"id": embedder.id, "dim": embedder.dim, "hosted": isinstance(embedder, LitellmEmbedder)}
+    return EmbedderRecord(embedder.id, embedder.dim, isinstance(embedder, LitellmEmbedder))
 
 
-def check_same(recorded: Mapping[str, object], mine: Mapping[str, object]) -> None:
+def as_record(recorded: str) -> EmbedderRecord:
+    """What the store recorded."""
+    return EmbedderRecord(**json.loads(recorded))
+
+
+def check_same(recorded: EmbedderRecord, mine: EmbedderRecord) -> None:
     """Raises EmbeddingModelMismatch where they differ."""
-    if (recorded["id"], recorded["dim"]) != (mine["id"], mine["dim"]):
-        raise mismatch(recorded, f"{mine['id']} ({mine['dim']} dimensions)")
+    if recorded.key != mine.key:
+        raise mismatch(recorded, str(mine.key))
 
 
-def mismatch(recorded: Mapping[str, object], given: str) -> EmbeddingModelMismatch:
+def mismatch(recorded: EmbedderRecord, given: str) -> EmbeddingModelMismatch:
     """The error that names the way out."""
     return EmbeddingModelMismatch(
-        f"the store was embedded by {recorded['id']} ({recorded['dim']} dimensions), not by {given}: open it with the"
-        " recorded one (embedder=None) and call reembed(embedder)"
+        f"the store was embedded by {recorded.key}, not by {given}: open it with the recorded one (embedder=None) and call"
+        " reembed(embedder)"
     )

@@ -8,11 +8,13 @@ from dataclasses import replace
 from typing import Any, TypeVar
 
 from .build import Store
+from .embedding import key_of
 from .errors import InvalidInput, NotFound, RevisionConflict, UndoConflict
 from .filters import Condition
 from .ids import new_id
 from .model import Op, Row, Scope, SourceClass
 from .plan import Content, Plan, Why
+from .ports import Embedder
 from .records import ChangeRecord, NewTurn, Space
 from .results import Deleted
 from .retrieve import Query, Retriever
@@ -116,16 +118,27 @@ class Curator:
 
     async def update(self, space: Space, memory_id: str, text: str | None, metadata: Mapping[str, Any] | None) -> Row:
         """Correct a memory; the new version. Raises NotFound, InvalidInput where another live memory says the same."""
-        vector = None if text is None else (await self._writer.batcher.embed([text]))[0]
 
-        async def attempt() -> Row:
-            row: Row = await self._store.in_thread(self._update, space, memory_id, text, metadata, vector)
-            return row
+        async def correct(embedder: Embedder) -> Row:
+            vector = None if text is None else (await self._writer.batcher.embed(embedder, [text]))[0]
 
-        return await self._retried(space, attempt)
+            async def attempt() -> Row:
+                arguments = (space, memory_id, text, metadata, vector, embedder)
+                row: Row = await self._store.in_thread(self._update, *arguments)
+                return row
+
+            return await self._retried(space, attempt)
+
+        return await self._store.in_use.apply(correct, self._store.in_thread)
 
     def _update(
-        self, space: Space, memory_id: str, text: str | None, metadata: Mapping[str, Any] | None, vector: Any
+        self,
+        space: Space,
+        memory_id: str,
+        text: str | None,
+        metadata: Mapping[str, Any] | None,
+        vector: Any,
+        embedder: Embedder,
     ) -> Row:
         ledger = self._store.ledger
         plan = Plan(space, ledger.state(space))
@@ -153,7 +166,7 @@ class Curator:
         )
         self._refuse_twin(space, memory_id, content)
         row = plan.revise(target, content, why, keep_sources=False)
-        ledger.commit(plan.commit(new_turns=[turn]))
+        ledger.commit(plan.commit(new_turns=[turn], embedder=key_of(embedder)))
         return row
 
     def _own_turn(self, space: Space, text: str, plan: Plan, vector: Any) -> NewTurn:

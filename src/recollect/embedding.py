@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import threading
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from .errors import EmbedderError, EmbedderUnavailable, EmbeddingInvalid
+from .errors import EmbedderError, EmbedderUnavailable, EmbeddingInvalid, EmbeddingModelMismatch
 from .ports import Embedder
+from .records import EmbedderKey
 
 if TYPE_CHECKING:
     from .ports import Vectors
@@ -17,6 +19,50 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 MOST = 64  # texts of several requests in one run
 InThread = Callable[..., Awaitable[Any]]
+
+
+class EmbedderInUse:
+    """The embedder that a store is open with. A `reembed` puts another in its place while everything goes on.
+
+    Vectors never go without the embedder that made them: whoever commits or compares them names it, and what comes too late
+    is refused (EmbeddingModelMismatch) and made again.
+    """
+
+    def __init__(self, embedder: Embedder) -> None:
+        self.embedder = embedder
+        self._changing = threading.Lock()
+
+    def change(self, embedder: Embedder, switch: Callable[[], bool]) -> bool:
+        """Use another one from the moment that `switch` put its vectors into the ledger; False, and nothing, where it did
+        not. Blocking."""
+        with self._changing:
+            switched = switch()
+            if switched:
+                self.embedder = embedder
+            return switched
+
+    def settled(self) -> Embedder:
+        """The embedder in use, when a change that is under way has ended. Blocking."""
+        with self._changing:
+            return self.embedder
+
+    async def apply(self, work: Callable[[Embedder], Awaitable[T]], in_thread: InThread) -> T:
+        """Work that makes vectors and compares or commits them; done again where the embedder was changed meanwhile.
+
+        Raises EmbeddingModelMismatch where another process, or another memory of this one, did that.
+        """
+        while True:
+            used = self.embedder
+            try:
+                return await work(used)
+            except EmbeddingModelMismatch:
+                if await in_thread(self.settled) is used:
+                    raise
+
+
+def key_of(embedder: Embedder) -> EmbedderKey:
+    """Whose its vectors are. Asks a hosted embedder for its dimension where that is not known yet."""
+    return EmbedderKey(embedder.id, embedder.dim)
 
 
 async def embed(embedder: Embedder, texts: Sequence[str], in_thread: InThread) -> Vectors:
@@ -27,10 +73,12 @@ async def embed(embedder: Embedder, texts: Sequence[str], in_thread: InThread) -
     if not texts:
         return check([], embedder.dim, 0)
     try:
-        if inspect.iscoroutinefunction(embedder.embed):
-            answer = await embedder.embed(list(texts))
+        if is_async(embedder):
+            answer = await embedder.embed(list(texts))  # type: ignore[misc]  # a coroutine function, as was just seen
         else:
             answer = await in_thread(embedder.embed, list(texts))
+            if inspect.isawaitable(answer):
+                answer = await answer
     except EmbedderError:
         raise
     except Exception as error:  # a caller's own object may raise anything; it leaves here as ours
@@ -38,8 +86,14 @@ async def embed(embedder: Embedder, texts: Sequence[str], in_thread: InThread) -
     return check(answer, embedder.dim, len(texts))
 
 
+def is_async(embedder: Embedder) -> bool:
+    """Whether it is awaited rather than run in a thread."""
+    return inspect.iscoroutinefunction(embedder.embed)
+
+
 @dataclass(slots=True, eq=False)
 class _Request:
+    embedder: Embedder
     texts: list[str]
     vectors: Vectors | None = None
 
@@ -49,16 +103,15 @@ class Batcher:
     """Dynamic batching: requests that come while an embedder on this machine's processors is busy go to it in one run, which
     costs it half of what it does one by one. Others, which wait for a network, are asked side by side."""
 
-    embedder: Embedder
     in_thread: InThread
     _waiting: list[_Request] = field(default_factory=list)
     _turn: asyncio.Lock = field(default_factory=asyncio.Lock)
 
-    async def embed(self, texts: Sequence[str]) -> Vectors:
-        """As `embed`."""
-        if not texts or not getattr(self.embedder, "batches", False):
-            return await embed(self.embedder, texts, self.in_thread)
-        mine = _Request(list(texts))
+    async def embed(self, embedder: Embedder, texts: Sequence[str]) -> Vectors:
+        """As the function `embed`."""
+        if not texts or not getattr(embedder, "batches", False):
+            return await embed(embedder, texts, self.in_thread)
+        mine = _Request(embedder, list(texts))
         self._waiting.append(mine)
         try:
             async with self._turn:
@@ -66,13 +119,14 @@ class Batcher:
                     await self._run(self._joined(mine))
         finally:
             self._waiting.remove(mine)
-        return mine.vectors if mine.vectors is not None else await embed(self.embedder, texts, self.in_thread)
+        return mine.vectors if mine.vectors is not None else await embed(embedder, texts, self.in_thread)
 
     def _joined(self, mine: _Request) -> list[_Request]:
         """Mine, and others that wait, while they are few texts: nobody shall wait long for a crowd."""
         joined, room = [mine], MOST - len(mine.texts)
         for one in self._waiting:
-            if one is not mine and one.vectors is None and len(one.texts) <= room:
+            fits = one.embedder is mine.embedder and one.vectors is None and len(one.texts) <= room
+            if fits and one is not mine:
                 joined.append(one)
                 room -= len(one.texts)
         return joined
@@ -80,7 +134,8 @@ class Batcher:
     async def _run(self, requests: Sequence[_Request]) -> None:
         """All in one run. Where that fails each one asks for itself, and gets its own error."""
         try:
-            vectors = await embed(self.embedder, [text for one in requests for text in one.texts], self.in_thread)
+            texts = [text for one in requests for text in one.texts]
+            vectors = await embed(requests[0].embedder, texts, self.in_thread)
         except EmbedderError:
             if len(requests) == 1:
                 raise

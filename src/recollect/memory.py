@@ -29,6 +29,7 @@ from .results import (
     MemoryItem,
     PendingBatch,
     Redaction,
+    Reembedded,
     RejectedFact,
     Resumed,
     Source,
@@ -42,6 +43,7 @@ from .wording import of_the_user
 # What reads and writes is imported when a memory is opened, and below where a verb needs it: `import recollect` stays light.
 if TYPE_CHECKING:
     from .build import Store
+    from .ports import Embedder
     from .views import Views
 
 T = TypeVar("T")
@@ -103,6 +105,7 @@ class AsyncMemory:
         from .build import Settings, open_store
         from .curate import Curator
         from .embedding import Batcher
+        from .reembed import Reembedder
         from .retrieve import Retriever
         from .write import Writer
 
@@ -124,12 +127,13 @@ class AsyncMemory:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._closed = False
         store = self._store
-        self._retriever = Retriever(store.ledger, store.partitions, store.tokenizer, store.embedder.id)
+        self._retriever = Retriever(store.ledger, store.partitions, store.tokenizer)
         self._writer = Writer(
             journal=store.journal,
             ledger=store.ledger,
             partitions=store.partitions,
-            batcher=Batcher(store.embedder, store.in_thread),
+            in_use=store.in_use,
+            batcher=Batcher(store.in_thread),
             tokenizer=store.tokenizer,
             extractor=store.language.extractor,
             reconciler=store.language.reconciler,
@@ -140,6 +144,7 @@ class AsyncMemory:
         )
         self._curator = Curator(store, self._writer)
         self._backfill = Backfill(self._writer)
+        self._reembedder = Reembedder(store, self._writer, self._backfill, on_event)
 
     # --- writing -------------------------------------------------------------------------------------------------------
 
@@ -420,12 +425,16 @@ class AsyncMemory:
             explain=check.flag("explain", explain),
         )
         self._check_loop()
-        return await self._run(self._retriever.search, asked, await self._vector(asked.text))
 
-    async def _vector(self, text: str) -> Any:
+        async def found(embedder: Embedder) -> list[Hit]:
+            return await self._run(self._retriever.search, asked, await self._vector(embedder, asked.text), embedder)
+
+        return await self._store.in_use.apply(found, self._store.in_thread)
+
+    async def _vector(self, embedder: Embedder, text: str) -> Any:
         """The query's vector; None where the embedder is down: BM25 serves meanwhile."""
         try:
-            return (await self._writer.batcher.embed([text]))[0]
+            return (await self._writer.batcher.embed(embedder, [text]))[0]
         except EmbedderUnavailable as error:
             if not error.retryable:
                 raise
@@ -574,6 +583,24 @@ class AsyncMemory:
     async def rebuild(self) -> None:
         """Forget the views in memory and make them anew from the ledger."""
         await self._run(self._store.partitions.clear)
+
+    async def reembed(
+        self, embedder: object = None, *, embedder_api_base: str | None = None, embedder_api_key: str | None = None
+    ) -> Reembedded:
+        """Change the store's embedder: every text is embedded by the new one, then all vectors are exchanged at once.
+
+        `embedder`: as when opening; None goes on with the one that an earlier call was changing to. Until the exchange everything
+        goes on with the old vectors, adds too; from it on this memory uses the new embedder, and others that have the store open
+        raise EmbeddingModelMismatch until they open it anew. Stopped or killed, the same call goes on where it was; naming
+        another embedder discards what was done, the store's own one calls the change off. `on_event` is told of `Reembedding`.
+
+        Raises InvalidInput, EmbedderError, StoreBusy where another process is changing to another embedder.
+        """
+        from .build import Settings
+
+        self._check_loop()
+        named = Settings(embedder=embedder, embedder_api_base=embedder_api_base, embedder_api_key=embedder_api_key)
+        return await self._reembedder.run(named)
 
     def scoped(self, *, user_id: UserId) -> Any:
         """Every verb bound to one user; other users' ids do not exist for it."""

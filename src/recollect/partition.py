@@ -12,9 +12,11 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from .embedding import EmbedderInUse, key_of
+from .errors import EmbeddingModelMismatch
 from .intervals import EVER, OPEN, Intervals, Moment, Served, Window
-from .ports import Ledger, TextIndex, VectorIndex
-from .records import Hiding, PassageRecord, RowSpan, SourceRecord, Space
+from .ports import Embedder, Ledger, TextIndex, VectorIndex
+from .records import EmbedderKey, Hiding, PassageRecord, RowSpan, SourceRecord, Space
 
 if TYPE_CHECKING:
     from .intervals import Integers, Mask
@@ -34,12 +36,17 @@ class Found:
 
 
 class Partition:
-    """All methods take the lock; results are plain values."""
+    """All methods take the lock; results are plain values. Its vectors are of one embedder, for as long as it lives."""
 
     def __init__(
-        self, space: Space, ledger: Ledger, vectors: Callable[[], VectorIndex], texts: Callable[[], TextIndex]
+        self,
+        space: Space,
+        embedder: EmbedderKey,
+        ledger: Ledger,
+        vectors: Callable[[], VectorIndex],
+        texts: Callable[[], TextIndex],
     ) -> None:
-        self.space = space
+        self.space, self.embedder = space, embedder
         self._ledger = ledger
         self._new_vectors, self._new_texts = vectors, texts
         self._lock = threading.RLock()
@@ -70,12 +77,15 @@ class Partition:
     # --- following the ledger ------------------------------------------------------------------------------------------
 
     def catch_up(self) -> int:
-        """Replay what the ledger has and we have not; the number that we are at then."""
+        """Replay what the ledger has and we have not; the number that we are at then.
+
+        Raises EmbeddingModelMismatch where the store was embedded anew, and stays as it is.
+        """
         with self._lock:
-            delta = self._ledger.delta(self.space, self.watermark)
+            delta = self._ledger.delta(self.space, self.watermark, self.embedder)
             if delta.cleared:
                 self._clear()
-                delta = self._ledger.delta(self.space, 0)
+                delta = self._ledger.delta(self.space, 0, self.embedder)
             self._add_passages(delta.passages)
             self._add_sources(delta.sources)
             self.rows.update((row.number, row) for row in delta.rows)
@@ -220,22 +230,46 @@ class Partition:
 class Partitions:
     """The partitions of a store, loaded on demand, the least recently used let go above the memory budget."""
 
-    def __init__(self, make: Callable[[Space], Partition], budget: int = DEFAULT_MEMORY_BUDGET) -> None:
+    def __init__(
+        self,
+        make: Callable[[Space, EmbedderKey], Partition],
+        in_use: EmbedderInUse,
+        budget: int = DEFAULT_MEMORY_BUDGET,
+    ) -> None:
         self._make = make
+        self._in_use = in_use
         self._budget = budget
         self._lock = threading.Lock()
         self._loaded: OrderedDict[Space, Partition] = OrderedDict()
 
-    def get(self, space: Space) -> Partition:
-        """A user's partition, caught up with the ledger."""
-        with self._lock:
-            partition = self._loaded.get(space) or self._make(space)
-            self._loaded[space] = partition
-            self._loaded.move_to_end(space)
+    def get(self, space: Space, of: Embedder | None = None) -> Partition:
+        """A user's partition, caught up with the ledger, of the embedder in use.
+
+        Raises EmbeddingModelMismatch where that is not the store's any more, or not the one that the caller's vectors are `of`.
+        """
+        embedder = key_of(self._in_use.embedder)
+        if of is not None:
+            key_of(of).must_be(embedder)
+        partition = self._loaded_of(space, embedder)
         before = partition.watermark
-        if partition.catch_up() != before:
+        try:
+            moved = partition.catch_up() != before
+        except EmbeddingModelMismatch:
+            if key_of(self._in_use.settled()) == embedder:
+                raise
+            return self.get(space, of)
+        if moved:
             self._evict(space)
         return partition
+
+    def _loaded_of(self, space: Space, embedder: EmbedderKey) -> Partition:
+        with self._lock:
+            partition = self._loaded.get(space)
+            if partition is None or partition.embedder != embedder:
+                partition = self._make(space, embedder)
+            self._loaded[space] = partition
+            self._loaded.move_to_end(space)
+            return partition
 
     def _evict(self, but: Space) -> None:
         with self._lock:

@@ -18,6 +18,7 @@ from .records import (
     ChangeRecord,
     ChunkDone,
     Commit,
+    EmbedderKey,
     Hiding,
     NewStatement,
     NewTurn,
@@ -393,7 +394,11 @@ class Plan:
         )
 
     def commit(
-        self, turns: Sequence[TurnPassage] = (), new_turns: Sequence[NewTurn] = (), done: ChunkDone | None = None
+        self,
+        turns: Sequence[TurnPassage] = (),
+        new_turns: Sequence[NewTurn] = (),
+        done: ChunkDone | None = None,
+        embedder: EmbedderKey | None = None,
     ) -> Commit:
         """All effects. A commit consumes a number also where it changed nothing, so that partitions see its turns."""
         return Commit(
@@ -411,4 +416,5 @@ class Plan:
             turns=tuple(turns),
             new_turns=tuple(new_turns),
             done=done,
+            embedder=embedder,
         )

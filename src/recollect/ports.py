@@ -13,8 +13,11 @@ from .model import Case, Entity, Extraction, Reconciliation, Relation, Row, Scop
 from .records import (
     Batch,
     ChangeRecord,
+    Claim,
     Commit,
     Delta,
+    EmbedderKey,
+    EmbedderRecord,
     Extracted,
     Hiding,
     JournalledChunk,
@@ -207,10 +210,49 @@ class Journal(Protocol):
     def usage(self, batch_id: str) -> list[tuple[int, int, int, float | None]]: ...
 
 
+class Reembedding(Protocol):
+    """New vectors for all passages of a store, beside the old ones until the switch. One at a time, by whoever holds the lease.
+
+    Blocking; called from worker threads. All but `target` and `claim` raise `StoreBusy` where `owner` holds the lease no more.
+    """
+
+    def target(self) -> EmbedderRecord | None:
+        """The embedder that is under way, worked on or not."""
+        ...
+
+    def claim(self, target: EmbedderRecord, owner: str, now: datetime, until: datetime) -> Claim:
+        """Take the lease until a time. What an earlier one made for another target is discarded; "done", and all of that gone,
+        where the store's vectors are the target's already. Raises StoreBusy where somebody works on another target."""
+        ...
+
+    def progress(self) -> tuple[int, int]:
+        """How many passages have their new vector, of how many there are."""
+        ...
+
+    def missing(self, after: tuple[Space, int], limit: int) -> list[PendingVector]:
+        """Passages without a new vector, by user and number, from the first behind `after`."""
+        ...
+
+    def keep(self, owner: str, until: datetime, vectors: Sequence[tuple[Space, int, Vectors]]) -> None:
+        """Put new vectors (of shape (dim,)) beside the old ones, durably; the lease lasts until then."""
+        ...
+
+    def switch(self, owner: str, leaving: int) -> bool:
+        """In one transaction: the new vectors take the place of the old ones, their embedder that of the store's, and every
+        partition has to be rebuilt. False, and nothing, where more than `leaving` passages have none yet; those that are left
+        wait for theirs as after an outage."""
+        ...
+
+    def release(self, owner: str) -> None:
+        """Give the lease back, where it is held; what was made is kept."""
+        ...
+
+
 class Ledger(Protocol):
     """The only truth. Every read is of one `Space`: the wall. Blocking; called from worker threads.
 
-    Raises `StorageError` and its subclasses; `owner` and `change` raise `NotFound`, `commit` `RevisionConflict`.
+    Raises `StorageError` and its subclasses; `owner` and `change` raise `NotFound`, `commit` `RevisionConflict`; what brings or
+    takes vectors of an `embedder` raises `EmbeddingModelMismatch` where the store's are of another one.
     """
 
     def setting(self, key: str) -> str | None: ...
@@ -228,8 +270,8 @@ class Ledger(Protocol):
     def state(self, space: Space) -> UserState: ...
     def number_at(self, space: Space, known_at: datetime) -> int: ...
     def commit(self, commit: Commit) -> datetime: ...
-    def backfill(self, space: Space, vectors: Sequence[tuple[int, Vectors]]) -> None: ...
-    def delta(self, space: Space, since: int) -> Delta: ...
+    def backfill(self, space: Space, vectors: Sequence[tuple[int, Vectors]], embedder: EmbedderKey) -> None: ...
+    def delta(self, space: Space, since: int, embedder: EmbedderKey | None = None) -> Delta: ...
     def rows(self, space: Space, numbers: Iterable[int]) -> dict[int, Row]: ...
     def versions(self, space: Space, memory_ids: Iterable[str], *, retired: bool = False) -> list[Row]: ...
     def rows_by_slot(self, space: Space, slot_key: tuple[str, str]) -> list[Row]: ...

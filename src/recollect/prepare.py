@@ -11,18 +11,20 @@ from typing import Any
 
 from .model import Fact, Kind, SourceClass, Turn, Usage
 from .plan import Content, Plan
+from .ports import Embedder
 from .records import Batch, ChunkDone, JournalledChunk, TurnPassage
 
 
 @dataclass(frozen=True, slots=True)
 class ChunkWork:
-    """A chunk with its facts prepared. `turn_keys`: terms and vector of each turn."""
+    """A chunk with its facts prepared. `turn_keys`: terms and vector of each turn. `embedder`: who made its vectors."""
 
     batch: Batch
     chunk: JournalledChunk
     facts: tuple[Fact, ...]
     contents: tuple[Content, ...]
     turn_keys: tuple[tuple[dict[str, int], Any], ...]
+    embedder: Embedder
 
     def turn_passages(self, plan: Plan) -> list[TurnPassage]:
         """The chunk's turns, searchable from this commit on; those that are told again are so already."""

@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Literal, NewType, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, NewType, TypeAlias
 
+from .errors import EmbeddingModelMismatch
 from .model import Entity, Message, Metadata, Op, Rejected, Relation, Row, Scope, Statement, Turn, Usage
 
 if TYPE_CHECKING:
@@ -20,6 +21,41 @@ Space = NewType("Space", int)
 """A user's key in the ledger. Only the ledger hands it out, for a user id or for the owner of an id."""
 
 BatchStatus: TypeAlias = Literal["open", "pending", "done", "failed"]
+
+
+class EmbedderKey(NamedTuple):
+    """Whose vectors: only those of one id and dimension can be compared."""
+
+    id: str
+    dim: int
+
+    def __str__(self) -> str:
+        return f"{self.id} ({self.dim} dimensions)"
+
+    def must_be(self, recorded: EmbedderKey) -> None:
+        """Raises EmbeddingModelMismatch where the store's vectors are of another embedder than these."""
+        if self != recorded:
+            raise EmbeddingModelMismatch(
+                f"the store was embedded anew by {recorded} after it was opened with {self}: close it and open it again",
+                stage="embed",
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class EmbedderRecord:
+    """What the store records of an embedder. `hosted`: it can be made again by its name."""
+
+    id: str
+    dim: int
+    hosted: bool
+
+    @property
+    def key(self) -> EmbedderKey:
+        return EmbedderKey(self.id, self.dim)
+
+
+Claim: TypeAlias = Literal["ours", "theirs", "done"]
+"""What became of a claim to re-embed the store: it is ours to do, another one is at it, or there is nothing to do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,7 +229,10 @@ class NewTurn:
 
 @dataclass(frozen=True, slots=True)
 class Commit:
-    """All effects of one transaction on one user, planned at revision `at.revision`; afterwards it is `revision`."""
+    """All effects of one transaction on one user, planned at revision `at.revision`; afterwards it is `revision`.
+
+    `embedder`: whose its vectors are, None where it cannot have any. The ledger refuses those of another than its own.
+    """
 
     space: Space
     at: UserState
@@ -209,6 +248,7 @@ class Commit:
     turns: tuple[TurnPassage, ...] = ()
     new_turns: tuple[NewTurn, ...] = ()
     done: ChunkDone | None = None
+    embedder: EmbedderKey | None = None
 
     @property
     def all_turns(self) -> tuple[TurnPassage, ...]:
@@ -284,7 +324,7 @@ class RowSpan:
 class Delta:
     """What happened to a user after a number: new and re-embedded passages; rows, sources and hidings that came or went.
 
-    `cleared`: an erasure lies between; patching is not enough, rebuild from 0.
+    `cleared`: an erasure or a `reembed` lies between; patching is not enough, rebuild from 0.
     """
 
     revision: int

@@ -210,6 +210,15 @@ class Resumed(Result):
     failed: dict[str, str] = Field(default_factory=dict)
 
 
+class Reembedded(Result):
+    """What a `reembed` did. `passages`: all texts that are searched, whose vectors are `embedder`'s now (its id);
+    `embedded`: how many of them this call embedded. The others an earlier or another one had done."""
+
+    embedder: str
+    passages: int
+    embedded: int
+
+
 class Stats(Result):
     """How much a user's memory holds, or the whole store (`user_id` and `users` tell which)."""
 

@@ -11,7 +11,7 @@ from .filters import Condition
 from .intervals import BEGINNING, OPEN, Moment, Served, Window
 from .model import Row, Scope, Turn
 from .partition import Partition, Partitions
-from .ports import Ledger, Tokenizer
+from .ports import Embedder, Ledger, Tokenizer
 from .rank import (
     CALIBRATED,
     EVIDENCE_BOOST,
@@ -99,21 +99,23 @@ class Content:
 class Retriever:
     """Answers queries from the partitions; blocking, called from worker threads."""
 
-    def __init__(self, ledger: Ledger, partitions: Partitions, tokenizer: Tokenizer, embedder_id: str) -> None:
+    def __init__(self, ledger: Ledger, partitions: Partitions, tokenizer: Tokenizer) -> None:
         self._ledger, self._partitions, self._tokenizer = ledger, partitions, tokenizer
-        self._embedder_id = embedder_id
 
     def moment(self, space: Space, query: Query) -> Moment:
         """The two time axes of a query."""
         number = None if query.known_at is None else self._ledger.number_at(space, query.known_at)
         return Moment(to_micros(query.as_of or query.now), number, to_micros(query.now))
 
-    def search(self, query: Query, vector: Vectors | None) -> list[Hit]:
-        """Hits, best first. `vector` None (no embedder): by words alone."""
+    def search(self, query: Query, vector: Vectors | None, embedder: Embedder) -> list[Hit]:
+        """Hits, best first. `vector`: the query's, by `embedder`; None where that is down: by words alone.
+
+        Raises EmbeddingModelMismatch where the store's vectors are of another one by now.
+        """
         space = self._ledger.space(query.scope.user_id)
         if space is None:
             return []
-        partition = self._partitions.get(space)
+        partition = self._partitions.get(space, embedder)
         moment = self.moment(space, query)
         served = self.served(space, partition, query, moment)
         terms = self._tokenizer(query.text)
@@ -126,7 +128,7 @@ class Retriever:
 
     def scale(self, partition: Partition) -> Scale:
         """How the embedder's cosines are read: as they are where the score was fitted to them."""
-        return Scale() if self._embedder_id in CALIBRATED else Scale.of_background(*partition.background())
+        return Scale() if partition.embedder.id in CALIBRATED else Scale.of_background(*partition.background())
 
     def served(self, space: Space, partition: Partition, query: Query, moment: Moment) -> Served:
         """What the query may find: inside its scope, filter and window."""

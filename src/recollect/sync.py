@@ -25,6 +25,7 @@ from .results import (
     Hit,
     MemoryItem,
     PendingBatch,
+    Reembedded,
     Resumed,
     Source,
     Stats,
@@ -372,6 +373,14 @@ class Memory:
     def rebuild(self) -> None:
         """Forget the views in memory and make them anew from the ledger."""
         return self._wait(self._memory.rebuild())
+
+    def reembed(
+        self, embedder: object = None, *, embedder_api_base: str | None = None, embedder_api_key: str | None = None
+    ) -> Reembedded:
+        """Change the store's embedder: every text is embedded by the new one, then all vectors are exchanged at once."""
+        return self._wait(
+            self._memory.reembed(embedder, embedder_api_base=embedder_api_base, embedder_api_key=embedder_api_key)
+        )
 
     def scoped(self, *, user_id: UserId) -> ScopedMemory:
         """Every verb bound to one user; other users' ids do not exist for it."""

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Coroutine, Iterable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Coroutine, Iterable, Sequence
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, TypeVar
+
+T = TypeVar("T")
 
 
 @asynccontextmanager
@@ -16,6 +18,18 @@ async def cancelled_after(work: Coroutine[Any, Any, None]) -> AsyncIterator[None
         yield
     finally:
         await cancel([task])
+
+
+async def whole(work: Awaitable[T]) -> T:
+    """Work that is brought to its end also where we are cancelled meanwhile, before that is passed on."""
+    task = asyncio.ensure_future(work)
+    try:
+        return await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await asyncio.wait([task])
+        if not task.cancelled():
+            task.exception()  # seen: it is the cancellation that is passed on
+        raise
 
 
 async def together(work: Sequence[Coroutine[Any, Any, None]]) -> None:

@@ -46,7 +46,16 @@ class Committed:
     changes: tuple[Change, ...]
 
 
-Event: TypeAlias = Journalled | Extracted | Committed
+@dataclass(frozen=True, slots=True)
+class Reembedding:
+    """A `reembed` has new vectors of `done` of `passages` texts; told before the first batch, after each, and at the end."""
+
+    embedder: str
+    done: int
+    passages: int
+
+
+Event: TypeAlias = Journalled | Extracted | Committed | Reembedding
 Listener: TypeAlias = Callable[[Event], None]
 
 
@@ -59,5 +68,7 @@ def emit(listener: Listener | None, event: Event) -> None:
             log.debug("extracted batch=%s chunk=%d facts=%d", event.batch_id, event.chunk, event.facts)
         case Committed():
             log.debug("committed batch=%s chunk=%d changes=%d", event.batch_id, event.chunk, len(event.changes))
+        case Reembedding():
+            log.debug("reembedding by=%s done=%d passages=%d", event.embedder, event.done, event.passages)
     if listener is not None:
         listener(event)

@@ -18,11 +18,12 @@ from weakref import WeakValueDictionary
 
 from .apply import add_messages, apply_all
 from .candidates import again, cases_of, obvious
-from .embedding import Batcher
+from .embedding import Batcher, EmbedderInUse, key_of
 from .errors import (
     BudgetExceeded,
     EmbedderError,
     EmbedderUnavailable,
+    EmbeddingModelMismatch,
     ModelError,
     RecollectError,
     RevisionConflict,
@@ -45,7 +46,7 @@ from .model import (
 from .neighbours import neighbours
 from .partition import Partitions
 from .plan import Content, Plan
-from .ports import Chunk, Extractor, Journal, Ledger, Reconciler, Tokenizer
+from .ports import Chunk, Embedder, Extractor, Journal, Ledger, Reconciler, Tokenizer
 from .prepare import ChunkWork, content_of, stated_at, turn_texts, whole_messages
 from .records import Batch, ChunkRecord, Commit, JournalledChunk, Lease, NewBatch, Space
 from .retell import forget_told
@@ -73,6 +74,7 @@ class Writer:
     journal: Journal
     ledger: Ledger
     partitions: Partitions
+    in_use: EmbedderInUse
     batcher: Batcher
     tokenizer: Tokenizer
     extractor: Extractor
@@ -161,8 +163,8 @@ class Writer:
                 await self._chunks(batch, left)
         except RecollectError as problem:
             problem.batch_id = batch.id
-            # being stopped, by the caller or by a budget, is no failed attempt
-            most = None if isinstance(problem, BudgetExceeded) else MAX_ATTEMPTS
+            # being stopped, by the caller, a budget or a store embedded anew, is no failed attempt
+            most = None if isinstance(problem, BudgetExceeded | EmbeddingModelMismatch) else MAX_ATTEMPTS
             await self._give_back(batch, type(problem).__name__, most)
             raise
         except BaseException:
@@ -215,44 +217,58 @@ class Writer:
     async def _prepared(self, batch: Batch, n: int) -> ChunkWork:
         """Everything about a chunk that does not depend on what is remembered: its facts, vectors and terms."""
         chunk = await self.in_thread(self.journal.chunk, batch.id, n)
-        facts, texts, vectors = await self._read(batch, chunk)
-        terms = [self.tokenizer(text) for text in texts]
-        prepared = [content_of(fact, chunk, terms[i], vectors[i]) for i, fact in enumerate(facts)]
-        rest = zip(terms[len(facts) :], vectors[len(facts) :], strict=True)
-        return ChunkWork(batch, chunk, tuple(facts), tuple(prepared), tuple(rest))
+        embedder = self.in_use.embedder
+        facts, early = await self._read(batch, chunk, embedder)
+        return await self._embedded(batch, chunk, facts, embedder, early)
 
     async def _read(
-        self, batch: Batch, chunk: JournalledChunk
-    ) -> tuple[Sequence[Fact], list[str], list[Vectors | None]]:
-        """A chunk's facts, and its texts (of the facts, then of the turns) with their vectors. Turns are embedded while a
-        model thinks."""
-        turns = turn_texts(chunk)
+        self, batch: Batch, chunk: JournalledChunk, embedder: Embedder
+    ) -> tuple[Sequence[Fact], list[Vectors | None]]:
+        """A chunk's facts; and the vectors of its turns, where a model thinks long enough to make them meanwhile."""
         early: list[Vectors | None] = []
         reading = asyncio.create_task(self._facts(batch, chunk))
         try:
             await asyncio.wait({reading}, timeout=THINKS_S)
             if not reading.done():
-                early = await self._embed(turns)
-            facts = await reading
+                early = await self._embed(embedder, turn_texts(chunk))
+            return await reading, early
         except EmbedderError:
             await asyncio.wait({reading})  # what is asked is paid for: journal its answer
             raise
         finally:
             await cancel([reading])
-        told = [fact.text for fact in facts]
-        vectors = await self._embed(told) + early if early else await self._embed(told + turns)
-        return facts, told + turns, vectors
+
+    async def _embedded(
+        self,
+        batch: Batch,
+        chunk: JournalledChunk,
+        facts: Sequence[Fact],
+        embedder: Embedder,
+        early: Sequence[Vectors | None] = (),
+    ) -> ChunkWork:
+        """A chunk with its facts and turns embedded, the turns unless they are so already."""
+        told, turns = [fact.text for fact in facts], turn_texts(chunk)
+        vectors = [*await self._embed(embedder, told if early else told + turns), *early]
+        terms = [self.tokenizer(text) for text in told + turns]
+        prepared = [content_of(fact, chunk, terms[i], vectors[i]) for i, fact in enumerate(facts)]
+        rest = zip(terms[len(facts) :], vectors[len(facts) :], strict=True)
+        return ChunkWork(batch, chunk, tuple(facts), tuple(prepared), tuple(rest), embedder)
 
     async def _commit(self, work: ChunkWork) -> None:
         """Decide and commit, again where another writer was faster."""
         spent = Usage()
         decided = Decided()
         for attempt in range(MAX_CONFLICTS):
-            plan, usage = await self._planned(work, decided)
-            spent += usage
-            commit = plan.commit(turns=work.turn_passages(plan), done=work.done(spent))
             try:
+                plan, usage = await self._planned(work, decided)
+                spent += usage
+                turns, embedder = work.turn_passages(plan), key_of(work.embedder)
+                commit = plan.commit(turns=turns, done=work.done(spent), embedder=embedder)
                 await self.in_thread(self.ledger.commit, commit)
+            except EmbeddingModelMismatch:
+                if await self.in_thread(self.in_use.settled) is work.embedder:
+                    raise
+                work = await self._embedded(work.batch, work.chunk, work.facts, self.in_use.embedder)
             except RevisionConflict:
                 if attempt == MAX_CONFLICTS - 1:
                     raise
@@ -284,10 +300,10 @@ class Writer:
         if usage.llm_calls:
             await self.in_thread(self.journal.record_usage, batch.id, n, purpose, usage)
 
-    async def _embed(self, texts: Sequence[str]) -> list[Vectors | None]:
+    async def _embed(self, embedder: Embedder, texts: Sequence[str]) -> list[Vectors | None]:
         """A vector for each text; None where the embedder is down: they are found by BM25 until their vectors are filled in."""
         try:
-            return list(await self.batcher.embed(texts))
+            return list(await self.batcher.embed(embedder, texts))
         except EmbedderUnavailable as error:
             if not error.retryable:
                 raise
@@ -304,7 +320,7 @@ class Writer:
             add_messages(plan, work, moment)
             return plan, Usage()
         decisions, answer = await self._decide(work, cases, decided)
-        contents = await self._retold(work.contents, decisions)
+        contents = await self._retold(work, decisions)
         apply_all(plan, cases, decisions, contents, moment, answer)
         return plan, answer.usage
 
@@ -340,14 +356,15 @@ class Writer:
         decided.answers |= {i: (cases[i], decision) for i, decision in answers.items()}
         return guard(cases, [answers[i] if one is None else one for i, one in enumerate(known)]), answer
 
-    async def _retold(self, contents: Sequence[Content], decisions: Sequence[Decision]) -> list[Content]:
+    async def _retold(self, work: ChunkWork, decisions: Sequence[Decision]) -> list[Content]:
         """The contents as the decisions word them; what an update words anew is embedded and counted anew."""
+        contents = work.contents
         told = [
             decision.text.strip() if isinstance(decision, Update) else content.text
             for content, decision in zip(contents, decisions, strict=True)
         ]
         changed = [i for i, content in enumerate(contents) if told[i] != content.text]
-        vectors = await self._embed([told[i] for i in changed])
+        vectors = await self._embed(work.embedder, [told[i] for i in changed])
         retold = list(contents)
         for place, i in enumerate(changed):
             retold[i] = replace(contents[i], text=told[i], terms=self.tokenizer(told[i]), vector=vectors[place])
@@ -355,7 +372,7 @@ class Writer:
 
     def _cases(self, work: ChunkWork, plan: Plan, moment: datetime) -> tuple[Case, ...]:
         space = work.batch.space
-        partition = self.partitions.get(space)
+        partition = self.partitions.get(space, work.embedder)
         shown: list[list[tuple[Row, float]]] = []
         for fact, content in zip(work.facts, work.contents, strict=True):
             shown.append(neighbours(self.ledger, partition, plan, fact, content, moment))

@@ -38,6 +38,7 @@ FLOORS: list[set[str]] = [
     {"retrieve", "write", "testing", "estimate"},
     {"build"},
     {"curate", "verify", "scoped", "backfill"},
+    {"reembed"},
     {"memory"},
     {"sync"},
     {"formats", "ingest", "chat"},

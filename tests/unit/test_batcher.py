@@ -35,8 +35,8 @@ def asked(requests, embedder, cancelled=()):
     """The answers, or errors, of requests made at once while the first one's run is held; `cancelled` are so meanwhile."""
 
     async def run():
-        batcher = Batcher(embedder, asyncio.to_thread)
-        tasks = [asyncio.create_task(batcher.embed(texts)) for texts in requests]
+        batcher = Batcher(asyncio.to_thread)
+        tasks = [asyncio.create_task(batcher.embed(embedder, texts)) for texts in requests]
         await asyncio.to_thread(embedder.began.wait, 10)
         for i in cancelled:
             tasks[i].cancel()

@@ -35,6 +35,7 @@ FIXED = {
     "flush": "",
     "verify": "",
     "rebuild": "",
+    "reembed": "embedder * embedder_api_base embedder_api_key",
     "close": "",
     "scoped": "* user_id",
 }

@@ -18,6 +18,7 @@ from ..records import (
     ChangeRecord,
     Commit,
     Delta,
+    EmbedderKey,
     Hiding,
     NewStatement,
     NewTurn,
@@ -171,8 +172,10 @@ class SqliteLedger:
     # --- committing ----------------------------------------------------------------------------------------------------
 
     def commit(self, commit: Commit) -> datetime:
-        """Apply all effects in one transaction; the recorded time. Raises RevisionConflict where the user's revision moved."""
+        """Apply all effects in one transaction; the recorded time. Raises RevisionConflict where the user's revision moved,
+        EmbeddingModelMismatch where its vectors are not of the store's embedder."""
         with self._database.write() as db:
+            check_embedder(db, commit.embedder)
             user = db.execute("SELECT * FROM users WHERE space = ?", (commit.space,)).fetchone()
             if user["revision"] != commit.at.revision:
                 raise RevisionConflict("another writer committed first")
@@ -237,10 +240,11 @@ class SqliteLedger:
             [_change_columns(space, one, recorded_at) for one in commit.changes],
         )
 
-    def backfill(self, space: Space, vectors: Sequence[tuple[int, Vectors]]) -> None:
+    def backfill(self, space: Space, vectors: Sequence[tuple[int, Vectors]], embedder: EmbedderKey) -> None:
         """Put vectors (of shape (dim,)) to passages that were committed without. Consumes a number, so that partitions see
-        them."""
+        them. Raises EmbeddingModelMismatch where they are not of the store's embedder."""
         with self._database.write() as db:
+            check_embedder(db, embedder)
             revision = db.execute(
                 "UPDATE users SET revision = revision + 1 WHERE space = ? RETURNING revision", (space,)
             ).fetchone()["revision"]
@@ -251,12 +255,14 @@ class SqliteLedger:
 
     # --- reading -------------------------------------------------------------------------------------------------------
 
-    def delta(self, space: Space, since: int) -> Delta:
-        """What a partition at number `since` must learn."""
+    def delta(self, space: Space, since: int, embedder: EmbedderKey | None = None) -> Delta:
+        """What a partition at number `since` must learn. Raises EmbeddingModelMismatch where it may hold new vectors, and the
+        store's are not of `embedder`."""
         with self._database.read() as db:
             user = db.execute("SELECT revision, cleared_at FROM users WHERE space = ?", (space,)).fetchone()
             if user["revision"] == since:
                 return Delta(since, False, (), (), ())
+            check_embedder(db, embedder)
             passages = db.execute(
                 "SELECT p.*, t.number AS turn, t.said_at, t.committed FROM passages p"
                 " INDEXED BY passages_by_revision"
@@ -480,15 +486,8 @@ class SqliteLedger:
     def pending_vectors(self, first: Space | None, limit: int) -> list[PendingVector]:
         """Passages that wait for their vector, a user's together, those of `first` before the others'."""
         with self._database.read() as db:
-            rows = db.execute(
-                "SELECT p.space, p.number, coalesce(m.text, t.content) AS text, t.number AS turn, c.batch_id, c.n"
-                " FROM passages p INDEXED BY passages_pending LEFT JOIN statements m ON m.space = p.space AND m.number = p.number"
-                " LEFT JOIN turns t ON p.kind = 'turn' AND t.space = p.space AND t.passage = p.number"
-                " LEFT JOIN chunks c ON c.batch_id = t.batch_id AND t.number BETWEEN c.first_turn AND c.last_turn"
-                " WHERE p.vector IS NULL ORDER BY p.space IS NOT ?, p.space, p.number LIMIT ?",
-                (first, limit),
-            ).fetchall()
-            return [_pending_vector(row) for row in rows]
+            which = "WHERE p.vector IS NULL ORDER BY p.space IS NOT ?, p.space, p.number LIMIT ?"
+            return waiting(db, "passages p INDEXED BY passages_pending", which, (first, limit))
 
     def close(self) -> None:
         """Close the database."""
@@ -496,6 +495,35 @@ class SqliteLedger:
 
 
 # --- helpers -----------------------------------------------------------------------------------------------------------
+
+
+def waiting(db: sqlite3.Connection, passages: str, which: str, values: Sequence[object]) -> list[PendingVector]:
+    """Passages (`p`), those of a WHERE in its order, with what their vectors are to be made of."""
+    rows = db.execute(
+        "SELECT p.space, p.number, coalesce(m.text, t.content) AS text, t.number AS turn, c.batch_id, c.n"
+        f" FROM {passages} LEFT JOIN statements m ON m.space = p.space AND m.number = p.number"
+        " LEFT JOIN turns t ON p.kind = 'turn' AND t.space = p.space AND t.passage = p.number"
+        " LEFT JOIN chunks c ON c.batch_id = t.batch_id AND t.number BETWEEN c.first_turn AND c.last_turn"
+        f" {which}",
+        values,
+    ).fetchall()
+    return [_pending_vector(row) for row in rows]
+
+
+def recorded_embedder(db: sqlite3.Connection) -> EmbedderKey | None:
+    """Whose vectors the store holds; None where nothing was ever embedded."""
+    row = db.execute("SELECT value FROM store WHERE key = 'embedder'").fetchone()
+    if row is None:
+        return None
+    recorded = json.loads(row["value"])
+    return EmbedderKey(recorded["id"], recorded["dim"])
+
+
+def check_embedder(db: sqlite3.Connection, embedder: EmbedderKey | None) -> None:
+    """Raises EmbeddingModelMismatch where the store's vectors are of another embedder."""
+    recorded = recorded_embedder(db) if embedder is not None else None
+    if embedder is not None and recorded is not None:
+        embedder.must_be(recorded)
 
 
 def _count(db: sqlite3.Connection, source: str, values: Sequence[object]) -> int:

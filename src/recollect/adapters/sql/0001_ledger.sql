@@ -7,7 +7,7 @@ CREATE TABLE store (
 ) STRICT, WITHOUT ROWID;
 
 -- `revision`: the number of the last commit that the user's partition must know. `last_*`: allocation counters.
--- `cleared_at`: the revision of the last erasure; a partition older than that is rebuilt, never patched.
+-- `cleared_at`: the revision of the last erasure or reembed; a partition older than that is rebuilt, never patched.
 CREATE TABLE users (
     space            INTEGER PRIMARY KEY,
     name             TEXT NOT NULL UNIQUE,          -- 'user:alice', or 'shared'
@@ -127,6 +127,15 @@ CREATE TABLE passages (
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX passages_by_revision ON passages (space, revised);
 CREATE INDEX passages_pending ON passages (space, number) WHERE vector IS NULL;
+
+-- New vectors of a reembed under way, beside the old ones until all are there. `store` names their embedder ('reembedding')
+-- and who is at it ('reembedding_lease'). What removes or rewords a passage takes its new vector with it.
+CREATE TABLE reembedded (
+    space   INTEGER NOT NULL,
+    passage INTEGER NOT NULL,
+    vector  BLOB NOT NULL,
+    PRIMARY KEY (space, passage)
+) STRICT;                                           -- with rowids: large rows would spill over to pages of their own
 
 -- The unchanging content of memory rows. Its number is that of its passage.
 CREATE TABLE statements (
