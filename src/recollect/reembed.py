@@ -94,10 +94,12 @@ class Reembedder:
         return embedded
 
     async def _round(self, target: Embedder) -> int:
-        """Every passage that is missing now, in the order of users and passages."""
+        """Every passage that is missing, in the order of users and passages; not on and on what is added behind us."""
         embedded, after = 0, (Space(0), 0)
         done, passages = await self._in_thread(self._vectors.progress)
-        while missing := await self._in_thread(self._vectors.missing, after, BATCH):
+        full = True
+        while full and (missing := await self._in_thread(self._vectors.missing, after, BATCH)):
+            full = len(missing) == BATCH
             batch = self._embed_batch(target, missing)
             # In a thread an embedder cannot be stopped: what it was paid for is kept before a cancellation is passed on.
             await (batch if is_async(target) else whole(batch))
