@@ -330,5 +330,5 @@ def mismatch(recorded: EmbedderRecord, given: str) -> EmbeddingModelMismatch:
     """The error that names the way out."""
     return EmbeddingModelMismatch(
         f"the store was embedded by {recorded.key}, not by {given}: open it with the recorded one (embedder=None) and call"
-        " reembed(embedder)"
+        " reembed(embedder), or run `recollect reembed --embedder NAME`"
     )

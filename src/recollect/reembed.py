@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from .backfill import Backfill, passage_texts
-from .build import Settings, Store, by_name, describe, embedder_of
+from .build import Settings, Store, as_record, by_name, describe, embedder_of
 from .embedding import embed, is_async
 from .errors import InvalidInput
 from .ports import Embedder
@@ -138,5 +138,6 @@ def chosen(store: Store, settings: Settings) -> Embedder:
         if found is None:
             raise InvalidInput("embedder", f"the one under way, {under_way.id!r}, is yours: hand it over again")
         return found
-    known = under_way is not None and under_way.id == given
-    return embedder_of(given, settings, under_way.dim if under_way is not None and known else None)
+    recorded = store.ledger.setting("embedder")
+    known = [one for one in (under_way, recorded and as_record(recorded)) if one and one.id == given]
+    return embedder_of(given, settings, known[0].dim if known else None)

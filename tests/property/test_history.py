@@ -330,7 +330,8 @@ class History(RuleBasedStateMachine):
         partitions = self.memory._memory._store.partitions
         space = self.memory._memory._store.ledger.space("u")
         if space is not None:
-            followed, fresh = partitions.get(space), partitions._make(space)
+            followed = partitions.get(space)
+            fresh = partitions._make(space, followed.embedder)
             fresh.catch_up()
             assert followed.snapshot() == fresh.snapshot()
             now = to_micros(datetime.now(UTC))

@@ -352,6 +352,21 @@ def retell(
 
 @app.command()
 @with_common
+def reembed(common: Common) -> None:
+    """Change the store's embedder to the one that --embedder names: minilm, or a hosted one.
+
+    Everything goes on meanwhile with the old one. Stopped, the same command goes on from there; with another name it begins
+    anew, with the store's own it is called off. Other processes have to open the store anew when it is done.
+
+    Example: recollect reembed --embedder openai/text-embedding-3-small
+    """
+    from .reembed import run
+
+    run(common)
+
+
+@app.command()
+@with_common
 def demo(common: Common) -> None:
     """Ingest a conversation, watch the decisions, and get ten answers with their sources. No key, no network.
 
