@@ -72,18 +72,42 @@ async def embed(embedder: Embedder, texts: Sequence[str], in_thread: InThread) -
     """
     if not texts:
         return check([], embedder.dim, 0)
+    if is_async(embedder):
+        answer = await _awaited(embedder, embedder.embed(list(texts)))
+    else:
+        answer = await in_thread(_called, embedder, list(texts))
+        if inspect.isawaitable(answer):
+            answer = await _awaited(embedder, answer)
+    return check(answer, embedder.dim, len(texts))
+
+
+def _called(embedder: Embedder, texts: list[str]) -> Any:
+    """The answer. Nobody cancels or ends a worker thread: whatever is raised here is the embedder's."""
     try:
-        if is_async(embedder):
-            answer = await embedder.embed(list(texts))  # type: ignore[misc]  # a coroutine function, as was just seen
-        else:
-            answer = await in_thread(embedder.embed, list(texts))
-            if inspect.isawaitable(answer):
-                answer = await answer
+        return embedder.embed(texts)
     except EmbedderError:
         raise
-    except Exception as error:  # a caller's own object may raise anything; it leaves here as ours
-        raise EmbedderUnavailable(f"the embedder {embedder.id!r} failed: {type(error).__name__}") from error
-    return check(answer, embedder.dim, len(texts))
+    except BaseException as error:  # a StopIteration or SystemExit would end our loop
+        raise _unavailable(embedder, error) from error
+
+
+async def _awaited(embedder: Embedder, answer: Any) -> Any:
+    """The answer, where it is awaited. A cancellation that nobody asked us for is the embedder's, an end of the program too."""
+    try:
+        return await answer
+    except EmbedderError:
+        raise
+    except asyncio.CancelledError as error:
+        task = asyncio.current_task()
+        if task is None or task.cancelling():
+            raise
+        raise _unavailable(embedder, error) from error
+    except (Exception, SystemExit) as error:
+        raise _unavailable(embedder, error) from error
+
+
+def _unavailable(embedder: Embedder, error: BaseException) -> EmbedderUnavailable:
+    return EmbedderUnavailable(f"the embedder {embedder.id!r} failed: {type(error).__name__}")
 
 
 def is_async(embedder: Embedder) -> bool:
@@ -151,9 +175,10 @@ def check(answer: Any, dim: int, count: int) -> Vectors:
     import numpy as np
 
     try:
-        vectors = (
-            np.asarray(answer, dtype=np.float32).reshape(-1, dim) if count == 0 else np.asarray(answer, np.float32)
-        )
+        with np.errstate(over="ignore"):  # what is too large becomes infinity, which is named below
+            vectors = np.asarray(answer, np.float32)
+        if count == 0:
+            vectors = vectors.reshape(-1, dim)
     except (TypeError, ValueError) as error:
         raise EmbeddingInvalid("the embedder's answer is not an array of numbers") from error
     if vectors.shape != (count, dim):

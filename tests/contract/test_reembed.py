@@ -74,6 +74,11 @@ def found(memory, user_id="u"):
     return {query: [(one.kind, one.text, one.score, one.channels) for one in some] for query, some in hits.items()}
 
 
+def channels(memory):
+    """Through which channels anything was found."""
+    return {one.name for hits in found(memory).values() for hit in hits for one in hit[3]}
+
+
 def texts(memory):
     """Every passage's text, by (user, number)."""
     store = memory._memory._store
@@ -163,7 +168,7 @@ class Noted(Hooked):
         return vectors
 def die():
     os.kill(os.getpid(), signal.SIGKILL)
-new = Noted(hook=lambda n: die() if n == int(batch) else None)
+new = Noted(hook=lambda n: die() if str(n) == batch else None)
 with Memory(folder, llm=ScriptedLanguage(), embedder=HashEmbedder()) as memory:
     database = memory._memory._store.reembedding._database
     if statement:
@@ -172,6 +177,7 @@ with Memory(folder, llm=ScriptedLanguage(), embedder=HashEmbedder()) as memory:
                 die()
         database._writer.set_trace_callback(traced)
     print("ready", flush=True)
+    sys.stdin.readline()
     print(memory.reembed(new).embedded, flush=True)
     if batch == "after":
         die()
@@ -180,7 +186,18 @@ with Memory(folder, llm=ScriptedLanguage(), embedder=HashEmbedder()) as memory:
 
 def child(folder, notes, batch=-1, statement=""):
     command = [sys.executable, "-c", CHILD, str(folder), str(notes), str(batch), statement]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=Path(__file__).parent)
+    pipe = subprocess.PIPE
+    return subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True, cwd=Path(__file__).parent)
+
+
+def begin(*children):
+    """Wait until all are ready, then let them go; what each prints."""
+    for one in children:
+        assert one.stdout.readline() == "ready\n"
+    for one in children:
+        one.stdin.write("\n")
+        one.stdin.flush()
+    return [one.stdout.read() for one in children]
 
 
 def noted(notes):
@@ -202,7 +219,7 @@ def test_killed_it_goes_on_where_it_was(tmp_path, batch, statement, again):
         say(memory)
         before = found(memory)
     with child(folder, notes, batch, statement) as killed:
-        assert killed.stdout.readline() == "ready\n" and killed.stdout.read() == ""
+        assert begin(killed) == [""]
     assert killed.returncode == -signal.SIGKILL
     first = noted(notes)
     assert len(first) == {0: 0, 1: 8, 2: 16, 3: 24}.get(batch, 8 if again else 27)
@@ -215,13 +232,13 @@ def test_killed_it_goes_on_where_it_was(tmp_path, batch, statement, again):
 
 
 def test_killed_after_the_switch_it_is_done(tmp_path):
-    with opened(tmp_path / "store") as memory:
+    folder, notes = tmp_path / "store", tmp_path / "notes"
+    with opened(folder) as memory:
         say(memory)
-    code = CHILD.replace("n == int(batch)", "False")
-    command = [sys.executable, "-c", code, str(tmp_path / "store"), str(tmp_path / "notes"), "after", ""]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=Path(__file__).parent)
-    assert (done.stdout, done.returncode) == ("ready\n27\n", -signal.SIGKILL)
-    with opened(tmp_path / "store", Hooked()) as memory:
+    with child(folder, notes, "after") as killed:
+        assert begin(killed) == ["27\n"]
+    assert killed.returncode == -signal.SIGKILL
+    with opened(folder, Hooked()) as memory:
         assert fits(memory, Hooked()) and memory.reembed(Hooked()).embedded == 0
 
 
@@ -298,7 +315,9 @@ def test_another_target_discards_what_was_done_for_the_first_and_the_own_one_cal
             result = memory.reembed(HashEmbedder())  # called off
             assert (result.embedder, result.embedded) == ("hash-64", 0) and fits(memory, HashEmbedder())
             assert memory._memory._store.reembedding.progress() == (0, 27)
-        other = Hooked("other", 32)
+        with pytest.raises(EmbedderUnavailable):
+            memory.reembed(Hooked("first", hook=fail_at(2, OSError())))
+        other = Hooked("other", 64)
         assert memory.reembed(other).embedded == 27 and fits(memory, other)
 
 
@@ -424,7 +443,7 @@ def test_the_old_one_need_not_be_at_hand(tmp_path, caplog):
         say(memory)
     with Memory(tmp_path, llm=ScriptedLanguage()) as memory:
         assert memory.reembed(HashEmbedder()).embedded == 27 and fits(memory, HashEmbedder())
-        assert any("vector" in channel.name for channel in found(memory)["home Rome"][0][3])
+        assert "memory-vector" in channels(memory)
 
 
 def test_a_hosted_one_by_its_name_goes_on_without(tmp_path):
@@ -537,13 +556,38 @@ def test_another_memory_of_this_process_goes_on_when_it_is_handed_the_new_one(tm
         assert other.reembed(new).embedded == 0 and found(other) == found(memory) and fits(other, new)
 
 
+def test_a_partition_from_before_two_changes_is_rebuilt(tmp_path):
+    """What it saw without a vector has one now, and nothing but the changes tells it."""
+    with opened(tmp_path) as memory, opened(tmp_path) as other, opened(tmp_path, Down()) as down:
+        say(down)
+        assert "memory-vector" not in channels(other)
+        memory.reembed(Hooked())
+        memory.reembed(HashEmbedder())
+        assert found(other) == found(memory)
+        assert "memory-vector" in channels(other)
+
+
+def test_another_process_fills_in_no_vector_of_the_old_one(tmp_path):
+    with opened(tmp_path) as memory, opened(tmp_path) as other:
+        say(memory)
+        new = Hooked()
+        memory.reembed(new)
+        new.hook = fail_at(new.calls, OSError())
+        memory.add("likes += coffee", user_id="u")
+        waiting = memory._memory._store.ledger.pending_vectors(None, 9)
+        assert len(waiting) == 2
+        other.resume()
+        assert memory._memory._store.ledger.pending_vectors(None, 9) == waiting
+        memory.resume()
+        assert fits(memory, new)
+
+
 def test_two_processes_at_once_share_the_work(tmp_path):
     folder, notes = tmp_path / "store", tmp_path / "notes"
     with opened(folder) as memory:
         say(memory, things=25)
         with child(folder, notes) as one, child(folder, notes) as other:
-            answers = [process.stdout.read().split() for process in (one, other)]
-        assert sorted(answers) in ([["ready", "0"], ["ready", "57"]], [["ready", "57"], ["ready", "0"]])
+            assert sorted(begin(one, other)) == ["0\n", "57\n"]
     with opened(folder, Hooked()) as memory:
         assert once_each(memory, noted(notes)) and fits(memory, Hooked())
 
