@@ -12,6 +12,7 @@
     │   ├── StoreBusy            another process kept the write lock for too long
     │   ├── StoreCorrupt         files of ours do not fit together
     │   ├── SchemaTooNew         written by a newer recollect
+    │   ├── TargetExists         a backup or restore would replace what is there
     │   └── RevisionConflict     another writer was faster; the write path reads again and goes on
     ├── EmbedderError
     │   ├── EmbedderUnavailable
@@ -129,6 +130,13 @@ class SchemaTooNew(StorageError):
 
     retryable = False
     default_stage = "open"
+
+
+class TargetExists(StorageError):
+    """A backup, or a restored store, would replace what is there; it is done only when asked for."""
+
+    retryable = False
+    default_stage = "backup"
 
 
 class RevisionConflict(StorageError):

@@ -21,6 +21,7 @@ from .records import Batch, Commit, JournalledChunk, NewBatch, Space
 from .results import (
     AddResult,
     AddUsage,
+    Backup,
     Change,
     Context,
     Deleted,
@@ -572,6 +573,17 @@ class AsyncMemory:
     async def rebuild(self) -> None:
         """Forget the views in memory and make them anew from the ledger."""
         await self._run(self._store.partitions.clear)
+
+    async def backup(self, path: str | os.PathLike[str], *, overwrite: bool = False) -> Backup:
+        """Copy the whole store into one file, as it is at the beginning, while others go on reading and writing.
+
+        The copy is checked and forced to the disk before it gets its name; a failed or killed backup leaves an older file as it
+        was. What is pending in the store is pending in the copy. `recollect restore` makes a store of it again. Raises
+        TargetExists unless `overwrite`, InvalidInput, StorageFull, StorageReadOnly, StoreCorrupt where the store is damaged.
+        """
+        from .backup import back_up
+
+        return await self._alone(back_up(self._store, path, overwrite, self._listener))
 
     def scoped(self, *, user_id: UserId) -> Any:
         """Every verb bound to one user; other users' ids do not exist for it."""

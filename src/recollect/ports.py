@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Generic, Protocol, TypeVar, runtime_checkable
 
 from .filters import Condition
@@ -24,6 +25,7 @@ from .records import (
     Space,
     UserState,
 )
+from .results import Backup
 
 if TYPE_CHECKING:
     import numpy as np
@@ -252,4 +254,5 @@ class Ledger(Protocol):
     def undone(self, change_ids: Iterable[str]) -> set[str]: ...
     def next_turn(self, space: Space) -> int: ...
     def pending_vectors(self, space: Space | None, limit: int) -> list[PendingVector]: ...
+    def back_up(self, target: Path, *, overwrite: bool, progress: Callable[[int, int], None]) -> Backup: ...
     def close(self) -> None: ...

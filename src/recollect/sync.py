@@ -18,6 +18,7 @@ from .memory import OPERATOR, AsyncMemory, MaybeUser, UserId
 from .results import (
     AddResult,
     AddUsage,
+    Backup,
     Change,
     Context,
     Deleted,
@@ -372,6 +373,10 @@ class Memory:
     def rebuild(self) -> None:
         """Forget the views in memory and make them anew from the ledger."""
         return self._wait(self._memory.rebuild())
+
+    def backup(self, path: str | os.PathLike[str], *, overwrite: bool = False) -> Backup:
+        """Copy the whole store into one file, as it is at the beginning, while others go on reading and writing."""
+        return self._wait(self._memory.backup(path, overwrite=overwrite))
 
     def scoped(self, *, user_id: UserId) -> ScopedMemory:
         """Every verb bound to one user; other users' ids do not exist for it."""

@@ -46,7 +46,15 @@ class Committed:
     changes: tuple[Change, ...]
 
 
-Event: TypeAlias = Journalled | Extracted | Committed
+@dataclass(frozen=True, slots=True)
+class Copied:
+    """A backup has copied so many bytes of `of`. Told from the thread that copies."""
+
+    bytes: int
+    of: int
+
+
+Event: TypeAlias = Journalled | Extracted | Committed | Copied
 Listener: TypeAlias = Callable[[Event], None]
 
 
@@ -59,5 +67,7 @@ def emit(listener: Listener | None, event: Event) -> None:
             log.debug("extracted batch=%s chunk=%d facts=%d", event.batch_id, event.chunk, event.facts)
         case Committed():
             log.debug("committed batch=%s chunk=%d changes=%d", event.batch_id, event.chunk, len(event.changes))
+        case Copied():
+            log.debug("copied bytes=%d of=%d", event.bytes, event.of)
     if listener is not None:
         listener(event)

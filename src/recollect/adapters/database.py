@@ -7,6 +7,7 @@ process and `BEGIN IMMEDIATE` between processes; each thread reads on a connecti
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import sqlite3
@@ -205,6 +206,14 @@ _ERRORS: dict[int, type[StorageError]] = {
     sqlite3.SQLITE_NOTADB: StoreCorrupt,
 }
 
+_SYSTEM_ERRORS: dict[int, type[StorageError]] = {
+    errno.ENOSPC: StorageFull,
+    errno.EDQUOT: StorageFull,
+    errno.EROFS: StorageReadOnly,
+    errno.EACCES: StorageReadOnly,
+    errno.EPERM: StorageReadOnly,
+}
+
 
 @contextmanager
 def faults_named(stage: str) -> Iterator[None]:
@@ -216,7 +225,8 @@ def faults_named(stage: str) -> Iterator[None]:
     except sqlite3.Error as error:
         raise named(error, stage) from error
     except OSError as error:
-        raise StorageError(f"{type(error).__name__}: {os.strerror(error.errno or 0)}", stage=stage) from error
+        kind = _SYSTEM_ERRORS.get(error.errno or 0, StorageError)
+        raise kind(f"{type(error).__name__}: {os.strerror(error.errno or 0)}", stage=stage) from error
 
 
 def named(error: sqlite3.Error, stage: str) -> StorageError:

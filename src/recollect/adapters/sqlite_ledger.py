@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 import secrets
 import sqlite3
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import NotFound, RevisionConflict
@@ -28,8 +29,9 @@ from ..records import (
     Space,
     UserState,
 )
+from ..results import Backup
 from ..times import from_micros, maybe_micros, now, to_micros
-from . import codec
+from . import codec, sqlite_backup
 from .database import Database, schema_version
 from .sqlite_filter import MEMORY_FIELDS, TURN_FIELDS, compile_filter
 from .sqlite_journal import ensure_space, insert_call
@@ -483,6 +485,10 @@ class SqliteLedger:
                 (*values, limit),
             ).fetchall()
             return [_pending_vector(row) for row in rows]
+
+    def back_up(self, target: Path, *, overwrite: bool, progress: Callable[[int, int], None]) -> Backup:
+        """Copy the ledger to a file, see `sqlite_backup`."""
+        return sqlite_backup.back_up(self._database, target, overwrite=overwrite, progress=progress)
 
     def close(self) -> None:
         """Close the database."""
