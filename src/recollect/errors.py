@@ -12,6 +12,7 @@
     │   ├── StoreBusy            another process kept the write lock for too long
     │   ├── StoreCorrupt         files of ours do not fit together
     │   ├── SchemaTooNew         written by a newer recollect
+    │   ├── LeaseLost            another process has taken a batch over; the write path waits for that one
     │   ├── TargetExists         a backup or restore would replace what is there
     │   └── RevisionConflict     another writer was faster; the write path reads again and goes on
     ├── EmbedderError
@@ -130,6 +131,10 @@ class SchemaTooNew(StorageError):
 
     retryable = False
     default_stage = "open"
+
+
+class LeaseLost(StorageError):
+    """Another process has taken the batch over, as it does where one hangs for longer than its lease; nothing was committed."""
 
 
 class TargetExists(StorageError):

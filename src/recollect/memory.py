@@ -359,20 +359,24 @@ class AsyncMemory:
         """Finish what is pending, once, and make up for vectors that wait for the embedder. What fails again is named, and
         stays pending."""
         check.flag("include_failed", include_failed)
+        return await self._resumed(include_failed, timedelta(0))
+
+    async def _resumed(self, include_failed: bool, patience: timedelta | None) -> Resumed:
         finished, failed = [], {}
         self._check_loop()
         await self._backfill.all()
         for batch in await self._run(self._store.journal.unfinished, include_failed):
             try:
-                await self._finish(batch, timedelta(0))
+                await self._finish(batch, patience)
                 finished.append(batch.id)
             except RecollectError as error:
                 failed[batch.id] = type(error).__name__
         return Resumed(finished=tuple(finished), failed=failed)
 
     async def flush(self) -> Resumed:
-        """Finish everything that `add(wait=False)` left."""
-        return await self.resume()
+        """Finish everything that `add(wait=False)` left, and wait for what other processes are working on; otherwise as
+        `resume`."""
+        return await self._resumed(include_failed=False, patience=None)
 
     # --- reading -------------------------------------------------------------------------------------------------------
 

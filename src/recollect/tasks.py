@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Coroutine, Iterable, Sequence
-from contextlib import asynccontextmanager
-from typing import Any
+from collections.abc import AsyncIterator, Awaitable, Coroutine, Iterable, Sequence
+from contextlib import asynccontextmanager, suppress
+from typing import Any, TypeVar
+
+T = TypeVar("T")
 
 
 @asynccontextmanager
@@ -27,6 +29,22 @@ async def together(work: Sequence[Coroutine[Any, Any, None]]) -> None:
             await task
     finally:
         await cancel(tasks)
+
+
+async def whole(work: Awaitable[T]) -> T:
+    """The work's answer. Where the waiting is cancelled, the work is still waited for: what it holds can be given back."""
+    task = asyncio.ensure_future(work)
+    cancelled: asyncio.CancelledError | None = None
+    while not task.done():
+        try:
+            await asyncio.wait([task])
+        except asyncio.CancelledError as error:
+            cancelled = error
+    if cancelled is not None:
+        with suppress(Exception):  # of work that nobody waits for any more
+            task.result()
+        raise cancelled
+    return task.result()
 
 
 async def cancel(tasks: Iterable[asyncio.Task[Any]]) -> None:

@@ -19,7 +19,16 @@ from weakref import WeakValueDictionary
 from .apply import add_messages, apply_all
 from .candidates import again, cases_of, obvious
 from .embedding import embed
-from .errors import BudgetExceeded, EmbedderUnavailable, ModelError, RecollectError, RevisionConflict, StoreBusy
+from .errors import (
+    BudgetExceeded,
+    EmbedderUnavailable,
+    LeaseLost,
+    ModelError,
+    RecollectError,
+    RevisionConflict,
+    StorageError,
+    StoreBusy,
+)
 from .evidence import verify
 from .guard import guard
 from .model import (
@@ -40,7 +49,7 @@ from .ports import Chunk, Embedder, Extractor, Journal, Ledger, Reconciler, Toke
 from .prepare import ChunkWork, content_of, stated_at, turn_texts, whole_messages
 from .records import Batch, ChunkRecord, Commit, JournalledChunk, Space
 from .retell import forget_told
-from .tasks import cancel, cancelled_after, together
+from .tasks import cancel, cancelled_after, together, whole
 from .times import now
 
 if TYPE_CHECKING:
@@ -93,9 +102,12 @@ class Writer:
     async def _finished(self, batch: Batch) -> bool:
         """Finish the batch if it can be leased; whether it is done now."""
         async with self._working.setdefault(batch.id, asyncio.Lock()):
-            if await self._leased_whole(batch):
-                await self._work(batch)
-                return True
+            try:
+                if await self._leased_whole(batch):
+                    await self._work(batch)
+                    return True
+            except LeaseLost:
+                log.warning("batch=%s was taken over by another process", batch.id)
         return bool((await self.in_thread(self.journal.batch, batch.id)).status == "done")
 
     async def _lease(self, batch: Batch) -> bool:
@@ -103,14 +115,15 @@ class Writer:
         return bool(await self.in_thread(self.journal.lease, batch.id, self.owner, moment, moment + LEASE))
 
     async def _leased_whole(self, batch: Batch) -> bool:
-        """Lease a batch; where that is cancelled, wait for what is under way, and give the lease back."""
-        taking = asyncio.ensure_future(self._lease(batch))
+        """Lease a batch; where that is cancelled, give it back."""
         try:
-            return await asyncio.shield(taking)
+            return await whole(self._lease(batch))
         except asyncio.CancelledError:
-            if await taking:
-                await self.in_thread(self.journal.release, batch.id, "Interrupted", None)
+            await self._release(batch, "Interrupted", None)
             raise
+
+    async def _release(self, batch: Batch, error: str | None, max_attempts: int | None) -> None:
+        await whole(self.in_thread(self.journal.release, batch.id, self.owner, error, max_attempts))
 
     async def _work(self, batch: Batch) -> None:
         error: str | None = "Interrupted"
@@ -124,20 +137,23 @@ class Writer:
                 await self._chunks(batch, left)
             error = None
         except RecollectError as problem:
-            error, counts = type(problem).__name__, not isinstance(problem, BudgetExceeded)
+            error, counts = type(problem).__name__, not isinstance(problem, BudgetExceeded | LeaseLost)
             problem.batch_id = batch.id
             raise
         finally:
-            await self.in_thread(self.journal.release, batch.id, error, MAX_ATTEMPTS if counts else None)
+            await self._release(batch, error, MAX_ATTEMPTS if counts else None)
 
     @asynccontextmanager
     async def _leased(self, batch: Batch) -> AsyncIterator[None]:
-        """Keep the lease while a model thinks for longer than it lasts."""
+        """Keep the lease while a model thinks for longer than it lasts. Where that fails, the next time may not."""
 
         async def renew() -> None:
             while True:
                 await asyncio.sleep(LEASE.total_seconds() / 3)
-                await self._lease(batch)
+                try:
+                    await whole(self._lease(batch))
+                except StorageError as error:
+                    log.warning("batch=%s: its lease was not renewed: %s", batch.id, type(error).__name__)
 
         async with cancelled_after(renew()):
             yield
@@ -193,13 +209,16 @@ class Writer:
         for attempt in range(MAX_CONFLICTS):
             plan, usage = await self._planned(work, decided)
             spent += usage
-            commit = plan.commit(turns=work.turn_passages(plan), done=work.done(spent))
+            commit = plan.commit(turns=work.turn_passages(plan), done=work.done(self.owner, spent))
             try:
                 await self.in_thread(self.ledger.commit, commit)
             except RevisionConflict:
                 if attempt == MAX_CONFLICTS - 1:
                     raise
                 await asyncio.sleep(0.005 * attempt)
+            except LeaseLost:
+                await self._record_usage(work.batch, work.chunk.record.n, "reconcile", spent)
+                raise
             else:
                 await self.committed(work.batch, work.chunk, commit)
                 return

@@ -41,6 +41,6 @@ def test_a_lease_of_the_living_holds_and_of_the_dead_does_not(memory):
     place, number, life, holder = owners.new_owner().split("/")
     assert journal.lease(batch, f"{place}/{number}/{life}/{holder}", now(), later)
     assert not journal.lease(batch, owners.new_owner(), now(), later)
-    journal.release(batch, None, 5)
+    journal.release(batch, f"{place}/{number}/{life}/{holder}", None, 5)
     assert journal.lease(batch, f"{place}/{number}/00000000/{holder}", now(), later)
     assert journal.lease(batch, owners.new_owner(), now(), later)

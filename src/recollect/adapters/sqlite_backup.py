@@ -79,8 +79,7 @@ def refuse_target(own: Path, target: Path, *, overwrite: bool) -> None:
         raise InvalidInput("path", f"{target} is a folder; name a file", stage="backup")
     if not target.parent.is_dir():
         raise InvalidInput("path", f"there is no folder {target.parent}", stage="backup")
-    stem = next((target.name.removesuffix(end) for end in BESIDE if target.name.endswith(end)), target.name)
-    if stem == FILE_NAME and target.parent.samefile(own):
+    if target.name.startswith(FILE_NAME) and target.parent.samefile(own):
         raise InvalidInput("path", f"{target} belongs to the store itself", stage="backup")
     if any(target.with_name(f"{target.name}{end}").exists() for end in BESIDE):
         raise InvalidInput("path", f"{target} is a database in use, not a backup", stage="backup")
@@ -212,8 +211,7 @@ def synced(path: Path) -> None:
 
 def ledger_files(folder: Path) -> list[Path]:
     """The ledger's file and what belongs to it, those that there are."""
-    names = [FILE_NAME, *(f"{FILE_NAME}{end}" for end in BESIDE)]
-    return [folder / name for name in names if (folder / name).exists()]
+    return sorted(file for name in (FILE_NAME, f"{FILE_NAME}-*") for file in folder.glob(name))
 
 
 @contextmanager

@@ -11,12 +11,13 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..errors import NotFound, RevisionConflict
+from ..errors import LeaseLost, NotFound, RevisionConflict
 from ..filters import Condition
 from ..ids import IdKind
 from ..model import Entity, Relation, Row, Scope, Turn, Usage
 from ..records import (
     ChangeRecord,
+    ChunkDone,
     Commit,
     Delta,
     Hiding,
@@ -173,8 +174,11 @@ class SqliteLedger:
     # --- committing ----------------------------------------------------------------------------------------------------
 
     def commit(self, commit: Commit) -> datetime:
-        """Apply all effects in one transaction; the recorded time. Raises RevisionConflict where the user's revision moved."""
+        """Apply all effects in one transaction; the recorded time. Raises RevisionConflict where the user's revision moved,
+        LeaseLost where the chunk that it finishes is no longer its owner's to commit."""
         with self._database.write() as db:
+            if commit.done is not None:
+                _check_lease(db, commit.done)
             user = db.execute("SELECT * FROM users WHERE space = ?", (commit.space,)).fetchone()
             if user["revision"] != commit.at.revision:
                 raise RevisionConflict("another writer committed first")
@@ -603,16 +607,25 @@ def _insert_turn(db: sqlite3.Connection, commit: Commit, number: int, turn: NewT
     )
 
 
+def _check_lease(db: sqlite3.Connection, done: ChunkDone) -> None:
+    """The fence: one who hung for longer than his lease commits nothing when he wakes, even where nobody is at work now."""
+    held = db.execute(
+        "SELECT 1 FROM chunks k JOIN batches b ON b.id = k.batch_id"
+        " WHERE k.batch_id = ? AND k.n = ? AND k.state <> 'committed' AND b.lease_owner = ?",
+        (done.batch_id, done.n, done.owner),
+    ).fetchone()
+    if held is None:
+        raise LeaseLost("another process has taken the batch over", batch_id=done.batch_id)
+
+
 def _finish_chunk(db: sqlite3.Connection, commit: Commit, at: int) -> None:
     done = commit.done
     if done is None:
         return
-    moved = db.execute(
-        "UPDATE chunks SET state = 'committed', committed = ? WHERE batch_id = ? AND n = ? AND state <> 'committed'",
+    db.execute(
+        "UPDATE chunks SET state = 'committed', committed = ? WHERE batch_id = ? AND n = ?",
         (commit.revision, done.batch_id, done.n),
     )
-    if moved.rowcount != 1:
-        raise RevisionConflict("the chunk was committed by another worker")
     insert_call(db, done.batch_id, done.n, "reconcile", done.usage)
     db.execute("DELETE FROM facts WHERE batch_id = ? AND chunk = ?", (done.batch_id, done.n))
     if done.last:
