@@ -6,6 +6,7 @@
     ├── UndoConflict             later changes build on what should be undone
     ├── WrongLoop                an AsyncMemory was used outside the loop it belongs to
     ├── Closed                   the memory was closed
+    ├── Forked                   the memory was opened before this process was forked off; open one here
     ├── StorageError             the disk or the database said no
     │   ├── StorageFull
     │   ├── StorageReadOnly
@@ -96,6 +97,10 @@ class WrongLoop(RecollectError, RuntimeError):
 
 class Closed(RecollectError, RuntimeError):
     """The memory was closed."""
+
+
+class Forked(RecollectError, RuntimeError):
+    """The memory belongs to the process that opened it; a forked child opens one of its own, on the same folder."""
 
 
 class StorageError(RecollectError):

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from . import check
 from .budget import metered
-from .errors import Closed, EmbedderUnavailable, InvalidInput, NotFound, RecollectError, WrongLoop
+from .errors import Closed, EmbedderUnavailable, Forked, InvalidInput, NotFound, RecollectError, WrongLoop
 from .filters import parse_filter
 from .ids import IdKind, check_id
 from .model import Scope, Turn, Usage
@@ -123,6 +123,7 @@ class AsyncMemory:
         self._listener = on_event
         self._loop: asyncio.AbstractEventLoop | None = None
         self._closed = False
+        self._process = os.getpid()
         store = self._store
         self._retriever = Retriever(store.ledger, store.partitions, store.tokenizer, store.embedder.id)
         self._writer = Writer(
@@ -597,8 +598,8 @@ class AsyncMemory:
         return AsyncScopedMemory(self, user_id)
 
     async def close(self) -> None:
-        """Let go of everything; a second time does nothing. What is pending stays pending."""
-        if not self._closed:
+        """Let go of everything; a second time does nothing, and so does a forked child. What is pending stays pending."""
+        if not self._closed and not self.is_forked:
             self._closed = True
             if self._store.language.model is not None:
                 await self._store.language.model.aclose()
@@ -624,7 +625,20 @@ class AsyncMemory:
         answer: T = await self._store.in_thread(function, *arguments)
         return answer
 
+    @property
+    def is_forked(self) -> bool:
+        """Whether another process opened it: this one is that one's child."""
+        return os.getpid() != self._process
+
+    def check_process(self) -> None:
+        """Raises Forked."""
+        if self.is_forked:
+            raise Forked(
+                "this memory was opened before the process was forked: open a new one here, on the same folder"
+            )
+
     def _check_loop(self) -> None:
+        self.check_process()
         if self._closed:
             raise Closed("this memory is closed")
         loop = asyncio.get_running_loop()

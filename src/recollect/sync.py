@@ -83,8 +83,9 @@ class Memory:
 
     def _wait(self, work: Coroutine[Any, Any, T]) -> T:
         """Run a verb on our loop and wait for it. Ctrl-C cancels the verb; what is committed stays."""
-        if self._closed:
+        if self._closed or self._memory.is_forked:
             work.close()
+            self._memory.check_process()
             raise Closed("this memory is closed")
         future = asyncio.run_coroutine_threadsafe(self._outliving(work), self._started()[0])
         try:
@@ -384,7 +385,10 @@ class Memory:
         return ScopedMemory(self, user_id)
 
     def close(self) -> None:
-        """Let go of everything, when what other threads wait for has ended; a second time does nothing."""
+        """Let go of everything, when what other threads wait for has ended; a second time does nothing, and so does a forked
+        child."""
+        if self._memory.is_forked:
+            return
         with self._lock:
             if self._closed:
                 return

@@ -21,6 +21,7 @@ from ..errors import InvalidInput, SchemaTooNew, StorageFull, StoreBusy, StoreCo
 from ..owners import is_gone, new_owner
 from ..results import Backup
 from .database import FILE_NAME, Database, faults_named, make_folder, migrations, schema_version
+from .forking import GATE
 
 Progress = Callable[[int, int], None]  # bytes copied, of how many; what it raises ends the copying
 
@@ -55,7 +56,7 @@ def restore(source: Path, folder: Path, *, force: bool, progress: Progress) -> B
     Raises InvalidInput, TargetExists, StoreCorrupt where `source` is damaged or no backup of ours, SchemaTooNew, StoreBusy
     where the store that is there is in use, StorageFull; what was there is then as it was.
     """
-    with faults_named("restore"):
+    with faults_named("restore"), GATE.inside():
         refuse_source(source)
         target = folder / FILE_NAME
         if not force and (there := [file.name for file in ledger_files(folder)]):
