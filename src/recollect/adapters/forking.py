@@ -3,6 +3,8 @@
 SQLite keeps in its process which locks it holds; a child that inherits that record would take locks for held that only its
 parent has, in connections of its own too. So a fork waits until no thread is inside SQLite, and the child closes what it
 inherited at once, while its parent still keeps the log from being taken for one that nobody needs.
+
+Products of matrices pass the same gate: OpenBLAS ends its threads at a fork, and a product under way in the parent never ends.
 """
 
 from __future__ import annotations
@@ -27,7 +29,7 @@ class Inherited(Protocol):
 
 
 class ForkGate:
-    """Counts the threads that are inside SQLite."""
+    """Counts the threads that are inside SQLite or a product of matrices."""
 
     def __init__(self) -> None:
         self._open: WeakSet[Inherited] = WeakSet()
@@ -51,7 +53,7 @@ class ForkGate:
 
     @contextmanager
     def inside(self) -> Iterator[None]:
-        """Around every use of a connection. May be nested."""
+        """Around every use of a connection, and every product. May be nested."""
         depth = getattr(self._mine, "depth", 0)
         if not depth:
             self._count(1)
