@@ -17,6 +17,7 @@ from .plan import Content, Plan, Why
 from .records import ChangeRecord, NewTurn, Space
 from .results import Deleted
 from .retrieve import Query, Retriever
+from .tasks import whole
 from .times import now
 from .write import MAX_CONFLICTS, Writer
 
@@ -34,7 +35,7 @@ class Curator:
         async with self._writer.queue(space):
             for tries in range(MAX_CONFLICTS):
                 try:
-                    return await attempt()
+                    return await whole(attempt())
                 except RevisionConflict:
                     if tries == MAX_CONFLICTS - 1:
                         raise

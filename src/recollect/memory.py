@@ -36,6 +36,7 @@ from .results import (
     Stats,
     VerifyReport,
 )
+from .tasks import whole
 from .times import now as present
 from .trace import Committed, Extracted, Journalled, Listener, emit
 from .wording import of_the_user
@@ -186,7 +187,7 @@ class AsyncMemory:
             digest=check.digest(scope, checked, infer, json.dumps(extra, sort_keys=True), expiry),
         )
         await self._run(self._store.record_embedder)
-        batch, replayed = await self._run(self._store.journal.open_batch, new)
+        batch, replayed = await whole(self._run(self._store.journal.open_batch, new))
         if not replayed:
             turns, chunks = len(checked), len(batch.chunks)
             emit(self._listener, Journalled(batch.id, user_id, turns, chunks))
@@ -211,7 +212,7 @@ class AsyncMemory:
         space = await self._run(self._store.ledger.ensure_space, scope.user_id)
         journal = self._store.journal
         spans = await self._spans(space)
-        batch, again = await self._run(journal.open_retelling, space, spans, self._instructions, present())
+        batch, again = await whole(self._run(journal.open_retelling, space, spans, self._instructions, present()))
         if not again:
             turns = sum(last - first + 1 for first, last in spans)
             emit(self._listener, Journalled(batch.id, user_id, turns, len(spans)))

@@ -211,7 +211,7 @@ class Writer:
             spent += usage
             commit = plan.commit(turns=work.turn_passages(plan), done=work.done(self.owner, spent))
             try:
-                await self.in_thread(self.ledger.commit, commit)
+                await whole(self.in_thread(self.ledger.commit, commit))
             except RevisionConflict:
                 if attempt == MAX_CONFLICTS - 1:
                     raise
