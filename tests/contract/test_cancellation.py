@@ -10,6 +10,7 @@ import sqlite3
 import pytest
 
 from recollect import AsyncMemory
+from recollect.build import Store
 from recollect.testing import HashEmbedder, ScriptedLanguage
 from tests.chaos import record
 
@@ -201,3 +202,70 @@ def test_retell(tmp_path, late):
         assert await texts(memory) == TOLD
 
     attempts(tmp_path, retell, check, late, 6)
+
+
+VERBS = {
+    "add": lambda memory, _: memory.add("likes += tea", user_id="u"),
+    "update": lambda memory, first: memory.update(first, "home is Oslo"),
+    "delete": lambda memory, first: memory.delete(first),
+}
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_a_write_under_way_is_waited_for(tmp_path, monkeypatch, verb):
+    async def run():
+        async with AsyncMemory(tmp_path, llm=Thinking(), embedder=HashEmbedder()) as memory:
+            first = (await memory.add("home = Rome", user_id="u")).changes[0].memory.id
+            monkeypatch.setattr(Store, "record_embedder", lambda _: None)  # else it is the first that `add` waits for
+            lock = memory._store.ledger._database._write_lock
+            with contextlib.closing(sqlite3.connect(tmp_path / "ledger.sqlite3", isolation_level=None)) as another:
+                another.execute("BEGIN IMMEDIATE")  # keeps every write of ours waiting
+                work = asyncio.create_task(VERBS[verb](memory, first))
+                while lock.acquire(blocking=False):
+                    lock.release()
+                    await asyncio.sleep(0)
+                work.cancel()
+                for _ in range(50):
+                    await asyncio.sleep(0.001)
+                assert not work.done()
+                another.execute("ROLLBACK")
+            with pytest.raises(asyncio.CancelledError):
+                await work
+            state = (await texts(memory), len(await memory.pending()), len(await memory.history(first)))
+            assert state == {
+                "add": (["home is Rome"], 1, 1), "update": (["home is Oslo"], 0, 2), "delete": ([], 0, 2)
+            }[verb]  # fmt: skip
+
+    asyncio.run(run())
+
+
+def test_a_lease_is_given_back_before_the_cancelled_one_goes_on(tmp_path):
+    class Gate(Thinking):
+        async def extract(self, chunk):
+            if chunk.turns[0].content != "home = Rome":
+                self.asked.set()
+                await asyncio.Event().wait()
+            return await super().extract(chunk)
+
+    async def run():
+        gate = Gate()
+        gate.asked = asyncio.Event()
+        async with AsyncMemory(tmp_path, llm=gate, embedder=HashEmbedder()) as memory:
+            work = asyncio.create_task(memory.add("likes += tea", user_id="u"))
+            await gate.asked.wait()
+            assert held(tmp_path) == 1
+            with contextlib.closing(sqlite3.connect(tmp_path / "ledger.sqlite3", isolation_level=None)) as another:
+                another.execute("BEGIN IMMEDIATE")
+                work.cancel()
+                for _ in range(50):
+                    await asyncio.sleep(0.001)
+                work.cancel()  # a second time, while it gives back
+                for _ in range(50):
+                    await asyncio.sleep(0.001)
+                assert not work.done()
+                another.execute("ROLLBACK")
+            with pytest.raises(asyncio.CancelledError):
+                await work
+            assert held(tmp_path) == 0 and len(await memory.pending()) == 1
+
+    asyncio.run(run())
