@@ -16,6 +16,7 @@
     │   ├── LeaseLost            another process has taken a batch over; the write path waits for that one
     │   ├── TargetExists         a backup or restore would replace what is there
     │   └── RevisionConflict     another writer was faster; the write path reads again and goes on
+    │       └── UserClaimed      another writer was overtaken too often and goes first; the write path waits for it
     ├── EmbedderError
     │   ├── EmbedderUnavailable
     │   │   └── WeightsMissing       the default embedder was never set up
@@ -151,6 +152,10 @@ class TargetExists(StorageError):
 
 class RevisionConflict(StorageError):
     """The user's revision moved between reading and committing (compare-and-set failed)."""
+
+
+class UserClaimed(RevisionConflict):
+    """Another process was overtaken too often, and has the user's memories to itself until it has committed."""
 
 
 class EmbedderError(RecollectError):

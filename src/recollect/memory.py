@@ -600,7 +600,7 @@ class AsyncMemory:
 
     async def close(self) -> None:
         """Let go of everything; a second time does nothing, and so does a forked child. What is pending stays pending."""
-        if not self._closed and not self.is_forked:
+        if not self._closed and not self._is_forked:
             self._closed = True
             if self._store.language.model is not None:
                 await self._store.language.model.aclose()
@@ -627,19 +627,19 @@ class AsyncMemory:
         return answer
 
     @property
-    def is_forked(self) -> bool:
+    def _is_forked(self) -> bool:
         """Whether another process opened it: this one is that one's child."""
         return os.getpid() != self._process
 
-    def check_process(self) -> None:
+    def _check_process(self) -> None:
         """Raises Forked."""
-        if self.is_forked:
+        if self._is_forked:
             raise Forked(
                 "this memory was opened before the process was forked: open a new one here, on the same folder"
             )
 
     def _check_loop(self) -> None:
-        self.check_process()
+        self._check_process()
         if self._closed:
             raise Closed("this memory is closed")
         loop = asyncio.get_running_loop()

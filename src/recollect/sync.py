@@ -83,9 +83,9 @@ class Memory:
 
     def _wait(self, work: Coroutine[Any, Any, T]) -> T:
         """Run a verb on our loop and wait for it. Ctrl-C cancels the verb; what is committed stays."""
-        if self._closed or self._memory.is_forked:
+        if self._closed or self._memory._is_forked:
             work.close()
-            self._memory.check_process()
+            self._memory._check_process()
             raise Closed("this memory is closed")
         future = asyncio.run_coroutine_threadsafe(self._outliving(work), self._started()[0])
         try:
@@ -387,7 +387,7 @@ class Memory:
     def close(self) -> None:
         """Let go of everything, when what other threads wait for has ended; a second time does nothing, and so does a forked
         child."""
-        if self._memory.is_forked:
+        if self._memory._is_forked:
             return
         with self._lock:
             if self._closed:

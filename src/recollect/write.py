@@ -28,6 +28,7 @@ from .errors import (
     RevisionConflict,
     StorageError,
     StoreBusy,
+    UserClaimed,
 )
 from .evidence import verify
 from .guard import guard
@@ -59,6 +60,7 @@ log = logging.getLogger("recollect")
 
 AHEAD = 8  # chunks of a batch that are extracted while an earlier one is committed
 MAX_CONFLICTS = 20
+CLAIM_AFTER = 3  # conflicts; from then on other processes' commits to this user wait
 LEASE = timedelta(minutes=2)  # renewed while the work goes on; another process takes over this long after a crash
 MAX_ATTEMPTS = 5
 PATIENCE = timedelta(seconds=30)  # with another process that works on the same batch
@@ -203,19 +205,27 @@ class Writer:
         return ChunkWork(batch, chunk, tuple(facts), tuple(prepared), tuple(rest))
 
     async def _commit(self, work: ChunkWork) -> None:
-        """Decide and commit, again where another writer was faster."""
+        """Decide and commit, again where another writer was faster; after three times the others wait."""
+        space, overtaken = work.batch.space, Overtaken()
+        try:
+            await self._committed(work, overtaken)
+        finally:
+            if overtaken.often:
+                await whole(self.in_thread(self.ledger.unclaim, space, self.owner))
+
+    async def _committed(self, work: ChunkWork, overtaken: Overtaken) -> None:
         spent = Usage()
         decided = Decided()
-        for attempt in range(MAX_CONFLICTS):
+        while True:
+            if overtaken.often:
+                await whole(self.in_thread(self.ledger.claim, work.batch.space, self.owner, now() + LEASE))
             plan, usage = await self._planned(work, decided)
             spent += usage
             commit = plan.commit(turns=work.turn_passages(plan), done=work.done(self.owner, spent))
             try:
                 await whole(self.in_thread(self.ledger.commit, commit))
-            except RevisionConflict:
-                if attempt == MAX_CONFLICTS - 1:
-                    raise
-                await asyncio.sleep(0.005 * attempt)
+            except RevisionConflict as error:
+                await overtaken.by(error)
             except LeaseLost:
                 await self._record_usage(work.batch, work.chunk.record.n, "reconcile", spent)
                 raise
@@ -331,6 +341,31 @@ class Writer:
             rows = self.ledger.rows_by_text(space, key)
             whole = self.ledger.versions(space, {row.memory_id for row in rows})
             plan.know(whole, self.ledger.sources(space, {row.statement.number for row in whole}))
+
+
+class Overtaken:
+    """How often other writers were faster than this one."""
+
+    def __init__(self) -> None:
+        self.times = 0
+        self._give_up = now() + PATIENCE
+
+    @property
+    def often(self) -> bool:
+        """Whether it is this one's turn now."""
+        return self.times >= CLAIM_AFTER
+
+    async def by(self, error: RevisionConflict) -> None:
+        """Wait before the next try. Raises the error where there were enough, StoreBusy where another's turn takes too long."""
+        if isinstance(error, UserClaimed):
+            if now() >= self._give_up:
+                raise StoreBusy("another process goes first, and takes long") from error
+            await asyncio.sleep(POLL_S)
+            return
+        self.times += 1
+        if self.times == MAX_CONFLICTS:
+            raise error
+        await asyncio.sleep(0.005 * self.times)
 
 
 @dataclass(slots=True)

@@ -9,12 +9,16 @@ import subprocess
 import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from recollect import AsyncMemory, Memory
+from recollect.errors import StoreBusy
+from recollect.owners import new_owner
 from recollect.testing import HashEmbedder, ModelEndpoint, Reply, ScriptedLanguage
+from recollect.times import now
 from tests.chaos import record
 from tests.contract.loopback import Loopback
 
@@ -60,6 +64,8 @@ CHILD = """
 import json, random, sys
 from recollect import Memory
 from recollect.errors import InvalidInput, NotFound, UndoConflict
+from recollect.errors import StoreBusy
+from recollect.owners import new_owner
 from recollect.testing import HashEmbedder, ScriptedLanguage
 me, rounds = int(sys.argv[2]), int(sys.argv[3])
 memory = Memory(sys.argv[1], llm=ScriptedLanguage(), embedder=HashEmbedder())
@@ -202,6 +208,64 @@ for n in range(rounds):
             writer.stdin.flush()
         assert writer.wait(60) == 0
         writer.communicate()
+
+
+def test_a_slow_decision_is_overtaken_three_times_and_then_goes_first(tmp_path):
+    """Every commit of the other's changes what is to be decided: without a turn of its own the slow one never got through."""
+    asked, stop = [], threading.Event()
+
+    class Slow(ScriptedLanguage):
+        async def reconcile(self, cases):
+            asked.append(len(cases))
+            seen = other.count(user_id="v")
+            while len(asked) <= 3 and other.count(user_id="v") < seen + 2:  # noqa: ASYNC110 -- the other is busy
+                await asyncio.sleep(0.001)
+            return await super().reconcile(cases)
+
+    with opened(tmp_path) as other, opened(tmp_path, Slow()) as slow:
+        other.add("home = Rome", user_id="u")
+
+        def hurry():
+            n = 0
+            while not stop.is_set():
+                other.add(f"home = Town{n}", user_id="u")
+                other.add(f"likes += {n}", user_id="v")
+                n += 1
+
+        hurrying = threading.Thread(target=hurry)
+        hurrying.start()
+        try:
+            assert slow.add("home = Oslo", user_id="u").status == "done"
+        finally:
+            stop.set()
+            hurrying.join(60)
+        assert len(asked) == 4 and slow.verify().problems == ()
+        other.update(other.get_all(user_id="u")[0].id, "home is Bergen")  # nobody is kept out any more
+        assert texts(slow) == ["home is Bergen"]
+
+
+def test_a_turn_of_the_living_is_waited_for_and_one_of_the_dead_is_not(memory, monkeypatch):
+    first = memory.add("home = Rome", user_id="u").changes[0].memory.id
+    ledger, living = memory._memory._store.ledger, new_owner()
+    place, number, _, holder = living.split("/")
+    space, later = ledger.space("u"), now() + timedelta(hours=1)
+    monkeypatch.setattr("recollect.write.PATIENCE", timedelta(0))
+    ledger.claim(space, living, later)
+    ledger.claim(space, new_owner(), later)  # does not take it away
+    for verb in (lambda: memory.delete(first), lambda: memory.add("home = Oslo", user_id="u")):
+        with pytest.raises(StoreBusy):
+            verb()
+    assert memory.add("home = Oslo", user_id="v").status == "done" and texts(memory) == ["home is Rome"]
+    ledger.unclaim(space, new_owner())  # nor does that
+    with pytest.raises(StoreBusy):
+        memory.delete(first)
+    ledger.unclaim(space, living)
+    assert memory.update(first, "home is Paris")
+    for owner, until in ((f"{place}/{number}/00000000/{holder}", later), (living, now())):
+        ledger.claim(space, owner, until)
+        assert memory.update(first, f"home is {until}")
+    memory.delete(first)
+    assert len(memory.resume().finished) == 1
 
 
 # --- readers and models ------------------------------------------------------------------------------------------------

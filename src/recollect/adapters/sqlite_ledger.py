@@ -11,10 +11,11 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..errors import LeaseLost, NotFound, RevisionConflict
+from ..errors import LeaseLost, NotFound, RevisionConflict, UserClaimed
 from ..filters import Condition
 from ..ids import IdKind
 from ..model import Entity, Relation, Row, Scope, Turn, Usage
+from ..owners import is_gone
 from ..records import (
     ChangeRecord,
     ChunkDone,
@@ -174,19 +175,25 @@ class SqliteLedger:
     # --- committing ----------------------------------------------------------------------------------------------------
 
     def commit(self, commit: Commit) -> datetime:
-        """Apply all effects in one transaction; the recorded time. Raises RevisionConflict where the user's revision moved,
-        LeaseLost where the chunk that it finishes is no longer its owner's to commit."""
+        """Apply all effects in one transaction; the recorded time.
+
+        Raises RevisionConflict where the user's revision moved, UserClaimed where another writer goes first, LeaseLost where the
+        chunk that it finishes is no longer its owner's to commit.
+        """
         with self._database.write() as db:
             if commit.done is not None:
                 _check_lease(db, commit.done)
             user = db.execute("SELECT * FROM users WHERE space = ?", (commit.space,)).fetchone()
+            owner = None if commit.done is None else commit.done.owner
+            if user["lease_owner"] not in (None, owner) and not _is_over(user):
+                raise UserClaimed("another writer goes first")
             if user["revision"] != commit.at.revision:
                 raise RevisionConflict("another writer committed first")
             recorded_at = max(to_micros(now()), user["last_recorded_at"])
             self._write_content(db, commit)
             self._write_effects(db, commit, recorded_at)
             db.execute(
-                "UPDATE users SET revision = ?, last_recorded_at = ?,"
+                "UPDATE users SET revision = ?, last_recorded_at = ?, lease_owner = NULL, lease_until = NULL,"
                 " last_row = max(last_row, ?), last_passage = max(last_passage, ?), last_source = max(last_source, ?)"
                 " WHERE space = ?",
                 (commit.revision, recorded_at, *_last_numbers(commit), commit.space),
@@ -194,6 +201,24 @@ class SqliteLedger:
             if commit.done is not None:
                 _finish_chunk(db, commit, recorded_at)
             return from_micros(recorded_at)
+
+    def claim(self, space: Space, owner: str, until: datetime) -> None:
+        """Let only `owner` commit to the user, until he has or until a time. Does nothing where another one's claim stands."""
+        with self._database.write(durable=False) as db:
+            user = db.execute("SELECT lease_owner, lease_until FROM users WHERE space = ?", (space,)).fetchone()
+            if user["lease_owner"] in (None, owner) or _is_over(user):
+                db.execute(
+                    "UPDATE users SET lease_owner = ?, lease_until = ? WHERE space = ?",
+                    (owner, to_micros(until), space),
+                )
+
+    def unclaim(self, space: Space, owner: str) -> None:
+        """Let others commit again."""
+        with self._database.write(durable=False) as db:
+            db.execute(
+                "UPDATE users SET lease_owner = NULL, lease_until = NULL WHERE space = ? AND lease_owner = ?",
+                (space, owner),
+            )
 
     def _write_content(self, db: sqlite3.Connection, commit: Commit) -> None:
         for new in commit.statements:
@@ -605,6 +630,11 @@ def _insert_turn(db: sqlite3.Connection, commit: Commit, number: int, turn: NewT
             commit.revision,
         ),
     )
+
+
+def _is_over(user: sqlite3.Row) -> bool:
+    """Whether a claim has run out, or its owner runs no more."""
+    return bool(user["lease_until"] < to_micros(now()) or is_gone(user["lease_owner"]))
 
 
 def _check_lease(db: sqlite3.Connection, done: ChunkDone) -> None:
