@@ -20,6 +20,7 @@ from .errors import Closed, EmbedderUnavailable, EmbeddingModelMismatch, Invalid
 from .partition import DEFAULT_MEMORY_BUDGET, Partition, Partitions
 from .ports import ChatModel, Embedder, Extractor, Journal, Ledger, Reconciler, Reembedding, Tokenizer
 from .records import EmbedderKey, EmbedderRecord, Space
+from .results import Backup
 
 if TYPE_CHECKING:
     from .ports import Vectors
@@ -155,18 +156,40 @@ def open_store(settings: Settings) -> Store:
 def folder_of(path: str | os.PathLike[str] | None) -> Path:
     """The store's folder: the one given, `$RECOLLECT_HOME`, or the user's data folder."""
     if path is not None:
-        if not isinstance(path, str | os.PathLike) or "\x00" in str(path) or not str(path):
-            raise InvalidInput("path", "must be the path of a folder")
-        try:
-            os.fsencode(path)
-            return Path(path).expanduser()
-        except (TypeError, UnicodeEncodeError, RuntimeError):  # a path of bytes, a lone surrogate, an unknown ~user
-            raise InvalidInput("path", "is not a path that can be opened") from None
+        return path_of("path", path, "folder")
     if home := os.environ.get(HOME_VARIABLE):
         return Path(home)
     import platformdirs
 
     return Path(platformdirs.user_data_dir("recollect")) / "store"
+
+
+def path_of(argument: str, path: object, kind: str) -> Path:
+    """A checked path, with `~` for the user's home."""
+    if not isinstance(path, str | os.PathLike) or "\x00" in str(path) or not str(path):
+        raise InvalidInput(argument, f"must be the path of a {kind}")
+    try:
+        os.fsencode(path)
+        return Path(path).expanduser()
+    except (TypeError, UnicodeEncodeError, RuntimeError):  # a path of bytes, a lone surrogate, an unknown ~user
+        raise InvalidInput(argument, "is not a path that can be opened") from None
+
+
+def restore_store(
+    source: str | os.PathLike[str],
+    path: str | os.PathLike[str] | None = None,
+    *,
+    force: bool = False,
+    progress: Callable[[int, int], None] = lambda _done, _total: None,
+) -> Backup:
+    """Make the store in the folder `path` (default: as `Memory`'s) of a backup's file.
+
+    Beside a store that is there only with `force`, which sets that one aside in a folder of its own. `progress` is called with
+    the bytes copied and of how many. Raises InvalidInput, TargetExists, StoreCorrupt, SchemaTooNew, StoreBusy, StorageFull.
+    """
+    from .adapters.sqlite_backup import restore
+
+    return restore(path_of("source", source, "file"), folder_of(path), force=force, progress=progress)
 
 
 def language(settings: Settings) -> Language:

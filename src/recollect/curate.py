@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 from typing import Any, TypeVar
@@ -18,8 +17,9 @@ from .ports import Embedder
 from .records import ChangeRecord, NewTurn, Space
 from .results import Deleted
 from .retrieve import Query, Retriever
+from .tasks import whole
 from .times import now
-from .write import MAX_CONFLICTS, Writer
+from .write import Overtaken, Writer
 
 T = TypeVar("T")
 
@@ -33,14 +33,12 @@ class Curator:
     async def _retried(self, space: Space, attempt: Callable[[], Awaitable[T]]) -> T:
         """Run an attempt in the user's queue, again where another process committed first."""
         async with self._writer.queue(space):
-            for tries in range(MAX_CONFLICTS):
+            overtaken = Overtaken()
+            while True:
                 try:
-                    return await attempt()
-                except RevisionConflict:
-                    if tries == MAX_CONFLICTS - 1:
-                        raise
-                    await asyncio.sleep(0.005 * tries)
-        raise AssertionError("unreachable")
+                    return await whole(attempt())
+                except RevisionConflict as error:
+                    await overtaken.by(error)
 
     # --- reading -------------------------------------------------------------------------------------------------------
 

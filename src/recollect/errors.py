@@ -6,13 +6,17 @@
     ├── UndoConflict             later changes build on what should be undone
     ├── WrongLoop                an AsyncMemory was used outside the loop it belongs to
     ├── Closed                   the memory was closed
+    ├── Forked                   the memory was opened before this process was forked off; open one here
     ├── StorageError             the disk or the database said no
     │   ├── StorageFull
     │   ├── StorageReadOnly
     │   ├── StoreBusy            another process kept the write lock for too long
     │   ├── StoreCorrupt         files of ours do not fit together
     │   ├── SchemaTooNew         written by a newer recollect
+    │   ├── LeaseLost            another process has taken a batch over; the write path waits for that one
+    │   ├── TargetExists         a backup or restore would replace what is there
     │   └── RevisionConflict     another writer was faster; the write path reads again and goes on
+    │       └── UserClaimed      another writer was overtaken too often and goes first; the write path waits for it
     ├── EmbedderError
     │   ├── EmbedderUnavailable
     │   │   └── WeightsMissing       the default embedder was never set up
@@ -96,6 +100,10 @@ class Closed(RecollectError, RuntimeError):
     """The memory was closed."""
 
 
+class Forked(RecollectError, RuntimeError):
+    """The memory belongs to the process that opened it; a forked child opens one of its own, on the same folder."""
+
+
 class StorageError(RecollectError):
     """The disk or the database refused; nothing was acknowledged, reads go on."""
 
@@ -131,8 +139,23 @@ class SchemaTooNew(StorageError):
     default_stage = "open"
 
 
+class LeaseLost(StorageError):
+    """Another process has taken the batch over, as it does where one hangs for longer than its lease; nothing was committed."""
+
+
+class TargetExists(StorageError):
+    """A backup, or a restored store, would replace what is there; it is done only when asked for."""
+
+    retryable = False
+    default_stage = "backup"
+
+
 class RevisionConflict(StorageError):
     """The user's revision moved between reading and committing (compare-and-set failed)."""
+
+
+class UserClaimed(RevisionConflict):
+    """Another process was overtaken too often, and has the user's memories to itself until it has committed."""
 
 
 class EmbedderError(RecollectError):

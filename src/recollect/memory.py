@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from . import check
 from .budget import metered
-from .errors import Closed, EmbedderUnavailable, InvalidInput, NotFound, RecollectError, WrongLoop
+from .errors import Closed, EmbedderUnavailable, Forked, InvalidInput, NotFound, RecollectError, WrongLoop
 from .filters import parse_filter
 from .ids import IdKind, check_id
 from .model import Scope, Turn, Usage
@@ -21,6 +21,7 @@ from .records import Batch, Commit, JournalledChunk, NewBatch, Space
 from .results import (
     AddResult,
     AddUsage,
+    Backup,
     Change,
     Context,
     Deleted,
@@ -36,6 +37,7 @@ from .results import (
     Stats,
     VerifyReport,
 )
+from .tasks import whole
 from .times import now as present
 from .trace import Committed, Extracted, Journalled, Listener, emit
 from .wording import of_the_user
@@ -126,6 +128,7 @@ class AsyncMemory:
         self._listener = on_event
         self._loop: asyncio.AbstractEventLoop | None = None
         self._closed = False
+        self._process = os.getpid()
         store = self._store
         self._retriever = Retriever(store.ledger, store.partitions, store.tokenizer)
         self._writer = Writer(
@@ -218,7 +221,7 @@ class AsyncMemory:
         space = await self._run(self._store.ledger.ensure_space, scope.user_id)
         journal = self._store.journal
         spans = await self._spans(space)
-        batch, again = await self._run(journal.open_retelling, space, spans, self._instructions, present())
+        batch, again = await whole(self._run(journal.open_retelling, space, spans, self._instructions, present()))
         if not again:
             turns = sum(last - first + 1 for first, last in spans)
             emit(self._listener, Journalled(batch.id, user_id, turns, len(spans)))
@@ -367,20 +370,24 @@ class AsyncMemory:
         """Finish what is pending, once, and make up for vectors that wait for the embedder. What fails again is named, and
         stays pending."""
         check.flag("include_failed", include_failed)
+        return await self._resumed(include_failed, timedelta(0))
+
+    async def _resumed(self, include_failed: bool, patience: timedelta | None) -> Resumed:
         finished, failed = [], {}
         self._check_loop()
         await self._backfill.all()
         for batch in await self._run(self._store.journal.unfinished, include_failed):
             try:
-                await self._finish(batch, timedelta(0))
+                await self._finish(batch, patience)
                 finished.append(batch.id)
             except RecollectError as error:
                 failed[batch.id] = type(error).__name__
         return Resumed(finished=tuple(finished), failed=failed)
 
     async def flush(self) -> Resumed:
-        """Finish everything that `add(wait=False)` left."""
-        return await self.resume()
+        """Finish everything that `add(wait=False)` left, and wait for what other processes are working on; otherwise as
+        `resume`."""
+        return await self._resumed(include_failed=False, patience=None)
 
     # --- reading -------------------------------------------------------------------------------------------------------
 
@@ -602,6 +609,17 @@ class AsyncMemory:
         named = Settings(embedder=embedder, embedder_api_base=embedder_api_base, embedder_api_key=embedder_api_key)
         return await self._reembedder.run(named)
 
+    async def backup(self, path: str | os.PathLike[str], *, overwrite: bool = False) -> Backup:
+        """Copy the whole store into one file, as it is at the beginning, while others go on reading and writing.
+
+        The copy is checked and forced to the disk before it gets its name; a failed or killed backup leaves an older file as it
+        was. What is pending in the store is pending in the copy. `recollect restore` makes a store of it again. Raises
+        TargetExists unless `overwrite`, InvalidInput, StorageFull, StorageReadOnly, StoreCorrupt where the store is damaged.
+        """
+        from .backup import back_up
+
+        return await self._alone(back_up(self._store, path, overwrite, self._listener))
+
     def scoped(self, *, user_id: UserId) -> Any:
         """Every verb bound to one user; other users' ids do not exist for it."""
         from .scoped import AsyncScopedMemory
@@ -610,8 +628,8 @@ class AsyncMemory:
         return AsyncScopedMemory(self, user_id)
 
     async def close(self) -> None:
-        """Let go of everything; a second time does nothing. What is pending stays pending."""
-        if not self._closed:
+        """Let go of everything; a second time does nothing, and so does a forked child. What is pending stays pending."""
+        if not self._closed and not self._is_forked:
             self._closed = True
             if self._store.language.model is not None:
                 await self._store.language.model.aclose()
@@ -637,7 +655,20 @@ class AsyncMemory:
         answer: T = await self._store.in_thread(function, *arguments)
         return answer
 
+    @property
+    def _is_forked(self) -> bool:
+        """Whether another process opened it: this one is that one's child."""
+        return os.getpid() != self._process
+
+    def _check_process(self) -> None:
+        """Raises Forked."""
+        if self._is_forked:
+            raise Forked(
+                "this memory was opened before the process was forked: open a new one here, on the same folder"
+            )
+
     def _check_loop(self) -> None:
+        self._check_process()
         if self._closed:
             raise Closed("this memory is closed")
         loop = asyncio.get_running_loop()

@@ -35,10 +35,10 @@ class ChunkWork:
             for turn, (terms, vector) in zip(self.chunk.turns, self.turn_keys, strict=True)
         ]
 
-    def done(self, usage: Usage) -> ChunkDone:
+    def done(self, owner: str, usage: Usage) -> ChunkDone:
         """The mark that this chunk, and with the last one its batch, is finished."""
         n = self.chunk.record.n
-        return ChunkDone(self.batch.id, n, n == self.batch.chunks[-1].n, usage)
+        return ChunkDone(self.batch.id, n, n == self.batch.chunks[-1].n, owner, usage)
 
 
 def whole_messages(turns: Sequence[Turn]) -> list[Fact]:

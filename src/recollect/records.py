@@ -205,11 +205,12 @@ class ChangeRecord:
 
 @dataclass(frozen=True, slots=True)
 class ChunkDone:
-    """Which chunk a commit finishes, and what deciding it cost."""
+    """Which chunk a commit finishes, in the name of which holder of the batch's lease, and what deciding it cost."""
 
     batch_id: str
     n: int
     last: bool
+    owner: str
     usage: Usage = Usage()
 
 

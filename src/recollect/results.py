@@ -234,6 +234,18 @@ class Stats(Result):
     schema_version: int
 
 
+class Backup(Result):
+    """A backup that was written or restored: the file, and what is in it."""
+
+    path: str
+    bytes: int
+    users: int
+    turns: int
+    changes: int
+    pending: int
+    schema_version: int
+
+
 class Problem(Result):
     """Something that `verify()` found wrong. `what` names the invariant, `where` the row or file; no content."""
 

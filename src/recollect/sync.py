@@ -18,6 +18,7 @@ from .memory import OPERATOR, AsyncMemory, MaybeUser, UserId
 from .results import (
     AddResult,
     AddUsage,
+    Backup,
     Change,
     Context,
     Deleted,
@@ -83,8 +84,9 @@ class Memory:
 
     def _wait(self, work: Coroutine[Any, Any, T]) -> T:
         """Run a verb on our loop and wait for it. Ctrl-C cancels the verb; what is committed stays."""
-        if self._closed:
+        if self._closed or self._memory._is_forked:
             work.close()
+            self._memory._check_process()
             raise Closed("this memory is closed")
         future = asyncio.run_coroutine_threadsafe(self._outliving(work), self._started()[0])
         try:
@@ -382,13 +384,20 @@ class Memory:
             self._memory.reembed(embedder, embedder_api_base=embedder_api_base, embedder_api_key=embedder_api_key)
         )
 
+    def backup(self, path: str | os.PathLike[str], *, overwrite: bool = False) -> Backup:
+        """Copy the whole store into one file, as it is at the beginning, while others go on reading and writing."""
+        return self._wait(self._memory.backup(path, overwrite=overwrite))
+
     def scoped(self, *, user_id: UserId) -> ScopedMemory:
         """Every verb bound to one user; other users' ids do not exist for it."""
         self._memory.scoped(user_id=user_id)
         return ScopedMemory(self, user_id)
 
     def close(self) -> None:
-        """Let go of everything, when what other threads wait for has ended; a second time does nothing."""
+        """Let go of everything, when what other threads wait for has ended; a second time does nothing, and so does a forked
+        child."""
+        if self._memory._is_forked:
+            return
         with self._lock:
             if self._closed:
                 return

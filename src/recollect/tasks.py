@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Coroutine, Iterable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Any, TypeVar
 
 T = TypeVar("T")
@@ -20,18 +20,6 @@ async def cancelled_after(work: Coroutine[Any, Any, None]) -> AsyncIterator[None
         await cancel([task])
 
 
-async def whole(work: Awaitable[T]) -> T:
-    """Work that is brought to its end also where we are cancelled meanwhile, before that is passed on."""
-    task = asyncio.ensure_future(work)
-    try:
-        return await asyncio.shield(task)
-    except asyncio.CancelledError:
-        await asyncio.wait([task])
-        if not task.cancelled():
-            task.exception()  # seen: it is the cancellation that is passed on
-        raise
-
-
 async def together(work: Sequence[Coroutine[Any, Any, None]]) -> None:
     """Do work side by side, all of it to its end; the first error is then raised as it is."""
     tasks = [asyncio.create_task(one) for one in work]
@@ -41,6 +29,22 @@ async def together(work: Sequence[Coroutine[Any, Any, None]]) -> None:
             await task
     finally:
         await cancel(tasks)
+
+
+async def whole(work: Awaitable[T]) -> T:
+    """The work's answer. Where the waiting is cancelled, the work is still waited for: what it holds can be given back."""
+    task = asyncio.ensure_future(work)
+    cancelled: asyncio.CancelledError | None = None
+    while not task.done():
+        try:
+            await asyncio.wait([task])
+        except asyncio.CancelledError as error:
+            cancelled = error
+    if cancelled is not None:
+        with suppress(Exception):  # of work that nobody waits for any more
+            task.result()
+        raise cancelled
+    return task.result()
 
 
 async def cancel(tasks: Iterable[asyncio.Task[Any]]) -> None:

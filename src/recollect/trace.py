@@ -55,7 +55,15 @@ class Reembedding:
     passages: int
 
 
-Event: TypeAlias = Journalled | Extracted | Committed | Reembedding
+@dataclass(frozen=True, slots=True)
+class Copied:
+    """A backup has copied so many bytes of `of`. Told from the thread that copies."""
+
+    bytes: int
+    of: int
+
+
+Event: TypeAlias = Journalled | Extracted | Committed | Reembedding | Copied
 Listener: TypeAlias = Callable[[Event], None]
 
 
@@ -70,5 +78,7 @@ def emit(listener: Listener | None, event: Event) -> None:
             log.debug("committed batch=%s chunk=%d changes=%d", event.batch_id, event.chunk, len(event.changes))
         case Reembedding():
             log.debug("reembedding by=%s done=%d passages=%d", event.embedder, event.done, event.passages)
+        case Copied():
+            log.debug("copied bytes=%d of=%d", event.bytes, event.of)
     if listener is not None:
         listener(event)

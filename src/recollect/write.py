@@ -24,11 +24,13 @@ from .errors import (
     EmbedderError,
     EmbedderUnavailable,
     EmbeddingModelMismatch,
+    LeaseLost,
     ModelError,
     RecollectError,
     RevisionConflict,
     StorageError,
     StoreBusy,
+    UserClaimed,
 )
 from .evidence import verify
 from .guard import guard
@@ -50,7 +52,7 @@ from .ports import Chunk, Embedder, Extractor, Journal, Ledger, Reconciler, Toke
 from .prepare import ChunkWork, content_of, stated_at, turn_texts, whole_messages
 from .records import Batch, ChunkRecord, Commit, JournalledChunk, Lease, NewBatch, Space
 from .retell import forget_told
-from .tasks import cancel, cancelled_after, together
+from .tasks import cancel, cancelled_after, together, whole
 from .times import now
 
 if TYPE_CHECKING:
@@ -61,6 +63,7 @@ log = logging.getLogger("recollect")
 THINKS_S = 0.2  # an extraction that takes longer is a model's
 AHEAD = 8  # chunks of a batch that are extracted while an earlier one is committed
 MAX_CONFLICTS = 20
+CLAIM_AFTER = 3  # conflicts; from then on other processes' commits to this user wait
 LEASE = timedelta(minutes=2)  # renewed while the work goes on; another process takes over this long after a crash
 MAX_ATTEMPTS = 5
 PATIENCE = timedelta(seconds=30)  # with another process that works on the same batch
@@ -95,11 +98,12 @@ class Writer:
         lease = self._lease() if leased else None
         opening = asyncio.ensure_future(self.in_thread(self.journal.open_batch, new, lease))
         try:
-            return await asyncio.shield(opening)
+            return await whole(opening)
         except asyncio.CancelledError:
-            batch, again = await opening
-            if leased and not again:
-                await self._interrupted(batch)
+            if leased and opening.exception() is None:
+                batch, again = opening.result()
+                if not again:
+                    await self._interrupted(batch)
             raise
 
     async def finish(self, batch: Batch, patience: timedelta | None = None, *, leased: bool = False) -> None:
@@ -111,6 +115,7 @@ class Writer:
         """
         give_up = now() + (PATIENCE if patience is None else patience)
         while not await self._finished(batch, leased):
+            leased = False
             if now() >= give_up:
                 raise StoreBusy("another process is working on this batch", stage="lease", batch_id=batch.id)
             await asyncio.sleep(POLL_S)
@@ -118,12 +123,15 @@ class Writer:
     async def _finished(self, batch: Batch, leased: bool) -> bool:
         """Finish the batch if it can be leased; whether it is done now."""
         async with self._working.setdefault(batch.id, asyncio.Lock()):
-            if leased:
-                await self._work(batch, batch.chunks)
-                return True
-            if await self._leased_whole(batch):
-                await self._work(batch)
-                return True
+            try:
+                if leased:
+                    await self._work(batch, batch.chunks)
+                    return True
+                if await self._leased_whole(batch):
+                    await self._work(batch)
+                    return True
+            except LeaseLost:
+                log.warning("batch=%s was taken over by another process", batch.id)
         return bool((await self.in_thread(self.journal.batch, batch.id)).status == "done")
 
     def _lease(self) -> Lease:
@@ -133,13 +141,11 @@ class Writer:
         return bool(await self.in_thread(self.journal.lease, batch.id, self._lease(), now()))
 
     async def _leased_whole(self, batch: Batch) -> bool:
-        """Lease a batch; where that is cancelled, wait for what is under way, and give the lease back."""
-        taking = asyncio.ensure_future(self._take(batch))
+        """Lease a batch; where that is cancelled, give it back."""
         try:
-            return await asyncio.shield(taking)
+            return await whole(self._take(batch))
         except asyncio.CancelledError:
-            if await taking:
-                await self._interrupted(batch)
+            await self._interrupted(batch)
             raise
 
     async def _interrupted(self, batch: Batch) -> None:
@@ -147,7 +153,7 @@ class Writer:
 
     async def _give_back(self, batch: Batch, error: str, max_attempts: int | None) -> None:
         try:
-            await self.in_thread(self.journal.release, batch.id, error, max_attempts)
+            await whole(self.in_thread(self.journal.release, batch.id, self.owner, error, max_attempts))
         except StorageError as problem:  # the one that led here is the one to raise; the lease ends by itself
             log.warning("the lease of %s could not be given back: %s", batch.id, type(problem).__name__)
 
@@ -164,7 +170,7 @@ class Writer:
         except RecollectError as problem:
             problem.batch_id = batch.id
             # being stopped, by the caller, a budget or a store embedded anew, is no failed attempt
-            most = None if isinstance(problem, BudgetExceeded | EmbeddingModelMismatch) else MAX_ATTEMPTS
+            most = None if isinstance(problem, BudgetExceeded | EmbeddingModelMismatch | LeaseLost) else MAX_ATTEMPTS
             await self._give_back(batch, type(problem).__name__, most)
             raise
         except BaseException:
@@ -173,12 +179,15 @@ class Writer:
 
     @asynccontextmanager
     async def _leased(self, batch: Batch) -> AsyncIterator[None]:
-        """Keep the lease while a model thinks for longer than it lasts."""
+        """Keep the lease while a model thinks for longer than it lasts. Where that fails, the next time may not."""
 
         async def renew() -> None:
             while True:
                 await asyncio.sleep(LEASE.total_seconds() / 3)
-                await self._take(batch)
+                try:
+                    await whole(self._take(batch))
+                except StorageError as error:
+                    log.warning("batch=%s: its lease was not renewed: %s", batch.id, type(error).__name__)
 
         async with cancelled_after(renew()):
             yield
@@ -255,24 +264,35 @@ class Writer:
         return ChunkWork(batch, chunk, tuple(facts), tuple(prepared), tuple(rest), embedder)
 
     async def _commit(self, work: ChunkWork) -> None:
-        """Decide and commit, again where another writer was faster."""
+        """Decide and commit, again where another writer was faster; after three times the others wait."""
+        space, overtaken = work.batch.space, Overtaken()
+        try:
+            await self._committed(work, overtaken)
+        finally:
+            if overtaken.often:
+                await whole(self.in_thread(self.ledger.unclaim, space, self.owner))
+
+    async def _committed(self, work: ChunkWork, overtaken: Overtaken) -> None:
         spent = Usage()
         decided = Decided()
-        for attempt in range(MAX_CONFLICTS):
+        while True:
+            if overtaken.often:
+                await whole(self.in_thread(self.ledger.claim, work.batch.space, self.owner, now() + LEASE))
             try:
                 plan, usage = await self._planned(work, decided)
                 spent += usage
-                turns, embedder = work.turn_passages(plan), key_of(work.embedder)
-                commit = plan.commit(turns=turns, done=work.done(spent), embedder=embedder)
-                await self.in_thread(self.ledger.commit, commit)
+                turns, done, embedder = work.turn_passages(plan), work.done(self.owner, spent), key_of(work.embedder)
+                commit = plan.commit(turns=turns, done=done, embedder=embedder)
+                await whole(self.in_thread(self.ledger.commit, commit))
             except EmbeddingModelMismatch:
                 if await self.in_thread(self.in_use.settled) is work.embedder:
                     raise
                 work = await self._embedded(work.batch, work.chunk, work.facts, self.in_use.embedder)
-            except RevisionConflict:
-                if attempt == MAX_CONFLICTS - 1:
-                    raise
-                await asyncio.sleep(0.005 * attempt)
+            except RevisionConflict as error:
+                await overtaken.by(error)
+            except LeaseLost:
+                await self._record_usage(work.batch, work.chunk.record.n, "reconcile", spent)
+                raise
             else:
                 await self.committed(work.batch, work.chunk, commit)
                 return
@@ -390,6 +410,31 @@ class Writer:
             rows = self.ledger.rows_by_text(space, key)
             whole = self.ledger.versions(space, {row.memory_id for row in rows})
             plan.know(whole, self.ledger.sources(space, {row.statement.number for row in whole}))
+
+
+class Overtaken:
+    """How often other writers were faster than this one."""
+
+    def __init__(self) -> None:
+        self.times = 0
+        self._give_up = now() + PATIENCE
+
+    @property
+    def often(self) -> bool:
+        """Whether it is this one's turn now."""
+        return self.times >= CLAIM_AFTER
+
+    async def by(self, error: RevisionConflict) -> None:
+        """Wait before the next try. Raises the error where there were enough, StoreBusy where another's turn takes too long."""
+        if isinstance(error, UserClaimed):
+            if now() >= self._give_up:
+                raise StoreBusy("another process goes first, and takes long") from error
+            await asyncio.sleep(POLL_S)
+            return
+        self.times += 1
+        if self.times == MAX_CONFLICTS:
+            raise error
+        await asyncio.sleep(0.005 * self.times)
 
 
 @dataclass(slots=True)

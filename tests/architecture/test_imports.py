@@ -37,7 +37,7 @@ FLOORS: list[set[str]] = [
     {"apply", "prepare", "neighbours", "retell"},
     {"retrieve", "write", "testing", "estimate"},
     {"build"},
-    {"curate", "verify", "scoped", "backfill"},
+    {"curate", "verify", "scoped", "backfill", "backup"},
     {"reembed"},
     {"memory"},
     {"sync"},

@@ -12,7 +12,22 @@ from typer.testing import CliRunner
 
 from recollect.surfaces.cli.commands import app
 
-COMMANDS = ["setup", "add", "search", "list", "show", "history", "delete", "undo", "stats", "doctor", "ingest", "demo"]
+COMMANDS = [
+    "setup",
+    "add",
+    "search",
+    "list",
+    "show",
+    "history",
+    "delete",
+    "undo",
+    "stats",
+    "doctor",
+    "ingest",
+    "demo",
+    "backup",
+    "restore",
+]
 
 
 @pytest.fixture

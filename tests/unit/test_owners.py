@@ -46,6 +46,6 @@ def test_a_lease_of_the_living_holds_and_of_the_dead_does_not(memory):
 
     assert take(f"{place}/{number}/{life}/{holder}")
     assert not take(owners.new_owner())
-    journal.release(batch, None, 5)
+    journal.release(batch, f"{place}/{number}/{life}/{holder}", None, 5)
     assert take(f"{place}/{number}/00000000/{holder}")
     assert take(owners.new_owner())

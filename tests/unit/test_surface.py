@@ -39,7 +39,7 @@ FIXED = {
     "close": "",
     "scoped": "* user_id",
 }
-LATER = ("stats", "retell", "estimate", "estimate_retelling")  # verbs that came on top
+LATER = ("stats", "retell", "estimate", "estimate_retelling", "backup")  # verbs that came on top
 FIELDS = {
     "AddResult": "changes rejected redacted usage batch_id status",
     "AddUsage": "llm_calls tokens cost_usd",
@@ -48,7 +48,7 @@ FIELDS = {
     "Context": "hits tokens",
     "VerifyReport": "problems",
 }
-STORE_WIDE = ("pending", "resume", "flush", "verify", "rebuild", "reembed", "close", "scoped", "estimate")
+STORE_WIDE = ("pending", "resume", "flush", "verify", "rebuild", "reembed", "close", "scoped", "estimate", "backup")
 
 
 def parameters(verb):

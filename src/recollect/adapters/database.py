@@ -7,6 +7,7 @@ process and `BEGIN IMMEDIATE` between processes; each thread reads on a connecti
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import sqlite3
@@ -26,6 +27,7 @@ from ..errors import (
     StoreBusy,
     StoreCorrupt,
 )
+from .forking import GATE
 
 FILE_NAME = "ledger.sqlite3"
 BUSY_TIMEOUT_S = 30.0
@@ -44,11 +46,12 @@ class Database:
         self._readers: set[sqlite3.Connection] = set()
         self._readers_lock = threading.Lock()
         self._closed = False
-        with faults_named("open"):
+        with faults_named("open"), GATE.inside():
             make_folder(folder)
             refuse_remains(self.path)
             self._writer = self._connect()
             migrate(self._writer)
+        GATE.add(self)
 
     def _connect(self) -> sqlite3.Connection:
         # One connection may be closed by another thread than the one that made it, hence check_same_thread=False.
@@ -67,7 +70,7 @@ class Database:
     def write(self, *, durable: bool = True) -> Iterator[sqlite3.Connection]:
         """One transaction; rolled back whole on any error. Where it need not be `durable`, a power loss may take it back,
         and what was committed after it without being durable too."""
-        with self._write_lock, faults_named("commit"):
+        with GATE.inside(), self._write_lock, faults_named("commit"):
             self._check_open()
             self._writer.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
             self._writer.execute("BEGIN IMMEDIATE")
@@ -83,7 +86,7 @@ class Database:
     def read(self) -> Iterator[sqlite3.Connection]:
         """One consistent snapshot. Nested reads in a thread share the outer one's."""
         self._check_open()
-        with faults_named("read"):
+        with faults_named("read"), GATE.inside():
             reader = self._reader()
             if reader.in_transaction:
                 yield reader
@@ -109,13 +112,17 @@ class Database:
 
     def close(self) -> None:
         """Close all connections; a second time does nothing."""
-        with self._write_lock, self._readers_lock:
-            if self._closed:
-                return
-            self._closed = True
-            for reader in self._readers:
-                reader.close()
-            self._writer.close()
+        with GATE.inside(), self._write_lock, self._readers_lock:
+            self.abandon()
+
+    def abandon(self) -> None:
+        """Close all connections, with nobody inside one."""
+        if self._closed:
+            return
+        self._closed = True
+        for reader in self._readers:
+            reader.close()
+        self._writer.close()
 
 
 def make_folder(folder: Path) -> None:
@@ -205,6 +212,14 @@ _ERRORS: dict[int, type[StorageError]] = {
     sqlite3.SQLITE_NOTADB: StoreCorrupt,
 }
 
+_SYSTEM_ERRORS: dict[int, type[StorageError]] = {
+    errno.ENOSPC: StorageFull,
+    errno.EDQUOT: StorageFull,
+    errno.EROFS: StorageReadOnly,
+    errno.EACCES: StorageReadOnly,
+    errno.EPERM: StorageReadOnly,
+}
+
 
 @contextmanager
 def faults_named(stage: str) -> Iterator[None]:
@@ -216,7 +231,8 @@ def faults_named(stage: str) -> Iterator[None]:
     except sqlite3.Error as error:
         raise named(error, stage) from error
     except OSError as error:
-        raise StorageError(f"{type(error).__name__}: {os.strerror(error.errno or 0)}", stage=stage) from error
+        kind = _SYSTEM_ERRORS.get(error.errno or 0, StorageError)
+        raise kind(f"{type(error).__name__}: {os.strerror(error.errno or 0)}", stage=stage) from error
 
 
 def named(error: sqlite3.Error, stage: str) -> StorageError:

@@ -6,6 +6,8 @@ import threading
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from .forking import GATE
+
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
@@ -72,12 +74,15 @@ class FaissVectors:
         return sorted(found, key=lambda hit: (-hit[1], hit[0]))
 
     def cosines(self, query: Vectors, keys: Sequence[int]) -> list[float | None]:
-        cosines = (self._vectors(keys) @ query).tolist()
+        vectors = self._vectors(keys)
+        with GATE.inside():
+            cosines = (vectors @ query).tolist()
         return [cosine if key in self._keys else None for key, cosine in zip(keys, cosines, strict=True)]
 
     def between(self, keys: Sequence[int]) -> Vectors:
         vectors = self._vectors(keys)
-        cosines: Vectors = vectors @ vectors.T
+        with GATE.inside():
+            cosines: Vectors = vectors @ vectors.T
         return cosines
 
     def _vectors(self, keys: Sequence[int]) -> Vectors:

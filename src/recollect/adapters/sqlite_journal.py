@@ -144,15 +144,16 @@ class SqliteJournal:
             )
             return taken.rowcount == 1
 
-    def release(self, batch_id: str, error: str | None, max_attempts: int | None) -> None:
-        """Give a lease back. At `max_attempts` that are counted the batch is `failed`; None: this one is not counted."""
+    def release(self, batch_id: str, owner: str, error: str | None, max_attempts: int | None) -> None:
+        """Give a lease of `owner`'s back; one that was lost is not his to give. At `max_attempts` that are counted the batch is
+        `failed`; None: this one is not counted."""
         counted = max_attempts is not None
         with self._database.write(durable=False) as db:
             db.execute(
                 "UPDATE batches SET lease_owner = NULL, lease_until = NULL, error = ?, attempts = attempts + ?,"
                 " status = CASE WHEN status = 'pending' AND attempts + ? >= ? THEN 'failed' ELSE status END"
-                " WHERE id = ? AND status <> 'done'",
-                (error, counted, counted, max_attempts or 1, batch_id),
+                " WHERE id = ? AND lease_owner = ?",
+                (error, counted, counted, max_attempts or 1, batch_id, owner),
             )
 
     def release_all(self, owner: str) -> None:
@@ -182,21 +183,23 @@ class SqliteJournal:
             return [turn(row, batch.scope.user_id) for row in rows]
 
     def store_facts(self, batch_id: str, n: int, extracted: Extracted) -> None:
-        """Journal what call 1 gave, so that it is never paid again."""
+        """Journal what call 1 gave, so that it is never paid again. Where another process was faster, its facts stand."""
         with self._database.write(durable=False) as db:
-            db.executemany(
-                "INSERT OR REPLACE INTO facts VALUES (?, ?, ?, ?)",
-                [(batch_id, n, i, dump_fact(fact)) for i, fact in enumerate(extracted.facts)],
-            )
-            db.executemany(
-                "INSERT OR REPLACE INTO rejected VALUES (?, ?, ?, ?, ?)",
-                [(batch_id, n, i, one.text, one.reason) for i, one in enumerate(extracted.rejected)],
-            )
             insert_call(db, batch_id, n, "extract", extracted.usage)
-            db.execute(
+            moved = db.execute(
                 "UPDATE chunks SET state = 'extracted', model = ?, prompt_id = ?"
                 " WHERE batch_id = ? AND n = ? AND state = 'closed'",
                 (extracted.model, extracted.prompt_id, batch_id, n),
+            )
+            if not moved.rowcount:
+                return
+            db.executemany(
+                "INSERT INTO facts VALUES (?, ?, ?, ?)",
+                [(batch_id, n, i, dump_fact(fact)) for i, fact in enumerate(extracted.facts)],
+            )
+            db.executemany(
+                "INSERT INTO rejected VALUES (?, ?, ?, ?, ?)",
+                [(batch_id, n, i, one.text, one.reason) for i, one in enumerate(extracted.rejected)],
             )
 
     def record_usage(self, batch_id: str, n: int, purpose: str, usage: Usage) -> None:

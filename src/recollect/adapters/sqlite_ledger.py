@@ -5,17 +5,20 @@ from __future__ import annotations
 import json
 import secrets
 import sqlite3
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..errors import NotFound, RevisionConflict
+from ..errors import LeaseLost, NotFound, RevisionConflict, UserClaimed
 from ..filters import Condition
 from ..ids import IdKind
 from ..model import Entity, Relation, Row, Scope, Turn, Usage
+from ..owners import is_gone
 from ..records import (
     ChangeRecord,
+    ChunkDone,
     Commit,
     Delta,
     EmbedderKey,
@@ -29,8 +32,9 @@ from ..records import (
     Space,
     UserState,
 )
+from ..results import Backup
 from ..times import from_micros, maybe_micros, now, to_micros
-from . import codec
+from . import codec, sqlite_backup
 from .database import Database, schema_version
 from .sqlite_filter import MEMORY_FIELDS, TURN_FIELDS, compile_filter
 from .sqlite_journal import ensure_space, insert_call
@@ -172,18 +176,27 @@ class SqliteLedger:
     # --- committing ----------------------------------------------------------------------------------------------------
 
     def commit(self, commit: Commit) -> datetime:
-        """Apply all effects in one transaction; the recorded time. Raises RevisionConflict where the user's revision moved,
-        EmbeddingModelMismatch where its vectors are not of the store's embedder."""
+        """Apply all effects in one transaction; the recorded time.
+
+        Raises RevisionConflict where the user's revision moved, UserClaimed where another writer goes first, LeaseLost where the
+        chunk that it finishes is no longer its owner's to commit, EmbeddingModelMismatch where its vectors are not of the store's
+        embedder.
+        """
         with self._database.write() as db:
             check_embedder(db, commit.embedder)
+            if commit.done is not None:
+                _check_lease(db, commit.done)
             user = db.execute("SELECT * FROM users WHERE space = ?", (commit.space,)).fetchone()
+            owner = None if commit.done is None else commit.done.owner
+            if user["lease_owner"] not in (None, owner) and not _is_over(user):
+                raise UserClaimed("another writer goes first")
             if user["revision"] != commit.at.revision:
                 raise RevisionConflict("another writer committed first")
             recorded_at = max(to_micros(now()), user["last_recorded_at"])
             self._write_content(db, commit)
             self._write_effects(db, commit, recorded_at)
             db.execute(
-                "UPDATE users SET revision = ?, last_recorded_at = ?,"
+                "UPDATE users SET revision = ?, last_recorded_at = ?, lease_owner = NULL, lease_until = NULL,"
                 " last_row = max(last_row, ?), last_passage = max(last_passage, ?), last_source = max(last_source, ?)"
                 " WHERE space = ?",
                 (commit.revision, recorded_at, *_last_numbers(commit), commit.space),
@@ -191,6 +204,24 @@ class SqliteLedger:
             if commit.done is not None:
                 _finish_chunk(db, commit, recorded_at)
             return from_micros(recorded_at)
+
+    def claim(self, space: Space, owner: str, until: datetime) -> None:
+        """Let only `owner` commit to the user, until he has or until a time. Does nothing where another one's claim stands."""
+        with self._database.write(durable=False) as db:
+            user = db.execute("SELECT lease_owner, lease_until FROM users WHERE space = ?", (space,)).fetchone()
+            if user["lease_owner"] in (None, owner) or _is_over(user):
+                db.execute(
+                    "UPDATE users SET lease_owner = ?, lease_until = ? WHERE space = ?",
+                    (owner, to_micros(until), space),
+                )
+
+    def unclaim(self, space: Space, owner: str) -> None:
+        """Let others commit again."""
+        with self._database.write(durable=False) as db:
+            db.execute(
+                "UPDATE users SET lease_owner = NULL, lease_until = NULL WHERE space = ? AND lease_owner = ?",
+                (space, owner),
+            )
 
     def _write_content(self, db: sqlite3.Connection, commit: Commit) -> None:
         for new in commit.statements:
@@ -489,6 +520,10 @@ class SqliteLedger:
             which = "WHERE p.vector IS NULL ORDER BY p.space IS NOT ?, p.space, p.number LIMIT ?"
             return waiting(db, "passages p INDEXED BY passages_pending", which, (first, limit))
 
+    def back_up(self, target: Path, *, overwrite: bool, progress: Callable[[int, int], None]) -> Backup:
+        """Copy the ledger to a file, see `sqlite_backup`."""
+        return sqlite_backup.back_up(self._database, target, overwrite=overwrite, progress=progress)
+
     def close(self) -> None:
         """Close the database."""
         self._database.close()
@@ -634,16 +669,30 @@ def _insert_turn(db: sqlite3.Connection, commit: Commit, number: int, turn: NewT
     )
 
 
+def _is_over(user: sqlite3.Row) -> bool:
+    """Whether a claim has run out, or its owner runs no more."""
+    return bool(user["lease_until"] < to_micros(now()) or is_gone(user["lease_owner"]))
+
+
+def _check_lease(db: sqlite3.Connection, done: ChunkDone) -> None:
+    """The fence: one who hung for longer than his lease commits nothing when he wakes, even where nobody is at work now."""
+    held = db.execute(
+        "SELECT 1 FROM chunks k JOIN batches b ON b.id = k.batch_id"
+        " WHERE k.batch_id = ? AND k.n = ? AND k.state <> 'committed' AND b.lease_owner = ?",
+        (done.batch_id, done.n, done.owner),
+    ).fetchone()
+    if held is None:
+        raise LeaseLost("another process has taken the batch over", batch_id=done.batch_id)
+
+
 def _finish_chunk(db: sqlite3.Connection, commit: Commit, at: int) -> None:
     done = commit.done
     if done is None:
         return
-    moved = db.execute(
-        "UPDATE chunks SET state = 'committed', committed = ? WHERE batch_id = ? AND n = ? AND state <> 'committed'",
+    db.execute(
+        "UPDATE chunks SET state = 'committed', committed = ? WHERE batch_id = ? AND n = ?",
         (commit.revision, done.batch_id, done.n),
     )
-    if moved.rowcount != 1:
-        raise RevisionConflict("the chunk was committed by another worker")
     insert_call(db, done.batch_id, done.n, "reconcile", done.usage)
     db.execute("DELETE FROM facts WHERE batch_id = ? AND chunk = ?", (done.batch_id, done.n))
     if done.last:

@@ -50,7 +50,8 @@ class Reply:
     `content`: a string is the model's text as it stands, anything else is written as JSON; where the request asks for a tool,
     it is the tool's arguments. `message`: fields laid over the assistant's message. `extra`: fields laid over the whole
     completion (`{"usage": None}`, `{"choices": []}`). `body` in place of a completion: the bytes of the HTTP body. `delay` in
-    seconds. `cut`: the connection is reset before the answer, or closed in the middle of it.
+    seconds. `until`: an event that the answer waits for. `cut`: the connection is reset before the answer, or closed in the
+    middle of it.
     """
 
     content: Any = None
@@ -61,6 +62,7 @@ class Reply:
     extra: Mapping[str, Any] = field(default_factory=dict)
     body: bytes | str | None = None
     delay: float = 0.0
+    until: threading.Event | None = None
     cut: Literal["reset", "half"] | None = None
 
 
@@ -142,6 +144,8 @@ class ModelEndpoint:
         play = self._embeddings if embedding else self._chat
         reply = Reply() if play is None else play(request)
         await asyncio.sleep(self._latency + reply.delay)
+        while reply.until is not None and not reply.until.is_set():  # noqa: ASYNC110 -- set by another thread
+            await asyncio.sleep(0.005)
         if reply.cut == "reset":
             _reset(writer)
             return False

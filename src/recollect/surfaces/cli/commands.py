@@ -367,6 +367,40 @@ def reembed(common: Common) -> None:
 
 @app.command()
 @with_common
+def backup(
+    common: Common,
+    destination: Annotated[Path, typer.Argument(metavar="DESTINATION", help="The file to write; its folder is there")],
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a file of that name")] = False,
+) -> None:
+    """Copy the whole store into one file while others go on writing. It is checked before it gets its name.
+
+    Example: recollect backup /mnt/backups/memory.sqlite3 --overwrite
+    """
+    from .backup import backup as copy
+
+    copy(common, destination, overwrite=overwrite)
+
+
+@app.command()
+@with_common
+def restore(
+    common: Common,
+    source: Annotated[Path, typer.Argument(metavar="SOURCE", help="A file that `recollect backup` wrote")],
+    force: Annotated[
+        bool, typer.Option("--force", help="Also where a store is: that one is set aside, in a folder beside it")
+    ] = False,
+) -> None:
+    """Make a store of a backup, in the folder that --store names.
+
+    Example: recollect restore /mnt/backups/memory.sqlite3 --store ./restored
+    """
+    from .backup import restore as make
+
+    make(common, source, force=force)
+
+
+@app.command()
+@with_common
 def demo(common: Common) -> None:
     """Ingest a conversation, watch the decisions, and get ten answers with their sources. No key, no network.
 
