@@ -266,6 +266,15 @@ def test_an_outage_is_named_and_what_was_done_is_kept(tmp_path):
         assert once_each(memory, new.texts) and fits(memory, new)
 
 
+def test_stopped_it_leaves_the_way_free_to_others(tmp_path):
+    with opened(tmp_path) as memory, opened(tmp_path) as other:
+        say(memory)
+        with pytest.raises(EmbedderUnavailable):
+            memory.reembed(Hooked(hook=fail_at(2, OSError())))
+        new = Hooked("another")
+        assert other.reembed(new).embedded == 27 and fits(other, new)
+
+
 class Odd(Hooked):
     """Answers its third batch as `answer(vectors)`."""
 

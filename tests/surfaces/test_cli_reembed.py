@@ -68,6 +68,7 @@ def test_it_says_how_much_there_is_to_do_and_what_was_done(run, endpoint, tmp_pa
 
 
 def test_without_a_name_it_goes_on_with_the_one_under_way_or_asks_for_one(run, endpoint):
+    assert "Example: recollect reembed --embedder" in " ".join(run("--help").stdout.split())
     refused = run("--json")
     assert refused.returncode == 2 and json.loads(refused.stderr)["argument"] == "embedder"
     endpoint._embeddings = lambda _: (_ for _ in ()).throw(AssertionError)  # no request is expected
