@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from .embedding import embed
 from .errors import EmbedderError
+from .failpoints import reach
 from .prepare import turn_texts
 from .records import PendingVector, Space
 from .write import Writer
@@ -62,6 +63,7 @@ class Backfill:
         except EmbedderError as error:  # the work at hand meets it too, and names it where it matters
             log.warning("%s, %d vectors still pending", type(error).__name__, len(texts))
             return False
+        reach("backfill.embedded")
         async with writer.queue(space):
             filled = [(one.passage, vector) for one, vector in zip(passages, vectors, strict=True)]
             await writer.in_thread(writer.ledger.backfill, space, filled)

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from . import check
 from .budget import Budget, Purse
 from .errors import Closed, EmbedderUnavailable, EmbeddingModelMismatch, InvalidInput
+from .failpoints import reach
 from .partition import DEFAULT_MEMORY_BUDGET, Partition, Partitions
 from .ports import ChatModel, Embedder, Extractor, Journal, Ledger, Reconciler, Tokenizer
 from .records import Space
@@ -88,8 +89,10 @@ class Store:
     def close(self, owner: str) -> None:
         """Let go of threads, the leases of `owner`, partitions and the database."""
         self.executor.shutdown(wait=True)
+        reach("close.threads_ended")
         try:
             self.journal.release_all(owner)
+            reach("close.released")
         finally:
             self.partitions.clear()
             self.ledger.close()

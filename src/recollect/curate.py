@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 from .build import Store
 from .embedding import embed
 from .errors import InvalidInput, NotFound, RevisionConflict, UndoConflict
+from .failpoints import reach
 from .filters import Condition
 from .ids import new_id
 from .model import Op, Row, Scope, SourceClass
@@ -117,6 +118,7 @@ class Curator:
     async def update(self, space: Space, memory_id: str, text: str | None, metadata: Mapping[str, Any] | None) -> Row:
         """Correct a memory; the new version. Raises NotFound, InvalidInput where another live memory says the same."""
         vector = None if text is None else (await embed(self._store.embedder, [text], self._store.in_thread))[0]
+        reach("update.embedded")
 
         async def attempt() -> Row:
             row: Row = await self._store.in_thread(self._update, space, memory_id, text, metadata, vector)

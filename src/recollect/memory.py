@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 from . import check
 from .budget import metered
 from .errors import Closed, EmbedderUnavailable, InvalidInput, NotFound, RecollectError, WrongLoop
+from .failpoints import reach
 from .filters import parse_filter
 from .ids import IdKind, check_id
 from .model import Scope, Turn, Usage
@@ -185,6 +186,7 @@ class AsyncMemory:
         )
         await self._run(self._store.record_embedder)
         batch, replayed = await self._run(self._store.journal.open_batch, new)
+        reach("add.journalled")
         if not replayed:
             turns, chunks = len(checked), len(batch.chunks)
             emit(self._listener, Journalled(batch.id, user_id, turns, chunks))
@@ -210,6 +212,7 @@ class AsyncMemory:
         journal = self._store.journal
         spans = await self._spans(space)
         batch, again = await self._run(journal.open_retelling, space, spans, self._instructions, present())
+        reach("retell.journalled")
         if not again:
             turns = sum(last - first + 1 for first, last in spans)
             emit(self._listener, Journalled(batch.id, user_id, turns, len(spans)))
@@ -572,6 +575,7 @@ class AsyncMemory:
     async def rebuild(self) -> None:
         """Forget the views in memory and make them anew from the ledger."""
         await self._run(self._store.partitions.clear)
+        reach("rebuild.cleared")
 
     def scoped(self, *, user_id: UserId) -> Any:
         """Every verb bound to one user; other users' ids do not exist for it."""

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from .failpoints import reach
 from .intervals import EVER, OPEN, Intervals, Moment, Served, Window
 from .ports import Ledger, TextIndex, VectorIndex
 from .records import Hiding, PassageRecord, RowSpan, SourceRecord, Space
@@ -76,6 +77,7 @@ class Partition:
             if delta.cleared:
                 self._clear()
                 delta = self._ledger.delta(self.space, 0)
+            reach("partition.read")
             self._add_passages(delta.passages)
             self._add_sources(delta.sources)
             self.rows.update((row.number, row) for row in delta.rows)

@@ -21,6 +21,7 @@ from .candidates import again, cases_of, obvious
 from .embedding import embed
 from .errors import BudgetExceeded, EmbedderUnavailable, ModelError, RecollectError, RevisionConflict, StoreBusy
 from .evidence import verify
+from .failpoints import reach
 from .guard import guard
 from .model import (
     Case,
@@ -94,6 +95,7 @@ class Writer:
         """Finish the batch if it can be leased; whether it is done now."""
         async with self._working.setdefault(batch.id, asyncio.Lock()):
             if await self._leased_whole(batch):
+                reach("add.leased")
                 await self._work(batch)
                 return True
         return bool((await self.in_thread(self.journal.batch, batch.id)).status == "done")
@@ -121,6 +123,7 @@ class Writer:
             async with self._leased(batch):
                 if batch.retells:
                     await self._extract_all(batch, left)
+                    reach("retell.extracted")
                 await self._chunks(batch, left)
             error = None
         except RecollectError as problem:
@@ -128,7 +131,9 @@ class Writer:
             problem.batch_id = batch.id
             raise
         finally:
+            reach("add.before_release")
             await self.in_thread(self.journal.release, batch.id, error, MAX_ATTEMPTS if counts else None)
+            reach("add.released")
 
     @asynccontextmanager
     async def _leased(self, batch: Batch) -> AsyncIterator[None]:
@@ -179,6 +184,7 @@ class Writer:
         facts = await self._facts(batch, chunk) if batch.infer else whole_messages(chunk.turns)
         texts = [fact.text for fact in facts] + turn_texts(chunk)
         vectors = await self._embed(texts)
+        reach("add.embedded")
         terms = [self.tokenizer(text) for text in texts]
         prepared = [
             content_of(fact, chunk, terms[i], None if vectors is None else vectors[i]) for i, fact in enumerate(facts)
@@ -194,6 +200,7 @@ class Writer:
             plan, usage = await self._planned(work, decided)
             spent += usage
             commit = plan.commit(turns=work.turn_passages(plan), done=work.done(spent))
+            reach("add.decided")
             try:
                 await self.in_thread(self.ledger.commit, commit)
             except RevisionConflict:
@@ -201,6 +208,7 @@ class Writer:
                     raise
                 await asyncio.sleep(0.005 * attempt)
             else:
+                reach("add.committed")
                 await self.committed(work.batch, work.chunk, commit)
                 return
 
@@ -209,7 +217,9 @@ class Writer:
             return chunk.facts
         seen = Chunk(chunk.turns, chunk.context, batch.instructions)
         verified = verify(await self._extract(batch, chunk.record.n, seen), seen)
+        reach("add.extracted")
         await self.in_thread(self.journal.store_facts, batch.id, chunk.record.n, verified)
+        reach("add.facts_stored")
         self.extracted(batch, chunk.record.n, len(verified.facts), len(verified.rejected))
         return verified.facts
 

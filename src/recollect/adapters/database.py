@@ -26,6 +26,7 @@ from ..errors import (
     StoreBusy,
     StoreCorrupt,
 )
+from ..failpoints import reach
 
 FILE_NAME = "ledger.sqlite3"
 BUSY_TIMEOUT_S = 30.0
@@ -47,8 +48,10 @@ class Database:
         with faults_named("open"):
             make_folder(folder)
             refuse_remains(self.path)
+            reach("store.folder")
             self._writer = self._connect()
             migrate(self._writer)
+            reach("store.opened")
 
     def _connect(self) -> sqlite3.Connection:
         # One connection may be closed by another thread than the one that made it, hence check_same_thread=False.
@@ -70,10 +73,14 @@ class Database:
         with self._write_lock, faults_named("commit"):
             self._check_open()
             self._writer.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
+            reach("database.before_begin")
             self._writer.execute("BEGIN IMMEDIATE")
+            reach("database.begin")
             try:
                 yield self._writer
+                reach("database.before_commit")
                 self._writer.execute("COMMIT")
+                reach("database.after_commit")
             except BaseException:
                 if self._writer.in_transaction:
                     self._writer.execute("ROLLBACK")
@@ -171,9 +178,12 @@ def migrate(connection: sqlite3.Connection) -> None:
         for number, _name, sql in known:
             if number > version:
                 for statement in statements_of(sql):
+                    reach("migration.statement")
                     connection.execute(statement)
                 connection.execute(f"PRAGMA user_version = {number}")
+        reach("migration.before_commit")
         connection.execute("COMMIT")
+        reach("migration.after_commit")
     except BaseException:
         if connection.in_transaction:
             connection.execute("ROLLBACK")
