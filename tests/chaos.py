@@ -40,7 +40,7 @@ class Tries:
         try:
             yield
         except (AssertionError, RecollectError) as error:
-            self.violations.append(f"{what}: {type(error).__name__}: {str(error).splitlines()[0]}")
+            self.violations.append(f"{what}: {error!r:.300}")
 
 
 @contextmanager
@@ -51,4 +51,4 @@ def tries(fault: str) -> Iterator[Tries]:
         yield tried
     finally:
         record(fault, tried.count, len(tried.violations))
-    assert tried.violations == []
+    assert not tried.violations, "\n".join(tried.violations)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from . import check
 from .budget import metered
-from .errors import Closed, EmbedderUnavailable, InvalidInput, NotFound, RecollectError, WrongLoop
+from .errors import Closed, EmbedderUnavailable, InvalidInput, NotFound, RecollectError, WrongLoop, of_batch
 from .failpoints import reach
 from .filters import parse_filter
 from .ids import IdKind, check_id
@@ -191,8 +191,9 @@ class AsyncMemory:
             turns, chunks = len(checked), len(batch.chunks)
             emit(self._listener, Journalled(batch.id, user_id, turns, chunks))
         if wait and batch.status != "done":
-            await self._backfill.some(batch.space)
-            await self._finish(batch)
+            with of_batch(batch.id):
+                await self._backfill.some(batch.space)
+                await self._finish(batch)
         return await self._run(self._result, batch.id)
 
     async def _finish(self, batch: Batch, patience: timedelta | None = None) -> None:

@@ -19,7 +19,15 @@ from weakref import WeakValueDictionary
 from .apply import add_messages, apply_all
 from .candidates import again, cases_of, obvious
 from .embedding import embed
-from .errors import BudgetExceeded, EmbedderUnavailable, ModelError, RecollectError, RevisionConflict, StoreBusy
+from .errors import (
+    BudgetExceeded,
+    EmbedderUnavailable,
+    ModelError,
+    RecollectError,
+    RevisionConflict,
+    StoreBusy,
+    of_batch,
+)
 from .evidence import verify
 from .failpoints import reach
 from .guard import guard
@@ -86,10 +94,11 @@ class Writer:
         `.batch_id`; StoreBusy where the other one takes longer than `patience` (None: `PATIENCE`).
         """
         give_up = now() + (PATIENCE if patience is None else patience)
-        while not await self._finished(batch):
-            if now() >= give_up:
-                raise StoreBusy("another process is working on this batch", stage="lease", batch_id=batch.id)
-            await asyncio.sleep(POLL_S)
+        with of_batch(batch.id):
+            while not await self._finished(batch):
+                if now() >= give_up:
+                    raise StoreBusy("another process is working on this batch", stage="lease")
+                await asyncio.sleep(POLL_S)
 
     async def _finished(self, batch: Batch) -> bool:
         """Finish the batch if it can be leased; whether it is done now."""
@@ -128,7 +137,6 @@ class Writer:
             error = None
         except RecollectError as problem:
             error, counts = type(problem).__name__, not isinstance(problem, BudgetExceeded)
-            problem.batch_id = batch.id
             raise
         finally:
             reach("add.before_release")
