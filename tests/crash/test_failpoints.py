@@ -18,18 +18,10 @@ from pathlib import Path
 import chaos
 import pytest
 from operations import BY_NAME, OPERATIONS, image, opened
-from zygote import Zygote
 
 import recollect
 from recollect import failpoints
 from recollect.failpoints import FAILPOINTS
-
-
-@pytest.fixture(scope="module")
-def zygote():
-    running = Zygote()
-    yield running
-    running.close()
 
 
 @dataclass(frozen=True)
@@ -85,7 +77,7 @@ def kills(expected):
 
 def killed(zygote, name, folder, failpoint, nth):
     """Whether the operation was acknowledged before it was killed."""
-    code, lines = zygote.run(operation=name, folder=str(folder), failpoint=failpoint, nth=nth)
+    code, lines = zygote.run(task="operate", operation=name, folder=str(folder), failpoint=failpoint, nth=nth)
     assert code == -signal.SIGKILL, f"ended by {code}"
     return lines == ["done"]
 
