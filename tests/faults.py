@@ -4,6 +4,7 @@ with Disk() as disk:
     disk.fail("write", code=FULL, at=3)         # the third write from now on fails, and all after it
     ...
     disk.heal()
+    disk.synced = lambda path: ...              # told after every fsync of a file: so far it would survive a power cut
 
 Stores that are opened while it is installed use it, for as long as they are open.
 """
@@ -12,6 +13,7 @@ from __future__ import annotations
 
 import ctypes
 import itertools
+import os
 import sqlite3
 import threading
 from collections.abc import Callable
@@ -83,6 +85,8 @@ class Disk:
         self._lock = threading.Lock()
         self._kept: list[object] = []  # what SQLite holds pointers to
         self._wrapped: dict[int, ctypes.Array[ctypes.c_void_p]] = {}
+        self._paths: dict[int, Path] = {}
+        self.synced: Callable[[Path], object] = lambda path: None
         self._real = self._sqlite.sqlite3_vfs_find(None)
         self._vfs = _Vfs.from_buffer_copy(self._real.contents)
         self._vfs.name = f"failing-{next(self._names)}".encode()
@@ -122,6 +126,7 @@ class Disk:
         methods = ctypes.cast(file, ctypes.POINTER(_pointer))  # a file begins with the pointer to its methods
         if answer == 0 and methods[0]:
             methods[0] = ctypes.addressof(self._failing(methods[0]))
+            self._paths[file] = Path(os.fsdecode(ctypes.string_at(name))) if name else Path()
         return int(answer)
 
     def _failing(self, real: int) -> ctypes.Array[ctypes.c_void_p]:
@@ -147,6 +152,9 @@ class Disk:
                 if operation == "write" and arguments[1] > 1:  # what fails may have been done in half
                     real(file, arguments[0], arguments[1] // 2, arguments[2])
                 return self._code
-            return real(file, *arguments)
+            answer = real(file, *arguments)
+            if operation == "sync" and answer == 0:
+                self.synced(self._paths[file])
+            return answer
 
         return call
