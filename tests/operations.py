@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import atexit
+import functools
 import json
+import shutil
 import sqlite3
+import tempfile
+from collections import Counter
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
-from recollect import Memory
+from recollect import Memory, failpoints
 from recollect.testing import HashEmbedder, ScriptedLanguage
 
 EARLY, LATE = "2024-01-01", "2024-02-01"
@@ -177,3 +182,48 @@ def image(folder: Path) -> str:
     with closing(sqlite3.connect(file)) as db:
         made = db.execute("SELECT 1 FROM sqlite_master").fetchone()
         return json.dumps({name: db.execute(query).fetchall() for name, query in _IMAGE.items()} if made else nothing)
+
+
+# --- what happens where nothing fails ----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Undisturbed:
+    """What an operation does where nothing happens to it."""
+
+    folder: Path  # the store before it
+    reached: Counter[str]  # failpoints
+    stages: list[str]  # images of the store: before, and after each commit that changed something
+    done: str  # when it was acknowledged
+    end: str  # after what was left to `resume`
+
+
+@functools.cache
+def undisturbed(name: str) -> Undisturbed:
+    """Prepare an operation's store, and do it in a copy."""
+    operation = BY_NAME[name]
+    root = Path(tempfile.mkdtemp(prefix="recollect-tests-"))
+    atexit.register(shutil.rmtree, root, ignore_errors=True)
+    folder, work = root / "before", root / "work"
+    folder.mkdir()
+    operation.prepare(folder)
+    shutil.copytree(folder, work)
+    reached, stages = Counter[str](), [image(folder)]
+
+    def look_on(failpoint: str) -> None:
+        reached[failpoint] += 1
+        if failpoint in ("database.after_commit", "migration.after_commit") and (now := image(work)) != stages[-1]:
+            stages.append(now)
+
+    failpoints.listen(look_on)
+    try:
+        with opened(work) as memory:
+            operation.act(memory)
+            done = image(work)
+    finally:
+        failpoints.listen(None)
+    with opened(work) as memory:
+        memory.resume()
+        assert memory.verify().problems == ()
+    end = image(work)
+    return Undisturbed(folder, reached, stages if end in stages else [*stages, end], done, end)

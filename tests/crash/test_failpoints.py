@@ -6,65 +6,18 @@ RECOLLECT_CHAOS=1 at every time.
 
 from __future__ import annotations
 
-import functools
 import re
 import shutil
 import signal
-import tempfile
-from collections import Counter
-from dataclasses import dataclass
 from pathlib import Path
 
 import chaos
 import pytest
-from operations import BY_NAME, OPERATIONS, image, opened
+from operations import BY_NAME, OPERATIONS, image, opened, undisturbed
 
 import recollect
 from recollect import failpoints
 from recollect.failpoints import FAILPOINTS
-
-
-@dataclass(frozen=True)
-class Undisturbed:
-    """What an operation does where nothing happens to it."""
-
-    folder: Path  # the store before it
-    reached: Counter[str]
-    stages: list[str]  # images of the store: before, and after each commit that changed something
-    done: str  # when it was acknowledged
-    end: str  # after what was left to `resume`
-
-
-@functools.cache
-def undisturbed(name):
-    operation = BY_NAME[name]
-    root = Path(tempfile.mkdtemp(prefix="recollect-failpoints-"))
-    folder, work = root / "before", root / "work"
-    folder.mkdir()
-    operation.prepare(folder)
-    shutil.copytree(folder, work)
-    reached, stages = Counter(), [image(folder)]
-
-    def look_on(failpoint):
-        reached[failpoint] += 1
-        if failpoint in ("database.after_commit", "migration.after_commit"):
-            now = image(work)
-            if now != stages[-1]:
-                stages.append(now)
-
-    failpoints.listen(look_on)
-    try:
-        with opened(work) as memory:
-            operation.act(memory)
-            done = image(work)
-    finally:
-        failpoints.listen(None)
-    with opened(work) as memory:
-        memory.resume()
-        assert memory.verify().problems == ()
-    end = image(work)
-    shutil.rmtree(work)
-    return Undisturbed(folder, reached, stages if end in stages else [*stages, end], done, end)
 
 
 def kills(expected):

@@ -6,18 +6,13 @@ The quick form leaves out most of the greater n; RECOLLECT_CHAOS=1 tries them al
 
 from __future__ import annotations
 
-import functools
-import itertools
 import shutil
-import tempfile
-from pathlib import Path
 
 import chaos
 import faults
 import pytest
-from operations import BY_NAME, image, opened
+from operations import BY_NAME, image, opened, undisturbed
 
-from recollect import failpoints
 from recollect.errors import StorageError, StorageFull
 
 pytestmark = pytest.mark.skipif(
@@ -46,27 +41,6 @@ def disk():
         yield installed
 
 
-@functools.cache
-def undisturbed(name):
-    """The folder of the store before an operation; images of the store before, after each commit, at the acknowledgement and
-    at the end."""
-    operation = BY_NAME[name]
-    root = Path(tempfile.mkdtemp(prefix="recollect-io-"))
-    folder, work = root / "before", root / "work"
-    folder.mkdir()
-    operation.prepare(folder)
-    shutil.copytree(folder, work)
-    stages = [image(folder)]
-    with opened(work) as memory:
-        failpoints.listen(lambda name: stages.append(image(work)) if name == "database.after_commit" else None)
-        operation.act(memory)
-        failpoints.listen(None)
-        done = image(work)
-        memory.resume()
-        end = image(work)
-    return folder, [*stages, end], done, end
-
-
 def steps():
     """n = 1, 2, 3 …; in the quick form with growing gaps."""
     n = 1
@@ -78,7 +52,7 @@ def steps():
 def check_act(name, memory, folder, disk, fault, n):
     """Act while the disk fails at the n-th time; whether it did."""
     (_, operation, code, error_class), lasting = fault
-    _, stages, done, _ = undisturbed(name)
+    expected = undisturbed(name)
     disk.fail(operation, code=code, at=n, lasting=lasting)
     try:
         BY_NAME[name].act(memory)
@@ -86,10 +60,10 @@ def check_act(name, memory, folder, disk, fault, n):
         assert type(error) is error_class and error.retryable and disk.failed
         check_reads(memory)
         assert {one.batch_id for one in memory.pending()} <= {error.batch_id}
-        assert image(folder) in stages, "a state that is not one after a commit"
+        assert image(folder) in expected.stages, "a state that is not one after a commit"
     else:
         check_reads(memory)
-        assert image(folder) == done, "acknowledged, and not there"
+        assert image(folder) == expected.done, "acknowledged, and not there"
     finally:
         failed = disk.failed
         disk.heal()
@@ -105,14 +79,14 @@ def check_reads(memory):
 
 def check_goes_on(name, memory, folder):
     """The disk is well again: what is pending is finished once, what is absent can be done, and the next thing too."""
-    _, stages, _, end = undisturbed(name)
+    expected = undisturbed(name)
     pending = memory.pending()
     assert len(memory.resume(include_failed=True).finished) == len(pending)
-    if (now := image(folder)) != end:
-        assert not pending and now == stages[0], "neither finished nor absent"
+    if (now := image(folder)) != expected.end:
+        assert not pending and now == expected.stages[0], "neither finished nor absent"
         BY_NAME[name].act(memory)
         memory.resume()
-    assert image(folder) == end, "not what an undisturbed run leaves"
+    assert image(folder) == expected.end, "not what an undisturbed run leaves"
     assert memory.resume().finished == () and memory.verify().problems == ()
     memory.add("home = Quito", user_id="third")
     assert memory.count(user_id="third") == 1
@@ -121,7 +95,7 @@ def check_goes_on(name, memory, folder):
 @pytest.mark.parametrize("fault", FAULTS, ids=name_of)
 @pytest.mark.parametrize("name", OPERATIONS)
 def test_a_disk_that_fails_at_the_nth_time(tmp_path, disk, name, fault):
-    before, *_ = undisturbed(name)
+    before = undisturbed(name).folder
     with chaos.tries(fault[0][0]) as tries:
         for n in steps():
             folder = tmp_path / str(n)
@@ -157,7 +131,7 @@ def test_a_disk_that_fails_while_a_store_is_opened(tmp_path, disk, make, fault):
     make(before)
     known = len(list(before.iterdir())) > 0
     with chaos.tries(what) as tries:
-        for n in itertools.count(1):
+        for n in steps():
             folder = tmp_path / str(n)
             shutil.copytree(before, folder)
             disk.fail(operation, code=code, at=n)
