@@ -7,7 +7,7 @@ PIP    := $(BIN)/python -m pip --disable-pip-version-check --quiet
 STAMP  := $(VENV)/.set-up
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint types bench lock clean
+.PHONY: help setup demo test chaos lint types bench lock clean
 
 help:   ## what there is
 	@grep -hE '^[a-z]+: .*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 16
@@ -28,6 +28,9 @@ demo: $(STAMP)   ## ingest a conversation, watch the decisions, ask ten question
 
 test: $(STAMP)   ## the whole test suite
 	@$(BIN)/python -m pytest -q -n 2
+
+chaos: $(STAMP)   ## the long forms of the fault tests, and a table of faults, tries and violations
+	@$(BIN)/python tests/chaos.py
 
 lint: $(STAMP)   ## ruff
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check .

@@ -1,14 +1,99 @@
-"""Where the long forms of the fault tests tell what they tried: a JSON line each, in the file `$RECOLLECT_CHAOS_REPORT`."""
+"""The long forms of the fault tests, and a table of what they found: `make chaos`, or `python tests/chaos.py`.
+
+Tests record what they tried; a violation also fails its test. Arguments are handed to pytest, in place of TESTS.
+"""
 
 from __future__ import annotations
 
 import json
 import os
+import subprocess
+import sys
+import tempfile
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
+
+from recollect.errors import RecollectError
+
+LONG = os.environ.get("RECOLLECT_CHAOS") == "1"
+REPORT = "RECOLLECT_CHAOS_REPORT"
+KILLS = "300"
+TESTS = ["-n", "2", "--dist", "worksteal", "tests/crash", "tests/property"]
 
 
 def record(fault: str, tries: int, violations: int) -> None:
-    """How often a fault was provoked, and how often a promise did not hold."""
-    if report := os.environ.get("RECOLLECT_CHAOS_REPORT"):
-        with Path(report).open("a", encoding="utf-8") as file:
-            file.write(json.dumps({"fault": fault, "tries": tries, "violations": violations}) + "\n")
+    """Count tries of a fault, and how many broke a promise, for the table; nothing where none is asked for."""
+    if file := os.environ.get(REPORT):
+        line = json.dumps({"fault": fault, "tries": tries, "violations": violations})
+        with Path(file).open("a", encoding="utf-8") as report:
+            report.write(line + "\n")
+
+
+@dataclass
+class Tries:
+    """How often a fault was tried, and what went wrong."""
+
+    count: int = 0
+    violations: list[str] = field(default_factory=list)
+
+    @contextmanager
+    def one(self, what: str) -> Iterator[None]:
+        """One try. A promise that is broken in it is kept, so that the others are tried too."""
+        self.count += 1
+        try:
+            yield
+        except (AssertionError, RecollectError) as error:
+            self.violations.append(f"{what}: {error!r:.300}")
+
+
+@contextmanager
+def tries(fault: str) -> Iterator[Tries]:
+    """Tries of a fault: recorded at the end, and an AssertionError where any was a violation."""
+    tried = Tries()
+    try:
+        yield tried
+    finally:
+        record(fault, tried.count, len(tried.violations))
+    assert not tried.violations, "\n".join(tried.violations)
+
+
+# --- the table ---------------------------------------------------------------------------------------------------------
+
+
+def main(arguments: list[str]) -> int:
+    """Run the long forms and print what they tried; 0 where every test passed and no promise was broken."""
+    with tempfile.TemporaryDirectory() as folder:
+        report = Path(folder) / "report.jsonl"
+        report.touch()
+        environment = {"RECOLLECT_KILLS": KILLS, **os.environ, "RECOLLECT_CHAOS": "1", REPORT: str(report)}
+        command = [sys.executable, "-m", "pytest", "-q", "-c", "pyproject.toml", *(arguments or TESTS)]
+        tests = subprocess.run(command, env=environment, check=False, cwd=Path(__file__).parents[1]).returncode
+        records = [json.loads(line) for line in report.read_text("utf-8").splitlines()]
+    print(table(records))
+    broken = sum(one["violations"] for one in records)
+    if tests:
+        print(f"\nTests failed: pytest ended with {tests}; see above.")
+    elif not records:
+        print("\nNothing was tried.")
+    return 1 if tests or broken or not records else 0
+
+
+def table(records: list[dict[str, Any]]) -> str:
+    """A line per fault, and their sum."""
+    tried, broken = Counter[str](), Counter[str]()
+    for one in records:
+        tried[one["fault"]] += one["tries"]
+        broken[one["fault"]] += one["violations"]
+    rows = [("fault", "tries", "violations")]
+    rows += [(fault, f"{tried[fault]:,}", f"{broken[fault]:,}") for fault in sorted(tried)]
+    rows.append(("all", f"{tried.total():,}", f"{broken.total():,}"))
+    width = max(len(fault) for fault, _, _ in rows)
+    return "\n".join(f"{fault:<{width}}  {tries:>9}  {violations:>10}" for fault, tries, violations in rows)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

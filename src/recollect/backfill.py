@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from .embedding import key_of
 from .errors import EmbedderError
+from .failpoints import reach
 from .ports import Embedder, Journal
 from .prepare import turn_texts
 from .records import PendingVector, Space
@@ -29,22 +30,22 @@ class Backfill:
     def __init__(self, writer: Writer) -> None:
         self._writer = writer
 
-    async def some(self, user_id: str | None) -> None:
+    async def waiting(self, user_id: str | None) -> list[PendingVector]:
         """A bounded number of passages, this user's before those of others; of others, only of users who are not busy."""
         first, pending = await self._writer.in_thread(self._pending_first, user_id)
-        await self._fill([one for one in pending if one.space == first or not self._writer.queue(one.space).locked()])
+        return [one for one in pending if one.space == first or not self._writer.queue(one.space).locked()]
 
     async def all(self) -> None:
         """Every user's."""
         ledger = self._writer.ledger
-        while await self._fill(await self._writer.in_thread(ledger.pending_vectors, None, BATCH)):
+        while await self.fill(await self._writer.in_thread(ledger.pending_vectors, None, BATCH)):
             pass
 
     def _pending_first(self, user_id: str | None) -> tuple[Space | None, list[PendingVector]]:
         first = self._writer.ledger.space(user_id)
         return first, self._writer.ledger.pending_vectors(first, PER_ADD)
 
-    async def _fill(self, pending: Sequence[PendingVector]) -> bool:
+    async def fill(self, pending: Sequence[PendingVector]) -> bool:
         """Whether anything was filled; False, and no error, while the embedder still fails."""
         for space, of_user in groupby(pending, lambda one: one.space):
             passages = list(of_user)
@@ -59,6 +60,7 @@ class Backfill:
 
         async def fill(embedder: Embedder) -> None:
             vectors: Vectors = await writer.batcher.embed(embedder, texts)
+            reach("backfill.embedded")
             filled = [(one.passage, vector) for one, vector in zip(passages, vectors, strict=True)]
             async with writer.queue(space):
                 await writer.in_thread(writer.ledger.backfill, space, filled, key_of(embedder))

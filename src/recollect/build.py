@@ -17,6 +17,7 @@ from . import check
 from .budget import Budget, Purse
 from .embedding import EmbedderInUse
 from .errors import Closed, EmbedderUnavailable, EmbeddingModelMismatch, InvalidInput
+from .failpoints import reach
 from .partition import DEFAULT_MEMORY_BUDGET, Partition, Partitions
 from .ports import ChatModel, Embedder, Extractor, Journal, Ledger, Reconciler, Reembedding, Tokenizer
 from .records import EmbedderKey, EmbedderRecord, Space
@@ -104,9 +105,11 @@ class Store:
     def close(self, owner: str) -> None:
         """Let go of threads, the leases of `owner`, partitions and the database."""
         self.executor.shutdown(wait=True)
+        reach("close.threads_ended")
         try:
             self.journal.release_all(owner)
             self.reembedding.release(owner)
+            reach("close.released")
         finally:
             self.partitions.clear()
             self.ledger.close()

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 from .build import Store
 from .embedding import key_of
 from .errors import InvalidInput, NotFound, RevisionConflict, UndoConflict
+from .failpoints import reach
 from .filters import Condition
 from .ids import new_id
 from .model import Op, Row, Scope, SourceClass
@@ -119,6 +120,7 @@ class Curator:
 
         async def correct(embedder: Embedder) -> Row:
             vector = None if text is None else (await self._writer.batcher.embed(embedder, [text]))[0]
+            reach("update.embedded")
 
             async def attempt() -> Row:
                 arguments = (space, memory_id, text, metadata, vector, embedder)

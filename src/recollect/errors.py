@@ -42,6 +42,8 @@ Every error carries `.retryable`, `.stage` and `.batch_id`. Messages never carry
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import ClassVar
 
 from .usage import Usage
@@ -64,6 +66,16 @@ class RecollectError(Exception):
         super().__init__(message)
         self.stage = stage or self.default_stage
         self.batch_id = batch_id
+
+
+@contextmanager
+def of_batch(batch_id: str) -> Iterator[None]:
+    """Say in every error of the block which batch stays pending, whatever step it is from."""
+    try:
+        yield
+    except RecollectError as error:
+        error.batch_id = error.batch_id or batch_id
+        raise
 
 
 class InvalidInput(RecollectError, ValueError):

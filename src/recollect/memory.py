@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from . import check
 from .budget import metered
-from .errors import Closed, EmbedderUnavailable, Forked, InvalidInput, NotFound, RecollectError, WrongLoop
+from .errors import Closed, EmbedderUnavailable, Forked, InvalidInput, NotFound, RecollectError, WrongLoop, of_batch
+from .failpoints import reach
 from .filters import parse_filter
 from .ids import IdKind, check_id
 from .model import Scope, Turn, Usage
@@ -195,14 +196,16 @@ class AsyncMemory:
         self._check_loop()
         if not self._store.embedder_recorded:
             await self._run(self._store.record_embedder)
-        if wait:
-            await self._backfill.some(scope.user_id)
-        batch, replayed = await self._writer.open(new, leased=wait)
+        late = await self._backfill.waiting(scope.user_id) if wait else []
+        batch, replayed = await self._writer.open(new, leased=wait and not late)
+        reach("add.journalled")
         if not replayed:
             turns, chunks = len(checked), len(batch.chunks)
             emit(self._listener, Journalled(batch.id, user_id, turns, chunks))
         if wait and batch.status != "done":
-            await self._finish(batch, leased=not replayed)
+            with of_batch(batch.id):
+                await self._backfill.fill(late)
+                await self._finish(batch, leased=not late and not replayed)
         return await self._run(self._result, batch.id)
 
     async def _finish(self, batch: Batch, patience: timedelta | None = None, *, leased: bool = False) -> None:
@@ -222,6 +225,7 @@ class AsyncMemory:
         journal = self._store.journal
         spans = await self._spans(space)
         batch, again = await whole(self._run(journal.open_retelling, space, spans, self._instructions, present()))
+        reach("retell.journalled")
         if not again:
             turns = sum(last - first + 1 for first, last in spans)
             emit(self._listener, Journalled(batch.id, user_id, turns, len(spans)))
@@ -590,6 +594,7 @@ class AsyncMemory:
     async def rebuild(self) -> None:
         """Forget the views in memory and make them anew from the ledger."""
         await self._run(self._store.partitions.clear)
+        reach("rebuild.cleared")
 
     async def reembed(
         self, embedder: object = None, *, embedder_api_base: str | None = None, embedder_api_key: str | None = None

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from .embedding import EmbedderInUse, key_of
 from .errors import EmbeddingModelMismatch
+from .failpoints import reach
 from .intervals import EVER, OPEN, Intervals, Moment, Served, Window
 from .ports import Embedder, Ledger, TextIndex, VectorIndex
 from .records import EmbedderKey, Hiding, PassageRecord, RowSpan, SourceRecord, Space
@@ -86,6 +87,7 @@ class Partition:
             if delta.cleared:
                 self._clear()
                 delta = self._ledger.delta(self.space, 0, self.embedder)
+            reach("partition.read")
             self._add_passages(delta.passages)
             self._add_sources(delta.sources)
             self.rows.update((row.number, row) for row in delta.rows)

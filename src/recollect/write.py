@@ -31,8 +31,10 @@ from .errors import (
     StorageError,
     StoreBusy,
     UserClaimed,
+    of_batch,
 )
 from .evidence import verify
+from .failpoints import reach
 from .guard import guard
 from .model import (
     Case,
@@ -114,11 +116,12 @@ class Writer:
         just now.
         """
         give_up = now() + (PATIENCE if patience is None else patience)
-        while not await self._finished(batch, leased):
-            leased = False
-            if now() >= give_up:
-                raise StoreBusy("another process is working on this batch", stage="lease", batch_id=batch.id)
-            await asyncio.sleep(POLL_S)
+        with of_batch(batch.id):
+            while not await self._finished(batch, leased):
+                leased = False
+                if now() >= give_up:
+                    raise StoreBusy("another process is working on this batch", stage="lease")
+                await asyncio.sleep(POLL_S)
 
     async def _finished(self, batch: Batch, leased: bool) -> bool:
         """Finish the batch if it can be leased; whether it is done now."""
@@ -128,6 +131,7 @@ class Writer:
                     await self._work(batch, batch.chunks)
                     return True
                 if await self._leased_whole(batch):
+                    reach("add.leased")
                     await self._work(batch)
                     return True
             except LeaseLost:
@@ -166,9 +170,9 @@ class Writer:
             async with self._leased(batch):
                 if batch.retells:
                     await self._extract_all(batch, left)
+                    reach("retell.extracted")
                 await self._chunks(batch, left)
         except RecollectError as problem:
-            problem.batch_id = batch.id
             # being stopped, by the caller, a budget or a store embedded anew, is no failed attempt
             most = None if isinstance(problem, BudgetExceeded | EmbeddingModelMismatch | LeaseLost) else MAX_ATTEMPTS
             await self._give_back(batch, type(problem).__name__, most)
@@ -258,6 +262,7 @@ class Writer:
         """A chunk with its facts and turns embedded, the turns unless they are so already."""
         told, turns = [fact.text for fact in facts], turn_texts(chunk)
         vectors = [*await self._embed(embedder, told if early else told + turns), *early]
+        reach("add.embedded")
         terms = [self.tokenizer(text) for text in told + turns]
         prepared = [content_of(fact, chunk, terms[i], vectors[i]) for i, fact in enumerate(facts)]
         rest = zip(terms[len(facts) :], vectors[len(facts) :], strict=True)
@@ -283,6 +288,7 @@ class Writer:
                 spent += usage
                 turns, done, embedder = work.turn_passages(plan), work.done(self.owner, spent), key_of(work.embedder)
                 commit = plan.commit(turns=turns, done=done, embedder=embedder)
+                reach("add.decided")
                 await whole(self.in_thread(self.ledger.commit, commit))
             except EmbeddingModelMismatch:
                 if await self.in_thread(self.in_use.settled) is work.embedder:
@@ -294,6 +300,7 @@ class Writer:
                 await self._record_usage(work.batch, work.chunk.record.n, "reconcile", spent)
                 raise
             else:
+                reach("add.committed")
                 await self.committed(work.batch, work.chunk, commit)
                 return
 
@@ -304,7 +311,9 @@ class Writer:
             return chunk.facts
         seen = Chunk(chunk.turns, chunk.context, batch.instructions)
         verified = verify(await self._extract(batch, chunk.record.n, seen), seen)
+        reach("add.extracted")
         await self.in_thread(self.journal.store_facts, batch.id, chunk.record.n, verified)
+        reach("add.facts_stored")
         self.extracted(batch, chunk.record.n, len(verified.facts), len(verified.rejected))
         return verified.facts
 

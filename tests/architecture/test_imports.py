@@ -14,7 +14,7 @@ import recollect
 SOURCE = Path(recollect.__file__).parent
 # From the ground up. A module may import what stands before its own floor, and its own floor where FLOORS says so.
 FLOORS: list[set[str]] = [
-    {"usage"},
+    {"usage", "failpoints"},
     {"errors"},
     {"ids", "times", "owners", "tasks", "wording"},
     {"model", "filters"},
@@ -60,6 +60,7 @@ WITHIN = {
 }
 ADAPTERS_MAY = {
     "usage",
+    "failpoints",
     "budget",
     "errors",
     "ids",

@@ -8,55 +8,87 @@ import signal
 import sqlite3
 import subprocess
 import sys
-import time
 from datetime import UTC, datetime, timedelta
 
+import chaos
 import pytest
 
 from recollect import Memory
 from recollect.errors import StoreCorrupt
 from recollect.testing import HashEmbedder, ScriptedLanguage
 
-WRITER = """
-import sys
-from recollect import Memory
-from recollect.testing import HashEmbedder, ScriptedLanguage
-memory = Memory(sys.argv[1], llm=ScriptedLanguage(), embedder=HashEmbedder())
-memory.resume()
-print("ready", flush=True)
-for n in range(10_000):
-    said = [{"role": "user", "content": f"likes += {sys.argv[2]}-{n}-{i}"} for i in range(12)]
-    memory.add(said, user_id="u", metadata={"n": n})
-    print(n, flush=True)
-"""
-ROUNDS = int(os.environ.get("RECOLLECT_KILLS", "6"))
+ROUNDS = int(os.environ.get("RECOLLECT_KILLS", "30"))
+A_STORE = 10  # rounds on one store, which grows
+WRITERS = {1: ROUNDS, 2: max(10, ROUNDS // 3), 4: max(10, ROUNDS // 3)} if chaos.LONG else {1: ROUNDS, 2: ROUNDS // 3}
 
 
 def opened(folder):
     return Memory(folder, llm=ScriptedLanguage(), embedder=HashEmbedder())
 
 
-def test_kill_9_at_any_point_loses_nothing_that_was_acknowledged(tmp_path):
-    chance = random.Random(7)
+@pytest.mark.timeout(1200)
+@pytest.mark.parametrize(("writers", "rounds"), WRITERS.items())
+def test_kill_9_at_any_point_loses_nothing_that_was_acknowledged(tmp_path, zygote, writers, rounds):
+    """Processes that write for one user to one store, all killed at moments of their own, round after round."""
+    chance = random.Random(writers)
     acknowledged = set()
-    for life in range(ROUNDS):
-        command = [sys.executable, "-c", WRITER, str(tmp_path), str(life)]
-        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as child:
-            assert child.stdout.readline() == "ready\n"
-            time.sleep(chance.random() * 0.3)
-            child.send_signal(signal.SIGKILL)
-            acknowledged |= {(life, int(n)) for n in child.stdout.read().split()}
-        with opened(tmp_path) as memory:
-            assert memory.verify().problems == ()
-            texts = {item.text for item in memory.get_all(user_id="u")}
-            assert {f"likes is {a}-{n}-{i}" for a, n in acknowledged for i in range(12)} <= texts
-            assert len(memory.pending()) <= 1
-    with opened(tmp_path) as memory:
-        memory.resume()
+    with chaos.tries("a kill -9 at random, " + ("one writer" if writers == 1 else f"{writers} writers")) as tries:
+        for life in range(rounds):
+            folder = tmp_path / str(life // A_STORE)
+            if life % A_STORE == 0:
+                acknowledged = set()
+            with tries.one(f"round {life}"):
+                acknowledged |= killed_writers(zygote, folder, life, [chance.random() * 0.2 for _ in range(writers)])
+                check_acknowledged(folder, acknowledged)
+                if life % A_STORE == A_STORE - 1 or life == rounds - 1:
+                    assert acknowledged
+                    check_finished(folder)
+
+
+def killed_writers(zygote, folder, life, moments):
+    """What writers acknowledged that were killed at these moments; the first one finishes first what others left."""
+    cases = [
+        {"task": "write", "folder": str(folder), "name": f"{life}.{n}", "resume": n == 0} for n in range(len(moments))
+    ]
+    acknowledged = set()
+    for code, lines in zygote.run_all(cases, kill_after=moments):
+        assert code == -signal.SIGKILL and lines[0] == "ready", "a writer ended by itself"
+        acknowledged |= set(lines[1:])
+    return acknowledged
+
+
+def check_acknowledged(folder, acknowledged):
+    """What was acknowledged is there, whole and once."""
+    with opened(folder) as memory:
+        assert memory.verify().problems == (), "a problem"
+        texts = [item.text for item in memory.get_all(user_id="u")]
+        assert {f"likes is {one}-{i}" for one in acknowledged for i in range(12)} <= set(texts), "lost"
+        assert len(texts) == len(set(texts)), "stored twice"
+
+
+def check_finished(folder):
+    """What is pending is finished; then every batch is there whole."""
+    with opened(folder) as memory:
+        assert memory.resume().failed == {}
         texts = [item.text for item in memory.get_all(user_id="u")]
         assert memory.pending() == [] and len(texts) == len(set(texts)) and len(texts) % 12 == 0
         assert memory.verify().problems == ()
-    assert acknowledged
+
+
+@pytest.mark.parametrize("infer", [True, False])
+@pytest.mark.parametrize(("processes", "threads"), [(1, 16), (4, 1), (4, 4)])
+def test_the_same_fact_from_everywhere_at_once_is_one_memory(tmp_path, zygote, processes, threads, infer):
+    case = {"task": "tell_the_same", "folder": str(tmp_path), "threads": threads, "infer": infer}
+    with chaos.tries("the same fact from 16 at once") as tries:
+        for n in range(5 if chaos.LONG else 1):
+            folder = tmp_path / str(n)
+            with tries.one(f"{processes} × {threads}"):
+                told = zygote.run_all([{**case, "folder": str(folder)}] * processes)
+                assert [(code, len(lines)) for code, lines in told] == [(0, threads)] * processes
+                with opened(folder) as memory:
+                    (item,) = memory.get_all(user_id="u")
+                    assert len(memory.sources(item.id)) == processes * threads
+                    assert memory.verify().problems == ()
 
 
 def test_every_way_in_which_the_ledger_may_be_gone_is_named(tmp_path):

@@ -12,6 +12,7 @@ import os
 import re
 import sqlite3
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib import resources
@@ -27,6 +28,7 @@ from ..errors import (
     StoreBusy,
     StoreCorrupt,
 )
+from ..failpoints import reach
 from .forking import GATE
 
 FILE_NAME = "ledger.sqlite3"
@@ -49,8 +51,10 @@ class Database:
         with faults_named("open"), GATE.inside():
             make_folder(folder)
             refuse_remains(self.path)
+            reach("store.folder")
             self._writer = self._connect()
             migrate(self._writer)
+            reach("store.opened")
         GATE.add(self)
 
     def _connect(self) -> sqlite3.Connection:
@@ -59,7 +63,7 @@ class Database:
             self.path, timeout=self._busy_timeout_s, isolation_level=None, check_same_thread=False
         )
         connection.row_factory = sqlite3.Row
-        connection.execute("PRAGMA journal_mode = WAL")
+        use_wal(connection, self._busy_timeout_s)
         connection.execute("PRAGMA synchronous = FULL")
         connection.execute("PRAGMA foreign_keys = ON")
         connection.execute("PRAGMA secure_delete = ON")
@@ -73,10 +77,14 @@ class Database:
         with GATE.inside(), self._write_lock, faults_named("commit"):
             self._check_open()
             self._writer.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
+            reach("database.before_begin")
             self._writer.execute("BEGIN IMMEDIATE")
+            reach("database.begin")
             try:
                 yield self._writer
+                reach("database.before_commit")
                 self._writer.execute("COMMIT")
+                reach("database.after_commit")
             except BaseException:
                 if self._writer.in_transaction:
                     self._writer.execute("ROLLBACK")
@@ -123,6 +131,19 @@ class Database:
         for reader in self._readers:
             reader.close()
         self._writer.close()
+
+
+def use_wal(connection: sqlite3.Connection, timeout_s: float) -> None:
+    """Where several processes make a store at once SQLite does not wait for this lock by itself: it calls it a deadlock."""
+    give_up = time.monotonic() + timeout_s
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+            return
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > give_up:
+                raise
+        time.sleep(0.005)
 
 
 def make_folder(folder: Path) -> None:
@@ -178,9 +199,12 @@ def migrate(connection: sqlite3.Connection) -> None:
         for number, _name, sql in known:
             if number > version:
                 for statement in statements_of(sql):
+                    reach("migration.statement")
                     connection.execute(statement)
                 connection.execute(f"PRAGMA user_version = {number}")
+        reach("migration.before_commit")
         connection.execute("COMMIT")
+        reach("migration.after_commit")
     except BaseException:
         if connection.in_transaction:
             connection.execute("ROLLBACK")

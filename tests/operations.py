@@ -1,0 +1,229 @@
+"""What the fault tests do to a store: each operation with the store that it needs, and what of a store is compared."""
+
+from __future__ import annotations
+
+import atexit
+import functools
+import json
+import shutil
+import sqlite3
+import tempfile
+from collections import Counter
+from collections.abc import Callable
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+
+from recollect import Memory, failpoints
+from recollect.testing import HashEmbedder, ScriptedLanguage
+
+EARLY, LATE = "2024-01-01", "2024-02-01"
+
+
+class Embedder(HashEmbedder):
+    """A HashEmbedder that is down while `down` is set."""
+
+    down = False
+
+    def embed(self, texts):
+        if self.down:
+            raise ConnectionError("no route")
+        return super().embed(texts)
+
+
+def opened(folder: Path, embedder: HashEmbedder | None = None) -> Memory:
+    return Memory(folder, llm=ScriptedLanguage(), embedder=embedder or Embedder())
+
+
+@dataclass(frozen=True)
+class Operation:
+    """`act` does one thing to a store that `prepare` made. It can be done again where it left nothing behind."""
+
+    name: str
+    prepare: Callable[[Path], None]
+    act: Callable[[Memory], object]
+
+
+def said(*texts):
+    return [{"role": "user", "content": text} for text in texts]
+
+
+def seed(folder):
+    with opened(folder) as memory:
+        memory.add(said("home = Rome", "likes += tea", "likes += milk"), user_id="u", timestamp=EARLY)
+        memory.add(said("home = Bonn", "likes += jam"), user_id="other", timestamp=EARLY)
+
+
+def seed_batches(folder):
+    """Two batches, the second one to be told apart by its key."""
+    seed(folder)
+    with opened(folder) as memory:
+        add(memory)
+
+
+def seed_deleted(folder):
+    seed_batches(folder)
+    with opened(folder) as memory:
+        memory.delete_all(user_id="u")
+
+
+def seed_pending(folder):
+    seed(folder)
+    with opened(folder) as memory:
+        memory.add(CONVERSATION, user_id="u", timestamp=LATE, wait=False)
+        memory.add(said("home = Kiel"), user_id="other", timestamp=LATE, wait=False, infer=False)
+
+
+def seed_unembedded(folder):
+    """Enough passages without a vector for two batches of one user, and some of another's."""
+    embedder = Embedder()
+    embedder.down = True
+    with opened(folder, embedder) as memory:
+        memory.add(said(*(f"likes += thing{n}" for n in range(18))), user_id="u", timestamp=EARLY)
+        memory.add(said("home = Bonn"), user_id="other", timestamp=EARLY)
+
+
+# Three chunks, with all four decisions: a new value ends an old one (within the batch too), a word said again is none.
+CONVERSATION = said(
+    "home = Oslo", "likes += tea", "likes -= milk", "hello", *(f"likes += thing{n}" for n in range(14)), "home = Kiel"
+)
+
+
+def add(memory):
+    memory.add(CONVERSATION, user_id="u", session_id="s", timestamp=LATE, metadata={"n": 1}, idempotency_key="k")
+
+
+def add_whole(memory):
+    memory.add(CONVERSATION[:12], user_id="u", timestamp=LATE, infer=False, idempotency_key="k")
+
+
+def add_later(memory):
+    memory.add(CONVERSATION, user_id="u", timestamp=LATE, wait=False, idempotency_key="k")
+
+
+def one(memory, text):
+    return next(item.id for item in memory.get_all(user_id="u") if item.text == text)
+
+
+def undo_change(memory):
+    memory.undo(memory.history(one(memory, "home is Kiel"))[-1].id)
+
+
+def undo_batch(memory):
+    memory.undo(memory.history(one(memory, "home is Kiel"))[-1].batch_id)
+
+
+def undo_deletion(memory):
+    with closing(sqlite3.connect(f"file:{ledger_of(memory)}?mode=ro", uri=True)) as db:
+        (batch_id,) = db.execute("SELECT batch_id FROM changes ORDER BY number DESC LIMIT 1").fetchone()
+    memory.undo(batch_id)
+
+
+def ledger_of(memory):
+    return memory._memory._store.folder / "ledger.sqlite3"
+
+
+def rebuild(memory):
+    assert memory.search("home", user_id="u", min_score=0)
+    memory.rebuild()
+    assert memory.search("home", user_id="u", min_score=0)
+
+
+OPERATIONS = (
+    Operation("make a store", lambda folder: None, lambda memory: None),
+    Operation("the first add", lambda folder: None, lambda memory: memory.add(said("home = Rome"), user_id="u")),
+    Operation("add", seed, add),
+    Operation("add(infer=False)", seed, add_whole),
+    Operation("add(wait=False)", seed, add_later),
+    Operation("resume", seed_pending, lambda memory: memory.resume()),
+    Operation("backfill", seed_unembedded, lambda memory: memory.resume()),
+    Operation("update", seed, lambda memory: memory.update(one(memory, "likes is tea"), "likes is green tea")),
+    Operation("update of metadata", seed, lambda memory: memory.update(one(memory, "likes is tea"), metadata={"n": 1})),
+    Operation("delete", seed, lambda memory: memory.delete(one(memory, "likes is tea"))),
+    Operation("delete_all", seed_batches, lambda memory: memory.delete_all(user_id="u")),
+    Operation("undo of a change", seed_batches, undo_change),
+    Operation("undo of a batch", seed_batches, undo_batch),
+    Operation("undo of a deletion", seed_deleted, undo_deletion),
+    Operation("retell", seed_batches, lambda memory: memory.retell(user_id="u")),
+    Operation("rebuild", seed_batches, rebuild),
+)
+BY_NAME = {operation.name: operation for operation in OPERATIONS}
+
+# --- what of a store is compared ---------------------------------------------------------------------------------------
+
+# Ids, numbers and the times of our clock differ between two stores with the same content: none of them is in here.
+_IMAGE = {
+    "turns": "SELECT u.name, t.content, t.session_id, t.said_at * t.dated, t.metadata, t.passage IS NULL,"
+    " (SELECT count(*) FROM hidings h WHERE h.space = t.space AND h.turn = t.number AND h.retired IS NULL)"
+    " FROM turns t JOIN users u USING (space) WHERE t.batch_id <> '' OR t.committed IS NOT NULL"
+    " ORDER BY t.space, t.number",
+    "changes": "SELECT u.name, c.op, c.previous_text, c.also_ended, c.reason, c.flag, c.chunk, c.undoes IS NULL,"
+    " (SELECT o.number - c.number FROM changes o WHERE o.space = c.space AND o.id = c.undoes),"
+    " (SELECT count(DISTINCT r.memory_id) FROM memory_rows r WHERE r.space = c.space AND r.number <= c.row)"
+    " FROM changes c JOIN users u USING (space) ORDER BY c.space, c.number",
+    "rows": "SELECT u.name, m.text, r.metadata, r.valid_to IS NULL, r.retired IS NULL, r.restores IS NULL,"
+    " (SELECT count(DISTINCT e.memory_id) FROM memory_rows e WHERE e.space = r.space AND e.number <= r.number)"
+    " FROM memory_rows r JOIN users u USING (space) JOIN statements m ON m.space = r.space AND m.number = r.statement"
+    " ORDER BY r.space, r.number",
+    "sources": "SELECT u.name, m.text, t.content, s.quote, s.retired IS NULL FROM sources s JOIN users u USING (space)"
+    " JOIN statements m ON m.space = s.space AND m.number = s.statement"
+    " JOIN turns t ON t.space = s.space AND t.number = s.turn ORDER BY s.space, s.number",
+    "passages": "SELECT u.name, p.kind, p.terms, hex(p.vector) FROM passages p JOIN users u USING (space)"
+    " ORDER BY p.space, p.number",
+}
+
+
+def image(folder: Path) -> str:
+    """What a store remembers, as text: equal for stores to which the same was done."""
+    file = folder / "ledger.sqlite3"
+    nothing: dict[str, list[object]] = {name: [] for name in _IMAGE}
+    if not file.exists() or not file.stat().st_size:
+        return json.dumps(nothing)
+    with closing(sqlite3.connect(file)) as db:
+        made = db.execute("SELECT 1 FROM sqlite_master").fetchone()
+        return json.dumps({name: db.execute(query).fetchall() for name, query in _IMAGE.items()} if made else nothing)
+
+
+# --- what happens where nothing fails ----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Undisturbed:
+    """What an operation does where nothing happens to it."""
+
+    folder: Path  # the store before it
+    reached: Counter[str]  # failpoints
+    stages: list[str]  # images of the store: before, and after each commit that changed something
+    done: str  # when it was acknowledged
+    end: str  # after what was left to `resume`
+
+
+@functools.cache
+def undisturbed(name: str) -> Undisturbed:
+    """Prepare an operation's store, and do it in a copy."""
+    operation = BY_NAME[name]
+    root = Path(tempfile.mkdtemp(prefix="recollect-tests-"))
+    atexit.register(shutil.rmtree, root, ignore_errors=True)
+    folder, work = root / "before", root / "work"
+    folder.mkdir()
+    operation.prepare(folder)
+    shutil.copytree(folder, work)
+    reached, stages = Counter[str](), [image(folder)]
+
+    def look_on(failpoint: str) -> None:
+        reached[failpoint] += 1
+        if failpoint in ("database.after_commit", "migration.after_commit") and (now := image(work)) != stages[-1]:
+            stages.append(now)
+
+    failpoints.listen(look_on)
+    try:
+        with opened(work) as memory:
+            operation.act(memory)
+            done = image(work)
+    finally:
+        failpoints.listen(None)
+    with opened(work) as memory:
+        memory.resume()
+        assert memory.verify().problems == ()
+    end = image(work)
+    return Undisturbed(folder, reached, stages if end in stages else [*stages, end], done, end)
