@@ -45,10 +45,14 @@ class Zygote:
         """One case, to its end."""
         return self.run_all([case])[0]
 
-    def run_all(self, cases: Sequence[dict[str, Any]], kill_after: Sequence[float] | None = None) -> list[Ended]:
-        """Cases side by side. `kill_after`: seconds for each from when all have said a line, and then SIGKILL."""
-        print(json.dumps({"cases": cases, "kill_after": kill_after}), file=self._process.stdin, flush=True)
-        return [(code, lines) for code, lines in json.loads(self._process.stdout.readline())]
+    def run_all(
+        self, cases: Sequence[dict[str, Any]], kill_after: Sequence[float] | None = None, lines: int = 1
+    ) -> list[Ended]:
+        """Cases side by side. `kill_after`: when the first has said so many `lines`, and all others one, each is given so many
+        seconds, and then SIGKILL."""
+        request = {"cases": cases, "kill_after": kill_after, "lines": lines}
+        print(json.dumps(request), file=self._process.stdin, flush=True)
+        return [(code, said) for code, said in json.loads(self._process.stdout.readline())]
 
     def close(self) -> None:
         self._process.stdin.close()
@@ -84,18 +88,18 @@ def ended(child: int, said: IO[str]) -> Ended:
     return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), lines
 
 
-def side_by_side(works: Sequence[Callable[[Say], None]], kill_after: Sequence[float] | None) -> list[Ended]:
+def side_by_side(works: Sequence[Callable[[Say], None]], kill_after: Sequence[float] | None, lines: int) -> list[Ended]:
     """Works in children of their own."""
     children = [start(work) for work in works]
     if kill_after is None:
         return [ended(*child) for child in children]
-    first = [said.readline().strip() for _, said in children]
+    heard = [[said.readline().strip() for _ in range(1 if n else lines)] for n, (_, said) in enumerate(children)]
     began = time.monotonic()
     for moment, (child, _) in sorted(zip(kill_after, children, strict=True), key=lambda one: one[0]):
         time.sleep(max(0.0, began + moment - time.monotonic()))
         os.kill(child, signal.SIGKILL)
     ends = [ended(*child) for child in children]
-    return [(code, [line, *lines]) for line, (code, lines) in zip(first, ends, strict=True)]
+    return [(code, [*before, *after]) for before, (code, after) in zip(heard, ends, strict=True)]
 
 
 def operate(say: Say, folder: str, operation: str, failpoint: str, nth: int) -> None:
@@ -159,7 +163,7 @@ def main() -> None:
         for case in request["cases"]:
             task = TASKS[case.pop("task")]
             works.append(functools.partial(task, **case))
-        print(json.dumps(side_by_side(works, request["kill_after"])), flush=True)
+        print(json.dumps(side_by_side(works, request["kill_after"], request["lines"])), flush=True)
 
 
 if __name__ == "__main__":

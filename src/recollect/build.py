@@ -133,6 +133,7 @@ def open_store(settings: Settings) -> Store:
     ledger = SqliteLedger(database)
     try:
         in_use = EmbedderInUse(choose_embedder(settings, ledger.setting("embedder")))
+        ledger.secret()  # made with the store: reading never writes
     except BaseException:
         database.close()
         raise

@@ -41,7 +41,7 @@ def test_kill_9_at_any_point_loses_nothing_that_was_acknowledged(tmp_path, zygot
                 acknowledged |= killed_writers(zygote, folder, life, [chance.random() * 0.2 for _ in range(writers)])
                 check_acknowledged(folder, acknowledged)
                 if life % A_STORE == A_STORE - 1 or life == rounds - 1:
-                    assert acknowledged
+                    assert acknowledged, "nothing was tried"
                     check_finished(folder)
 
 
@@ -51,7 +51,7 @@ def killed_writers(zygote, folder, life, moments):
         {"task": "write", "folder": str(folder), "name": f"{life}.{n}", "resume": n == 0} for n in range(len(moments))
     ]
     acknowledged = set()
-    for code, lines in zygote.run_all(cases, kill_after=moments):
+    for code, lines in zygote.run_all(cases, kill_after=moments, lines=1 + life % 3):
         assert code == -signal.SIGKILL and lines[0] == "ready", "a writer ended by itself"
         acknowledged |= set(lines[1:])
     return acknowledged

@@ -74,6 +74,7 @@ def check_reads(memory):
     """Reads go on while the disk fails."""
     known = memory.get_all(user_id="u")
     assert bool(memory.search("home likes", user_id="u", min_score=0)) == bool(known)
+    assert bool(memory.context("home likes", user_id="u", include=("memories",), min_score=0).hits) == bool(known)
     assert all(memory.history(item.id) and memory.sources(item.id) for item in known)
 
 

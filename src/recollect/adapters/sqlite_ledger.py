@@ -79,7 +79,7 @@ class SqliteLedger:
 
     def secret(self) -> bytes:
         """The store's own key for HMACs, made on first use."""
-        return bytes.fromhex(self.record_setting("secret", secrets.token_hex(32)))
+        return bytes.fromhex(self.setting("secret") or self.record_setting("secret", secrets.token_hex(32)))
 
     def counts(self, space: Space | None) -> dict[str, int]:
         """How much there is of everything, of one user or in all."""
