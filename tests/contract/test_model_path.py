@@ -368,7 +368,7 @@ def test_an_add_that_is_cancelled_anywhere_leaves_what_resume_finishes_once(tmp_
         n = 1
         while await once(n):
             n += 1
-        assert n > (15 if begun else 8)
+        assert n > (12 if begun else 4)  # writes are waited for in tasks of their own, which are not cancelled
 
     asyncio.run(run())
 

@@ -20,6 +20,7 @@ from recollect.adapters import sqlite_backup
 from recollect.build import restore_store
 from recollect.errors import InvalidInput, SchemaTooNew, StoreBusy, StoreCorrupt, TargetExists
 from recollect.owners import new_owner
+from recollect.records import Lease
 from recollect.testing import HashEmbedder, ScriptedLanguage
 from recollect.times import now
 from tests.chaos import record
@@ -135,7 +136,7 @@ def test_what_is_pending_is_pending_in_the_copy_and_nobody_holds_it(store, tmp_p
     with opened(store) as memory:
         batch = memory.add("home = Rome", user_id="u", wait=False).batch_id
         journal = memory._memory._store.journal
-        assert journal.lease(batch, new_owner(), now(), now() + timedelta(hours=1))
+        assert journal.lease(batch, Lease(new_owner(), now() + timedelta(hours=1)), now())
         made = memory.backup(tmp_path / "copy")
         assert (made.pending, made.users, made.turns, made.changes) == (1, 1, 41, 40)
     with restored(tmp_path / "copy", tmp_path / "made") as other:
