@@ -17,7 +17,7 @@ from . import check
 from .budget import Budget, Purse
 from .errors import Closed, EmbedderUnavailable, EmbeddingModelMismatch, InvalidInput
 from .partition import DEFAULT_MEMORY_BUDGET, Partition, Partitions
-from .ports import ChatModel, Embedder, Extractor, Journal, Ledger, Reconciler, Tokenizer
+from .ports import Audit, ChatModel, Embedder, Extractor, Journal, Ledger, Reconciler, Tokenizer
 from .records import Space
 
 if TYPE_CHECKING:
@@ -65,6 +65,7 @@ class Store:
     folder: Path
     journal: Journal
     ledger: Ledger
+    audit: Audit
     partitions: Partitions
     embedder: Embedder
     tokenizer: Tokenizer
@@ -102,6 +103,7 @@ def open_store(settings: Settings) -> Store:
     """
     from .adapters.bm25 import Bm25, TermCounter
     from .adapters.database import Database
+    from .adapters.sqlite_audit import SqliteAudit
     from .adapters.sqlite_journal import SqliteJournal
     from .adapters.sqlite_ledger import SqliteLedger
 
@@ -109,7 +111,7 @@ def open_store(settings: Settings) -> Store:
     budget = Budget.of(settings.budget)
     folder = folder_of(settings.path)
     database = Database(folder)
-    ledger = SqliteLedger(database)
+    ledger, tokenizer = SqliteLedger(database), TermCounter()
     try:
         chosen = choose_embedder(settings, ledger.setting("embedder"))
     except BaseException:
@@ -125,9 +127,10 @@ def open_store(settings: Settings) -> Store:
         folder=folder,
         journal=SqliteJournal(database),
         ledger=ledger,
+        audit=SqliteAudit(database, tokenizer),
         partitions=Partitions(make, settings.memory_budget),
         embedder=chosen,
-        tokenizer=TermCounter(),
+        tokenizer=tokenizer,
         language=reads,
         purse=Purse(budget, ledger.spent_since),
         executor=ThreadPoolExecutor(WORKERS, thread_name_prefix="recollect"),

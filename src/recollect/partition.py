@@ -6,6 +6,7 @@ their intervals, so that `as_of` and `known_at` are answered from it too. One lo
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -19,6 +20,8 @@ from .records import Hiding, PassageRecord, RowSpan, SourceRecord, Space
 if TYPE_CHECKING:
     from .intervals import Integers, Mask
     from .ports import Vectors
+
+log = logging.getLogger("recollect")
 
 DEFAULT_MEMORY_BUDGET = 512 * 1024 * 1024  # bytes, for all partitions of a store
 BACKGROUND_SAMPLE = 256  # texts, evenly spread over a user's history
@@ -94,7 +97,9 @@ class Partition:
     def _add_passages(self, passages: Sequence[PassageRecord]) -> None:
         import numpy as np
 
-        embedded = [one for one in passages if one.vector is not None]
+        embedded = [one for one in passages if self._sound(one.vector)]
+        if len(embedded) < len(passages):  # pending, or damaged: found by its words meanwhile
+            self._vectors.remove(sorted({one.number for one in passages} - {one.number for one in embedded}))
         if embedded:
             self._vectors.upsert(
                 [one.number for one in embedded], np.stack([one.vector for one in embedded if one.vector is not None])
@@ -104,6 +109,17 @@ class Partition:
             if one.turn is not None:
                 self.turn_of[one.number] = one.turn
         self._intervals.put_passages(passages)
+
+    def _sound(self, vector: Vectors | None) -> bool:
+        """Whether a vector can be searched. One that was damaged is left out, and `verify` names it."""
+        import numpy as np
+
+        if vector is None:
+            return False
+        sound = vector.shape == (getattr(self._vectors, "dim", len(vector)),) and bool(np.isfinite(vector).all())
+        if not sound:
+            log.warning("a damaged vector of space %d is left out: verify() tells, rebuild() mends", self.space)
+        return sound
 
     def _add_sources(self, sources: Sequence[SourceRecord]) -> None:
         for source in sources:
@@ -244,6 +260,12 @@ class Partitions:
                 if total <= self._budget:
                     return
                 total -= self._loaded.pop(space).bytes
+
+    def fresh(self, space: Space) -> Partition:
+        """A user's partition made anew, to compare with: it takes nobody's place."""
+        partition = self._make(space)
+        partition.catch_up()
+        return partition
 
     def loaded(self) -> list[Partition]:
         """Those in memory now."""

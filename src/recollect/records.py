@@ -285,3 +285,16 @@ class Delta:
     rows: tuple[RowSpan, ...]
     sources: tuple[SourceRecord, ...]
     hidings: tuple[Hiding, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """Something in the ledger that breaks an invariant: what, and where (a `noun` and its number or id; never content).
+
+    `mends`: it can be put right from the ledger itself.
+    """
+
+    what: str
+    noun: str
+    place: str
+    mends: bool = False

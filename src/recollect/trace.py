@@ -46,7 +46,15 @@ class Committed:
     changes: tuple[Change, ...]
 
 
-Event: TypeAlias = Journalled | Extracted | Committed
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """`verify` or `rebuild` has gone through `users` of `of` users. Told from a worker thread."""
+
+    users: int
+    of: int
+
+
+Event: TypeAlias = Journalled | Extracted | Committed | Checked
 Listener: TypeAlias = Callable[[Event], None]
 
 
@@ -59,5 +67,7 @@ def emit(listener: Listener | None, event: Event) -> None:
             log.debug("extracted batch=%s chunk=%d facts=%d", event.batch_id, event.chunk, event.facts)
         case Committed():
             log.debug("committed batch=%s chunk=%d changes=%d", event.batch_id, event.chunk, len(event.changes))
+        case Checked():
+            log.debug("checked users=%d of=%d", event.users, event.of)
     if listener is not None:
         listener(event)

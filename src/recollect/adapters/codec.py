@@ -65,6 +65,11 @@ def slot_key(slot: Slot | None) -> str | None:
     return None if slot is None else "\x1f".join(slot.key)
 
 
+def entity_key(name: str) -> str:
+    """An entity's key: case and spacing of names do not matter."""
+    return " ".join(name.casefold().split())
+
+
 def event_columns(event: EventTime | None) -> tuple[int | None, int | None, str | None]:
     """start, end, precision."""
     return (

@@ -113,11 +113,6 @@ class SqliteLedger:
         folder, name = self._database.path.parent, self._database.path.name
         return sum(file.stat().st_size for file in folder.glob(f"{name}*"))
 
-    def damage(self) -> int:
-        """How many faults the database finds in its own pages and indexes; at most 100 are counted."""
-        with self._database.read() as db:
-            return sum(row[0] != "ok" for row in db.execute("PRAGMA integrity_check(100)"))
-
     def spaces(self) -> list[tuple[Space, str | None]]:
         """Every user's key and id."""
         with self._database.read() as db:
@@ -438,9 +433,9 @@ class SqliteLedger:
         """Raises NotFound."""
         with self._database.read() as db:
             row = db.execute("SELECT * FROM changes WHERE id = ?", (change_id,)).fetchone()
-        if row is None:
-            raise NotFound("change", change_id)
-        return codec.change(row)
+            if row is None:
+                raise NotFound("change", change_id)
+            return codec.change(row)
 
     def changes(
         self, space: Space, *, memory_id: str | None = None, batch_id: str | None = None, undoes: str | None = None
@@ -568,7 +563,7 @@ def _insert_statement(db: sqlite3.Connection, commit: Commit, new: NewStatement)
 
 def _entity(db: sqlite3.Connection, space: Space, entity: Entity) -> int:
     """The number of the user's entity of that name, made when new."""
-    key = " ".join(entity.name.casefold().split())
+    key = codec.entity_key(entity.name)
     row = db.execute("SELECT number FROM entities WHERE space = ? AND key = ?", (space, key)).fetchone()
     if row is not None:
         return int(row["number"])
