@@ -91,5 +91,5 @@ def sealed(columns: Columns, row: str) -> str:
 
 
 def key(table: str, row: str) -> str:
-    """The SQL of the key of `row` among the user's."""
-    return " || '/' || ".join(f"{row}.{part}" for part in KEYS[table])
+    """The SQL of the key of `row` among the user's; without a column's affinity (+), or no index would be used."""
+    return " || '/' || ".join(f"+{row}.{part}" for part in KEYS[table])

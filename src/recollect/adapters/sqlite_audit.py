@@ -225,8 +225,7 @@ def _unsealed(db: sqlite3.Connection, space: Space, table: str) -> Iterator[Faul
         if not _proven(db, space, table, row[0]):
             yield Fault("content that is not as it was written", noun, str(row[0]), mends=table == "passages")
     lost = db.execute(
-        f"SELECT s.key FROM seals s WHERE s.space = ? AND s.sealed = '{table}'"
-        f" AND NOT EXISTS (SELECT 1 FROM {table} t WHERE t.space = s.space AND {key} = s.key)",
+        f"SELECT key FROM seals WHERE space = ?1 AND sealed = '{table}' EXCEPT SELECT {key} FROM {table} t WHERE space = ?1",
         (space,),
     )
     yield from (Fault("something that was written and is missing", noun, str(row[0])) for row in lost)

@@ -13,8 +13,8 @@ SELECT number FROM memory_rows r WHERE space = :space
     AND NOT EXISTS (SELECT 1 FROM statements m WHERE m.space = r.space AND m.number = r.statement);
 
 -- row: a version without a source
-SELECT number FROM memory_rows r WHERE space = :space AND retired IS NULL
-    AND NOT EXISTS (SELECT 1 FROM sources s WHERE s.space = r.space AND s.statement = r.statement AND s.retired IS NULL);
+SELECT number FROM memory_rows WHERE space = :space AND retired IS NULL
+    AND statement NOT IN (SELECT statement FROM sources WHERE space = :space AND retired IS NULL);
 
 -- row: two versions of a memory that hold at the same time
 SELECT number FROM (
