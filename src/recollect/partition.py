@@ -9,10 +9,12 @@ from __future__ import annotations
 import logging
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from .errors import StoreCorrupt
 from .intervals import EVER, OPEN, Intervals, Moment, Served, Window
 from .ports import Ledger, TextIndex, VectorIndex
 from .records import Hiding, PassageRecord, RowSpan, SourceRecord, Space
@@ -177,12 +179,20 @@ class Partition:
         said: Window = EVER,
     ) -> Served:
         """What may be served at the moment, see `Intervals.served`."""
-        with self._lock:
+        with self._lock, self._whole():
             return self._intervals.served(moment, rows, turns, window, said)
+
+    @contextmanager
+    def _whole(self) -> Iterator[None]:
+        """A row, quote or turn whose counterpart is not there was lost from the ledger. Raises StoreCorrupt."""
+        try:
+            yield
+        except IndexError as error:
+            raise StoreCorrupt("the ledger lacks what it refers to: verify() tells where", stage="read") from error
 
     def live_rows(self, now: int) -> Integers:
         """passage → the number of the live row that says it, 0 where there is none."""
-        with self._lock:
+        with self._lock, self._whole():
             return self._intervals.live_rows(now)
 
     def supported(self, turns: Iterable[int], moment: Moment) -> dict[int, list[int]]:

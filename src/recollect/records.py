@@ -9,12 +9,24 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Literal, NewType, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, NewType, TypeAlias, TypeVar
 
+from .errors import StoreCorrupt
 from .model import Entity, Message, Metadata, Op, Rejected, Relation, Row, Scope, Statement, Turn, Usage
 
 if TYPE_CHECKING:
     from .ports import Vectors
+
+K = TypeVar("K")
+V = TypeVar("V")
+
+
+class Known(dict[K, V]):
+    """What the ledger was asked for, by key. What it refers to and does not have is a StoreCorrupt, no KeyError."""
+
+    def __missing__(self, key: K) -> V:
+        raise StoreCorrupt("the ledger lacks what it refers to: verify() tells where", stage="read")
+
 
 Space = NewType("Space", int)
 """A user's key in the ledger. Only the ledger hands it out, for a user id or for the owner of an id."""

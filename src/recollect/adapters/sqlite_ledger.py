@@ -19,6 +19,7 @@ from ..records import (
     Commit,
     Delta,
     Hiding,
+    Known,
     NewStatement,
     NewTurn,
     PassageRecord,
@@ -276,7 +277,7 @@ class SqliteLedger:
         """The user's rows of these numbers; absent ones are left out."""
         with self._database.read() as db:
             found = _select_in(db, f"{_ROWS} WHERE r.space = ? AND r.number", space, numbers)
-            return {row["number"]: codec.memory_row(row) for row in found}
+            return Known({row["number"]: codec.memory_row(row) for row in found})
 
     def versions(self, space: Space, memory_ids: Iterable[str], *, retired: bool = False) -> list[Row]:
         """All rows of these memories in the order of their numbers; without `retired`, those still believed."""
@@ -345,13 +346,13 @@ class SqliteLedger:
         user_id = self.user_id(space)
         with self._database.read() as db:
             found = _select_in(db, "SELECT * FROM turns WHERE space = ? AND number", space, numbers)
-            return {row["number"]: codec.turn(row, user_id) for row in found}
+            return Known({row["number"]: codec.turn(row, user_id) for row in found})
 
     def turn_metadata(self, space: Space, numbers: Iterable[int]) -> dict[int, dict[str, object]]:
         """The metadata that the user's turns of these numbers were added with."""
         with self._database.read() as db:
             found = _select_in(db, "SELECT number, metadata FROM turns WHERE space = ? AND number", space, numbers)
-            return {row["number"]: json.loads(row["metadata"]) for row in found}
+            return Known({row["number"]: json.loads(row["metadata"]) for row in found})
 
     def sources(self, space: Space, statements: Iterable[int], at: int | None = None) -> list[SourceRecord]:
         """Quotes behind statements, as of number `at` (None: now), in the order of the turns."""
@@ -421,13 +422,13 @@ class SqliteLedger:
         )
         with self._database.read() as db:
             found = _select_in(db, query, space, memory_ids, suffix=" GROUP BY r.memory_id")
-            return {row["memory_id"]: from_micros(row["at"]) for row in found}
+            return Known({row["memory_id"]: from_micros(row["at"]) for row in found})
 
     def recorded_at(self, space: Space, numbers: Iterable[int]) -> dict[int, datetime]:
         """When changes of these numbers were recorded."""
         with self._database.read() as db:
             found = _select_in(db, "SELECT number, recorded_at FROM changes WHERE space = ? AND number", space, numbers)
-            return {row["number"]: from_micros(row["recorded_at"]) for row in found}
+            return Known({row["number"]: from_micros(row["recorded_at"]) for row in found})
 
     def change(self, change_id: str) -> ChangeRecord:
         """Raises NotFound."""
