@@ -72,11 +72,20 @@ def mend_indexes(store: Store) -> None:
 
 def of_user(store: Store, space: Space) -> list[Problem]:
     """What is wrong with a user's memories and with the view of them."""
-    try:
-        faults = [*store.audit.of_user(space, dimension(store)), *false_quotes(store, space), *twins(store, space)]
-        return [*named(place(space), faults), *partition_of(store, space)]
-    except StoreCorrupt:
-        return [Problem(what="stored values that cannot be read", where=place(space).removesuffix(": "))]
+    problems: list[Problem] = []
+    for where, check in (("ledger", ledger_of), ("memory", partition_of)):
+        try:
+            problems += check(store, space)
+        except StoreCorrupt:
+            problems.append(Problem(what="stored values that cannot be read", where=f"{place(space)}{where}"))
+    return problems
+
+
+def ledger_of(store: Store, space: Space) -> Iterator[Problem]:
+    """What is wrong with a user's memories."""
+    yield from named(place(space), store.audit.of_user(space, dimension(store)))
+    yield from named(place(space), false_quotes(store, space))
+    yield from named(place(space), twins(store, space))
 
 
 def place(space: Space) -> str:

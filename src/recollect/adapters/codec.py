@@ -54,10 +54,10 @@ def blob(vector: Vectors | None) -> bytes | None:
 
 
 def vector(data: bytes | None) -> Vectors | None:
-    """The inverse of `blob`."""
+    """The inverse of `blob`; of bytes that were cut, what there is."""
     import numpy as np
 
-    return None if data is None else np.frombuffer(data, dtype="<f4")
+    return None if data is None else np.frombuffer(data, dtype="<f4", count=len(data) // 4)
 
 
 def slot_key(slot: Slot | None) -> str | None:

@@ -155,12 +155,11 @@ def _readable(found: Iterator[Fault], noun: str) -> Iterator[Fault]:
 
 def _damage(db: sqlite3.Connection) -> Iterator[Fault]:
     """What SQLite finds in its own pages."""
-    for row in db.execute(f"PRAGMA integrity_check({_DAMAGE})"):
-        told = str(row[0])
-        if _OF_INDEX.search(told):
-            yield Fault("an index that does not fit its table", "index", told.rsplit(" ", 1)[-1], mends=True)
-        elif told != "ok":
-            yield Fault("damaged pages", "file", "")
+    told = [str(row[0]) for row in db.execute(f"PRAGMA integrity_check({_DAMAGE})")]
+    for index in sorted({one.rsplit(" ", 1)[-1] for one in told if _OF_INDEX.search(one)}):
+        yield Fault("an index that does not fit its table", "index", index, mends=True)
+    if any(one != "ok" and not _OF_INDEX.search(one) for one in told):
+        yield Fault("damaged pages", "file", "")
     for row in db.execute("PRAGMA foreign_key_check"):
         yield Fault("a reference to what is missing", "table", row["table"])
 
