@@ -158,7 +158,8 @@ def refuse_remains(path: Path) -> None:
     """
     if path.is_dir():
         raise StoreCorrupt(f"{path} is a folder, not the ledger's file; restore it from a backup")
-    remains = sorted(one.name for one in path.parent.glob(f"{path.name}?*"))
+    # A journal may be there: SQLite makes the first page with one, and a kill or another process may be at just that.
+    remains = sorted({one.name for one in path.parent.glob(f"{path.name}?*")} - {f"{path.name}-journal"})
     if remains and not (path.exists() and path.stat().st_size):
         state = "is empty" if path.exists() else "is missing"
         raise StoreCorrupt(f"{path} {state} beside {', '.join(remains)}; restore it from a backup")

@@ -35,7 +35,8 @@ class Mark:
         """So many commits are acknowledged. A mark that cannot be written is behind, which does no harm."""
         content = self._store + commits.to_bytes(8, "big")
         try:
-            os.pwrite(self._file, content + _digest(content), 0)
+            os.lseek(self._file, 0, os.SEEK_SET)
+            os.write(self._file, content + _digest(content))
         except OSError as error:
             log.warning("the ledger's mark stays behind: %s", os.strerror(error.errno or 0))
 

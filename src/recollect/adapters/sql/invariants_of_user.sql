@@ -74,11 +74,11 @@ SELECT number FROM (
 ) WHERE recorded_at < before;
 
 -- history: numbers of changes that are missing
-SELECT revision FROM users u WHERE space = :space AND cleared_at = 0
+SELECT revision FROM users u WHERE space = :space
     AND revision - unchanged <> (SELECT count(*) FROM changes c WHERE c.space = u.space AND c.number BETWEEN 1 AND u.revision);
 
 -- rows: versions, statements, turns' passages, sources or entities that are missing
-SELECT 'count' FROM users u WHERE space = :space AND cleared_at = 0
+SELECT 'count' FROM users u WHERE space = :space
     AND (last_row > (SELECT count(*) FROM memory_rows r WHERE r.space = u.space)
         OR last_passage > (SELECT count(*) FROM passages p WHERE p.space = u.space)
         OR last_source > (SELECT count(*) FROM sources s WHERE s.space = u.space)
