@@ -201,6 +201,23 @@ def test_what_follows_from_the_rest_is_mended(store, statement, what, sealed):
         assert memory.verify().ok
 
 
+@pytest.mark.parametrize("vector", [NAN, SHORT, b"\0"])
+def test_a_damaged_vector_is_left_out_and_its_text_found_by_its_words(store, vector, caplog):
+    alter(store, ("UPDATE passages SET vector = ? WHERE space = 2", vector))
+    with opened(store) as memory:
+        hits = memory.search("milk", user_id="bob", include=("memories", "turns"))
+        assert {hit.kind for hit in hits} == {"memory", "turn"} and all(0 < hit.score <= 1 for hit in hits)
+        assert "a damaged vector of space 2 is left out" in caplog.text
+
+
+def test_a_vector_that_is_pending_again_leaves_the_views_that_have_it(store):
+    with opened(store) as memory:
+        memory.search("milk", user_id="bob")
+        again = "UPDATE passages SET vector = NULL, revised = 99 WHERE space = 2"
+        alter(store, again, "UPDATE users SET revision = 99 WHERE space = 2", sealed=True)
+        assert memory.verify().problems == ()
+
+
 def test_an_index_is_made_anew(store):
     as_it_is = "SELECT sql FROM sqlite_master WHERE name = 'statements_by_slot'"
     for was, becomes in ((" IS NOT NULL", " IS NULL"), (" IS NULL", " IS NOT NULL")):

@@ -10,7 +10,7 @@ import json
 import re
 import sqlite3
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cache
 from importlib import resources
@@ -329,12 +329,12 @@ def _wrong_terms(db: sqlite3.Connection, space: Space, tokenizer: Tokenizer) -> 
 
 
 def _recounted(
-    row: sqlite3.Row, own: dict[str, int], before: Iterable[dict[str, int]]
+    row: sqlite3.Row, own: dict[str, int], before: deque[dict[str, int]]
 ) -> Iterator[tuple[int, dict[str, int]]]:
     """A turn's terms are its own and those of the turn before it, as far as that was to be seen when it was told."""
-    known, earlier = _read(row["terms"]), list(before)
-    if known != own and all(known != _sum(one, own) for one in reversed(earlier)):
-        yield row["passage"], _sum(earlier[-1], own) if earlier else own
+    known = _read(row["terms"])
+    if known != own and all(known != _sum(one, own) for one in reversed(before)):
+        yield row["passage"], _sum(before[-1], own) if before else own
 
 
 def _line(row: sqlite3.Row) -> str:
