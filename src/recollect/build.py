@@ -19,7 +19,7 @@ from .embedding import EmbedderInUse
 from .errors import Closed, EmbedderUnavailable, EmbeddingModelMismatch, InvalidInput
 from .failpoints import reach
 from .partition import DEFAULT_MEMORY_BUDGET, Partition, Partitions
-from .ports import ChatModel, Embedder, Extractor, Journal, Ledger, Reconciler, Reembedding, Tokenizer
+from .ports import Audit, ChatModel, Embedder, Extractor, Journal, Ledger, Reconciler, Reembedding, Tokenizer
 from .records import EmbedderKey, EmbedderRecord, Space
 from .results import Backup
 
@@ -68,6 +68,7 @@ class Store:
     folder: Path
     journal: Journal
     ledger: Ledger
+    audit: Audit
     partitions: Partitions
     in_use: EmbedderInUse
     tokenizer: Tokenizer
@@ -122,6 +123,7 @@ def open_store(settings: Settings) -> Store:
     """
     from .adapters.bm25 import Bm25, TermCounter
     from .adapters.database import Database
+    from .adapters.sqlite_audit import SqliteAudit
     from .adapters.sqlite_journal import SqliteJournal
     from .adapters.sqlite_ledger import SqliteLedger
     from .adapters.sqlite_reembedding import SqliteReembedding
@@ -130,7 +132,7 @@ def open_store(settings: Settings) -> Store:
     budget = Budget.of(settings.budget)
     folder = folder_of(settings.path)
     database = Database(folder)
-    ledger = SqliteLedger(database)
+    ledger, tokenizer = SqliteLedger(database), TermCounter()
     try:
         in_use = EmbedderInUse(choose_embedder(settings, ledger.setting("embedder")))
         ledger.secret()  # made with the store: reading never writes
@@ -147,9 +149,10 @@ def open_store(settings: Settings) -> Store:
         folder=folder,
         journal=SqliteJournal(database),
         ledger=ledger,
+        audit=SqliteAudit(database, tokenizer),
         partitions=Partitions(make, in_use, settings.memory_budget),
         in_use=in_use,
-        tokenizer=TermCounter(),
+        tokenizer=tokenizer,
         language=reads,
         purse=Purse(budget, ledger.spent_since),
         reembedding=SqliteReembedding(database),

@@ -87,10 +87,13 @@ def placed(evidence: Evidence, chunk: Chunk) -> Evidence | None:
 
 def holds(evidence: Evidence, turn: Turn | None) -> bool:
     """Whether a quote occurs in its turn, typography, case, spacing, punctuation and "…" for left-out words aside."""
-    if turn is None or len(evidence.quote) > MAX_QUOTE:
-        return False
-    said = loosen(turn.content)
-    quote = loosen(evidence.quote).strip(_EDGE)
+    return turn is not None and len(evidence.quote) <= MAX_QUOTE and quoted(evidence.quote, turn.content)
+
+
+def quoted(words: str, text: str) -> bool:
+    """Whether a text has these words, in the sense of `holds`, however many they are."""
+    said = loosen(text)
+    quote = loosen(words).strip(_EDGE)
     if quote and quote in said:
         return True
     parts = [_WORD.findall(part) for part in _CUT.split(quote)]

@@ -30,6 +30,7 @@ from .results import (
     Hit,
     MemoryItem,
     PendingBatch,
+    Rebuilt,
     Redaction,
     Reembedded,
     RejectedFact,
@@ -40,7 +41,7 @@ from .results import (
 )
 from .tasks import whole
 from .times import now as present
-from .trace import Committed, Extracted, Journalled, Listener, emit
+from .trace import Checked, Committed, Extracted, Journalled, Listener, emit
 from .wording import of_the_user
 
 # What reads and writes is imported when a memory is opened, and below where a verb needs it: `import recollect` stays light.
@@ -586,15 +587,24 @@ class AsyncMemory:
     # --- the store -----------------------------------------------------------------------------------------------------
 
     async def verify(self) -> VerifyReport:
-        """Check that everything in the store fits together; see `.problems`."""
+        """Check that everything in the store fits together; see `.problems`. Changes nothing, and tells `on_event` how far it
+        is (`trace.Checked`). Damage is reported, not raised."""
         from .verify import verify_store
 
-        return await self._run(verify_store, self._store)
+        return await self._run(verify_store, self._store, self._on_checked)
 
-    async def rebuild(self) -> None:
-        """Forget the views in memory and make them anew from the ledger."""
-        await self._run(self._store.partitions.clear)
+    async def rebuild(self) -> Rebuilt:
+        """Forget the views in memory, to be made anew from the ledger, and mend in the ledger what follows from the rest of
+        it: term counts, keys, counters, indexes, vectors that are no good. History is never touched."""
+        from .verify import mend_store
+
+        rebuilt = await self._run(mend_store, self._store, self._on_checked)
         reach("rebuild.cleared")
+        await self._backfill.all()
+        return rebuilt
+
+    def _on_checked(self, users: int, of: int) -> None:
+        emit(self._listener, Checked(users, of))
 
     async def reembed(
         self, embedder: object = None, *, embedder_api_base: str | None = None, embedder_api_key: str | None = None

@@ -6,14 +6,16 @@ their intervals, so that `as_of` and `known_at` are answered from it too. One lo
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from .embedding import EmbedderInUse, key_of
-from .errors import EmbeddingModelMismatch
+from .errors import EmbeddingModelMismatch, StoreCorrupt
 from .failpoints import reach
 from .intervals import EVER, OPEN, Intervals, Moment, Served, Window
 from .ports import Embedder, Ledger, TextIndex, VectorIndex
@@ -22,6 +24,8 @@ from .records import EmbedderKey, Hiding, PassageRecord, RowSpan, SourceRecord, 
 if TYPE_CHECKING:
     from .intervals import Integers, Mask
     from .ports import Vectors
+
+log = logging.getLogger("recollect")
 
 DEFAULT_MEMORY_BUDGET = 512 * 1024 * 1024  # bytes, for all partitions of a store
 BACKGROUND_SAMPLE = 256  # texts, evenly spread over a user's history
@@ -106,7 +110,9 @@ class Partition:
     def _add_passages(self, passages: Sequence[PassageRecord]) -> None:
         import numpy as np
 
-        embedded = [one for one in passages if one.vector is not None]
+        embedded = [one for one in passages if self._sound(one.vector)]
+        if len(embedded) < len(passages):  # pending, or damaged: found by its words meanwhile
+            self._vectors.remove(sorted({one.number for one in passages} - {one.number for one in embedded}))
         if embedded:
             self._vectors.upsert(
                 [one.number for one in embedded], np.stack([one.vector for one in embedded if one.vector is not None])
@@ -116,6 +122,17 @@ class Partition:
             if one.turn is not None:
                 self.turn_of[one.number] = one.turn
         self._intervals.put_passages(passages)
+
+    def _sound(self, vector: Vectors | None) -> bool:
+        """Whether a vector can be searched. One that was damaged is left out, and `verify` names it."""
+        import numpy as np
+
+        if vector is None:
+            return False
+        sound = vector.shape == (getattr(self._vectors, "dim", len(vector)),) and bool(np.isfinite(vector).all())
+        if not sound:
+            log.warning("a damaged vector of space %d is left out: verify() tells, rebuild() mends", self.space)
+        return sound
 
     def _add_sources(self, sources: Sequence[SourceRecord]) -> None:
         for source in sources:
@@ -173,12 +190,20 @@ class Partition:
         said: Window = EVER,
     ) -> Served:
         """What may be served at the moment, see `Intervals.served`."""
-        with self._lock:
+        with self._lock, self._whole():
             return self._intervals.served(moment, rows, turns, window, said)
+
+    @contextmanager
+    def _whole(self) -> Iterator[None]:
+        """A row, quote or turn whose counterpart is not there was lost from the ledger. Raises StoreCorrupt."""
+        try:
+            yield
+        except IndexError as error:
+            raise StoreCorrupt("the ledger lacks what it refers to: verify() tells where", stage="read") from error
 
     def live_rows(self, now: int) -> Integers:
         """passage → the number of the live row that says it, 0 where there is none."""
-        with self._lock:
+        with self._lock, self._whole():
             return self._intervals.live_rows(now)
 
     def supported(self, turns: Iterable[int], moment: Moment) -> dict[int, list[int]]:
@@ -280,6 +305,12 @@ class Partitions:
                 if total <= self._budget:
                     return
                 total -= self._loaded.pop(space).bytes
+
+    def fresh(self, space: Space) -> Partition:
+        """A user's partition made anew, to compare with: it takes nobody's place."""
+        partition = self._make(space, key_of(self._in_use.embedder))
+        partition.catch_up()
+        return partition
 
     def loaded(self) -> list[Partition]:
         """Those in memory now."""

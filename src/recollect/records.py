@@ -9,13 +9,24 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, NewType, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, NewType, TypeAlias, TypeVar
 
-from .errors import EmbeddingModelMismatch
+from .errors import EmbeddingModelMismatch, StoreCorrupt
 from .model import Entity, Message, Metadata, Op, Rejected, Relation, Row, Scope, Statement, Turn, Usage
 
 if TYPE_CHECKING:
     from .ports import Vectors
+
+K = TypeVar("K")
+V = TypeVar("V")
+
+
+class Known(dict[K, V]):
+    """What the ledger was asked for, by key. What it refers to and does not have is a StoreCorrupt, no KeyError."""
+
+    def __missing__(self, key: K) -> V:
+        raise StoreCorrupt("the ledger lacks what it refers to: verify() tells where", stage="read")
+
 
 Space = NewType("Space", int)
 """A user's key in the ledger. Only the ledger hands it out, for a user id or for the owner of an id."""
@@ -334,3 +345,16 @@ class Delta:
     rows: tuple[RowSpan, ...]
     sources: tuple[SourceRecord, ...]
     hidings: tuple[Hiding, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """Something in the ledger that breaks an invariant: what, and where (a `noun` and its number or id; never content).
+
+    `mends`: it can be put right from the ledger itself.
+    """
+
+    what: str
+    noun: str
+    place: str
+    mends: bool = False

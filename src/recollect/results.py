@@ -247,10 +247,13 @@ class Backup(Result):
 
 
 class Problem(Result):
-    """Something that `verify()` found wrong. `what` names the invariant, `where` the row or file; no content."""
+    """Something that `verify()` found wrong. `what` names the invariant, `where` the rows or file; no content. `mendable`:
+    `rebuild()` puts it right from what the store has; the rest needs a backup.
+    """
 
     what: str
     where: str
+    mendable: bool = False
 
 
 class VerifyReport(Result):
@@ -262,3 +265,10 @@ class VerifyReport(Result):
     @property
     def ok(self) -> bool:
         return not self.problems
+
+
+class Rebuilt(Result):
+    """What `rebuild()` mended, and the `problems` that are left."""
+
+    mended: tuple[Problem, ...] = ()
+    problems: tuple[Problem, ...] = ()

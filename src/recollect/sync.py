@@ -26,6 +26,7 @@ from .results import (
     Hit,
     MemoryItem,
     PendingBatch,
+    Rebuilt,
     Reembedded,
     Resumed,
     Source,
@@ -369,11 +370,13 @@ class Memory:
         return self._wait(self._memory.stats(user_id=user_id))
 
     def verify(self) -> VerifyReport:
-        """Check that everything in the store fits together; see `.problems`."""
+        """Check that everything in the store fits together; see `.problems`. Changes nothing, and tells `on_event` how far it
+        is (`trace.Checked`). Damage is reported, not raised."""
         return self._wait(self._memory.verify())
 
-    def rebuild(self) -> None:
-        """Forget the views in memory and make them anew from the ledger."""
+    def rebuild(self) -> Rebuilt:
+        """Forget the views in memory, to be made anew from the ledger, and mend in the ledger what follows from the rest of
+        it: term counts, keys, counters, indexes, vectors that are no good. History is never touched."""
         return self._wait(self._memory.rebuild())
 
     def reembed(

@@ -63,7 +63,15 @@ class Copied:
     of: int
 
 
-Event: TypeAlias = Journalled | Extracted | Committed | Reembedding | Copied
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """`verify` or `rebuild` has gone through `users` of `of` users. Told from a worker thread."""
+
+    users: int
+    of: int
+
+
+Event: TypeAlias = Journalled | Extracted | Committed | Reembedding | Copied | Checked
 Listener: TypeAlias = Callable[[Event], None]
 
 
@@ -80,5 +88,7 @@ def emit(listener: Listener | None, event: Event) -> None:
             log.debug("reembedding by=%s done=%d passages=%d", event.embedder, event.done, event.passages)
         case Copied():
             log.debug("copied bytes=%d of=%d", event.bytes, event.of)
+        case Checked():
+            log.debug("checked users=%d of=%d", event.users, event.of)
     if listener is not None:
         listener(event)

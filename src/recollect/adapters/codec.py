@@ -54,15 +54,20 @@ def blob(vector: Vectors | None) -> bytes | None:
 
 
 def vector(data: bytes | None) -> Vectors | None:
-    """The inverse of `blob`."""
+    """The inverse of `blob`; of bytes that were cut, what there is."""
     import numpy as np
 
-    return None if data is None else np.frombuffer(data, dtype="<f4")
+    return None if data is None else np.frombuffer(data, dtype="<f4", count=len(data) // 4)
 
 
 def slot_key(slot: Slot | None) -> str | None:
     """A slot's key as text, for the index."""
     return None if slot is None else "\x1f".join(slot.key)
+
+
+def entity_key(name: str) -> str:
+    """An entity's key: case and spacing of names do not matter."""
+    return " ".join(name.casefold().split())
 
 
 def event_columns(event: EventTime | None) -> tuple[int | None, int | None, str | None]:

@@ -29,7 +29,9 @@ from ..errors import (
     StoreCorrupt,
 )
 from ..failpoints import reach
+from . import seals
 from .forking import GATE
+from .mark import Mark, compare
 
 FILE_NAME = "ledger.sqlite3"
 BUSY_TIMEOUT_S = 30.0
@@ -52,8 +54,15 @@ class Database:
             make_folder(folder)
             refuse_remains(self.path)
             reach("store.folder")
+            compare(self.path)
             self._writer = self._connect()
-            migrate(self._writer)
+            try:
+                migrate(self._writer)
+                seals.install_triggers(self._writer)
+                self._mark = Mark(self.path, self._writer)
+            except BaseException:
+                self._writer.close()
+                raise
             reach("store.opened")
         GATE.add(self)
 
@@ -68,6 +77,9 @@ class Database:
         connection.execute("PRAGMA foreign_keys = ON")
         connection.execute("PRAGMA secure_delete = ON")
         connection.execute("PRAGMA trusted_schema = OFF")
+        connection.execute("PRAGMA temp_store = MEMORY")
+        connection.execute("PRAGMA cell_size_check = ON")
+        seals.install_function(connection)
         return connection
 
     @contextmanager
@@ -81,14 +93,23 @@ class Database:
             self._writer.execute("BEGIN IMMEDIATE")
             reach("database.begin")
             try:
+                before = self._writer.total_changes
                 yield self._writer
                 reach("database.before_commit")
+                commits = self._counted() if durable and self._writer.total_changes != before else None
                 self._writer.execute("COMMIT")
                 reach("database.after_commit")
             except BaseException:
                 if self._writer.in_transaction:
                     self._writer.execute("ROLLBACK")
                 raise
+            if commits is not None:
+                self._mark.move(commits)
+
+    def _counted(self) -> int:
+        """Count a commit that will be acknowledged; how many there are with it."""
+        count = "UPDATE store SET value = value + 1 WHERE key = 'commits' RETURNING value"
+        return int(self._writer.execute(count).fetchone()[0])
 
     @contextmanager
     def read(self) -> Iterator[sqlite3.Connection]:
@@ -131,6 +152,7 @@ class Database:
         for reader in self._readers:
             reader.close()
         self._writer.close()
+        self._mark.close()
 
 
 def use_wal(connection: sqlite3.Connection, timeout_s: float) -> None:
@@ -157,11 +179,14 @@ def make_folder(folder: Path) -> None:
 
 
 def refuse_remains(path: Path) -> None:
-    """Never start empty beside the log of a database that is gone: its writes would be lost silently.
+    """Never start empty beside the log of a database that is gone, its mark or a copy: its writes would be lost silently.
 
     SQLite itself would delete the log of a database of no length.
     """
-    remains = [name for name in (f"{path.name}-wal", f"{path.name}-shm") if (path.parent / name).exists()]
+    if path.is_dir():
+        raise StoreCorrupt(f"{path} is a folder, not the ledger's file; restore it from a backup")
+    # A journal may be there: SQLite makes the first page with one, and a kill or another process may be at just that.
+    remains = sorted({one.name for one in path.parent.glob(f"{path.name}?*")} - {f"{path.name}-journal"})
     if remains and not (path.exists() and path.stat().st_size):
         state = "is empty" if path.exists() else "is missing"
         raise StoreCorrupt(f"{path} {state} beside {', '.join(remains)}; restore it from a backup")
@@ -254,6 +279,10 @@ def faults_named(stage: str) -> Iterator[None]:
         raise
     except sqlite3.Error as error:
         raise named(error, stage) from error
+    except (ValueError, TypeError, KeyError, OverflowError) as error:
+        if stage != "read":
+            raise
+        raise StoreCorrupt(f"a stored value cannot be read: {type(error).__name__}", stage=stage) from error
     except OSError as error:
         kind = _SYSTEM_ERRORS.get(error.errno or 0, StorageError)
         raise kind(f"{type(error).__name__}: {os.strerror(error.errno or 0)}", stage=stage) from error
@@ -261,6 +290,7 @@ def faults_named(stage: str) -> Iterator[None]:
 
 def named(error: sqlite3.Error, stage: str) -> StorageError:
     """Our error for one of SQLite's, by its primary result code."""
-    code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR)
+    undecoded = isinstance(error, sqlite3.OperationalError)  # without a code it is Python's own: a text is not UTF-8
+    code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_CORRUPT if undecoded else sqlite3.SQLITE_ERROR)
     name = getattr(error, "sqlite_errorname", type(error).__name__)
     return _ERRORS.get(code & 0xFF, StorageError)(f"the ledger: {name}", stage=stage)

@@ -23,6 +23,7 @@ from ..records import (
     Delta,
     EmbedderKey,
     Hiding,
+    Known,
     NewStatement,
     NewTurn,
     PassageRecord,
@@ -117,11 +118,6 @@ class SqliteLedger:
         """The database file with its log."""
         folder, name = self._database.path.parent, self._database.path.name
         return sum(file.stat().st_size for file in folder.glob(f"{name}*"))
-
-    def damage(self) -> int:
-        """How many faults the database finds in its own pages and indexes; at most 100 are counted."""
-        with self._database.read() as db:
-            return sum(row[0] != "ok" for row in db.execute("PRAGMA integrity_check(100)"))
 
     def spaces(self) -> list[tuple[Space, str | None]]:
         """Every user's key and id."""
@@ -319,7 +315,7 @@ class SqliteLedger:
         """The user's rows of these numbers; absent ones are left out."""
         with self._database.read() as db:
             found = _select_in(db, f"{_ROWS} WHERE r.space = ? AND r.number", space, numbers)
-            return {row["number"]: codec.memory_row(row) for row in found}
+            return Known({row["number"]: codec.memory_row(row) for row in found})
 
     def versions(self, space: Space, memory_ids: Iterable[str], *, retired: bool = False) -> list[Row]:
         """All rows of these memories in the order of their numbers; without `retired`, those still believed."""
@@ -388,13 +384,13 @@ class SqliteLedger:
         user_id = self.user_id(space)
         with self._database.read() as db:
             found = _select_in(db, "SELECT * FROM turns WHERE space = ? AND number", space, numbers)
-            return {row["number"]: codec.turn(row, user_id) for row in found}
+            return Known({row["number"]: codec.turn(row, user_id) for row in found})
 
     def turn_metadata(self, space: Space, numbers: Iterable[int]) -> dict[int, dict[str, object]]:
         """The metadata that the user's turns of these numbers were added with."""
         with self._database.read() as db:
             found = _select_in(db, "SELECT number, metadata FROM turns WHERE space = ? AND number", space, numbers)
-            return {row["number"]: json.loads(row["metadata"]) for row in found}
+            return Known({row["number"]: json.loads(row["metadata"]) for row in found})
 
     def sources(self, space: Space, statements: Iterable[int], at: int | None = None) -> list[SourceRecord]:
         """Quotes behind statements, as of number `at` (None: now), in the order of the turns."""
@@ -464,21 +460,21 @@ class SqliteLedger:
         )
         with self._database.read() as db:
             found = _select_in(db, query, space, memory_ids, suffix=" GROUP BY r.memory_id")
-            return {row["memory_id"]: from_micros(row["at"]) for row in found}
+            return Known({row["memory_id"]: from_micros(row["at"]) for row in found})
 
     def recorded_at(self, space: Space, numbers: Iterable[int]) -> dict[int, datetime]:
         """When changes of these numbers were recorded."""
         with self._database.read() as db:
             found = _select_in(db, "SELECT number, recorded_at FROM changes WHERE space = ? AND number", space, numbers)
-            return {row["number"]: from_micros(row["recorded_at"]) for row in found}
+            return Known({row["number"]: from_micros(row["recorded_at"]) for row in found})
 
     def change(self, change_id: str) -> ChangeRecord:
         """Raises NotFound."""
         with self._database.read() as db:
             row = db.execute("SELECT * FROM changes WHERE id = ?", (change_id,)).fetchone()
-        if row is None:
-            raise NotFound("change", change_id)
-        return codec.change(row)
+            if row is None:
+                raise NotFound("change", change_id)
+            return codec.change(row)
 
     def changes(
         self, space: Space, *, memory_id: str | None = None, batch_id: str | None = None, undoes: str | None = None
@@ -640,7 +636,7 @@ def _insert_statement(db: sqlite3.Connection, commit: Commit, new: NewStatement)
 
 def _entity(db: sqlite3.Connection, space: Space, entity: Entity) -> int:
     """The number of the user's entity of that name, made when new."""
-    key = " ".join(entity.name.casefold().split())
+    key = codec.entity_key(entity.name)
     row = db.execute("SELECT number FROM entities WHERE space = ? AND key = ?", (space, key)).fetchone()
     if row is not None:
         return int(row["number"])

@@ -5,9 +5,11 @@ CREATE TABLE store (
     key   TEXT PRIMARY KEY,
     value TEXT NOT NULL
 ) STRICT, WITHOUT ROWID;
+INSERT INTO store VALUES ('id', lower(hex(randomblob(16)))), ('commits', '0');
 
 -- `revision`: the number of the last commit that the user's partition must know. `last_*`: allocation counters.
--- `cleared_at`: the revision of the last erasure or reembed; a partition older than that is rebuilt, never patched.
+-- `cleared_at`: the revision of the last erasure or reembed; a partition older than that is rebuilt, never patched. `unchanged`: how
+-- many numbers went to no change (a commit of small talk, a back-filled vector); the others all have one.
 CREATE TABLE users (
     space            INTEGER PRIMARY KEY,
     name             TEXT NOT NULL UNIQUE,          -- 'user:alice', or 'shared'
@@ -19,6 +21,7 @@ CREATE TABLE users (
     last_source      INTEGER NOT NULL DEFAULT 0,
     last_entity      INTEGER NOT NULL DEFAULT 0,
     cleared_at       INTEGER NOT NULL DEFAULT 0,
+    unchanged        INTEGER NOT NULL DEFAULT 0,
     lease_owner      TEXT,
     lease_until      INTEGER
 ) STRICT;
@@ -266,6 +269,16 @@ CREATE TABLE tombstones (
     digest TEXT NOT NULL,
     before INTEGER NOT NULL,
     PRIMARY KEY (space, digest)
+) STRICT, WITHOUT ROWID;
+
+-- A digest of each row with content or history, by its table and key: what SQLite does not notice, a flipped bit in a text or
+-- a row that vanished, `verify` does. Kept by triggers of the connection that writes (`seals.py`).
+CREATE TABLE seals (
+    space  INTEGER NOT NULL,
+    sealed TEXT NOT NULL,
+    key    ANY NOT NULL,
+    seal   BLOB NOT NULL,
+    PRIMARY KEY (space, sealed, key)
 ) STRICT, WITHOUT ROWID;
 
 -- What the query planner shall think of every table: a million rows, ten thousand of a user, few of whatever comes next in an

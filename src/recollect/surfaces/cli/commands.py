@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import platform
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -235,57 +234,21 @@ def stats(common: Common) -> None:
 
 @app.command()
 @with_common
-def doctor(common: Common) -> None:
-    """Check that the store and its surroundings are well; exit code 1 where something is not.
+def doctor(
+    common: Common,
+    mend: Annotated[
+        bool, typer.Option("--mend", help="Put right what follows from the rest of the store; history is never touched")
+    ] = False,
+) -> None:
+    """Check that the store and its surroundings are well, and say what to do where they are not.
 
-    Example: recollect doctor
+    Every text against its digest, every quote against its turn, every index against its table. Exit code 1 where problems remain.
+
+    Example: recollect doctor --mend
     """
-    report = examine(common)
-    if common.json:
-        common.answer(report)
-    else:
-        for name, value in report.items():
-            if name not in ("problems", "ok"):
-                say(f"{name:<12} {plain(value)}")
-        for problem in report["problems"]:
-            say(f"problem      {plain(problem)}")
-        if report["ok"]:
-            say("All is well.")
-    if not report["ok"]:
-        raise typer.Exit(1)
+    from .doctor import run
 
-
-def examine(common: Common) -> dict[str, Any]:
-    """Versions, weights, and whether everything in the store fits together."""
-    from importlib.metadata import version
-
-    from ...adapters.weights import find_weights
-    from ...errors import EmbedderError
-
-    problems = []
-    try:
-        weights = str(find_weights())
-    except EmbedderError as error:
-        weights = "absent"
-        problems.append(str(error))
-    with common.open() as memory:
-        report = memory.verify()
-        waiting = memory.pending()
-    problems += [f"{one.what} ({one.where}): restore a backup, or report it" for one in report.problems]
-    problems += [
-        f"{one.batch_id} of {one.user_id!r} is {one.status} ({one.error or 'not begun'}): `recollect resume`"
-        " finishes it"
-        for one in waiting
-    ]
-    return {
-        "recollect": version("recollect"),
-        "python": platform.python_version(),
-        "store": str(common.folder()),
-        "weights": weights,
-        "checked": ", ".join(f"{what} {number:,}" for what, number in report.checked.items()),
-        "problems": problems,
-        "ok": not problems,
-    }
+    raise typer.Exit(run(common, mend=mend))
 
 
 @app.command()
