@@ -313,9 +313,10 @@ class Partitions:
         return partition
 
     def loaded(self) -> list[Partition]:
-        """Those in memory now."""
+        """Those in memory now, of the embedder in use: others are made anew when they are asked for."""
+        embedder = key_of(self._in_use.embedder)
         with self._lock:
-            return list(self._loaded.values())
+            return [partition for partition in self._loaded.values() if partition.embedder == embedder]
 
     def clear(self) -> None:
         """Let all go; they come back from the ledger."""
