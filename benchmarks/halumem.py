@@ -121,13 +121,19 @@ def play(user: dict[str, Any], memory: Memory) -> None:
         told |= {key(text) for text in (*originals, *(point["memory_content"] for point in session.points))}
 
 
-def versions(memory: Memory) -> dict[str, set[str]]:
-    """memory id → the keys of all texts that it ever had."""
+def versions(memory: Memory, gold: Gold) -> dict[str, set[str]]:
+    """memory id → the keys of all texts that it ever had, and of the points that were taken for known beside it: it stands for
+    them."""
     found: dict[str, set[str]] = {}
     for change in (change for item in memory.get_all(user_id="u", as_of=FAR) for change in memory.history(item.id)):
         if change.memory is not None:
             texts = (change.memory.text, change.previous_text or "")
             found.setdefault(change.memory.id, set()).update(map(key, texts))
+    for point, (case, decision) in gold.decided.items():
+        if isinstance(decision, Keep) and decision.target is not None:
+            kept = next(one for one in case.candidates if one.number == decision.target)
+            if kept.row is not None:
+                found.setdefault(kept.row.memory_id, set()).add(point)
     return found
 
 
@@ -182,7 +188,7 @@ def main() -> None:
         gold = Gold(name_of(user))
         with tempfile.TemporaryDirectory() as folder, Memory(folder, llm=gold) as memory:
             play(user, memory)
-            total += count(user, gold, versions(memory), options.verbose)
+            total += count(user, gold, versions(memory, gold), options.verbose)
     for what, number in sorted(total.items()):
         of = total["updates"] if what.startswith(("updates", "original")) else total["new"]
         share = f"  {number / of:6.1%}" if of and what not in ("updates", "new", "candidates") else ""
