@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import random
 import subprocess
 import sys
 import tempfile
@@ -21,14 +22,17 @@ from recollect.errors import RecollectError
 
 LONG = os.environ.get("RECOLLECT_CHAOS") == "1"
 REPORT = "RECOLLECT_CHAOS_REPORT"
+SEED = "RECOLLECT_SEED"
 KILLS = "300"
-TESTS = ["-n", "2", "--dist", "worksteal", "tests/crash", "tests/property"]
+# Four at once on two cores: most of the crash tests wait for the disk, or for the moment of a kill.
+TESTS = ["-n", "4", "--dist", "worksteal", "--timeout", "1200"]
+TESTS += ["tests/crash", "tests/property", "tests/contract/test_concurrency.py"]
 
 
-def record(fault: str, tries: int, violations: int) -> None:
+def record(fault: str, tries: int, violations: int, seed: int | None = None) -> None:
     """Count tries of a fault, and how many broke a promise, for the table; nothing where none is asked for."""
     if file := os.environ.get(REPORT):
-        line = json.dumps({"fault": fault, "tries": tries, "violations": violations})
+        line = json.dumps({"fault": fault, "tries": tries, "violations": violations, "seed": seed})
         with Path(file).open("a", encoding="utf-8") as report:
             report.write(line + "\n")
 
@@ -69,11 +73,15 @@ def main(arguments: list[str]) -> int:
     with tempfile.TemporaryDirectory() as folder:
         report = Path(folder) / "report.jsonl"
         report.touch()
-        environment = {"RECOLLECT_KILLS": KILLS, **os.environ, "RECOLLECT_CHAOS": "1", REPORT: str(report)}
+        seed = os.environ.get(SEED, str(random.randrange(10**6)))
+        print(f"{SEED}={seed} repeats the choices of hypothesis.", flush=True)
+        environment = {"RECOLLECT_KILLS": KILLS, **os.environ, "RECOLLECT_CHAOS": "1", SEED: seed, REPORT: str(report)}
         command = [sys.executable, "-m", "pytest", "-q", "-c", "pyproject.toml", *(arguments or TESTS)]
         tests = subprocess.run(command, env=environment, check=False, cwd=Path(__file__).parents[1]).returncode
         records = [json.loads(line) for line in report.read_text("utf-8").splitlines()]
     print(table(records))
+    if seeds := sorted({one["seed"] for one in records} - {None}):
+        print(f"\nSeeds of hypothesis: {seeds[0]} to {seeds[-1]}.")
     broken = sum(one["violations"] for one in records)
     if tests:
         print(f"\nTests failed: pytest ended with {tests}; see above.")

@@ -13,11 +13,15 @@ from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
+from unittest import mock
 
-from recollect import Memory, failpoints
+from recollect import Memory, failpoints, reembed
+from recollect.errors import EmbeddingModelMismatch
 from recollect.testing import HashEmbedder, ScriptedLanguage
 
 EARLY, LATE = "2024-01-01", "2024-02-01"
+OTHER_DIM = 16
+BACKUP = Path("backups", "copy")  # within the store's folder
 
 
 class Embedder(HashEmbedder):
@@ -32,16 +36,26 @@ class Embedder(HashEmbedder):
 
 
 def opened(folder: Path, embedder: HashEmbedder | None = None) -> Memory:
-    return Memory(folder, llm=ScriptedLanguage(), embedder=embedder or Embedder())
+    """The store with the embedder that it recorded, the first one or that of `change_embedder`, unless another is given."""
+    try:
+        return Memory(folder, llm=ScriptedLanguage(), embedder=embedder or Embedder())
+    except EmbeddingModelMismatch:
+        if embedder is not None:
+            raise
+        return Memory(folder, llm=ScriptedLanguage(), embedder=Embedder(OTHER_DIM))
 
 
 @dataclass(frozen=True)
 class Operation:
-    """`act` does one thing to a store that `prepare` made. It can be done again where it left nothing behind."""
+    """`act` does one thing to a store that `prepare` made. It can be done again where it left nothing behind.
+
+    `judge` looks at what it left outside of the store, and is told whether it was acknowledged.
+    """
 
     name: str
     prepare: Callable[[Path], None]
     act: Callable[[Memory], object]
+    judge: Callable[[Path, bool], None] = lambda folder, acknowledged: None
 
 
 def said(*texts):
@@ -129,6 +143,26 @@ def rebuild(memory):
     assert memory.search("home", user_id="u", min_score=0)
 
 
+def change_embedder(memory):
+    """In three batches."""
+    with mock.patch.object(reembed, "BATCH", 16):
+        memory.reembed(Embedder(OTHER_DIM))
+
+
+def back_up(memory):
+    target = ledger_of(memory).parent / BACKUP
+    target.parent.mkdir(exist_ok=True)
+    memory.backup(target)
+
+
+def judge_backup(folder, acknowledged):
+    """Under the name that was asked for there is the whole store, or nothing."""
+    target = folder / BACKUP
+    assert target.exists() or not acknowledged, "acknowledged, and not there"
+    if target.exists():
+        assert image_of(target) == image(folder), "half a backup"
+
+
 OPERATIONS = (
     Operation("make a store", lambda folder: None, lambda memory: None),
     Operation("the first add", lambda folder: None, lambda memory: memory.add(said("home = Rome"), user_id="u")),
@@ -146,6 +180,8 @@ OPERATIONS = (
     Operation("undo of a deletion", seed_deleted, undo_deletion),
     Operation("retell", seed_batches, lambda memory: memory.retell(user_id="u")),
     Operation("rebuild", seed_batches, rebuild),
+    Operation("reembed", seed_batches, change_embedder),
+    Operation("backup", seed_batches, back_up, judge_backup),
 )
 BY_NAME = {operation.name: operation for operation in OPERATIONS}
 
@@ -175,7 +211,11 @@ _IMAGE = {
 
 def image(folder: Path) -> str:
     """What a store remembers, as text: equal for stores to which the same was done."""
-    file = folder / "ledger.sqlite3"
+    return image_of(folder / "ledger.sqlite3")
+
+
+def image_of(file: Path) -> str:
+    """What a ledger's file holds."""
     nothing: dict[str, list[object]] = {name: [] for name in _IMAGE}
     if not file.exists() or not file.stat().st_size:
         return json.dumps(nothing)

@@ -32,6 +32,13 @@ FAILPOINTS = (
     "update.embedded",
     "backfill.embedded",
     "rebuild.cleared",
+    "reembed.claimed",  # the lease is ours, nothing is embedded yet
+    "reembed.embedded",
+    "reembed.kept",  # a batch of new vectors stands beside the old ones
+    "reembed.switched",  # in the ledger; the partitions still hold the old vectors
+    "backup.copied",  # under a name of its own, and not checked yet
+    "backup.settled",
+    "backup.placed",
     "partition.read",  # the ledger's news, before a partition takes them in
     "close.threads_ended",
     "close.released",

@@ -16,6 +16,7 @@ from .backfill import Backfill, passage_texts
 from .build import Settings, Store, as_record, by_name, describe, embedder_of
 from .embedding import embed, is_async
 from .errors import InvalidInput
+from .failpoints import reach
 from .ports import Embedder
 from .records import EmbedderRecord, PendingVector, Space
 from .results import Reembedded
@@ -47,6 +48,7 @@ class Reembedder:
             embedded = 0
             try:
                 if await self._claimed(record):
+                    reach("reembed.claimed")
                     async with cancelled_after(self._renewing(record)):
                         embedded = await self._embed_all(target)
                 else:
@@ -110,9 +112,11 @@ class Reembedder:
     async def _embed_batch(self, target: Embedder, missing: Sequence[PendingVector]) -> None:
         texts = await self._in_thread(passage_texts, self._store.journal, missing)
         vectors = await embed(target, texts, self._in_thread)
+        reach("reembed.embedded")
         kept = [(one.space, one.passage, vector) for one, vector in zip(missing, vectors, strict=True)]
         until: datetime = now() + LEASE
         await self._in_thread(self._vectors.keep, self._writer.owner, until, kept)
+        reach("reembed.kept")
 
     # --- switching -----------------------------------------------------------------------------------------------------
 
@@ -121,6 +125,7 @@ class Reembedder:
         switch = functools.partial(self._vectors.switch, self._writer.owner, leaving)
         switched: bool = await self._in_thread(self._store.in_use.change, target, switch)
         if switched:
+            reach("reembed.switched")
             await self._in_thread(self._store.partitions.clear)
         return switched
 

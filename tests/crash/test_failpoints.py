@@ -43,6 +43,7 @@ def check(name, folder, expected, acknowledged):
         assert left in expected.stages, "a state that is not one after a commit"
         if acknowledged:
             assert expected.stages.index(left) >= expected.stages.index(expected.done), "acknowledged and lost"
+        BY_NAME[name].judge(folder, acknowledged)
         pending = memory.pending()
         assert len(memory.resume().finished) == len(pending)
         if (now := image(folder)) != expected.end:
@@ -71,6 +72,16 @@ def test_a_kill_at_every_failpoint_leaves_what_can_be_finished_once(tmp_path, zy
 def test_an_add_of_three_chunks_is_seen_chunk_by_chunk():
     """The stages that a kill may leave are: before, journalled, and one after each chunk."""
     assert len(undisturbed("add").stages) == 2 + 3
+
+
+def test_making_a_store_is_killed_at_each_failpoint_of_the_migration():
+    killed_at = {failpoint for failpoint, _ in kills(undisturbed("make a store"))}
+    assert killed_at >= {name for name in FAILPOINTS if name.startswith(("store.", "migration."))}
+
+
+def test_an_embedder_is_changed_in_batches_and_seen_at_once():
+    expected = undisturbed("reembed")
+    assert expected.reached["reembed.kept"] > 2 and len(expected.stages) == 2
 
 
 def test_every_failpoint_is_reached_by_some_operation():

@@ -18,7 +18,7 @@ from recollect.errors import StorageError, StorageFull
 pytestmark = pytest.mark.skipif(
     faults.library() is None, reason="the SQLite library that Python uses cannot be found: it may be linked in"
 )
-OPERATIONS = ("the first add", "add", "update", "delete_all", "undo of a batch", "backfill")
+OPERATIONS = ("the first add", "add", "update", "delete_all", "undo of a batch", "backfill", "reembed", "backup")
 if chaos.LONG:
     OPERATIONS += ("add(infer=False)", "add(wait=False)", "delete", "undo of a deletion", "retell")
 FULL = ("no space left at a write", "write", faults.FULL, StorageFull)
@@ -61,12 +61,15 @@ def check_act(name, memory, folder, disk, fault, n):
         check_reads(memory)
         assert {one.batch_id for one in memory.pending()} <= {error.batch_id}
         assert image(folder) in expected.stages, "a state that is not one after a commit"
+        acknowledged = False
     else:
         check_reads(memory)
         assert image(folder) == expected.done, "acknowledged, and not there"
+        acknowledged = True
     finally:
         failed = disk.failed
         disk.heal()
+    BY_NAME[name].judge(folder, acknowledged)
     return bool(failed)
 
 

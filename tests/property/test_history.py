@@ -8,11 +8,11 @@ from collections import Counter
 from dataclasses import astuple, dataclass, field
 from datetime import UTC, datetime, timedelta
 
+import machines
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+from hypothesis.stateful import initialize, precondition, rule
 
 from recollect import Memory
 from recollect.errors import InvalidInput, NotFound, UndoConflict
@@ -173,7 +173,7 @@ MESSAGES = st.one_of(
 )
 
 
-class History(RuleBasedStateMachine):
+class History(machines.Machine):
     def __init__(self) -> None:
         super().__init__()
         self.folder = tempfile.TemporaryDirectory()
@@ -198,13 +198,18 @@ class History(RuleBasedStateMachine):
             held = {n: self.naive.holds(day(n)) for n in (0, 7, 14, 30)}
             self.snapshots.append((changes[-1].recorded_at, held, self.chat(self.naive.shown())))
 
+    @initialize(messages=st.lists(MESSAGES, min_size=1, max_size=3), at=st.integers(0, 14))
+    def add_first(self, messages, at):
+        """So that there is something to do to, where hypothesis leaves adding out."""
+        self.add(messages, at)
+
     @rule(messages=st.lists(MESSAGES, min_size=1, max_size=3), at=st.integers(0, 14))
     def add(self, messages, at):
         said = [{"role": "user", "content": one} for one in messages]
         result = self.memory.add(said, user_id="u", timestamp=day(at))
         self.remember(result.changes, self.naive.chunk(messages, day(at)))
 
-    @precondition(lambda self: self.memory.count(user_id="u"))
+    @precondition(lambda self: self.naive.holds(datetime.now(UTC)))
     @rule(data=st.data())
     def delete(self, data):
         item = data.draw(st.sampled_from(self.memory.get_all(user_id="u")))
@@ -215,7 +220,7 @@ class History(RuleBasedStateMachine):
         step = self.naive.change(self.naive.of(live[0].memory), [])
         self.remember(self.last_change(), [step])
 
-    @precondition(lambda self: self.memory.count(user_id="u"))
+    @precondition(lambda self: self.naive.holds(datetime.now(UTC)))
     @rule(data=st.data(), value=st.sampled_from(["D", "E"]))
     def update(self, data, value):
         item = data.draw(st.sampled_from(self.memory.get_all(user_id="u")))
@@ -254,6 +259,8 @@ class History(RuleBasedStateMachine):
 
     @rule()
     def delete_all(self):
+        if self.naive.believed:
+            self.look_again()
         memories = len({v.memory for v in self.naive.believed})
         deleted = self.memory.delete_all(user_id="u")
         assert deleted == memories
@@ -290,7 +297,11 @@ class History(RuleBasedStateMachine):
         self.memory.close()
         self.open()
 
-    @invariant()
+    def look(self):
+        self.equals_the_naive_model()
+        self.search_equals_brute_force()
+        self.the_partition_equals_its_rebuild()
+
     def equals_the_naive_model(self):
         for number in (0, 7, 14, 30):
             found = self.memory.get_all(user_id="u", as_of=day(number))
@@ -311,7 +322,6 @@ class History(RuleBasedStateMachine):
     def chat(texts):
         return [text for text in texts if text.startswith("chat")]
 
-    @invariant()
     def search_equals_brute_force(self):
         """With the floor off and room for all, search finds what holds now, and all chat that is not hidden."""
         shown = self.naive.shown()
@@ -324,7 +334,6 @@ class History(RuleBasedStateMachine):
             assert said <= Counter(shown)
         assert [hit.text for hit in self.memory.search("home", user_id="other", min_score=0)] == ["home is elsewhere"]
 
-    @invariant()
     def the_partition_equals_its_rebuild(self):
         """One that followed every step, and one that is read anew."""
         partitions = self.memory._memory._store.partitions
@@ -340,13 +349,14 @@ class History(RuleBasedStateMachine):
                 assert all(map(np.array_equal, astuple(ours), astuple(theirs)))
 
     def teardown(self):
+        super().teardown()
         report = self.memory.verify()
         assert report.ok, report.problems
         self.memory.close()
         self.folder.cleanup()
 
 
-TestHistory = History.TestCase
-TestHistory.settings = settings(
-    max_examples=40, stateful_step_count=25, deadline=None, suppress_health_check=list(HealthCheck)
-)
+@pytest.mark.timeout(1200)
+@pytest.mark.parametrize("seed", machines.seeds(48))
+def test_any_history_equals_the_naive_model(seed):
+    machines.run(History, seed, quick=(40, 25))

@@ -7,11 +7,11 @@ import tempfile
 from contextlib import suppress
 from pathlib import Path
 
+import machines
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invariant, rule
+from hypothesis.stateful import Bundle, initialize, rule
 
 from recollect import Memory, reembed
 from recollect.embedding import check
@@ -35,7 +35,7 @@ class Stopping(HashEmbedder):
         return super().embed(texts)
 
 
-class Reembedding(RuleBasedStateMachine):
+class Reembedding(machines.Machine):
     memories = Bundle("memories")
 
     @initialize()
@@ -96,8 +96,8 @@ class Reembedding(RuleBasedStateMachine):
         self.memory.close()
         self.memory = self.opened()
 
-    @invariant()
-    def what_is_found_is_what_a_plain_look_finds(self):
+    def look(self):
+        """What is found is what a plain look at all texts finds."""
         self.memory.resume()
         assert {one.id: one.text for one in self.memory.get_all(user_id="u")} == self.texts
         if not self.texts:
@@ -114,13 +114,14 @@ class Reembedding(RuleBasedStateMachine):
 
     def teardown(self):
         if hasattr(self, "memory"):
+            super().teardown()
             assert self.memory.verify().ok
             self.memory.close()
             self.folder.cleanup()
             self.patch.undo()
 
 
-TestReembedding = Reembedding.TestCase
-TestReembedding.settings = settings(
-    max_examples=25, stateful_step_count=20, deadline=None, suppress_health_check=list(HealthCheck)
-)
+@pytest.mark.timeout(1200)
+@pytest.mark.parametrize("seed", machines.seeds(12))
+def test_any_order_of_changes_finds_what_a_plain_look_finds(seed):
+    machines.run(Reembedding, seed, quick=(25, 20))

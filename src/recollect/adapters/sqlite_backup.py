@@ -18,6 +18,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from ..errors import InvalidInput, SchemaTooNew, StorageFull, StoreBusy, StoreCorrupt, TargetExists
+from ..failpoints import reach
 from ..owners import is_gone, new_owner
 from ..results import Backup
 from .database import FILE_NAME, Database, faults_named, make_folder, migrations, schema_version
@@ -44,9 +45,12 @@ def back_up(database: Database, target: Path, *, overwrite: bool, progress: Prog
             size = db.execute("SELECT page_count * page_size FROM pragma_page_count, pragma_page_size").fetchone()[0]
             ensure_room(target.parent, size)
             copy_pages(db, part, progress)
+            reach("backup.copied")
             counted = settled(part)
+            reach("backup.settled")
             refuse_target(database.path.parent, target, overwrite=overwrite)  # it took a while
             placed(part, target)
+            reach("backup.placed")
         return Backup(path=str(target), bytes=target.stat().st_size, **counted)
 
 
