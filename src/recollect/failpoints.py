@@ -36,7 +36,8 @@ FAILPOINTS = (
     "reembed.embedded",
     "reembed.kept",  # a batch of new vectors stands beside the old ones
     "reembed.switched",  # in the ledger; the partitions still hold the old vectors
-    "backup.copied",  # under a name of its own, and not checked yet
+    "backup.begun",  # under a name of its own, with nothing in it
+    "backup.copied",  # and not checked yet
     "backup.settled",
     "backup.placed",
     "partition.read",  # the ledger's news, before a partition takes them in

@@ -44,6 +44,7 @@ def back_up(database: Database, target: Path, *, overwrite: bool, progress: Prog
         with database.read() as db, partial(target) as part:
             size = db.execute("SELECT page_count * page_size FROM pragma_page_count, pragma_page_size").fetchone()[0]
             ensure_room(target.parent, size)
+            reach("backup.begun")
             copy_pages(db, part, progress)
             reach("backup.copied")
             counted = settled(part)
