@@ -6,9 +6,11 @@ import inspect
 import re
 from pathlib import Path
 
-from recollect import AsyncMemory, results
+from recollect import AsyncMemory, errors, results
 
-API = (Path(__file__).parents[2] / "docs" / "api.md").read_text(encoding="utf-8")
+ROOT = Path(__file__).parents[2]
+API = (ROOT / "docs" / "api.md").read_text(encoding="utf-8")
+GUARANTEES = (ROOT / "docs" / "guarantees.md").read_text(encoding="utf-8")
 
 
 def test_every_verb_and_keyword_is_in_the_reference():
@@ -26,3 +28,23 @@ def test_every_field_of_a_result_is_in_the_reference():
     for name in re.findall(r"^### `([A-Z]\w+)`$", API, re.M):
         section = API.split(f"### `{name}`")[1].split("###")[0]
         assert all(f"`{field}`" in section for field in getattr(results, name).model_fields), name
+
+
+def test_every_test_that_a_guarantee_names_is_there():
+    named = re.findall(r"(tests/[\w/]+\.py)::(\w+)", GUARANTEES)
+    assert len(named) == GUARANTEES.count("::") > 50
+    for file, name in named:
+        text = (ROOT / file).read_text(encoding="utf-8")
+        assert re.search(rf"^(def {name}\(|{name} = )", text, re.M), f"{file}::{name}"
+
+
+def test_every_section_of_the_guarantees_shows_its_tests():
+    promised = GUARANTEES.split("## What is not promised")[0].split("\n## ")[1:]
+    assert len(promised) > 10
+    assert [section.splitlines()[0] for section in promised if "::" not in section.partition("*Shown by*")[2]] == []
+
+
+def test_errors_and_fault_tests_are_all_in_the_guarantees():
+    told = set(re.findall(r"`([A-Z][a-z]\w+)`", GUARANTEES)) - {"Memory", "CancelledError"}
+    assert len(told) > 15 and [name for name in sorted(told) if not hasattr(errors, name)] == []
+    assert [file.name for file in (ROOT / "tests" / "crash").glob("test_*.py") if file.name not in GUARANTEES] == []
