@@ -30,22 +30,18 @@ class Backfill:
     def __init__(self, writer: Writer) -> None:
         self._writer = writer
 
-    async def waiting(self, user_id: str | None) -> list[PendingVector]:
-        """A bounded number of passages, this user's before those of others; of others, only of users who are not busy."""
-        first, pending = await self._writer.in_thread(self._pending_first, user_id)
-        return [one for one in pending if one.space == first or not self._writer.queue(one.space).locked()]
+    async def some(self, first: Space) -> None:
+        """A bounded number of passages, `first`'s before those of others; of others, only of users who are not busy."""
+        pending = await self._writer.in_thread(self._writer.ledger.pending_vectors, first, PER_ADD)
+        await self._fill([one for one in pending if one.space == first or not self._writer.queue(one.space).locked()])
 
     async def all(self) -> None:
         """Every user's."""
         ledger = self._writer.ledger
-        while await self.fill(await self._writer.in_thread(ledger.pending_vectors, None, BATCH)):
+        while await self._fill(await self._writer.in_thread(ledger.pending_vectors, None, BATCH)):
             pass
 
-    def _pending_first(self, user_id: str | None) -> tuple[Space | None, list[PendingVector]]:
-        first = self._writer.ledger.space(user_id)
-        return first, self._writer.ledger.pending_vectors(first, PER_ADD)
-
-    async def fill(self, pending: Sequence[PendingVector]) -> bool:
+    async def _fill(self, pending: Sequence[PendingVector]) -> bool:
         """Whether anything was filled; False, and no error, while the embedder still fails."""
         for space, of_user in groupby(pending, lambda one: one.space):
             passages = list(of_user)

@@ -197,16 +197,16 @@ class AsyncMemory:
         self._check_loop()
         if not self._store.embedder_recorded:
             await self._run(self._store.record_embedder)
-        late = await self._backfill.waiting(scope.user_id) if wait else []
-        batch, replayed = await self._writer.open(new, leased=wait and not late)
+        batch, replayed, leased = await self._writer.open(new, leased=wait)
         reach("add.journalled")
         if not replayed:
             turns, chunks = len(checked), len(batch.chunks)
             emit(self._listener, Journalled(batch.id, user_id, turns, chunks))
         if wait and batch.status != "done":
             with of_batch(batch.id):
-                await self._backfill.fill(late)
-                await self._finish(batch, leased=not late and not replayed)
+                if not leased:
+                    await self._backfill.some(batch.space)
+                await self._finish(batch, leased=leased)
         return await self._run(self._result, batch.id)
 
     async def _finish(self, batch: Batch, patience: timedelta | None = None, *, leased: bool = False) -> None:

@@ -95,18 +95,22 @@ class Writer:
         """Within a process a user's batches are committed one after the other; users never wait for each other."""
         return self._queues.setdefault(space, asyncio.Lock())
 
-    async def open(self, new: NewBatch, *, leased: bool) -> tuple[Batch, bool]:
-        """Journal a batch; `leased`, for `finish` to go on with it at once. `(batch, True)` when it is an earlier one."""
-        lease = self._lease() if leased else None
-        opening = asyncio.ensure_future(self.in_thread(self.journal.open_batch, new, lease))
+    async def open(self, new: NewBatch, *, leased: bool) -> tuple[Batch, bool, bool]:
+        """Journal a batch, `leased` for `finish` to go on with it at once: the batch, whether it is an earlier one, and whether
+        it is leased. An earlier one is not, and none while vectors of anybody wait to be filled in first."""
+        opening = asyncio.ensure_future(self.in_thread(self._opened, new, self._lease() if leased else None))
         try:
             return await whole(opening)
         except asyncio.CancelledError:
-            if leased and opening.exception() is None:
-                batch, again = opening.result()
-                if not again:
-                    await self._interrupted(batch)
+            if opening.exception() is None and opening.result()[2]:
+                await self._interrupted(opening.result()[0])
             raise
+
+    def _opened(self, new: NewBatch, lease: Lease | None) -> tuple[Batch, bool, bool]:
+        if lease is not None and self.ledger.pending_vectors(None, 1):
+            lease = None
+        batch, again = self.journal.open_batch(new, lease)
+        return batch, again, lease is not None and not again
 
     async def finish(self, batch: Batch, patience: timedelta | None = None, *, leased: bool = False) -> None:
         """Bring a journalled batch to its end. On an error it stays pending, and the error names it.
