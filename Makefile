@@ -39,7 +39,7 @@ types: $(STAMP)   ## mypy, strict
 	@$(BIN)/mypy
 
 bench: $(STAMP)   ## timings, as ratios to floors taken in the same run (floor.py and halumem.py need RECOLLECT_DATA)
-	@for b in core embedder concurrency; do $(BIN)/python benchmarks/$$b.py || exit 1; done
+	@for b in core embedder concurrency guarantees; do $(BIN)/python benchmarks/$$b.py || exit 1; done
 
 lock:   ## write the lock files anew
 	@$(PYTHON) -m venv $(VENV)-lock && $(VENV)-lock/bin/python -m pip --quiet install uv
