@@ -160,8 +160,9 @@ class LitellmModel:
             raise Failure(Kind.UNAVAILABLE, "out of time")
         with meter().call(work.estimate(request)) as charge:
             try:
-                async with asyncio.timeout(left):
-                    response = await work.litellm.acompletion(**request)
+                with setup.our_call():
+                    async with asyncio.timeout(left):
+                        response = await work.litellm.acompletion(**request)
             except Exception as error:  # noqa: BLE001 — whatever litellm and its providers raise leaves as ours
                 found = failure(error, self._now)
                 if found.tokens is not None:

@@ -8,7 +8,8 @@ import logging
 import os
 import threading
 import warnings
-from collections.abc import Mapping
+from collections.abc import Coroutine, Iterator, Mapping
+from contextvars import ContextVar
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
@@ -33,6 +34,10 @@ class _NoRetries(int):
 # One layer retries, and it is ours (`retry.py`): both of litellm's own are off.
 ONE_LAYER = {"max_retries": _NoRetries(0), "num_retries": 0}
 
+# Where litellm's users put what they want to be told of each call.
+LISTENERS = ("callbacks", "success_callback", "_async_success_callback")
+
+_ours: ContextVar[bool] = ContextVar("ours", default=False)
 _lock = threading.Lock()
 _loaded: Any = None
 
@@ -50,8 +55,36 @@ def load() -> Any:
             litellm.suppress_debug_info = True  # else it prints to stdout
             # pydantic quotes what an odd answer holds when litellm copies it
             warnings.filterwarnings("ignore", message="Pydantic serializer warnings", category=UserWarning)
+            _log_where_heard(litellm)
             _loaded = litellm
     return _loaded
+
+
+def _log_where_heard(litellm: Any) -> None:
+    """litellm prepares a log of each call whether anybody listens or not: a tenth of the call's own time, and its worker leaves
+    a task behind whenever calls change between event loops. Of our calls it does so only where somebody listens."""
+    from litellm.litellm_core_utils import logging_worker
+
+    worker: Any = logging_worker.GLOBAL_LOGGING_WORKER
+    enqueue = worker.ensure_initialized_and_enqueue
+
+    def where_heard(async_coroutine: Coroutine[Any, Any, Any]) -> None:
+        if _ours.get() and not any(getattr(litellm, name) for name in LISTENERS):
+            async_coroutine.close()
+        else:
+            enqueue(async_coroutine)
+
+    worker.ensure_initialized_and_enqueue = where_heard
+
+
+@contextlib.contextmanager
+def our_call() -> Iterator[None]:
+    """Around a call of ours, and what litellm starts in it."""
+    token = _ours.set(True)
+    try:
+        yield
+    finally:
+        _ours.reset(token)
 
 
 def _hush() -> None:
