@@ -16,6 +16,8 @@ import re
 import statistics
 import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -103,6 +105,20 @@ def serve(pipe: Connection) -> None:
             pipe.send(endpoint.calls)
 
 
+@contextmanager
+def endpoint() -> Iterator[Connection]:
+    """The endpoint's process, for as long as the block lasts; our end of its pipe."""
+    context = multiprocessing.get_context("spawn")
+    ours, theirs = context.Pipe()
+    process = context.Process(target=serve, args=(theirs,), daemon=True)
+    process.start()
+    try:
+        yield ours
+    finally:
+        ours.send(None)
+        process.join()
+
+
 async def run(folder: Path, pipe: Connection, users: int, latency: float, rounds: int) -> None:
     """Seed every user, then add side by side, ours and the floor in turn."""
     url, minilm = pipe.recv(), MiniLM()
@@ -139,14 +155,8 @@ def main() -> None:
     parser.add_argument("--latency", type=float, default=0.5)
     parser.add_argument("--rounds", type=int, default=5)
     options = parser.parse_args()
-    context = multiprocessing.get_context("spawn")
-    ours, theirs = context.Pipe()
-    endpoint = context.Process(target=serve, args=(theirs,), daemon=True)
-    endpoint.start()
-    with tempfile.TemporaryDirectory() as name:
-        asyncio.run(run(Path(name), ours, options.users, options.latency, options.rounds))
-    ours.send(None)
-    endpoint.join()
+    with endpoint() as pipe, tempfile.TemporaryDirectory() as name:
+        asyncio.run(run(Path(name), pipe, options.users, options.latency, options.rounds))
 
 
 if __name__ == "__main__":

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import multiprocessing
 import sqlite3
 import statistics
 import tempfile
@@ -20,7 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from concurrency import MODEL, serve
+from concurrency import MODEL, endpoint
 
 from recollect import AsyncMemory, Memory
 from recollect.adapters import litellm_setup
@@ -127,14 +126,8 @@ def main() -> None:
     parser.add_argument("--memories", type=int, nargs="+", default=[0, 10_000, 100_000])
     parser.add_argument("--rounds", type=int, default=30)
     options = parser.parse_args()
-    context = multiprocessing.get_context("spawn")
-    ours, theirs = context.Pipe()
-    endpoint = context.Process(target=serve, args=(theirs,), daemon=True)
-    endpoint.start()
-    with tempfile.TemporaryDirectory() as name:
-        asyncio.run(run(Path(name), ours.recv(), options.memories, options.rounds))
-    ours.send(None)
-    endpoint.join()
+    with endpoint() as pipe, tempfile.TemporaryDirectory() as name:
+        asyncio.run(run(Path(name), pipe.recv(), options.memories, options.rounds))
 
 
 if __name__ == "__main__":
