@@ -107,7 +107,7 @@ class Intervals:
         self._sources = Columns("statement", "turn", "added", "retired")
         self._hidings = Columns("turn", "added", "retired")
         self._passages = Columns("turn", "said_at", "committed")
-        self._hiding_places: dict[tuple[int, int, int], int] = {}
+        self._hiding_places: dict[tuple[int, int], int] = {}
 
     def put_rows(self, rows: Iterable[RowSpan]) -> None:
         """Rows that came or were retired."""
@@ -124,7 +124,7 @@ class Intervals:
     def put_hidings(self, hidings: Sequence[Hiding]) -> None:
         """Turns that were taken out of search, or shown again."""
         places = self._hiding_places
-        numbers = [places.setdefault(one.key, len(places) + 1) for one in hidings]
+        numbers = [places.setdefault((one.turn, one.added), len(places) + 1) for one in hidings]
         self._hidings.put(numbers, [(one.turn, one.added, _open(one.retired)) for one in hidings])
 
     def put_passages(self, passages: Sequence[PassageRecord]) -> None:

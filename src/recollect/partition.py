@@ -65,7 +65,7 @@ class Partition:
         self.rows: dict[int, RowSpan] = {}
         self.turn_of: dict[int, int] = {}  # passage → turn
         self.sources: dict[int, SourceRecord] = {}
-        self.hidings: dict[tuple[int, int, int], Hiding] = {}
+        self.hidings: dict[tuple[int, int], Hiding] = {}
         self._sources_of: dict[int, list[int]] = {}  # turn → sources
         self._background: tuple[int, tuple[float, int]] | None = None  # with the watermark that it was taken at
         self._evidence: dict[int, int] = {}  # statement → quotes, retired ones too
@@ -96,7 +96,7 @@ class Partition:
             self._add_sources(delta.sources)
             self.rows.update((row.number, row) for row in delta.rows)
             self._intervals.put_rows(delta.rows)
-            self.hidings.update((one.key, one) for one in delta.hidings)
+            self.hidings.update(((one.turn, one.added), one) for one in delta.hidings)
             self._intervals.put_hidings(delta.hidings)
             self.watermark = delta.revision
             return self.watermark

@@ -237,7 +237,9 @@ class Plan:
         for source in dropped:
             self._add_source(source.statement, source.turn, source.quote, number)
         self._retired_hidings += [replace(one, retired=number) for one in hidings[0]]
-        self._hidings += [replace(one, added=number, retired=None) for one in hidings[1]]
+        # Undos of undos may have brought a turn's hiding back twice; what ended both hides it once again.
+        ended = {(one.turn, one.origin): one for one in hidings[1]}
+        self._hidings += [replace(one, added=number, retired=None) for one in ended.values()]
         op = {Op.ADD: Op.DELETE, Op.DELETE: Op.ADD}.get(change.op, change.op)
         shown = back[-1] if back else (inserted[-1] if inserted else None)
         previous = inserted[-1] if inserted and back else None

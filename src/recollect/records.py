@@ -191,11 +191,6 @@ class Hiding:
     origin: int
     retired: int | None = None
 
-    @property
-    def key(self) -> tuple[int, int, int]:
-        """One change may bring a turn's hidings of several origins back."""
-        return self.turn, self.added, self.origin
-
 
 @dataclass(frozen=True, slots=True)
 class ChangeRecord:

@@ -133,3 +133,22 @@ def test_nothing_new_is_learnt_from_turns_that_were_taken_out(tmp_path):
         memory.add("likes += rum", user_id="u", session_id="s")
         assert nosy.context == []
         assert seen(memory) == {"likes is rum", "likes += rum"}
+
+
+def test_turns_that_were_hidden_twice_by_undoings_are_hidden_once_again(memory):
+    memory.add("hello there", user_id="u")
+
+    def undone(change_id):
+        (change,) = memory.undo(change_id)
+        return change.id
+
+    shown = undone(memory.delete_all(user_id="u").batch_id)
+    deletion = memory._memory._store.ledger.change(shown).undoes
+    hidden = undone(shown)
+    shown_again = undone(hidden)
+    undone(shown)
+    undone(shown_again)  # now two hidings of the turn stand, both of them the first deletion's
+    shown_for_good = undone(deletion)
+    assert seen(memory) == {"hello there"}
+    undone(shown_for_good)
+    assert seen(memory) == set() and memory.verify().ok

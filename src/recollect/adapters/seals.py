@@ -21,7 +21,7 @@ KEYS: Mapping[str, tuple[str, ...]] = {
     "sources": ("number",),
     "changes": ("number",),
     "entities": ("number",),
-    "hidings": ("turn", "added", "origin"),
+    "hidings": ("turn", "added"),
     "batches": ("id",),
 }
 _MUTABLE = {"batches": ("status", "finished_at", "attempts", "error", "lease_owner", "lease_until")}

@@ -259,8 +259,8 @@ class SqliteLedger:
             [(space, one.turn, one.added, one.origin, one.retired) for one in commit.hidings],
         )
         db.executemany(
-            "UPDATE hidings SET retired = ? WHERE space = ? AND turn = ? AND added = ? AND origin = ?",
-            [(one.retired, space, one.turn, one.added, one.origin) for one in commit.retired_hidings],
+            "UPDATE hidings SET retired = ? WHERE space = ? AND turn = ? AND added = ?",
+            [(one.retired, space, one.turn, one.added) for one in commit.retired_hidings],
         )
         db.executemany(
             "INSERT INTO changes VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",

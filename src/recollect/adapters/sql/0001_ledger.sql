@@ -205,7 +205,7 @@ CREATE TABLE hidings (
     added   INTEGER NOT NULL,
     origin  INTEGER NOT NULL,
     retired INTEGER,
-    PRIMARY KEY (space, turn, added, origin)
+    PRIMARY KEY (space, turn, added)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX hidings_by_added ON hidings (space, added);
 CREATE INDEX hidings_by_retired ON hidings (space, retired) WHERE retired IS NOT NULL;
