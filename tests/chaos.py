@@ -26,7 +26,7 @@ SEED = "RECOLLECT_SEED"
 KILLS = "300"
 # Four at once on two cores: most of the crash tests wait for the disk, or for the moment of a kill.
 TESTS = ["-n", "4", "--dist", "worksteal", "--timeout", "1200"]
-TESTS += ["tests/crash", "tests/property", "tests/contract/test_concurrency.py"]
+TESTS += ["tests/crash", "tests/property", "tests/contract/test_concurrency.py", "tests/contract/test_cancellation.py"]
 
 
 def record(fault: str, tries: int, violations: int, seed: int | None = None) -> None:

@@ -70,10 +70,11 @@ class Naive:
 
     def chunk(self, messages: list[str], at: datetime) -> list[Step]:
         """What the messages of one add do. What is said twice in one breath is one fact, unless another word on the same
-        matter stands between."""
+        matter stands between. What is over by an earlier word of that breath is not over once more."""
         steps: list[Step] = []
         last: dict[str, str] = {}
         self.spoken_of: dict[str, int] = {}
+        self.over: set[str] = set()
         self.turns += messages
         for message in messages:
             if message.startswith("chat"):
@@ -89,8 +90,11 @@ class Naive:
         text = f"{attribute} is {value}"
         live = [v for v in self.believed if v.end is None]
         same = [v for v in live if v.text == text]
+        if operator == "-=" and same:
+            self.over.add(text)
+            return self.end(same[-1].memory, at)
         if operator == "-=":
-            return self.end(same[-1].memory, at) if same else self.say_new(f"{attribute} is not {value}", at)
+            return Step() if text in self.over else self.say_new(f"{attribute} is not {value}", at)
         if same:
             self.spoken_of[attribute] = same[-1].memory
             return Step()

@@ -77,6 +77,7 @@ DECISIONS = [
     ("I turned 35.", ["I'm 34."], ("UPDATE", 1, "supersede")),
     ("My sister Anna lives in Oslo.", ["My sister Anna lives in Rome."], ("UPDATE", 1, "supersede")),
     ("I hate sushi.", ["I love sushi."], ("UPDATE", 1, "supersede")),
+    ("I no longer work at Bolt.", ["I no longer work at Bolt."], ("NONE", 1)),  # said twice, it ends nothing more
     ("I have a dog called Rex.", ["I have a dog."], ("UPDATE", 1, "revise")),
     ("I'm planning a trip to Japan with my sister.", ["I'm planning a trip to Japan."], ("UPDATE", 1, "revise")),
     ("I moved to Rome last week.", ["I live in Rome."], ("UPDATE", 1, "revise")),

@@ -58,7 +58,7 @@ class RulesReconciler:
 
 def _decide(fact: Fact, free: Sequence[Candidate], every: Sequence[Candidate]) -> Decision:
     if fact.retracts:
-        return _retract(fact, free)
+        return _retract(fact, free, every)
     for candidate in every:
         if _says_the_same(fact, candidate) or _same_value(fact, candidate):
             return Keep(candidate.number, reason="says the same")
@@ -71,12 +71,15 @@ def _decide(fact: Fact, free: Sequence[Candidate], every: Sequence[Candidate]) -
     return Add(reason="nothing that it would change")
 
 
-def _retract(fact: Fact, free: Sequence[Candidate]) -> Decision:
+def _retract(fact: Fact, free: Sequence[Candidate], every: Sequence[Candidate]) -> Decision:
     targets = [one for one in free if _is_ended(fact, one)]
     if targets:
         return Delete(tuple(one.number for one in targets[:MAX_ENDED]), reason="no longer so")
     if fact.bare_forget:
         return Keep(None, reason="nothing like it is known", flag="nothing to forget")
+    for candidate in every:
+        if _says_the_same(fact, candidate):
+            return Keep(candidate.number, reason="says the same")
     return Add(reason="nothing that it would end", flag="unmatched retraction")
 
 
