@@ -29,6 +29,7 @@ log = logging.getLogger("recollect")
 
 DEFAULT_MEMORY_BUDGET = 512 * 1024 * 1024  # bytes, for all partitions of a store
 BACKGROUND_SAMPLE = 256  # texts, evenly spread over a user's history
+MEMORIES, TURNS = 0, 1  # groups of vectors: what a fact is compared with is only memories
 ROW_BYTES = 400  # a row with its terms, roughly, beside its vector
 
 
@@ -113,10 +114,11 @@ class Partition:
         embedded = [one for one in passages if self._sound(one.vector)]
         if len(embedded) < len(passages):  # pending, or damaged: found by its words meanwhile
             self._vectors.remove(sorted({one.number for one in passages} - {one.number for one in embedded}))
-        if embedded:
-            self._vectors.upsert(
-                [one.number for one in embedded], np.stack([one.vector for one in embedded if one.vector is not None])
-            )
+        memories, turns = [p for p in embedded if p.turn is None], [p for p in embedded if p.turn is not None]
+        for group, own in ((MEMORIES, memories), (TURNS, turns)):
+            if own:
+                vectors = np.stack([one.vector for one in own if one.vector is not None])
+                self._vectors.upsert([one.number for one in own], vectors, group)
         for one in passages:
             self._texts.upsert(one.number, one.terms)
             if one.turn is not None:

@@ -138,8 +138,11 @@ class VectorIndex(Protocol):
 
     def __len__(self) -> int: ...
 
-    def upsert(self, keys: Sequence[int], vectors: Vectors) -> None:
-        """Put vectors of shape (len(keys), dim) under keys ≥ 0; a key that is there is replaced."""
+    def upsert(self, keys: Sequence[int], vectors: Vectors, group: int = 0) -> None:
+        """Put vectors of shape (len(keys), dim) under keys ≥ 0; a key that is there is replaced.
+
+        Those of a `group` are often asked for without the others: a search in which none of it is allowed may leave it out.
+        """
         ...
 
     def remove(self, keys: Sequence[int]) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import tempfile
 from collections import Counter
 from dataclasses import astuple, dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -180,7 +179,7 @@ MESSAGES = st.one_of(
 class History(machines.Machine):
     def __init__(self) -> None:
         super().__init__()
-        self.folder = tempfile.TemporaryDirectory()
+        self.folder = machines.folder()
         self.open()
         self.naive = Naive()
         self.steps: dict[str, Step] = {}
@@ -241,14 +240,10 @@ class History(machines.Machine):
         self.remember(self.last_change(), [self.naive.change([live[0]], [new])])
 
     def last_change(self):
-        """The newest change of the user, found through the history of all that is known."""
-        known = {c.id: c for m in self.all_ids() for c in self.memory.history(m)}
-        return [max(known.values(), key=lambda c: c.number)]
-
-    def all_ids(self):
+        """The newest change of the user."""
         store = self.memory._memory._store
-        space = store.ledger.space("u")
-        return {row.memory_id for row in store.partitions.get(space).rows.values()}
+        newest = max(store.ledger.changes(store.ledger.space("u")), key=lambda change: change.number)
+        return [change for change in self.memory.history(newest.memory_id) if change.id == newest.id]
 
     @precondition(lambda self: self.steps)
     @rule(data=st.data())

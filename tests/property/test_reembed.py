@@ -3,7 +3,6 @@ found by vector is what a plain look at all live texts finds."""
 
 from __future__ import annotations
 
-import tempfile
 from contextlib import suppress
 from pathlib import Path
 
@@ -42,7 +41,7 @@ class Reembedding(machines.Machine):
     def begin(self):
         self.patch = pytest.MonkeyPatch()
         self.patch.setattr(reembed, "BATCH", 3)
-        self.folder = tempfile.TemporaryDirectory()
+        self.folder = machines.folder()
         self.embedder = Stopping(8)
         self.memory = self.opened()
         self.texts: dict[str, str] = {}

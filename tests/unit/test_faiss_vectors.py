@@ -29,10 +29,12 @@ def coarse_from(monkeypatch):
     monkeypatch.setattr(faiss_vectors, "CANDIDATES", 60)
 
 
-def filled(rows, steps=1):
+def filled(rows, steps=1, groups=1):
     vectors = FaissVectors(rows.shape[1])
     for part in np.array_split(np.arange(len(rows)), steps):
-        vectors.upsert((part + 1).tolist(), rows[part])
+        for group in range(groups):
+            own = part[part % groups == group]
+            vectors.upsert((own + 1).tolist(), rows[own], group)
     return vectors
 
 
@@ -43,11 +45,12 @@ def brute_force(rows, query, k, allowed):
 
 
 @pytest.mark.parametrize("steps", [1, 7])
+@pytest.mark.parametrize("groups", [1, 2])
 @pytest.mark.parametrize("masked", [False, True])
-def test_the_nearest_are_those_of_brute_force(texts, coarse_from, steps, masked):
+def test_the_nearest_are_those_of_brute_force(texts, coarse_from, steps, groups, masked):
     random = np.random.default_rng(1)
-    vectors = filled(texts, steps)
-    assert vectors._coarse is not None
+    vectors = filled(texts, steps, groups)
+    assert len(vectors._copies) == groups
     allowed = random.random(len(texts) + 1) < 0.5 if masked else None
     for query in unit(texts[::50] + 0.2 * random.standard_normal((24, DIM))):
         found = vectors.search(query, 5, allowed)
@@ -64,12 +67,27 @@ def test_what_is_taken_out_or_changed_is_so_in_the_copies_too(texts, coarse_from
     assert found[0] == (700, pytest.approx(1.0)) and 11 not in [key for key, _ in found]
 
 
+def test_a_group_with_nothing_allowed_in_it_is_left_out(texts, coarse_from, monkeypatch):
+    vectors = filled(texts, groups=2)
+    allowed = np.arange(len(texts) + 1) % 2 == 1  # keys of group 0
+    monkeypatch.setattr(vectors._copies[1], "nearest", None)
+    assert [key for key, _ in vectors.search(texts[4], 5, allowed)] == brute_force(texts, texts[4], 5, allowed)
+    assert vectors.search(texts[4], 5, np.zeros(9, dtype=bool)) == []
+
+
+def test_a_vector_may_change_its_group(texts, coarse_from):
+    vectors = filled(texts, groups=2)
+    vectors.upsert([1], texts[:1], 1)
+    assert vectors.search(texts[0], 1) == [(1, pytest.approx(1.0))]
+    assert not vectors._copies[0]._members[1] and vectors._copies[1]._members[1]
+
+
 def test_what_cannot_be_proven_is_searched_exactly(coarse_from):
     """All of them lie closer together than the copies can tell apart; more of them than are looked at twice."""
     random = np.random.default_rng(3)
     rows = unit(np.ones((1000, DIM)) + 0.001 * random.standard_normal((1000, DIM)))
     vectors = filled(rows)
-    assert vectors._search_coarse(rows[:1], 5, None) is None
+    assert vectors._search_copies(rows[:1], 5, None) is None
     scores = rows @ rows[0]
     found = vectors.search(rows[0], 5)
     assert np.allclose([score for _, score in found], np.sort(scores)[::-1][:5], atol=1e-6)
@@ -79,10 +97,10 @@ def test_numbers_that_are_cut_widen_the_bound(coarse_from):
     """Vectors along an axis: a copy holds at most 127/400 of a number."""
     rows = unit(np.eye(DIM)[np.arange(1000) % DIM] + 0.05 * np.random.default_rng(5).standard_normal((1000, DIM)))
     vectors = filled(rows)
-    assert vectors._farthest > 0.5
+    assert vectors._copies[0].farthest > 0.5
     assert [key for key, _ in vectors.search(rows[3], 4)] == brute_force(rows, rows[3], 4, None)
 
 
 def test_few_vectors_and_odd_dimensions_have_no_copies(texts, coarse_from):
-    assert filled(texts[:400])._coarse is None
-    assert filled(unit(np.random.default_rng(2).standard_normal((600, 20))))._coarse is None
+    assert filled(texts[:400])._copies == {}
+    assert filled(unit(np.random.default_rng(2).standard_normal((600, 20))))._copies == {}

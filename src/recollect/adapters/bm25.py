@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 K1 = 1.2
 B = 0.75
+SPARSE = 16  # from how many places of a column to a text it is cheaper to sort the texts than to pass over the column
 
 _WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)?")
 _CJK = re.compile(r"[\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af\uf900-\ufaff]+")
@@ -143,16 +144,21 @@ class Bm25:
 
         scores = np.zeros(len(self._lengths))
         average = self._total / len(self._terms) if self._total else 1.0
+        held = [np.empty(0, dtype=np.int64)]
         for term, asked in terms.items():
             if term in self._postings:
                 keys = np.frombuffer(self._postings[term].keys, dtype=np.int64)
                 counts = np.frombuffer(self._postings[term].counts, dtype=np.int64)
                 norm = K1 * (1 - B + B * self._lengths[keys] / average)
                 scores[keys] += self.idf(term) * asked * counts * (K1 + 1) / (counts + norm)
+                held.append(keys)
+        # Where few texts hold any of the terms, only those are looked at.
+        few = sum(map(len, held)) * SPARSE < len(scores)
+        found = np.unique(np.concatenate(held)) if few else np.flatnonzero(scores)
         if allowed is not None:
-            scores[: len(allowed)] *= allowed[: len(scores)]
-            scores[len(allowed) :] = 0  # what came after the mask was made is not in it
-        return _best(scores, k)
+            found = found[found < len(allowed)]  # what came after the mask was made is not in it
+            found = found[allowed[found]]
+        return _best(found, scores[found], k)
 
     def coverage(self, terms: Mapping[str, int], keys: Sequence[int]) -> list[float]:
         weights = {term: self.idf(term) for term in terms}
@@ -163,12 +169,12 @@ class Bm25:
         return [sum([weight for term, weight in weights.items() if term in terms]) / total for terms in held]
 
 
-def _best(scores: NDArray[np.float64], k: int) -> list[tuple[int, float]]:
-    """The k best (key, score) above 0, best first, ties by smaller key."""
+def _best(keys: NDArray[np.int64], scores: NDArray[np.float64], k: int) -> list[tuple[int, float]]:
+    """The k best (key, score), best first, ties by smaller key. `keys` ascend."""
     import numpy as np
 
-    found = np.flatnonzero(scores)
-    if 0 < k < len(found):
-        found = found[scores[found] >= np.partition(scores[found], -k)[-k]]
-    ordered = found[np.argsort(-scores[found], kind="stable")][: max(k, 0)]
-    return [(int(key), float(scores[key])) for key in ordered]
+    if 0 < k < len(keys):
+        best = scores >= np.partition(scores, -k)[-k]
+        keys, scores = keys[best], scores[best]
+    order = np.argsort(-scores, kind="stable")[: max(k, 0)]
+    return list(zip(keys[order].tolist(), scores[order].tolist(), strict=True))

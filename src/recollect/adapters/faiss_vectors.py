@@ -1,8 +1,8 @@
 """Exact inner-product search over one user's vectors, by FAISS.
 
-From `COARSE_FROM` vectors on a copy of one byte a number is searched first, a quarter of the memory to read: what it finds is
-measured exactly, and stands where no other vector can be nearer. That is proven for each search, by how far any vector is from
-its copy; where it cannot be, all are measured.
+From `COARSE_FROM` vectors on copies of one byte a number are searched first, a quarter of the memory to read, and only those of
+the groups in which anything is allowed: what they find is measured exactly, and stands where no other vector can be nearer. That
+is proven for each search, by how far any vector is from its copy; where it cannot be, all are measured.
 """
 
 from __future__ import annotations
@@ -44,90 +44,84 @@ class FaissVectors:
         self.dim = dim
         faiss = _faiss()
         self._index = faiss.IndexIDMap2(faiss.IndexFlatIP(dim))
-        self._keys: set[int] = set()
-        self._coarse: Any = None
-        self._farthest = 0.0  # the greatest distance of a vector to its copy
+        self._group_of: dict[int, int] = {}  # by key
+        self._copies: dict[int, _Copies] = {}  # by group; none while there are few vectors
 
     def __len__(self) -> int:
-        return len(self._keys)
+        return len(self._group_of)
 
-    def upsert(self, keys: Sequence[int], vectors: Vectors) -> None:
+    def upsert(self, keys: Sequence[int], vectors: Vectors, group: int = 0) -> None:
         import numpy as np
 
         self.remove(keys)
         _faiss()
         rows, ids = np.ascontiguousarray(vectors, dtype=np.float32), np.asarray(keys, dtype=np.int64)
         self._index.add_with_ids(rows, ids)
-        self._keys.update(keys)
-        if self._coarse is not None:
-            self._copy(rows, ids)
-        elif len(self._keys) >= COARSE_FROM and self.dim % 16 == 0:  # (others have no fast path)
-            self._coarse = self._make_coarse()
-            ids = np.fromiter(self._keys, dtype=np.int64)
-            self._copy(self._index.reconstruct_batch(ids), ids)
+        self._group_of.update((key, group) for key in keys)
+        if self._copies:
+            self._copies_of(group).put(rows, ids)
+        elif len(self) >= COARSE_FROM and self.dim % 16 == 0:  # (others have no fast path)
+            self._copy_all()
 
-    def _make_coarse(self) -> Any:
-        faiss = _faiss()
-        kind = faiss.ScalarQuantizer.QT_8bit_direct_signed
-        return faiss.IndexIDMap2(faiss.IndexScalarQuantizer(self.dim, kind, faiss.METRIC_INNER_PRODUCT))
+    def _copies_of(self, group: int) -> _Copies:
+        if group not in self._copies:
+            self._copies[group] = _Copies(self.dim)
+        return self._copies[group]
 
-    def _copy(self, rows: Vectors, ids: NDArray[np.int64]) -> None:
+    def _copy_all(self) -> None:
         import numpy as np
 
-        copies = np.clip(np.rint(rows * SCALE), -127, 127).astype(np.float32)
-        self._farthest = max(self._farthest, float(np.linalg.norm(rows - copies / SCALE, axis=1).max()))
-        self._coarse.add_with_ids(copies, ids)
+        for group in sorted(set(self._group_of.values())):
+            ids = np.asarray([key for key, own in self._group_of.items() if own == group], dtype=np.int64)
+            self._copies_of(group).put(self._index.reconstruct_batch(ids), ids)
 
     def remove(self, keys: Sequence[int]) -> None:
         import numpy as np
 
-        present = [key for key in keys if key in self._keys]
-        if present:
-            _faiss()
-            self._index.remove_ids(np.asarray(present, dtype=np.int64))
-            if self._coarse is not None:
-                self._coarse.remove_ids(np.asarray(present, dtype=np.int64))
-            self._keys.difference_update(present)
+        present = [key for key in keys if key in self._group_of]
+        if not present:
+            return
+        _faiss()
+        self._index.remove_ids(np.asarray(present, dtype=np.int64))
+        for group, copies in self._copies.items():
+            if own := [key for key in present if self._group_of[key] == group]:
+                copies.remove(np.asarray(own, dtype=np.int64))
+        for key in present:
+            del self._group_of[key]
 
     def search(self, query: Vectors, k: int, allowed: NDArray[np.bool_] | None = None) -> list[tuple[int, float]]:
         import numpy as np
 
-        if not self._keys or k <= 0:
+        if not self._group_of or k <= 0:
             return []
-        faiss = _faiss()
-        parameters = None
-        if allowed is not None:
-            bits = np.packbits(allowed, bitorder="little")
-            parameters = faiss.SearchParameters(sel=faiss.IDSelectorBitmap(bits))
         one = np.ascontiguousarray(query, dtype=np.float32).reshape(1, -1)
-        if self._coarse is not None and (proven := self._search_coarse(one, k, parameters)) is not None:
+        if self._copies and (proven := self._search_copies(one, k, allowed)) is not None:
             return proven
-        scores, keys = self._index.search(one, min(k, len(self._keys)), params=parameters)
+        scores, keys = self._index.search(one, min(k, len(self)), params=_restriction(allowed))
         return _ranked(keys[0], scores[0])[:k]
 
-    def _search_coarse(self, query: Vectors, k: int, parameters: Any) -> list[tuple[int, float]] | None:
-        """The k nearest; None where it is not proven that they are. FAISS takes the query in whole numbers, too.
-
-        What a vector that was not found may score is bounded by Cauchy–Schwarz: |q·v − q'·v'| ≤ ‖q‖·‖v − v'‖ + ‖q − q'‖·‖v'‖,
-        where v' and q' are the copies.
-        """
+    def _search_copies(
+        self, query: Vectors, k: int, allowed: NDArray[np.bool_] | None
+    ) -> list[tuple[int, float]] | None:
+        """The k nearest; None where it is not proven that they are."""
         import numpy as np
 
-        wanted = min(max(8 * k, CANDIDATES), len(self._keys))
-        scale = 127 / max(float(np.abs(query).max()), 1e-9)
-        copy = np.rint(query * scale)
-        scores, keys = self._coarse.search(copy, wanted, params=parameters)
-        found = keys[0][keys[0] >= 0]
-        near = _ranked(found, self._vectors(found.tolist()) @ query[0])[:k]
-        rest = float(scores[0][-1]) / (SCALE * scale) + self._farthest * float(np.linalg.norm(query))
-        rest += float(np.linalg.norm(query - copy / scale)) * (1 + self._farthest)
-        return near if len(found) < wanted or (len(near) == k and near[-1][1] > rest) else None
+        found, rest = [np.empty(0, dtype=np.int64)], -np.inf
+        for copies in self._copies.values():
+            if allowed is None or copies.any_of(allowed):
+                keys, bound = copies.nearest(query, max(8 * k, CANDIDATES), allowed)
+                found.append(keys)
+                rest = max(rest, bound)
+        keys = np.concatenate(found)
+        near = _ranked(keys, self._vectors(keys.tolist()) @ query[0])[:k]
+        proven = rest == -np.inf or (len(near) == k and near[-1][1] > rest)
+        return near if proven else None
 
     def cosines(self, query: Vectors, keys: Sequence[int]) -> list[float | None]:
         vectors = self._vectors(keys)
         with GATE.inside():
             cosines = (vectors @ query).tolist()
-        return [cosine if key in self._keys else None for key, cosine in zip(keys, cosines, strict=True)]
+        return [cosine if key in self._group_of else None for key, cosine in zip(keys, cosines, strict=True)]
 
     def between(self, keys: Sequence[int]) -> Vectors:
         vectors = self._vectors(keys)
@@ -140,11 +134,75 @@ class FaissVectors:
         import numpy as np
 
         vectors: Vectors = np.zeros((len(keys), self.dim), dtype=np.float32)
-        present = [place for place, key in enumerate(keys) if key in self._keys]
+        present = [place for place, key in enumerate(keys) if key in self._group_of]
         if present:
             _faiss()
             vectors[present] = self._index.reconstruct_batch(np.asarray([keys[i] for i in present], dtype=np.int64))
         return vectors
+
+
+class _Copies:
+    """The vectors of a group, rounded to a byte a number."""
+
+    def __init__(self, dim: int) -> None:
+        import numpy as np
+
+        faiss = _faiss()
+        kind = faiss.ScalarQuantizer.QT_8bit_direct_signed
+        self._index = faiss.IndexIDMap2(faiss.IndexScalarQuantizer(dim, kind, faiss.METRIC_INNER_PRODUCT))
+        self._members: NDArray[np.bool_] = np.zeros(256, dtype=bool)  # by key
+        self.farthest = 0.0  # the greatest distance of a vector to its copy
+
+    def put(self, rows: Vectors, ids: NDArray[np.int64]) -> None:
+        """Copy vectors of shape (len(ids), dim), none of which is here."""
+        import numpy as np
+
+        copies = np.clip(np.rint(rows * SCALE), -127, 127).astype(np.float32)
+        self.farthest = max(self.farthest, float(np.linalg.norm(rows - copies / SCALE, axis=1).max()))
+        self._index.add_with_ids(copies, ids)
+        while ids.max() >= len(self._members):
+            self._members = np.concatenate([self._members, np.zeros_like(self._members)])
+        self._members[ids] = True
+
+    def remove(self, ids: NDArray[np.int64]) -> None:
+        """Take copies out that are here."""
+        self._index.remove_ids(ids)
+        self._members[ids] = False
+
+    def any_of(self, allowed: NDArray[np.bool_]) -> bool:
+        """Whether any of them is allowed."""
+        size = min(len(allowed), len(self._members))
+        return bool((allowed[:size] & self._members[:size]).any())
+
+    def nearest(
+        self, query: Vectors, wanted: int, allowed: NDArray[np.bool_] | None
+    ) -> tuple[NDArray[np.int64], float]:
+        """The keys of those whose copies are nearest, and what any other vector may score; -inf where there is no other.
+
+        By Cauchy–Schwarz: |q·v − q'·v'| ≤ ‖q‖·‖v − v'‖ + ‖q − q'‖·‖v'‖, where v' and q' are the copies. FAISS takes the query
+        in whole numbers, too.
+        """
+        import numpy as np
+
+        scale = 127 / max(float(np.abs(query).max()), 1e-9)
+        copy = np.rint(query * scale)
+        wanted = min(wanted, self._index.ntotal)
+        scores, keys = self._index.search(copy, wanted, params=_restriction(allowed))
+        found = keys[0][keys[0] >= 0]
+        if len(found) < wanted or not wanted:
+            return found, -np.inf
+        rest = float(scores[0][-1]) / (SCALE * scale) + self.farthest * float(np.linalg.norm(query))
+        return found, rest + float(np.linalg.norm(query - copy / scale)) * (1 + self.farthest)
+
+
+def _restriction(allowed: NDArray[np.bool_] | None) -> Any:
+    """A search's parameters: only what is allowed, by key."""
+    import numpy as np
+
+    if allowed is None:
+        return None
+    faiss = _faiss()
+    return faiss.SearchParameters(sel=faiss.IDSelectorBitmap(np.packbits(allowed, bitorder="little")))
 
 
 def _ranked(keys: NDArray[np.int64], scores: Vectors) -> list[tuple[int, float]]:
