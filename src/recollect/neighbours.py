@@ -17,20 +17,26 @@ from .times import to_micros
 OF_SLOT = 8  # nearest memories of its slot: a slot with many values must not crowd out the others
 
 
-def neighbours(
-    ledger: Ledger, partition: Partition, plan: Plan, fact: Fact, content: Content, moment: datetime
-) -> list[tuple[Row, float]]:
-    """Live rows beside a fact: the nearest of its slot, then the nearest by vector and by BM25. No threshold."""
-    live = partition.live_rows(to_micros(moment))
-    found = partition.search(content.vector, content.terms, MAX_CANDIDATES, live > 0)
-    of_slot = ledger.rows_by_slot(plan.space, fact.slot.key) if fact.slot else []
-    rows = {row.statement.number: row for row in of_slot if row.is_live(moment)}
-    slot = by_cosine(partition, content, list(rows))[:OF_SLOT]
-    keys = list(dict.fromkeys([*(key for key, _ in slot), *alternately(found.vector, found.text)]))
-    near = ledger.rows(plan.space, [int(live[key]) for key in keys if key not in rows])
-    rows |= {row.statement.number: row for row in near.values()}
-    shown = [key for key in keys if key in rows and not plan.has_retired(rows[key].number)][:MAX_CANDIDATES]
-    return [(rows[key], cosine) for key, cosine in zip(shown, cosines(partition, content, shown), strict=True)]
+class Neighbours:
+    """The live rows beside the facts of a chunk, at one moment and revision."""
+
+    def __init__(self, ledger: Ledger, partition: Partition, plan: Plan, moment: datetime) -> None:
+        self._ledger, self._partition, self._plan, self._moment = ledger, partition, plan, moment
+        self._live = partition.live_rows(to_micros(moment))
+        self._allowed = self._live > 0
+
+    def of(self, fact: Fact, content: Content) -> list[tuple[Row, float]]:
+        """(row, cosine): the nearest of the fact's slot, then the nearest by vector and by BM25. No threshold."""
+        partition, space = self._partition, self._plan.space
+        found = partition.search(content.vector, content.terms, MAX_CANDIDATES, self._allowed)
+        of_slot = self._ledger.rows_by_slot(space, fact.slot.key) if fact.slot else []
+        rows = {row.statement.number: row for row in of_slot if row.is_live(self._moment)}
+        slot = by_cosine(partition, content, list(rows))[:OF_SLOT]
+        keys = list(dict.fromkeys([*(key for key, _ in slot), *alternately(found.vector, found.text)]))
+        near = self._ledger.rows(space, [int(self._live[key]) for key in keys if key not in rows])
+        rows |= {row.statement.number: row for row in near.values()}
+        shown = [key for key in keys if key in rows and not self._plan.has_retired(rows[key].number)][:MAX_CANDIDATES]
+        return [(rows[key], cosine) for key, cosine in zip(shown, cosines(partition, content, shown), strict=True)]
 
 
 def cosines(partition: Partition, content: Content, keys: list[int]) -> list[float]:

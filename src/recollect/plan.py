@@ -77,9 +77,10 @@ class Plan:
         self._number = state.revision
         self._last_row, self._last_passage, self._last_source = state.last_row, state.last_passage, state.last_source
         self._believed: dict[int, Row] = {}
-        self._sources: dict[int, list[SourceRecord]] = {}
+        self._sources: dict[int, dict[int, SourceRecord]] = {}  # statement → by number
         self._new_rows: dict[int, Row] = {}
         self._new_sources: dict[int, SourceRecord] = {}
+        self._quoted: set[tuple[int, int, str]] = set()  # (statement, turn, quote) of every source
         self._retired_rows: list[Retirement] = []
         self._retired_numbers: set[int] = set()
         self._retired_sources: list[Retirement] = []
@@ -94,9 +95,7 @@ class Plan:
             if not self.has_retired(row.number):
                 self._believed.setdefault(row.number, row)
         for source in sources:
-            known = self._sources.setdefault(source.statement, [])
-            if all(one.number != source.number for one in known):
-                known.append(source)
+            self._keep_source(source)
 
     def has_retired(self, row: int) -> bool:
         """Whether the plan retires a row that the ledger still believes."""
@@ -147,7 +146,7 @@ class Plan:
             self._retire(row, number)
         row = self._insert(content, target.memory_id, start, target.valid_to, number)
         if keep_sources:
-            for source in [one for old in (target, *others) for one in self._sources.get(old.statement.number, ())]:
+            for source in [one for old in (target, *others) for one in self._sources_of(old)]:
                 self._add_source(row.statement.number, source.turn, source.quote, number)
         ended = [other.statement.text for other in others]
         self._record(number, Op.UPDATE, row, why, previous=target, also_ended=ended)
@@ -232,7 +231,7 @@ class Plan:
         back = [self._restore(row, number, now) for row in retired]
         added, dropped = sources
         for source in added:
-            if source.number in self._known_sources():
+            if source.number in self._sources.get(source.statement, {}):
                 self._retire_source(source, number)
         for source in dropped:
             self._add_source(source.statement, source.turn, source.quote, number)
@@ -344,25 +343,27 @@ class Plan:
             self._retired_numbers.add(row.number)
 
     def _add_source(self, statement: int, turn: int, quote: str, number: int) -> None:
-        known = self._sources.setdefault(statement, [])
-        if any(source.turn == turn and source.quote == quote for source in known):
+        if (statement, turn, quote) in self._quoted:
             return
         self._last_source += 1
         source = SourceRecord(self._last_source, statement, turn, quote, number)
-        known.append(source)
+        self._keep_source(source)
         self._new_sources[source.number] = source
 
+    def _keep_source(self, source: SourceRecord) -> None:
+        self._sources.setdefault(source.statement, {})[source.number] = source
+        self._quoted.add((source.statement, source.turn, source.quote))
+
+    def _sources_of(self, row: Row) -> Iterable[SourceRecord]:
+        return self._sources.get(row.statement.number, {}).values()
+
     def _retire_source(self, source: SourceRecord, number: int) -> None:
-        self._sources[source.statement] = [
-            one for one in self._sources[source.statement] if one.number != source.number
-        ]
+        del self._sources[source.statement][source.number]
+        self._quoted.discard((source.statement, source.turn, source.quote))
         if source.number in self._new_sources:
             self._new_sources[source.number] = replace(source, retired=number)
         else:
             self._retired_sources.append(Retirement(source.number, number))
-
-    def _known_sources(self) -> set[int]:
-        return {source.number for known in self._sources.values() for source in known}
 
     def _record(
         self,

@@ -42,12 +42,11 @@ from .model import (
     Extraction,
     Fact,
     Reconciliation,
-    Row,
     Update,
     Usage,
     text_key,
 )
-from .neighbours import neighbours
+from .neighbours import Neighbours
 from .partition import Partitions
 from .plan import Content, Plan
 from .ports import Chunk, Embedder, Extractor, Journal, Ledger, Reconciler, Tokenizer
@@ -405,10 +404,8 @@ class Writer:
 
     def _cases(self, work: ChunkWork, plan: Plan, moment: datetime) -> tuple[Case, ...]:
         space = work.batch.space
-        partition = self.partitions.get(space, work.embedder)
-        shown: list[list[tuple[Row, float]]] = []
-        for fact, content in zip(work.facts, work.contents, strict=True):
-            shown.append(neighbours(self.ledger, partition, plan, fact, content, moment))
+        beside = Neighbours(self.ledger, self.partitions.get(space, work.embedder), plan, moment)
+        shown = [beside.of(fact, content) for fact, content in zip(work.facts, work.contents, strict=True)]
         rows = {row.number: row for near in shown for row, _ in near}
         versions = self.ledger.versions(space, {row.memory_id for row in rows.values()})
         plan.know(versions, self.ledger.sources(space, {row.statement.number for row in versions}))

@@ -98,7 +98,7 @@ class FaissVectors:
         if self._copies and (proven := self._search_copies(one, k, allowed)) is not None:
             return proven
         scores, keys = self._index.search(one, min(k, len(self)), params=_restriction(allowed))
-        return _ranked(keys[0], scores[0])[:k]
+        return _ranked(keys[0], scores[0], k)
 
     def _search_copies(
         self, query: Vectors, k: int, allowed: NDArray[np.bool_] | None
@@ -113,7 +113,7 @@ class FaissVectors:
                 found.append(keys)
                 rest = max(rest, bound)
         keys = np.concatenate(found)
-        near = _ranked(keys, self._vectors(keys.tolist()) @ query[0])[:k]
+        near = _ranked(keys, self._vectors(keys.tolist()) @ query[0], k)
         proven = rest == -np.inf or (len(near) == k and near[-1][1] > rest)
         return near if proven else None
 
@@ -205,7 +205,10 @@ def _restriction(allowed: NDArray[np.bool_] | None) -> Any:
     return faiss.SearchParameters(sel=faiss.IDSelectorBitmap(np.packbits(allowed, bitorder="little")))
 
 
-def _ranked(keys: NDArray[np.int64], scores: Vectors) -> list[tuple[int, float]]:
-    """(key, score), best first, ties by smaller key; without the places that FAISS could not fill."""
-    found = [(int(key), float(score)) for key, score in zip(keys, scores, strict=True) if key >= 0]
-    return sorted(found, key=lambda hit: (-hit[1], hit[0]))
+def _ranked(keys: NDArray[np.int64], scores: Vectors, k: int) -> list[tuple[int, float]]:
+    """The k best (key, score), best first, ties by smaller key; without the places that FAISS could not fill."""
+    import numpy as np
+
+    keys, scores = keys[keys >= 0], scores[keys >= 0]
+    order = np.lexsort((keys, -scores))[:k]
+    return list(zip(keys[order].tolist(), scores[order].tolist(), strict=True))
