@@ -24,6 +24,8 @@ from concurrency import MODEL, endpoint
 from recollect import AsyncMemory, Memory
 from recollect.adapters import litellm_setup
 from recollect.adapters.minilm import MiniLM
+from recollect.adapters.shapes import shape
+from recollect.replies import ExtractReply, ReconcileReply
 
 if TYPE_CHECKING:
     from recollect.ports import Vectors
@@ -70,12 +72,17 @@ class Floor:
         self._db.execute("INSERT INTO t VALUES (?)", (n,))
 
     async def with_a_model(self, n: int) -> None:
-        """The same, and two calls with prompts as long as ours."""
+        """The same, and two calls with prompts as long as ours, for replies in the same shapes."""
         litellm: Any = litellm_setup.load()
-        for question in (f"New messages:\n[1] The user: I have a boat called Argo {n}", f"New facts:\n[2] Argo {n}"):
+        asked = (
+            (ExtractReply, f"New messages:\n[1] The user: I have a boat called Argo {n}"),
+            (ReconcileReply, f"New facts:\n[2] Argo {n}"),
+        )
+        for reply, question in asked:
             messages = [{"role": "system", "content": "x" * 5_000}, {"role": "user", "content": question}]
+            request = shape(reply, "json_schema").request(messages)
             await litellm.acompletion(
-                model=MODEL, api_base=self._url, api_key="none", messages=messages, **litellm_setup.ONE_LAYER
+                model=MODEL, api_base=self._url, api_key="none", **request, **litellm_setup.ONE_LAYER
             )
         await self.stored_whole(n)
 

@@ -102,7 +102,16 @@ class Intervals:
 
     def __init__(self) -> None:
         self._rows = Columns(
-            "statement", "valid_from", "valid_to", "recorded", "retired", "expires_at", "quarantined", "start", "end"
+            "statement",
+            "valid_from",
+            "valid_to",
+            "recorded",
+            "retired",
+            "expires_at",
+            "quarantined",
+            "start",
+            "end",
+            "live_to",
         )
         self._sources = Columns("statement", "turn", "added", "retired")
         self._hidings = Columns("turn", "added", "retired")
@@ -142,9 +151,7 @@ class Intervals:
 
     def live_rows(self, now: int) -> Integers:
         """passage → the live row that says it. One that starts after `now` (a message dated ahead of our clock) is live too."""
-        rows = self._rows
-        live = (rows["retired"] == OPEN) & (rows["quarantined"] == 0)
-        return self._by_passage(live & (rows["valid_to"] > now) & (rows["expires_at"] > now))
+        return self._by_passage(self._rows["live_to"] > now)
 
     def served(
         self,
@@ -226,6 +233,7 @@ class Intervals:
 
 def _row_values(row: RowSpan) -> tuple[int, ...]:
     start, end = (row.valid_from, row.valid_from) if row.event is None else row.event
+    dead = row.retired is not None or row.quarantined
     return (
         row.statement,
         row.valid_from,
@@ -236,6 +244,7 @@ def _row_values(row: RowSpan) -> tuple[int, ...]:
         int(row.quarantined),
         start,
         end,
+        BEGINNING if dead else min(_open(row.valid_to), _open(row.expires_at)),  # what is live needs one look
     )
 
 

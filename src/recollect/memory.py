@@ -283,7 +283,7 @@ class AsyncMemory:
             rejected=tuple(RejectedFact(text=text, reason=reason) for text, reason in journal.rejected(batch_id)),
             redacted=tuple(Redaction(kind=kind, message=message) for kind, message in batch.redacted),
             usage=add_usage(usage),
-            turn_ids=tuple(turn.id for turn in journal.turns_of(batch_id)),
+            turn_ids=tuple(journal.turn_ids(batch_id)),
         )
 
     async def _on_committed(self, batch: Batch, chunk: JournalledChunk, commit: Commit) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from .candidates import MAX_CANDIDATES
-from .model import Fact, Row
+from .model import Fact
 from .partition import Partition
 from .plan import Content, Plan
 from .ports import Ledger
@@ -18,25 +18,26 @@ OF_SLOT = 8  # nearest memories of its slot: a slot with many values must not cr
 
 
 class Neighbours:
-    """The live rows beside the facts of a chunk, at one moment and revision."""
+    """The live rows beside the facts of a chunk, at one moment."""
 
     def __init__(self, ledger: Ledger, partition: Partition, plan: Plan, moment: datetime) -> None:
-        self._ledger, self._partition, self._plan, self._moment = ledger, partition, plan, moment
-        self._live = partition.live_rows(to_micros(moment))
+        self._ledger, self._partition, self._plan = ledger, partition, plan
+        self._live = partition.live_rows(to_micros(moment))  # by passage
         self._allowed = self._live > 0
 
-    def of(self, fact: Fact, content: Content) -> list[tuple[Row, float]]:
-        """(row, cosine): the nearest of the fact's slot, then the nearest by vector and by BM25. No threshold."""
-        partition, space = self._partition, self._plan.space
-        found = partition.search(content.vector, content.terms, MAX_CANDIDATES, self._allowed)
-        of_slot = self._ledger.rows_by_slot(space, fact.slot.key) if fact.slot else []
-        rows = {row.statement.number: row for row in of_slot if row.is_live(self._moment)}
-        slot = by_cosine(partition, content, list(rows))[:OF_SLOT]
-        keys = list(dict.fromkeys([*(key for key, _ in slot), *alternately(found.vector, found.text)]))
-        near = self._ledger.rows(space, [int(self._live[key]) for key in keys if key not in rows])
-        rows |= {row.statement.number: row for row in near.values()}
-        shown = [key for key in keys if key in rows and not self._plan.has_retired(rows[key].number)][:MAX_CANDIDATES]
-        return [(rows[key], cosine) for key, cosine in zip(shown, cosines(partition, content, shown), strict=True)]
+    def of(self, fact: Fact, content: Content) -> list[tuple[int, float]]:
+        """(a row's number, its cosine): the nearest of the fact's slot, then the nearest by vector and by BM25."""
+        found = self._partition.search(content.vector, content.terms, MAX_CANDIDATES, self._allowed)
+        slot = by_cosine(self._partition, content, self._of_slot(fact))[:OF_SLOT]
+        keys = dict.fromkeys([*(key for key, _ in slot), *alternately(found.vector, found.text)])
+        shown = [key for key in keys if not self._plan.has_retired(int(self._live[key]))][:MAX_CANDIDATES]
+        near = zip(shown, cosines(self._partition, content, shown), strict=True)
+        return [(int(self._live[key]), cosine) for key, cosine in near]
+
+    def _of_slot(self, fact: Fact) -> list[int]:
+        """The passages of live rows with the fact's slot."""
+        keys = self._ledger.statements_of_slot(self._plan.space, fact.slot.key) if fact.slot else []
+        return [key for key in keys if key < len(self._allowed) and self._allowed[key]]
 
 
 def cosines(partition: Partition, content: Content, keys: list[int]) -> list[float]:

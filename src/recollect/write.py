@@ -388,7 +388,7 @@ class Writer:
         decided.answers |= {i: (cases[i], decision) for i, decision in answers.items()}
         return guard(cases, [answers[i] if one is None else one for i, one in enumerate(known)]), answer
 
-    async def _retold(self, work: ChunkWork, decisions: Sequence[Decision]) -> list[Content]:
+    async def _retold(self, work: ChunkWork, decisions: Sequence[Decision]) -> Sequence[Content]:
         """The contents as the decisions word them; what an update words anew is embedded and counted anew."""
         contents = work.contents
         told = [
@@ -396,6 +396,8 @@ class Writer:
             for content, decision in zip(contents, decisions, strict=True)
         ]
         changed = [i for i, content in enumerate(contents) if told[i] != content.text]
+        if not changed:
+            return contents
         vectors = await self._embed(work.embedder, [told[i] for i in changed])
         retold = list(contents)
         for place, i in enumerate(changed):
@@ -403,12 +405,15 @@ class Writer:
         return retold
 
     def _cases(self, work: ChunkWork, plan: Plan, moment: datetime) -> tuple[Case, ...]:
-        space = work.batch.space
-        beside = Neighbours(self.ledger, self.partitions.get(space, work.embedder), plan, moment)
-        shown = [beside.of(fact, content) for fact, content in zip(work.facts, work.contents, strict=True)]
-        rows = {row.number: row for near in shown for row, _ in near}
-        versions = self.ledger.versions(space, {row.memory_id for row in rows.values()})
+        space, partition = work.batch.space, self.partitions.get(work.batch.space, work.embedder)
+        beside = Neighbours(self.ledger, partition, plan, moment)
+        near = [beside.of(fact, content) for fact, content in zip(work.facts, work.contents, strict=True)]
+        numbers = {number for found in near for number, _ in found}
+        versions = self.ledger.versions(space, {partition.rows[number].memory_id for number in numbers})
         plan.know(versions, self.ledger.sources(space, {row.statement.number for row in versions}))
+        # What another writer retired meanwhile is not there; then the commit is refused, and all is read again.
+        rows = {row.number: row for row in versions if row.number in numbers}
+        shown = [[(rows[number], cosine) for number, cosine in found if number in rows] for found in near]
         self._know_same_texts(plan, space, work.contents)
         statements = [row.statement.number for row in rows.values()]
         entities, relations = self.ledger.entities(space, statements), self.ledger.relations(space, statements)

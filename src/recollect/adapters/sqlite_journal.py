@@ -175,12 +175,11 @@ class SqliteJournal:
             origin = load_batch(db, turns[0].batch_id) if batch.retells else batch
             return JournalledChunk(record, turns, context, facts, origin.metadata, origin.expires_at)
 
-    def turns_of(self, batch_id: str) -> list[Turn]:
-        """All turns of a batch, in order."""
+    def turn_ids(self, batch_id: str) -> list[str]:
+        """The ids of a batch's turns, in order."""
         with self._database.read() as db:
-            batch = load_batch(db, batch_id)
-            rows = db.execute("SELECT * FROM turns WHERE batch_id = ? ORDER BY number", (batch_id,)).fetchall()
-            return [turn(row, batch.scope.user_id) for row in rows]
+            rows = db.execute("SELECT id FROM turns WHERE batch_id = ? ORDER BY number", (batch_id,))
+            return [row["id"] for row in rows]
 
     def store_facts(self, batch_id: str, n: int, extracted: Extracted) -> None:
         """Journal what call 1 gave, so that it is never paid again. Where another process was faster, its facts stand."""

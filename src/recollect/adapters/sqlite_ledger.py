@@ -324,14 +324,12 @@ class SqliteLedger:
             found = _select_in(db, f"{_ROWS} WHERE r.space = ?{unretired} AND r.memory_id", space, memory_ids)
             return sorted((codec.memory_row(row) for row in found), key=lambda row: row.number)
 
-    def rows_by_slot(self, space: Space, slot_key: tuple[str, str]) -> list[Row]:
-        """Rows still believed whose statement has this slot."""
+    def statements_of_slot(self, space: Space, slot_key: tuple[str, str]) -> list[int]:
+        """The numbers of all statements with this slot, of rows that ended too."""
         with self._database.read() as db:
-            found = db.execute(
-                f"{_ROWS} WHERE r.space = ? AND r.retired IS NULL AND m.slot_key = ? ORDER BY r.number",
-                (space, "\x1f".join(slot_key)),
-            ).fetchall()
-            return [codec.memory_row(row) for row in found]
+            wanted = (space, "\x1f".join(slot_key))
+            found = db.execute("SELECT number FROM statements WHERE space = ? AND slot_key = ?", wanted)
+            return [row[0] for row in found]
 
     def rows_by_text(self, space: Space, text_key: str) -> list[Row]:
         """Rows still believed whose text is the same but for case and spacing."""
