@@ -43,10 +43,12 @@ class Model:
 
 
 def answer(request: Request) -> dict[str, Any]:
-    """A model's part: one fact of each message; a fact beside a memory revises it."""
+    """A model's part: one fact of each message; a fact beside a memory revises it, unless it says "also"."""
     question = request.body["messages"][1]["content"]
     lines = [(int(number), line) for number, line in _LINE.findall(question)]
     last, line = lines[-1]
+    if "New facts:" in question and " also " in line:
+        return {"decisions": [{"fact": last, "op": "ADD", "targets": [], "mode": None, "text": None, "reason": "new"}]}
     if "New facts:" in question:
         told = {
             "op": "UPDATE",
@@ -58,7 +60,7 @@ def answer(request: Request) -> dict[str, Any]:
         return {"decisions": [{"fact": last, **told}]}
     said = line.split(": ", 1)[1]
     fact = {
-        "text": said.replace("I have", "The user has"),
+        "text": said.replace("I have", "The user has").replace("I also have", "The user also has"),
         "kind": "profile",
         "subject": "the user",
         "attribute": "boat",

@@ -1,7 +1,8 @@
 """What it costs that nothing is lost: `add` beside floors taken in the same run, by the number of memories that a user has.
 
 stored whole  : add(infer=False); floor: the same embeddings + two durable SQLite commits
-with a model  : add against an endpoint without latency, two calls; floor: that + two bare litellm calls
+new fact      : add against an endpoint without latency, two calls, ADD; floor: that + two bare litellm calls
+update        : the same, UPDATE, of one memory again and again: its evidence grows by a turn each time
 
 python benchmarks/guarantees.py [--memories 0 10000 100000] [--rounds 30]
 """
@@ -112,12 +113,16 @@ async def run(folder: Path, url: str, sizes: Sequence[int], rounds: int) -> None
             async def whole(n: int, memory: AsyncMemory = memory) -> None:
                 await memory.add(f"I have a boat called Argo {n}", user_id="u", infer=False)
 
-            async def told(n: int, memory: AsyncMemory = memory) -> None:
-                await memory.add(f"I have a boat called Argo {1000 + n}", user_id="u")
+            async def new_fact(n: int, memory: AsyncMemory = memory) -> None:
+                await memory.add(f"I also have a boat called Argo {1_000 + n}", user_id="u")
+
+            async def update(n: int, memory: AsyncMemory = memory) -> None:
+                await memory.add(f"I have a boat called Argo {2_000 + n}", user_id="u")
 
             for name, ours, least in (
                 ("stored whole", whole, floor.stored_whole),
-                ("with a model", told, floor.with_a_model),
+                ("new fact", new_fact, floor.with_a_model),
+                ("update", update, floor.with_a_model),
             ):
                 await ours(-1)  # loads the user's partition
                 taken, bare = await medians_ms([ours, least], rounds)
