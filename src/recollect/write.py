@@ -218,7 +218,7 @@ class Writer:
 
         prepare_ahead()
         try:
-            async with self.queue(batch.space):
+            async with cancelled_after(self._follow(batch.space)), self.queue(batch.space):
                 while under_way:
                     work = await under_way[0]
                     under_way.popleft()
@@ -229,6 +229,10 @@ class Writer:
             raise
         finally:
             await cancel(under_way)
+
+    async def _follow(self, space: Space) -> None:
+        """Have the user's partition read what is new, or all, while a model thinks. What fails fails again when it is used."""
+        await self.in_thread(self.partitions.get, space)
 
     async def _prepared(self, batch: Batch, n: int) -> ChunkWork:
         """Everything about a chunk that does not depend on what is remembered: its facts, vectors and terms."""
