@@ -68,6 +68,12 @@ class Why:
     undoes: str | None = None
 
 
+def overlap(one: Row, other: Row) -> bool:
+    """Whether both hold at some time."""
+    begun = one.valid_to is None or other.valid_from < one.valid_to
+    return begun and (other.valid_to is None or one.valid_from < other.valid_to)
+
+
 class Plan:
     """Effects under construction, on a working copy of the believed rows that they touch."""
 
@@ -256,6 +262,8 @@ class Plan:
             same = other.statement.text_key == row.statement.text_key and other.statement.event == row.statement.event
             if same and other.metadata == row.metadata and other.is_live(now) and row.valid_to is None:
                 raise UndoConflict(f"memory {other.memory_id} says the same by now: delete it first")
+            if other.memory_id == row.memory_id and overlap(other, row):
+                raise UndoConflict(f"memory {row.memory_id} says something else by now: undo that first")
         self._last_row += 1
         restored = replace(row, number=self._last_row, recorded=number, retired=None, restores=row.identity)
         self._put(restored)
