@@ -223,12 +223,14 @@ class Plan:
         change: ChangeRecord,
         rows: tuple[Sequence[Row], Sequence[Row]],
         sources: tuple[Sequence[SourceRecord], Sequence[SourceRecord]],
+        evidence: Sequence[SourceRecord],
         hidings: tuple[Sequence[Hiding], Sequence[Hiding]],
         now: datetime,
     ) -> None:
         """Take back what a change inserted, bring back what it retired. Raises UndoConflict where later changes build on it.
 
-        `hidings`: what stands of those that it brought, and those that it ended.
+        `evidence`: the sources of the rows that it retired, as they were before. `hidings`: what stands of those that it
+        brought, and those that it ended.
         """
         number = self._next_number()
         inserted, retired = rows
@@ -241,6 +243,11 @@ class Plan:
                 self._retire_source(source, number)
         for source in dropped:
             self._add_source(source.statement, source.turn, source.quote, number)
+        # Another undo may have taken the evidence of what comes back: it comes back with it.
+        bare = {row.statement.number for row in back if not any(self._sources_of(row))}
+        for source in evidence:
+            if source.statement in bare:
+                self._add_source(source.statement, source.turn, source.quote, number)
         self._retired_hidings += [replace(one, retired=number) for one in hidings[0]]
         # Undos of undos may have brought a turn's hiding back twice; what ended both hides it once again.
         ended = {(one.turn, one.origin): one for one in hidings[1]}
