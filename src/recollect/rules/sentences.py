@@ -9,7 +9,8 @@ from dataclasses import dataclass
 MAX_SENTENCE = 600  # characters; what is longer is no conversational sentence
 MAX_TURN = 200_000
 
-_END = re.compile(r"[.!?…]+[\"'”’)]*(?=\s|$)|\n+|[。！？]")
+# From the beginning of a run on, and all of it: 200,000 dots are looked at once, not from each of them on.
+_END = re.compile(r"(?<![.!?…])[.!?…]++[\"'”’)]*+(?=\s|$)|\n+|[。！？]")
 _ABBREVIATION = re.compile(r"(?:\b(?:Mr|Mrs|Ms|Dr|Prof|St|vs|etc|e\.g|i\.e|approx|No|Jr|Sr|a\.m|p\.m)|\b[A-Z])$")
 _WORD = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)*")
 _CODE = re.compile(r"```|</?\w+>|[{}<>|\\]{2,}|https?://|=>|;\s*$")
