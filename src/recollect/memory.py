@@ -53,6 +53,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 CHUNK = 8  # turns that are extracted, reconciled and committed together; a rest of one or two joins the last chunk
+LARGEST = CHUNK + 2
 
 
 class _Operator:
@@ -749,7 +750,7 @@ def chunk_sizes(turns: int) -> list[int]:
     """Chunks of 8 turns; a rest of one or two makes the last one 9 or 10."""
     sizes = [CHUNK] * (turns // CHUNK)
     rest = turns % CHUNK
-    if rest and sizes and rest <= 2:
+    if rest and sizes and rest <= LARGEST - CHUNK:
         sizes[-1] += rest
     elif rest:
         sizes.append(rest)
