@@ -114,8 +114,8 @@ class AsyncMemory:
         from .retrieve import Retriever
         from .write import Writer
 
-        self._instructions = None if instructions is None else check.text(
-            "instructions", instructions, check.MAX_INSTRUCTIONS
+        self._instructions = (
+            None if instructions is None else check.text("instructions", instructions, check.MAX_INSTRUCTIONS)
         )
         settings = Settings(
             path=path,

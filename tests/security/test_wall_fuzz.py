@@ -23,7 +23,7 @@ SECRET = "xyzzy"  # in everything of a's, and in nothing that is asked for
 OWN_FILES = {"ledger.sqlite3", "ledger.sqlite3-wal", "ledger.sqlite3-shm", "ledger.sqlite3-mark"}
 BOTH = ("memories", "turns")
 EXAMPLES = 1_000 if chaos.LONG else 60
-BUSY = dict(deadline=None, suppress_health_check=list(HealthCheck))
+BUSY = {"deadline": None, "suppress_health_check": list(HealthCheck)}
 
 
 class Place:
@@ -97,7 +97,10 @@ def calls(value):
                 for operator in ("eq", "ne", "gt", "in", "nin", "contains"):
                     operand = [value] if operator in ("in", "nin") else value
                     yield verb, {**good, name: {value: {operator: operand}}}
-                    yield verb, {**good, name: {"OR": [{"text": {operator: operand}}, {"session_id": {operator: operand}}]}}
+                    yield (
+                        verb,
+                        {**good, name: {"OR": [{"text": {operator: operand}}, {"session_id": {operator: operand}}]}},
+                    )
                 yield verb, {**good, name: {value: value, "AND": [{"metadata.k": {value: value}}]}}
             if name == "messages":
                 yield verb, {**good, name: [{"role": value, "content": "x"}]}

@@ -42,15 +42,15 @@ def _plain(value: Any) -> Any:
 
 # Strings that do harm where they become code, a pattern, a template, a path or a terminal's command.
 NASTY = [
-    "'", '"', "`", "''; --", "a' OR '1'='1", "'); DROP TABLE turns; --", "x' UNION SELECT content FROM turns --", "\\", "\\'",
-    "%", "_", "*", "?", "[a-z]", "a%", "%a%", "^.*$", "(((((", "a{1000}", "$.a", "$[0]", "a.b", "#", "--", "/*", ";", "?1", ":space",
-    "{{ 7*7 }}", "{% for x in y %}", "{0}", "{__class__}", "${HOME}", "$(id)", "%s%n", "<script>", "]]>", "</memory>", "&amp;",
-    ".", "..", "../", "../../etc/passwd", "/etc/passwd", "~", "~root", "C:\\x", "file:///etc/passwd", "ledger.sqlite3",
-    "ledger.sqlite3-wal", "-rf", "--store", "CON", "a/b", "a//b",
-    "user:a", "user:b", "shared", "SHARED", "null", "None", "true", "0", "1", "-1", "1e999", "NaN", " a", "a ", "A", "ａ", "á", "a\u0301",
-    "\x00", "a\x00", "a\x00b", "\ud800", "a\udfff", "\ufeff", "\u200b", "\u202e", "a\u202eb", "\u2028", "\x1b[31m", "\r\n", "\t", "\x7f",
-    "😀", "👩‍👩‍👧", "שלום", "مرحبا", "中文", "ﷺ", "e" + "\u0301" * 300, "İ", "ß", "x" * 511, "x" * 512, "x" * 513, "x" * 10_240,
-    "{" * 5_000, "'" * 10_240, "",
+    "'", '"', "`", "''; --", "a' OR '1'='1", "'); DROP TABLE turns; --", "x' UNION SELECT content FROM turns --",
+    "\\", "\\'", "%", "_", "*", "?", "[a-z]", "a%", "%a%", "^.*$", "(((((", "a{1000}", "$.a", "$[0]", "a.b", "#",
+    "--", "/*", ";", "?1", ":space", "{{ 7*7 }}", "{% for x in y %}", "{0}", "{__class__}", "${HOME}", "$(id)",
+    "%s%n", "<script>", "]]>", "</memory>", "&amp;", ".", "..", "../", "../../etc/passwd", "/etc/passwd", "~",
+    "~root", "C:\\x", "file:///etc/passwd", "ledger.sqlite3", "ledger.sqlite3-wal", "-rf", "--store", "CON", "a/b",
+    "a//b", "user:a", "user:b", "shared", "SHARED", "null", "None", "true", "0", "1", "-1", "1e999", "NaN", " a",
+    "a ", "A", "ａ", "á", "a\u0301", "\x00", "a\x00", "a\x00b", "\ud800", "a\udfff", "\ufeff", "\u200b", "\u202e",
+    "a\u202eb", "\u2028", "\x1b[31m", "\r\n", "\t", "\x7f", "😀", "👩‍👩‍👧", "שלום", "مرحبا", "中文", "ﷺ",
+    "e" + "\u0301" * 300, "İ", "ß", "x" * 511, "x" * 512, "x" * 513, "x" * 10_240, "{" * 5_000, "'" * 10_240, "",
 ]  # fmt: skip
 
 
