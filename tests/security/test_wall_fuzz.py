@@ -40,6 +40,7 @@ class Place:
         said = {"user_id": "a", "agent_id": SECRET, "session_id": SECRET, "metadata": {SECRET: SECRET}}
         self.theirs = self.memory.add(f"home = {SECRET}", **said, idempotency_key=SECRET).changes[0].memory.id
         self.memory.add(f"a {SECRET} line", **said, infer=False)
+        self.examples = 0
         self.before, self.around = self.secret(), files(root, [self.store])
 
     def secret(self):
@@ -147,6 +148,8 @@ def test_what_is_stored_under_a_hostile_name_is_found_under_that_name_alone(
         return
     chaos.record("the wall: a hostile user, session, agent, key, field and text at once", 1, 0)
     scope = {"user_id": user, "session_id": session, "agent_id": agent}
+    place.examples += 1
+    key = f"{key}{place.examples}"  # one that was seen before, with what came of it deleted since, adds nothing
     added = place.attempt("add", messages=text, **scope, idempotency_key=key, metadata={field: value}, infer=False)
     place.attempt("search", query=text, **scope, min_score=0, include=BOTH, metadata_filter={field: value})
     if isinstance(added, InvalidInput):
@@ -207,6 +210,16 @@ def test_a_backup_is_the_file_that_was_named_and_nothing_else(place):
                     made = set()
                 assert new_files(place, before) == made
     assert {path.name for path in place.store.iterdir()} <= OWN_FILES and place.secret() == place.before
+
+
+def test_a_store_stays_where_it_was_opened_when_the_process_goes_elsewhere(place, monkeypatch):
+    with Memory("relative", llm=ScriptedLanguage(), embedder=HashEmbedder()) as memory:
+        memory.add("home = Oslo", user_id="b")
+        monkeypatch.chdir(place.root / "home")
+        before = files(place.root, [place.root / "work" / "relative"])
+        memory.add("home = Rome", user_id="b")
+        assert memory.search("home", user_id="b") and memory.verify().ok
+        assert files(place.root, [place.root / "work" / "relative"]) == before
 
 
 # --- the command line --------------------------------------------------------------------------------------------------
