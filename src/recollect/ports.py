@@ -257,7 +257,7 @@ class Reembedding(Protocol):
 class Ledger(Protocol):
     """The only truth. Every read is of one `Space`: the wall. Blocking; called from worker threads.
 
-    Raises `StorageError` and its subclasses; `owner`, `owned`, `change` raise `NotFound`, `commit` `RevisionConflict`; what brings or
+    Raises `StorageError` and its subclasses; `owner`, `owned`, `change` `NotFound`, `commit` `RevisionConflict`; what brings or
     takes vectors of an `embedder` raises `EmbeddingModelMismatch` where the store's are of another one.
     """
 

@@ -207,7 +207,7 @@ def test_no_text_takes_longer_than_it_is_long(tmp_path):
 
 # --- memory ------------------------------------------------------------------------------------------------------------
 
-BYTES_A_TURN = 24_000  # that a short turn may take while it is added: its journal entry, its vectors, its result
+BYTES_A_TURN = 12_000  # that a short turn may take while it is added: its journal entry, its vectors, its result; twice what it does
 
 
 def peak(tmp_path, how, turns):
