@@ -207,7 +207,9 @@ def test_no_text_takes_longer_than_it_is_long(tmp_path):
 
 # --- memory ------------------------------------------------------------------------------------------------------------
 
-BYTES_A_TURN = 12_000  # that a short turn may take while it is added: its journal entry, its vectors, its result; twice what it does
+BYTES_A_TURN = (
+    12_000  # of a short turn while it is added: its journal entry, vectors and result; twice what it took when measured
+)
 
 
 def peak(tmp_path, how, turns):

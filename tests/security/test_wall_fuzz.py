@@ -166,6 +166,28 @@ def test_what_is_stored_under_a_hostile_name_is_found_under_that_name_alone(
     assert place.attempt("count", user_id=user) == 0 and place.memory.count(user_id="a") == 2
 
 
+def plain(text):
+    """A sentence's capital letter and spacing aside."""
+    return " ".join(unicodedata.normalize("NFC", text).casefold().split())
+
+
+def test_names_of_speakers_are_no_templates(tmp_path):
+    """With the rules, which put the speaker's name in the place of "I"."""
+    said = "My sister and I went to Rome. Anna and I like green tea. I moved to Oslo last week."
+    with (
+        Memory(tmp_path, llm="rules", embedder=HashEmbedder()) as memory,
+        chaos.tries("the wall: hostile names of speakers") as tries,
+    ):
+        for n, name in enumerate(one for one in NASTY if one not in ("I", "i")):
+            with tries.one(repr(name[:20])):
+                try:
+                    memory.add([{"role": "user", "name": name, "content": said}], user_id=f"u{n}")
+                except InvalidInput:
+                    continue
+                told = [plain(item.text) for item in memory.get_all(user_id=f"u{n}")]
+                assert f"{plain(name)} and their sister went to rome." in told
+
+
 # --- paths -------------------------------------------------------------------------------------------------------------
 
 
