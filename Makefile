@@ -7,7 +7,7 @@ PIP    := $(BIN)/python -m pip --disable-pip-version-check --quiet
 STAMP  := $(VENV)/.set-up
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test chaos lint types bench lock clean
+.PHONY: help setup demo test chaos security lint types bench lock clean
 
 help:   ## what there is
 	@grep -hE '^[a-z]+: .*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 16
@@ -32,6 +32,9 @@ test: $(STAMP)   ## the whole test suite
 chaos: $(STAMP)   ## the long forms of the fault tests, and a table of faults, tries and violations
 	@$(BIN)/python tests/chaos.py
 
+security: $(STAMP)   ## the long forms of the security tests, and a table of threats, tries and failures
+	@$(BIN)/python tests/chaos.py --security
+
 lint: $(STAMP)   ## ruff
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check .
 
@@ -39,7 +42,7 @@ types: $(STAMP)   ## mypy, strict
 	@$(BIN)/mypy
 
 bench: $(STAMP)   ## timings, as ratios to floors taken in the same run (floor.py and halumem.py need RECOLLECT_DATA)
-	@for b in core embedder concurrency guarantees; do $(BIN)/python benchmarks/$$b.py || exit 1; done
+	@for b in core embedder concurrency guarantees security; do $(BIN)/python benchmarks/$$b.py || exit 1; done
 
 lock:   ## write the lock files anew
 	@$(PYTHON) -m venv $(VENV)-lock && $(VENV)-lock/bin/python -m pip --quiet install uv

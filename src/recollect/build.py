@@ -165,19 +165,20 @@ def folder_of(path: str | os.PathLike[str] | None) -> Path:
     if path is not None:
         return path_of("path", path, "folder")
     if home := os.environ.get(HOME_VARIABLE):
-        return Path(home)
+        return path_of(HOME_VARIABLE, home, "folder")
     import platformdirs
 
     return Path(platformdirs.user_data_dir("recollect")) / "store"
 
 
 def path_of(argument: str, path: object, kind: str) -> Path:
-    """A checked path, with `~` for the user's home."""
+    """A checked path, with `~` for the user's home; absolute, for SQLite may read one that begins with "file:" as an address,
+    and a process may change its folder while a store is open."""
     if not isinstance(path, str | os.PathLike) or "\x00" in str(path) or not str(path):
         raise InvalidInput(argument, f"must be the path of a {kind}")
     try:
         os.fsencode(path)
-        return Path(path).expanduser()
+        return Path(path).expanduser().absolute()
     except (TypeError, UnicodeEncodeError, RuntimeError):  # a path of bytes, a lone surrogate, an unknown ~user
         raise InvalidInput(argument, "is not a path that can be opened") from None
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+import re
 import unicodedata
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
@@ -14,14 +15,21 @@ from .errors import InvalidInput
 from .model import Message, Role
 from .times import at_offset, from_micros, offset_minutes, to_micros
 
+# docs/api.md lists all limits.
 MAX_CONTENT = 1_000_000  # characters of one message
 MAX_MESSAGES = 200_000
+MAX_TOGETHER = 200_000_000  # characters of all messages of one add
 MAX_ID = 512
 MAX_NAME = 200
 MAX_METADATA = 64_000  # characters of JSON
 MAX_DEPTH = 100  # of metadata; SQLite's JSON functions and Python's both end somewhere above
 MAX_QUERY = 10_000
+MAX_CORRECTION = 10_000  # characters of a text given to `update`
+MAX_INSTRUCTIONS = 10_000
+MAX_HITS = 100_000  # `limit`
+MAX_CONTEXT = 1_000_000  # `max_tokens`
 _KEYS = {"role", "content", "name", "timestamp"}
+_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 def text(argument: str, value: object, limit: int = MAX_CONTENT) -> str:
@@ -39,7 +47,7 @@ def text(argument: str, value: object, limit: int = MAX_CONTENT) -> str:
 def _encodable(argument: str, value: str) -> None:
     if "\x00" in value:
         raise InvalidInput(argument, "holds a NUL character")
-    if any("\ud800" <= character <= "\udfff" for character in value):
+    if _SURROGATE.search(value):
         raise InvalidInput(argument, "holds a lone surrogate")
 
 
@@ -91,7 +99,7 @@ def metadata(argument: str, value: object) -> dict[str, Any]:
         return {}
     if not isinstance(value, Mapping):
         raise InvalidInput(argument, f"must be a mapping, not {type(value).__name__}")
-    _string_keys(argument, value)
+    _Nested(argument).look_at(value)
     try:
         dumped = json.dumps(dict(value), allow_nan=False, ensure_ascii=False)
     except (TypeError, ValueError, RecursionError):
@@ -103,17 +111,28 @@ def metadata(argument: str, value: object) -> dict[str, Any]:
     return loaded
 
 
-def _string_keys(argument: str, value: object, depth: int = 0) -> None:
-    if depth > MAX_DEPTH:
-        raise InvalidInput(argument, f"is nested deeper than {MAX_DEPTH}, or holds itself")
-    if isinstance(value, Mapping):
-        for key, part in value.items():
-            if not isinstance(key, str):
-                raise InvalidInput(argument, "has a key that is not a string")
-            _string_keys(argument, part, depth + 1)
-    elif isinstance(value, list | tuple):
-        for part in value:
-            _string_keys(argument, part, depth + 1)
+class _Nested:
+    """A look at nested values before they are written out: a few objects that hold each other often can be as long as they
+    like ("a billion laughs"), and JSON would turn keys that are no strings into such."""
+
+    def __init__(self, argument: str) -> None:
+        self._argument = argument
+        self._seen = 0
+
+    def look_at(self, value: object, depth: int = 0) -> None:
+        self._seen += 1
+        if depth > MAX_DEPTH:
+            raise InvalidInput(self._argument, f"is nested deeper than {MAX_DEPTH}, or holds itself")
+        if self._seen > MAX_METADATA:  # each takes a character of JSON at least
+            raise InvalidInput(self._argument, f"longer than {MAX_METADATA:,} characters of JSON")
+        if isinstance(value, Mapping):
+            for key, part in value.items():
+                if not isinstance(key, str):
+                    raise InvalidInput(self._argument, "has a key that is not a string")
+                self.look_at(part, depth + 1)
+        elif isinstance(value, list | tuple):
+            for part in value:
+                self.look_at(part, depth + 1)
 
 
 def flag(argument: str, value: object) -> bool:
@@ -123,7 +142,7 @@ def flag(argument: str, value: object) -> bool:
     return value
 
 
-def whole(argument: str, value: object, least: int = 1, most: int = 100_000) -> int:
+def whole(argument: str, value: object, least: int = 1, most: int = MAX_HITS) -> int:
     """A whole number within limits."""
     if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
         raise InvalidInput(argument, f"must be a whole number from {least} to {most:,}")
@@ -167,13 +186,16 @@ def messages(value: object, timestamp: datetime | None) -> tuple[Message, ...]:
         raise InvalidInput("messages", "is empty")
     if len(value) > MAX_MESSAGES:
         raise InvalidInput("messages", f"more than {MAX_MESSAGES:,}")
-    return tuple(_message(f"messages[{i}]", one, timestamp) for i, one in enumerate(value))
+    checked = tuple(_message(f"messages[{i}]", one, timestamp) for i, one in enumerate(value))
+    if sum(len(one.content) for one in checked) > MAX_TOGETHER:
+        raise InvalidInput("messages", f"together longer than {MAX_TOGETHER:,} characters")
+    return checked
 
 
 def _message(argument: str, value: object, timestamp: datetime | None) -> Message:
     if not isinstance(value, Mapping):
         raise InvalidInput(argument, f"must be a mapping with role and content, not {type(value).__name__}")
-    if unknown := [str(key) for key in value if key not in _KEYS]:
+    if unknown := [str(key)[:40] for key in value if key not in _KEYS]:
         raise InvalidInput(argument, f"has unknown keys: {', '.join(sorted(unknown)[:5])!r}")
     role = value.get("role")
     if not isinstance(role, str) or role not in {known.value for known in Role}:
@@ -186,5 +208,11 @@ def _message(argument: str, value: object, timestamp: datetime | None) -> Messag
 
 
 def digest(*parts: object) -> str:
-    """A fingerprint of a request."""
-    return hashlib.sha256(repr(parts).encode()).hexdigest()
+    """A fingerprint of a request. Long sequences are read one by one: their text as a whole would take as much again."""
+    hashed = hashlib.sha256()
+    for part in parts:
+        for one in part if isinstance(part, tuple) else (part,):
+            hashed.update(repr(one).encode())
+            hashed.update(b"\x00")
+        hashed.update(b"\x01")
+    return hashed.hexdigest()

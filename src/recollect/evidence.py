@@ -27,6 +27,7 @@ _LOOSE = str.maketrans({"’": "'", "‘": "'", "“": '"', "”": '"', "–": "
 _SPACE = re.compile(r"\s+")
 _WORD = re.compile(r"\w+")
 _EDGE = " \t\n\"'.,;:!?…-"
+_BETWEEN = "\x1f"
 _CUT = re.compile(r"\.{3,}|…|\[\.\.\.\]")
 # Where it is plain which day is meant, another one is wrong; "last Friday" and "last week" are read in more than one way.
 _PLAIN_DAY = re.compile(
@@ -40,14 +41,14 @@ def verify(extraction: Extraction, chunk: Chunk) -> Extracted:
 
     A bad quote is dropped, its fact stays while one quote in a turn of the chunk (not only of its context) holds.
     """
-    own = {turn.id for turn in chunk.turns}
+    own, texts = {turn.id for turn in chunk.turns}, Texts()
     facts: list[Fact] = []
     rejected = list(extraction.rejected)
     for fact in extraction.facts:
-        held = tuple(one for evidence in fact.evidence if (one := placed(evidence, chunk)) is not None)
+        held = tuple(one for evidence in fact.evidence if (one := placed(evidence, chunk, texts)) is not None)
         problem = _problem(fact, held, own) or ("too many facts in one chunk" if len(facts) >= MAX_FACTS else None)
         if problem is None:
-            facts.append(rightly_dated(replace(fact, evidence=held), chunk))
+            facts.append(rightly_dated(replace(fact, evidence=held), chunk, texts))
         else:
             rejected.append(Rejected(fact.text[:MAX_TEXT], problem))
     merged = tuple(once(facts))
@@ -65,8 +66,11 @@ def _problem(fact: Fact, held: tuple[Evidence, ...], own: set[str]) -> str | Non
         return "it quotes context only"
     if fact.event is not None and fact.event.start > fact.event.end:
         return "its event ends before it starts"
-    named = [entity.name for entity in fact.entities]
+    named = [name for entity in fact.entities for name in (entity.name, entity.kind)]
+    named += [name for one in fact.relations for name in (one.subject, one.predicate, one.object)]
     slot = (fact.slot.subject, fact.slot.attribute) if fact.slot else ()
+    if len(fact.value or "") > MAX_TEXT:
+        return f"value longer than {MAX_TEXT} characters"
     if len(fact.entities) + len(fact.relations) > MAX_NAMED or any(len(one) > MAX_NAME for one in (*named, *slot)):
         return "more or longer names than a fact can have"
     return None
@@ -75,41 +79,77 @@ def _problem(fact: Fact, held: tuple[Evidence, ...], own: set[str]) -> str | Non
 # --- quotes ------------------------------------------------------------------------------------------------------------
 
 
-def placed(evidence: Evidence, chunk: Chunk) -> Evidence | None:
+class Heard:
+    """What was said, made ready for many quotes to be looked for in it. The work is linear in its length, whatever is asked."""
+
+    def __init__(self, text: str) -> None:
+        self._text = loosen(text)
+        self._words: str | None = None
+
+    def has(self, words: str) -> bool:
+        """Whether it has these words, in the sense of `holds`."""
+        quote = loosen(words).strip(_EDGE)
+        if quote and quote in self._text:
+            return True
+        return self._in_order([run for part in _CUT.split(quote) if (run := _joined(part)) != _BETWEEN])
+
+    def _in_order(self, runs: list[str]) -> bool:
+        """Whether runs of words occur one after the other. No run, no quote."""
+        if self._words is None:
+            self._words = _joined(self._text)
+        at = 0
+        for run in runs:
+            found = self._words.find(run, at)
+            if found < 0:
+                return False
+            at = found + len(run) - len(_BETWEEN)  # two runs share what is between them
+        return bool(runs)
+
+
+def _joined(text: str) -> str:
+    """The words of a text, with a mark before, between and after them."""
+    return _BETWEEN + "".join(f"{word}{_BETWEEN}" for word in _WORD.findall(text))
+
+
+class Texts:
+    """The turns of a chunk, each made ready once for all of the chunk's facts."""
+
+    def __init__(self) -> None:
+        self._heard: dict[str, Heard] = {}
+        self._dates: dict[str, list[DateMention]] = {}
+
+    def heard(self, turn: Turn) -> Heard:
+        if turn.id not in self._heard:
+            self._heard[turn.id] = Heard(turn.content)
+        return self._heard[turn.id]
+
+    def dates(self, turn: Turn) -> list[DateMention]:
+        if turn.id not in self._dates:
+            self._dates[turn.id] = _mentions(turn.content, turn)
+        return self._dates[turn.id]
+
+
+def placed(evidence: Evidence, chunk: Chunk, texts: Texts | None = None) -> Evidence | None:
     """The evidence if its quote stands in its turn, or with the one other turn that it stands in; else None."""
-    if holds(evidence, chunk.turn(evidence.turn_id)):
+    texts = texts or Texts()
+    if holds(evidence, chunk.turn(evidence.turn_id), texts):
         return evidence
     if len(_WORD.findall(evidence.quote)) < 3:
         return None  # too short to tell where it is from
-    elsewhere = [turn for turn in (*chunk.turns, *chunk.context) if holds(evidence, turn)]
+    elsewhere = [turn for turn in (*chunk.turns, *chunk.context) if holds(evidence, turn, texts)]
     return replace(evidence, turn_id=elsewhere[0].id) if len(elsewhere) == 1 else None
 
 
-def holds(evidence: Evidence, turn: Turn | None) -> bool:
+def holds(evidence: Evidence, turn: Turn | None, texts: Texts | None = None) -> bool:
     """Whether a quote occurs in its turn, typography, case, spacing, punctuation and "…" for left-out words aside."""
-    return turn is not None and len(evidence.quote) <= MAX_QUOTE and quoted(evidence.quote, turn.content)
+    if turn is None or len(evidence.quote) > MAX_QUOTE:
+        return False
+    return (texts or Texts()).heard(turn).has(evidence.quote)
 
 
 def quoted(words: str, text: str) -> bool:
     """Whether a text has these words, in the sense of `holds`, however many they are."""
-    said = loosen(text)
-    quote = loosen(words).strip(_EDGE)
-    if quote and quote in said:
-        return True
-    parts = [_WORD.findall(part) for part in _CUT.split(quote)]
-    return _in_order([part for part in parts if part], _WORD.findall(said))
-
-
-def _in_order(parts: list[list[str]], words: list[str]) -> bool:
-    """Whether runs of words occur one after the other. No run, no quote."""
-    at = 0
-    for part in parts:
-        places = range(at, len(words) - len(part) + 1)
-        found = next((i for i in places if words[i : i + len(part)] == part), None)
-        if found is None:
-            return False
-        at = found + len(part)
-    return bool(parts)
+    return Heard(text).has(words)
 
 
 def loosen(text: str) -> str:
@@ -120,7 +160,7 @@ def loosen(text: str) -> str:
 # --- dates -------------------------------------------------------------------------------------------------------------
 
 
-def rightly_dated(fact: Fact, chunk: Chunk) -> Fact:
+def rightly_dated(fact: Fact, chunk: Chunk, texts: Texts | None = None) -> Fact:
     """The fact, its date worked out anew where it does not fit the only date expression that it quotes.
 
     Models resolve "yesterday" against today, or against another message. Code knows when the message was said.
@@ -132,7 +172,7 @@ def rightly_dated(fact: Fact, chunk: Chunk) -> Fact:
     ]
     if len(told) != 1 or told[0].since or not _contradicts(told[0], fact.event):
         return fact
-    if _is_told(fact.event, chunk) or _is_news(fact, told[0], chunk):
+    if _is_told(fact.event, chunk, texts or Texts()) or _is_news(fact, told[0], chunk):
         return fact
     return replace(fact, text=_reworded(fact.text, fact.event, told[0]), event=told[0].event)
 
@@ -143,10 +183,10 @@ def _mentions(text: str, turn: Turn | None) -> list[DateMention]:
     return [mention for mention in found if not text[mention.end :].lstrip().casefold().startswith("of ")]
 
 
-def _is_told(event: EventTime, chunk: Chunk) -> bool:
+def _is_told(event: EventTime, chunk: Chunk, texts: Texts) -> bool:
     """Whether any date expression of the chunk or its context may mean that time: "we booked it yesterday", of next May."""
     turns = (*chunk.turns, *chunk.context)
-    return any(not _contradicts(one, event) for turn in turns for one in _mentions(turn.content, turn))
+    return any(not _contradicts(one, event) for turn in turns for one in texts.dates(turn))
 
 
 def _is_news(fact: Fact, mention: DateMention, chunk: Chunk) -> bool:

@@ -30,6 +30,8 @@ BUILT_IN = frozenset(TIME_FIELDS + TEXT_FIELDS)
 
 MAX_DEPTH = 16
 MAX_CONDITIONS = 200
+MAX_PARTS = 400  # mappings, empty ones too: SQLite bounds the depth of an expression at 1,000
+MAX_CHARACTERS = 1_000_000  # of all names and texts
 MAX_LISTED = 10_000  # elements of all `in` and `nin`; SQLite binds at most 32,766 parameters
 
 
@@ -78,8 +80,7 @@ def parse_filter(spec: object, argument: str = "metadata_filter") -> Condition |
 class _Parser:
     def __init__(self, argument: str) -> None:
         self.argument = argument
-        self.conditions = 0
-        self.listed = 0
+        self.conditions = self.parts = self.listed = self.characters = 0
 
     def refuse(self, problem: str) -> InvalidInput:
         return InvalidInput(self.argument, problem)
@@ -89,6 +90,9 @@ class _Parser:
             raise self.refuse("must be a mapping of fields to values or operators")
         if depth > MAX_DEPTH:
             raise self.refuse(f"nested deeper than {MAX_DEPTH}")
+        self.parts += 1
+        if self.parts > MAX_PARTS:
+            raise self.refuse(f"more than {MAX_PARTS} parts")
         return All(tuple(self.entry(key, value, depth) for key, value in spec.items()))
 
     def entry(self, key: object, value: object, depth: int) -> Condition:
@@ -98,7 +102,7 @@ class _Parser:
             return self.combination(key, value, depth)
         if isinstance(value, Mapping):
             if not value:
-                raise self.refuse(f"{key!r} has no operator")
+                raise self.refuse(f"{shown(key)} has no operator")
             return All(tuple(self.compare(key, operator, operand) for operator, operand in value.items()))
         return self.compare(key, "eq", value)
 
@@ -118,18 +122,18 @@ class _Parser:
         built_in = key in BUILT_IN
         field = key if built_in else key.removeprefix("metadata.")
         if operator not in OPERATORS:
-            raise self.refuse(f"{key!r}: unknown operator {operator!r}; there are {', '.join(OPERATORS)}")
+            raise self.refuse(f"{shown(key)}: unknown operator {shown(operator)}; there are {', '.join(OPERATORS)}")
         value = self.operand(key, operator, operand, is_time=built_in and key in TIME_FIELDS)
         return Compare(field, built_in, operator, value)
 
     def operand(self, key: str, operator: str, operand: object, is_time: bool) -> Scalar | tuple[Scalar, ...]:
         if operator == "exists":
             if not isinstance(operand, bool):
-                raise self.refuse(f"{key!r}: exists needs True or False")
+                raise self.refuse(f"{shown(key)}: exists needs True or False")
             return operand
         if operator in ("in", "nin"):
             if not isinstance(operand, Sequence | set | frozenset) or isinstance(operand, str | bytes):
-                raise self.refuse(f"{key!r}: {operator} needs a list")
+                raise self.refuse(f"{shown(key)}: {operator} needs a list")
             self.listed += len(operand)
             if self.listed > MAX_LISTED:
                 raise self.refuse(f"more than {MAX_LISTED:,} list elements")
@@ -147,17 +151,25 @@ class _Parser:
             return value
         if isinstance(value, int | float) and abs(value) <= sys.float_info.max:
             return float(value)
-        raise self.refuse(f"{key!r}: values are strings, finite numbers, booleans or None (lists with in and nin)")
+        raise self.refuse(f"{shown(key)}: values are strings, finite numbers, booleans or None (lists with in and nin)")
 
     def text(self, key: str, value: str) -> str:
         try:
             value.encode()
         except UnicodeEncodeError:
-            raise self.refuse(f"{key!r} holds a lone surrogate") from None
+            raise self.refuse(f"{shown(key)} holds a lone surrogate") from None
+        self.characters += len(value)
+        if self.characters > MAX_CHARACTERS:
+            raise self.refuse(f"more than {MAX_CHARACTERS:,} characters")
         return value
 
     def time(self, key: str, value: Any) -> int:
         try:
             return to_micros(value if isinstance(value, datetime) else datetime.fromisoformat(value))
         except (TypeError, ValueError, OverflowError):
-            raise self.refuse(f"{key!r}: a time is a datetime or an ISO 8601 string") from None
+            raise self.refuse(f"{shown(key)}: a time is a datetime or an ISO 8601 string") from None
+
+
+def shown(name: object) -> str:
+    """A caller's name for a message: its beginning, so that no long text goes into logs."""
+    return repr(name[:40] if isinstance(name, str) else type(name).__name__)

@@ -236,17 +236,15 @@ def _name(field: str, value: Any) -> str | None:
     """An id of the file's: a string, or a number as a string."""
     if value is None:
         return None
-    if isinstance(value, int) and not isinstance(value, bool):
-        return str(value)
     try:
-        return check.identifier(field, value)
+        return check.identifier(field, str(value) if isinstance(value, int) and not isinstance(value, bool) else value)
     except InvalidInput as error:
         raise ValueError(str(error)) from None
 
 
 # --- LoCoMo ------------------------------------------------------------------------------------------------------------
 
-_SESSION = re.compile(r"session_(\d+)")
+_SESSION = re.compile(r"session_([0-9]+)")
 _WHEN = re.compile(r"(\d{1,2}):(\d{2})\s*([ap])\.?m\.?\s+on\s+(\d{1,2})\s+([a-z]+),?\s+(\d{4})", re.IGNORECASE)
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 
@@ -297,6 +295,9 @@ def _locomo_sample(sample: Any, place: int, file: str) -> Iterator[Found]:
         return
     sessions = []
     for key in _session_keys(talk):
+        if len(key) > check.MAX_ID:
+            yield FormatProblem(file, None, f"{name}: the name of a session is longer than {check.MAX_ID} characters")
+            continue
         messages = []
         for found in _locomo_session(talk, key):
             if isinstance(found, Message):
@@ -314,7 +315,9 @@ def _locomo_sample(sample: Any, place: int, file: str) -> Iterator[Found]:
 def _session_keys(talk: Mapping[str, Any]) -> list[str]:
     """Those that are there, by number: the files name dates of sessions that do not exist."""
     matches = (_SESSION.fullmatch(key) for key in talk)
-    return [match[0] for match in sorted((m for m in matches if m), key=lambda match: int(match[1]))]
+    # By length and digits: what is longer than 4,300 digits Python makes no number of.
+    digits = ((match[0], match[1].lstrip("0")) for match in matches if match)
+    return [key for key, number in sorted(digits, key=lambda one: (len(one[1]), one[1]))]
 
 
 def _locomo_session(talk: Mapping[str, Any], key: str) -> Iterator[Message | str]:

@@ -12,6 +12,7 @@ from typing import assert_never
 
 from .candidates import candidate_of, meant, names
 from .dates import MONTHS, WEEKDAYS
+from .evidence import MAX_TEXT
 from .model import Add, Candidate, Case, Decision, Delete, EventTime, Fact, Keep, Update, text_key
 
 MAX_DELETED = 5  # targets of one retraction; more is taken for a mistake
@@ -82,6 +83,8 @@ def _refuse_update(case: Case, decision: Update) -> str | None:
     text = decision.text.strip()
     if not text:
         return "empty update"
+    if len(text) > MAX_TEXT:
+        return f"text longer than {MAX_TEXT} characters"
     if case.fact.bare_forget:
         return "a bare request to forget states nothing"
     targets = [candidate_of(case, number) for number in decision.targets]

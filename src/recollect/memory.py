@@ -8,7 +8,7 @@ import os
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 
 from . import check
 from .budget import metered
@@ -53,6 +53,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 CHUNK = 8  # turns that are extracted, reconciled and committed together; a rest of one or two joins the last chunk
+LARGEST = CHUNK + 2
 
 
 class _Operator:
@@ -113,7 +114,9 @@ class AsyncMemory:
         from .retrieve import Retriever
         from .write import Writer
 
-        self._instructions = None if instructions is None else check.text("instructions", instructions, 10_000)
+        self._instructions = (
+            None if instructions is None else check.text("instructions", instructions, check.MAX_INSTRUCTIONS)
+        )
         settings = Settings(
             path=path,
             llm=llm,
@@ -289,11 +292,10 @@ class AsyncMemory:
     async def _on_committed(self, batch: Batch, chunk: JournalledChunk, commit: Commit) -> None:
         if self._listener is None:
             return
-        wanted = {change.id for change in commit.changes}
+        numbers = [change.number for change in commit.changes]
 
         def shown() -> list[Change]:
-            records = self._store.ledger.changes(batch.space, batch_id=batch.id)
-            return self._views(batch.space).changes([one for one in records if one.id in wanted])
+            return self._views(batch.space).changes(self._store.ledger.changes_at(batch.space, numbers))
 
         changes = tuple(await self._store.in_thread(shown))
         emit(self._listener, Committed(batch.id, chunk.record.n, len(batch.chunks), len(chunk.turns), changes))
@@ -315,7 +317,7 @@ class AsyncMemory:
         """
         if text is None and metadata is None:
             raise InvalidInput("text", "give a text, metadata or both")
-        checked = None if text is None else check.text("text", text, 10_000)
+        checked = None if text is None else check.text("text", text, check.MAX_CORRECTION)
         extra = None if metadata is None else check.metadata("metadata", metadata)
         space = await self._space_of("mem", "memory_id", memory_id, user_id)
         row = await self._alone(self._curator.update(space, memory_id, checked, extra))
@@ -349,7 +351,8 @@ class AsyncMemory:
 
         Raises NotFound, UndoConflict where later changes build on it.
         """
-        kind: IdKind = "batch" if str(change_or_batch_id).startswith("batch_") else "chg"
+        is_batch = isinstance(change_or_batch_id, str) and change_or_batch_id.startswith("batch_")
+        kind: IdKind = "batch" if is_batch else "chg"
         space = await self._space_of(kind, "change_or_batch_id", change_or_batch_id, user_id)
         records = await self._alone(self._curator.undo(space, change_or_batch_id))
         return await self._run(self._views(space).changes, records)
@@ -472,7 +475,7 @@ class AsyncMemory:
         graph: bool = True,
     ) -> Context:
         """What is worth telling a model about the query, in time order, in at most `max_tokens` (estimated)."""
-        budget = check.whole("max_tokens", max_tokens, 1, 1_000_000)
+        budget = check.whole("max_tokens", max_tokens, 1, check.MAX_CONTEXT)
         hits = await self.search(
             query,
             user_id=user_id,
@@ -492,7 +495,8 @@ class AsyncMemory:
         from .pack import fence_name, pack
         from .rank import estimate_tokens
 
-        fence = fence_name(await self._run(self._store.ledger.secret), user_id)
+        user = scope_of(user_id, None, None).user_id
+        fence = fence_name(await self._run(self._store.ledger.secret), user)
         text, kept = pack(hits, budget, fence)
         return Context(text=text, hits=tuple(kept), tokens=estimate_tokens(text))
 
@@ -524,7 +528,7 @@ class AsyncMemory:
             rows = rows[places[0] + 1 :]
         if limit is not None:
             rows = rows[: check.whole("limit", limit)]
-        space = await self._find(Scope(user_id))
+        space = await self._find(scope_of(user_id, None, None))
         return [] if space is None else await self._run(self._views(space).items, rows)
 
     async def count(
@@ -572,15 +576,15 @@ class AsyncMemory:
         return list(found.get(row.statement.number, ()))
 
     async def stats(self, *, user_id: MaybeUser = OPERATOR) -> Stats:
-        """How much a user's memory holds, or, left out, the whole store."""
-        space = None
-        if not isinstance(user_id, _Operator):
-            scope_of(user_id, None, None)
-            space = await self._find(Scope(user_id))
+        """How much a user's memory holds, or, left out, the whole store, of which alone the size on disk is told."""
+        space, size = None, None
+        if isinstance(user_id, _Operator):
+            size = await self._run(self._store.ledger.bytes_on_disk)
+        else:
+            space = await self._find(scope_of(user_id, None, None))
             if space is None:
-                return Stats(**dict.fromkeys(_COUNTS, 0), bytes_on_disk=0, embedder=None, schema_version=0)
+                return Stats(**dict.fromkeys(_COUNTS, 0), bytes_on_disk=None, embedder=None, schema_version=0)
         counts = await self._run(self._store.ledger.counts, space)
-        size = await self._run(self._store.ledger.bytes_on_disk)
         recorded = await self._run(self._store.ledger.setting, "embedder")
         return Stats(**counts, bytes_on_disk=size, embedder=json.loads(recorded)["id"] if recorded else None)
 
@@ -703,14 +707,11 @@ class AsyncMemory:
     async def _space_of(self, kind: IdKind, argument: str, identifier: str, user_id: MaybeUser) -> Space:
         """Whose an id is; for anybody but its owner and the operator it does not exist."""
         check_id(argument, identifier, kind)
+        ledger = self._store.ledger
         if isinstance(user_id, _Operator):
-            owner: Space = await self._run(self._store.ledger.owner, kind, identifier)
-            return owner
-        scope_of(user_id, None, None)
-        owner = await self._run(self._store.ledger.owner, kind, identifier)
-        if owner != await self._find(Scope(user_id)):
-            raise NotFound({"mem": "memory", "chg": "change", "batch": "batch"}.get(kind, kind), identifier)
-        return owner
+            return cast("Space", await self._run(ledger.owner, kind, identifier))
+        owner = scope_of(user_id, None, None).user_id
+        return cast("Space", await self._run(ledger.owned, kind, identifier, owner))
 
 
 _COUNTS = ("users", "turns", "memories", "rows", "changes", "pending", "entities")
@@ -749,7 +750,7 @@ def chunk_sizes(turns: int) -> list[int]:
     """Chunks of 8 turns; a rest of one or two makes the last one 9 or 10."""
     sizes = [CHUNK] * (turns // CHUNK)
     rest = turns % CHUNK
-    if rest and sizes and rest <= 2:
+    if rest and sizes and rest <= LARGEST - CHUNK:
         sizes[-1] += rest
     elif rest:
         sizes.append(rest)

@@ -19,6 +19,7 @@ from .replies import DecisionReply, ReconcileReply
 PROMPT = ("reconcile", 1)
 MAX_CHARACTERS = 24_000  # of memories and facts in one call
 SPLITS = 12  # how often one chunk's cases may be halved
+MAX_REASON = 1_000  # characters that are kept of why
 
 
 class ModelReconciler:
@@ -97,17 +98,17 @@ class _Run:
 
 def decision_of(reply: DecisionReply, case: Case) -> Decision:
     """A well-formed decision of a reply as ours; whether it may stand is the guard's question."""
-    targets = tuple(reply.targets)
+    targets, reason = tuple(reply.targets), reply.reason[:MAX_REASON]
     match reply.op:
         case "ADD":
-            return Add(reason=reply.reason)
+            return Add(reason=reason)
         case "NONE":
-            return Keep(targets[0] if targets else None, reason=reply.reason)
+            return Keep(targets[0] if targets else None, reason=reason)
         case "DELETE":
-            return Delete(targets, reason=reply.reason)
+            return Delete(targets, reason=reason)
         case "UPDATE":
             text = case.fact.text if reply.text is None else reply.text
-            return Update(targets, reply.mode or "supersede", text, reason=reply.reason)
+            return Update(targets, reply.mode or "supersede", text, reason=reason)
 
 
 # --- the question ------------------------------------------------------------------------------------------------------

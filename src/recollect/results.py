@@ -220,7 +220,8 @@ class Reembedded(Result):
 
 
 class Stats(Result):
-    """How much a user's memory holds, or the whole store (`user_id` and `users` tell which)."""
+    """How much a user's memory holds, or the whole store (`users` tells which). `bytes_on_disk` is None for a single user: the
+    file is everybody's, and its size would tell of others."""
 
     users: int
     turns: int
@@ -229,7 +230,7 @@ class Stats(Result):
     changes: int
     pending: int
     entities: int
-    bytes_on_disk: int
+    bytes_on_disk: int | None
     embedder: str | None
     schema_version: int
 

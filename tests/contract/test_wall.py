@@ -75,7 +75,7 @@ def view(memory):
         memory.count(**scoped, as_of="2024-01-02"),
         memory.count(**scoped, session_id="one"),
     ]
-    seen.append(memory.stats(**scoped).model_dump(exclude={"bytes_on_disk"}))
+    seen.append(memory.stats(**scoped).model_dump())
     context = memory.context("home tea", **scoped, max_tokens=300)
     seen += [context.tokens, [hit.text for hit in context.hits]]
     for item in items:

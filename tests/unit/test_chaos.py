@@ -18,10 +18,10 @@ def test_one():
 """
 
 
-def run(tmp_path, capfd, text):
+def run(tmp_path, capfd, text, *suite):
     file = tmp_path / "test_inner.py"
     file.write_text(text)
-    code = chaos.main(["-p", "no:cacheprovider", str(file)])
+    code = chaos.main([*suite, "-p", "no:cacheprovider", str(file)])
     return code, capfd.readouterr().out
 
 
@@ -33,6 +33,12 @@ def test_a_violation_is_counted_and_ends_with_an_error(tmp_path, capfd):
         ["water", "3", "1"],
         ["all", "3", "1"],
     ]
+
+
+def test_the_table_of_security_tells_of_threats(tmp_path, capfd):
+    code, out = run(tmp_path, capfd, FAILING, chaos.SECURITY)
+    assert code == 1
+    assert [line.split() for line in out.splitlines()[-5:-3]] == [["threat", "tries", "failures"], ["water", "3", "1"]]
 
 
 def test_no_violation_is_a_zero_and_nothing_tried_is_none(tmp_path, capfd):

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 K1 = 1.2
 B = 0.75
+LONGEST = 64  # characters of a word that is stemmed
 SPARSE = 16  # from how many places of a column to a text it is cheaper to sort the texts than to pass over the column
 
 _WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)?")
@@ -51,7 +52,7 @@ class TermCounter:
             if _CJK.search(word):
                 found += _bigrams(word)
             elif word not in _STOP:
-                found.append(_stem(word.replace("’", "'").removesuffix("'s")))
+                found.append(_stemmed(word.replace("’", "'").removesuffix("'s")))
         return found
 
 
@@ -61,6 +62,10 @@ def _bigrams(word: str) -> list[str]:
         found += [run[i : i + 2] for i in range(len(run) - 1)] or [run]
     found += [part for part in _CJK.split(word) if part]
     return found
+
+
+def _stemmed(word: str) -> str:
+    return word if len(word) > LONGEST else _stem(word)  # what is no word at all is not kept in the cache
 
 
 @lru_cache(maxsize=50_000)

@@ -14,7 +14,7 @@ import sqlite3
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from importlib import resources
 from pathlib import Path
 
@@ -55,6 +55,7 @@ class Database:
             refuse_remains(self.path)
             reach("store.folder")
             compare(self.path)
+            make_private(self.path)
             self._writer = self._connect()
             try:
                 migrate(self._writer)
@@ -176,6 +177,16 @@ def make_folder(folder: Path) -> None:
         raise StorageError(f"{folder} is a file, not a folder", stage="open") from None
     except PermissionError as error:
         raise StorageReadOnly(f"cannot make the folder {folder}", stage="open") from error
+
+
+_MAKING = threading.Lock()
+
+
+def make_private(path: Path) -> None:
+    """The ledger's file, readable by its owner only when we are the ones who make it, wherever its folder is; SQLite gives its
+    log the same rights. One that is there is not opened: to close it would release the locks of this process's connections."""
+    with _MAKING, suppress(FileExistsError):
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY | getattr(os, "O_CLOEXEC", 0), 0o600))
 
 
 def refuse_remains(path: Path) -> None:

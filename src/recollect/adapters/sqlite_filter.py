@@ -22,7 +22,7 @@ MEMORY_FIELDS: Mapping[str, str] = {
     "value": "m.value",
     "source": "m.source",
     "created_at": "(SELECT min(c.recorded_at) FROM memory_rows f JOIN changes c ON c.space = f.space AND c.number = f.recorded"
-    " WHERE f.memory_id = r.memory_id)",
+    " WHERE f.space = r.space AND f.memory_id = r.memory_id)",
     "updated_at": "(SELECT c.recorded_at FROM changes c WHERE c.space = r.space AND c.number = r.recorded)",
     "valid_from": "r.valid_from",
     "valid_to": "r.valid_to",

@@ -167,12 +167,12 @@ class SqliteJournal:
     def chunk(self, batch_id: str, n: int) -> JournalledChunk:
         """A chunk's turns, the turns of its session before them, and its facts where they are extracted already."""
         with self._database.read() as db:
-            batch = load_batch(db, batch_id)
-            record = batch.chunks[n]
+            batch = load_batch(db, batch_id, n)
+            record = batch.chunks[0]
             turns = turns_between(db, batch, record.first_turn, record.last_turn)
             facts = journalled_facts(db, batch_id, n) if record.state in ("extracted", "committed") else None
             context = context_before(db, turns[0], batch.space, facts is None)
-            origin = load_batch(db, turns[0].batch_id) if batch.retells else batch
+            origin = load_batch(db, turns[0].batch_id, 0) if batch.retells else batch
             return JournalledChunk(record, turns, context, facts, origin.metadata, origin.expires_at)
 
     def turn_ids(self, batch_id: str) -> list[str]:
@@ -309,13 +309,15 @@ def spans(batch_id: str, space: Space, first: int, sizes: Iterable[int]) -> list
     return found
 
 
-def load_batch(db: sqlite3.Connection, batch_id: str) -> Batch:
-    """Raises NotFound."""
+def load_batch(db: sqlite3.Connection, batch_id: str, n: int | None = None) -> Batch:
+    """A batch with its chunks, or with that one alone. Raises NotFound."""
     row = db.execute("SELECT * FROM batches JOIN users USING (space) WHERE id = ?", (batch_id,)).fetchone()
     if row is None:
         raise NotFound("batch", batch_id)
     options = json.loads(row["options"])
-    chunks = db.execute("SELECT * FROM chunks WHERE batch_id = ? ORDER BY n", (batch_id,)).fetchall()
+    only = "" if n is None else " AND n = ?"
+    wanted = (batch_id,) if n is None else (batch_id, n)
+    chunks = db.execute(f"SELECT * FROM chunks WHERE batch_id = ?{only} ORDER BY n", wanted).fetchall()
     return Batch(
         id=batch_id,
         space=Space(row["space"]),

@@ -49,9 +49,9 @@ _ROWS = (
 )
 _EVENTS = "SELECT number, event_from, event_to FROM statements WHERE space = ? AND event_from IS NOT NULL AND number"
 _OWNERS: dict[IdKind, str] = {
-    "mem": "SELECT space FROM memory_rows WHERE memory_id = ? LIMIT 1",
-    "chg": "SELECT space FROM changes WHERE id = ?",
-    "turn": "SELECT space FROM turns WHERE id = ?",
+    "mem": "SELECT space FROM memory_rows WHERE memory_id = ?1 LIMIT 1",
+    "chg": "SELECT space FROM changes WHERE id = ?1",
+    "turn": "SELECT space FROM turns WHERE id = ?1",
     "batch": "SELECT space FROM batches WHERE id = ?1 UNION SELECT space FROM changes WHERE batch_id = ?1",
 }
 _THINGS: dict[IdKind, str] = {"mem": "memory", "chg": "change", "turn": "turn", "batch": "batch"}
@@ -146,8 +146,16 @@ class SqliteLedger:
 
     def owner(self, kind: IdKind, identifier: str) -> Space:
         """Whose an id is. Raises NotFound."""
+        return self._owner(_OWNERS[kind], kind, identifier)
+
+    def owned(self, kind: IdKind, identifier: str, user_id: str | None) -> Space:
+        """The user's key where the id is of theirs. Raises NotFound, by the same statement for a foreign id as for none."""
+        query = f"SELECT own.space FROM ({_OWNERS[kind]}) own JOIN users u ON u.space = own.space WHERE u.name = ?2"
+        return self._owner(query, kind, identifier, codec.space_name(user_id))
+
+    def _owner(self, query: str, kind: IdKind, identifier: str, *name: str) -> Space:
         with self._database.read() as db:
-            row = db.execute(_OWNERS[kind], (identifier,)).fetchone()
+            row = db.execute(query, (identifier, *name)).fetchone()
         if row is None:
             raise NotFound(_THINGS[kind], identifier)
         return Space(row["space"])

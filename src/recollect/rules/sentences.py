@@ -9,7 +9,11 @@ from dataclasses import dataclass
 MAX_SENTENCE = 600  # characters; what is longer is no conversational sentence
 MAX_TURN = 200_000
 
-_END = re.compile(r"[.!?…]+[\"'”’)]*(?=\s|$)|\n+|[。！？]")
+# From the beginning of a run on, and all of it: 200,000 dots are looked at once, not from each of them on.
+_END = re.compile(r"(?<![.!?…])[.!?…]++[\"'”’)]*+(?=\s|$)|\n+|[。！？]")
+_LONG_RUN = re.compile(
+    r"(\W)\1{39,}"
+)  # forty spaces or commas are of no sentence, and cost the patterns a square of their number
 _ABBREVIATION = re.compile(r"(?:\b(?:Mr|Mrs|Ms|Dr|Prof|St|vs|etc|e\.g|i\.e|approx|No|Jr|Sr|a\.m|p\.m)|\b[A-Z])$")
 _WORD = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)*")
 _CODE = re.compile(r"```|</?\w+>|[{}<>|\\]{2,}|https?://|=>|;\s*$")
@@ -58,7 +62,7 @@ def _sentence(content: str, start: int, end: int, closing: str) -> Iterator[Sent
         bullet.end() if bullet and not piece[: bullet.end()].strip()[:1].isdigit() else len(piece) - len(piece.lstrip())
     )
     body = piece[lead:].rstrip()
-    if 3 <= len(body) <= MAX_SENTENCE:
+    if 3 <= len(body) <= MAX_SENTENCE and not _LONG_RUN.search(body):
         yield Sentence(start + lead, body, closing)
 
 

@@ -10,6 +10,11 @@ from .verbs import ADVERBS, BASE, d_means_had, third_person
 _TOKEN = re.compile(r"[^\W_]+(?:['’-][^\W_]+)*|\s+|[^\w\s]|_")
 _FIRST = re.compile(r"\b(?:I|me|my|mine|myself|we|us|our|ours|ourselves)\b(?!-)", re.IGNORECASE)
 _YOU = re.compile(r"\b(?:you|your|yours|yourself|ya|u)\b", re.IGNORECASE)
+_ME_AND_MINE = re.compile(
+    r"\b(?:me|I) and my ((?:[\w-]+ ){0,2}[\w-]+)(?= (?:are|were|have|went|had|do|will|love|like|got|made|took)\b)"
+)
+_MINE_AND_I = re.compile(r"\b[Mm]y ([\w-]+(?: [\w-]+)?) and I\b")
+_ONE_AND_I = re.compile(r"\b([A-Z][\w-]+) and I\b")
 _SUFFIX = {"'m": "am", "'ve": "have", "'ll": "will", "'re": "are"}
 _CLAUSE_START = frozenset(
     "and but or so that because when while since if as after before until though although".split()
@@ -42,10 +47,9 @@ def rewrite(text: str, speakers: Speakers) -> str | None:
     if second_person(text) and speakers.other is None:
         return None
     text = re.sub(r"\b(?!(?:I|we|you|they)\b)(\w+)['’]ve\b", r"\1 have", text, flags=re.IGNORECASE)
-    pairs = re.sub(r"\b(?:me|I) and my ((?:[\w-]+ ){0,2}[\w-]+)(?= (?:are|were|have|went|had|do|will|love|like|got|made|took)\b)",
-                   rf"{speakers.speaker} and their \1", text)  # fmt: skip
-    pairs = re.sub(r"\b[Mm]y ([\w-]+(?: [\w-]+)?) and I\b", rf"{speakers.speaker} and their \1", pairs)
-    pairs = re.sub(r"\b([A-Z][\w-]+) and I\b", rf"{speakers.speaker} and \1", pairs)
+    pairs = _ME_AND_MINE.sub(lambda match: f"{speakers.speaker} and their {match[1]}", text)  # a name is no template
+    pairs = _MINE_AND_I.sub(lambda match: f"{speakers.speaker} and their {match[1]}", pairs)
+    pairs = _ONE_AND_I.sub(lambda match: f"{speakers.speaker} and {match[1]}", pairs)
     return _Rewriter(_TOKEN.findall(pairs), speakers, named=pairs != text).run()
 
 

@@ -229,7 +229,8 @@ def stats(common: Common) -> None:
         common.answer(found)
         return
     for name, value in found.items():
-        say(f"{name:<15} {value}")
+        if value is not None:
+            say(f"{name:<15} {value}")
 
 
 @app.command()

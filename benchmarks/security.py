@@ -1,0 +1,94 @@
+"""What safety costs a search: the same store, the same queries, with the protections on and off in turns.
+
+Off, for as long as a call takes: the checks of arguments, the quarantine's mask over rows, the fence of a context with the
+cleaning of its lines; and whatever `UNPROTECTED` switches off when a memory is opened. At most 1.05 is what we hold ourselves to.
+
+python benchmarks/security.py [--memories 10000] [--rounds 200]
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import tempfile
+import time
+from collections.abc import Callable
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+from unittest import mock
+
+from guarantees import fill
+
+from recollect import Memory, check, pack
+from recollect.intervals import Intervals, Moment
+
+# Keywords of `Memory` that switch a protection off.
+UNPROTECTED: dict[str, Any] = {}
+LIMIT = 1.05
+
+
+def believed_quarantined_too(self: Intervals, moment: Moment) -> Any:
+    """`Intervals._believed` without its mask."""
+    return moment.believes(self._rows["recorded"], self._rows["retired"])
+
+
+def off() -> ExitStack:
+    """Without the protections of reading."""
+    stack = ExitStack()
+    for target, name, instead in (
+        (check, "text", lambda _argument, value, _limit=0: value),
+        (check, "maybe_identifier", lambda _argument, value: value),
+        (Intervals, "_believed", believed_quarantined_too),
+        (pack, "harmless", lambda text: text),
+        (pack, "fence_name", lambda _secret, _user: "0" * 16),
+    ):
+        stack.enter_context(mock.patch.object(target, name, instead))
+    return stack
+
+
+def medians_ms(
+    guarded: Callable[[int], object], bare: Callable[[int], object], rounds: int
+) -> tuple[float, float, float]:
+    """Medians of single calls with and without, and of the ratios of neighbours; each goes first every other time."""
+    taken: dict[bool, list[float]] = {True: [], False: []}
+    for n in range(rounds):
+        for protected in (True, False) if n % 2 else (False, True):
+            with ExitStack() if protected else off():
+                start = time.perf_counter()
+                (guarded if protected else bare)(n)
+                taken[protected].append((time.perf_counter() - start) * 1000)
+    ratios = [one / other for one, other in zip(taken[True], taken[False], strict=True)]
+    return statistics.median(taken[True]), statistics.median(taken[False]), statistics.median(ratios)
+
+
+def main() -> None:
+    """Run all."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--memories", type=int, default=10_000)
+    parser.add_argument("--rounds", type=int, default=200)
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as name:
+        store = Path(name) / "store"
+        fill(store, "u", options.memories)
+        with Memory(store, llm="rules") as guarded, Memory(store, llm="rules", **UNPROTECTED) as bare:
+
+            def search(memory: Memory) -> Callable[[int], object]:
+                return lambda n: memory.search(f"who owns house number {n}?", user_id="u", min_score=0)
+
+            def context(memory: Memory) -> Callable[[int], object]:
+                return lambda n: memory.context(f"who owns house number {n}?", user_id="u", min_score=0)
+
+            for what, work in (("search", search), ("context", context)):
+                with_it, without = work(guarded), work(bare)
+                with_it(-1), without(-1)  # each loads its partition
+                ours, plain, ratio = medians_ms(with_it, without, options.rounds)
+                print(
+                    f"{what:<8}{options.memories:>8} memories  protected {ours:6.2f} ms   not {plain:6.2f} ms"
+                    f"   ratio {ratio:5.3f} (at most {LIMIT})",
+                    flush=True,
+                )
+
+
+if __name__ == "__main__":
+    main()
