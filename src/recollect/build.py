@@ -49,6 +49,7 @@ class Settings:
     embedder_api_base: str | None = None
     embedder_api_key: str | None = field(default=None, repr=False)
     budget: object = None
+    actor: str | None = None
     memory_budget: int = DEFAULT_MEMORY_BUDGET
 
 
@@ -132,7 +133,7 @@ def open_store(settings: Settings) -> Store:
     budget = Budget.of(settings.budget)
     folder = folder_of(settings.path)
     database = Database(folder)
-    ledger, tokenizer = SqliteLedger(database), TermCounter()
+    ledger, tokenizer = SqliteLedger(database, settings.actor), TermCounter()
     try:
         in_use = EmbedderInUse(choose_embedder(settings, ledger.setting("embedder")))
         ledger.secret()  # made with the store: reading never writes

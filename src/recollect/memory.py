@@ -88,6 +88,8 @@ class AsyncMemory:
         embedder_api_key: str | None = None,
         instructions: str | None = None,
         budget: object = None,
+        redact: bool = True,
+        actor: str | None = None,
         on_event: Listener | None = None,
     ) -> None:
         """Open or make the store in `path` (default: `$RECOLLECT_HOME`, else the user's data folder).
@@ -101,7 +103,10 @@ class AsyncMemory:
         `embedder_api_base` and `embedder_api_key`; or an object with `id`, `dim` and `embed(texts)`. `instructions`: what to
         remember and what to leave out. `budget`: limits such as `{"add": {"calls": 20}, "day": {"cost_usd": 1.0}}`, per
         add, day and run, on calls, tokens and cost_usd; over one an add raises BudgetExceeded and stays pending.
-        `on_event` is called with the events of `trace`.
+        `redact`: keep secrets of known formats out (keys, tokens, passwords in URLs, card numbers, IBANs): what is said, its
+        metadata, `instructions` and queries have marks such as [REDACTED:jwt] in their place before anything is stored, sent or
+        logged. Ids that the caller gives stay as they are. `actor`: who acts through this memory, a name of the caller's that is
+        recorded with every change; see `audit`. `on_event` is called with the events of `trace`.
 
         Raises StoreCorrupt, SchemaTooNew, EmbeddingModelMismatch, StorageReadOnly, ModelConfigError.
         """
@@ -109,11 +114,14 @@ class AsyncMemory:
         from .build import Settings, open_store
         from .curate import Curator
         from .embedding import Batcher
+        from .redact import Redactor
         from .reembed import Reembedder
         from .retrieve import Retriever
         from .write import Writer
 
-        self._instructions = None if instructions is None else check.text("instructions", instructions, 10_000)
+        self._redactor = Redactor(check.flag("redact", redact))
+        given = None if instructions is None else check.text("instructions", instructions, 10_000)
+        self._instructions = self._redactor.maybe(given)
         settings = Settings(
             path=path,
             llm=llm,
@@ -125,6 +133,7 @@ class AsyncMemory:
             embedder_api_base=embedder_api_base,
             embedder_api_key=embedder_api_key,
             budget=budget,
+            actor=check.maybe_identifier("actor", actor),
         )
         self._store: Store = open_store(settings)
         self._listener = on_event
@@ -142,6 +151,7 @@ class AsyncMemory:
             tokenizer=store.tokenizer,
             extractor=store.language.extractor,
             reconciler=store.language.reconciler,
+            redactor=self._redactor,
             in_thread=store.in_thread,
             owner=new_owner(),
             committed=self._on_committed,
@@ -176,8 +186,8 @@ class AsyncMemory:
         """
         scope = scope_of(user_id, agent_id, session_id)
         time = check.spoken("timestamp", timestamp)
-        checked = check.messages(messages, time)
-        extra = check.metadata("metadata", metadata)
+        checked, redacted = self._redactor.messages(check.messages(messages, time))
+        extra, beside = self._redactor.metadata(check.metadata("metadata", metadata))
         expiry = check.maybe_time("expires_at", expires_at)
         key = check.maybe_identifier("idempotency_key", idempotency_key)
         for name, value in {"infer": infer, "wait": wait, "allow_erased": allow_erased}.items():
@@ -193,6 +203,7 @@ class AsyncMemory:
             instructions=self._instructions,
             idempotency_key=key,
             digest=check.digest(scope, checked, infer, json.dumps(extra, sort_keys=True), expiry),
+            redacted=(*redacted, *beside),
         )
         self._check_loop()
         if not self._store.embedder_recorded:
@@ -315,8 +326,8 @@ class AsyncMemory:
         """
         if text is None and metadata is None:
             raise InvalidInput("text", "give a text, metadata or both")
-        checked = None if text is None else check.text("text", text, 10_000)
-        extra = None if metadata is None else check.metadata("metadata", metadata)
+        checked = None if text is None else self._redactor.text(check.text("text", text, 10_000))
+        extra = None if metadata is None else self._redactor.metadata(check.metadata("metadata", metadata))[0]
         space = await self._space_of("mem", "memory_id", memory_id, user_id)
         row = await self._alone(self._curator.update(space, memory_id, checked, extra))
         return (await self._run(self._views(space).items, [row]))[0]
@@ -423,7 +434,7 @@ class AsyncMemory:
         from .retrieve import Query
 
         asked = Query(
-            text=of_the_user(check.text("query", query, check.MAX_QUERY)),
+            text=of_the_user(self._redactor.text(check.text("query", query, check.MAX_QUERY))),
             scope=scope_of(user_id, agent_id, session_id),
             now=check.maybe_time("now", now) or present(),
             condition=parse_filter(metadata_filter),

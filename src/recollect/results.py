@@ -128,10 +128,11 @@ class RejectedFact(Result):
 
 
 class Redaction(Result):
-    """A secret that was kept out: its kind and the message (from 0) that it stood in. Never the secret itself."""
+    """A secret that was kept out: its kind, and the message (from 0) that it stood in; None where that was the metadata.
+    Never the secret itself."""
 
     kind: str
-    message: int
+    message: int | None
 
 
 class AddUsage(Result):

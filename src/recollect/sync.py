@@ -60,6 +60,8 @@ class Memory:
         embedder_api_key: str | None = None,
         instructions: str | None = None,
         budget: object = None,
+        redact: bool = True,
+        actor: str | None = None,
         on_event: Listener | None = None,
     ) -> None:
         """As `AsyncMemory`."""
@@ -75,6 +77,8 @@ class Memory:
             embedder_api_key=embedder_api_key,
             instructions=instructions,
             budget=budget,
+            redact=redact,
+            actor=actor,
             on_event=on_event,
         )
         self._lock = threading.Lock()

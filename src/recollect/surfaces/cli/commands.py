@@ -88,6 +88,9 @@ def add(
         show_change(common, change)
     if not result.changes:
         say("Nothing in it was a fact to remember; the words themselves are kept and searchable (search --turns).")
+    if result.redacted:
+        kinds = ", ".join(sorted({one.kind for one in result.redacted}))
+        say(f"kept out: {count(len(result.redacted), 'secret')} ({kinds}); --no-redact keeps what looks like one")
     for one in result.rejected:
         say(f"not kept: {plain(one.text)} ({plain(one.reason)})")
     from .cost import show_paid
