@@ -19,7 +19,7 @@ from .embedding import EmbedderInUse
 from .errors import Closed, EmbedderUnavailable, EmbeddingModelMismatch, InvalidInput
 from .failpoints import reach
 from .partition import DEFAULT_MEMORY_BUDGET, Partition, Partitions
-from .ports import Audit, ChatModel, Embedder, Extractor, Journal, Ledger, Reconciler, Reembedding, Tokenizer
+from .ports import Audit, ChatModel, Embedder, Export, Extractor, Journal, Ledger, Reconciler, Reembedding, Tokenizer
 from .records import EmbedderKey, EmbedderRecord, Space
 from .results import Backup
 
@@ -70,6 +70,7 @@ class Store:
     journal: Journal
     ledger: Ledger
     audit: Audit
+    export: Export
     partitions: Partitions
     in_use: EmbedderInUse
     tokenizer: Tokenizer
@@ -125,6 +126,7 @@ def open_store(settings: Settings) -> Store:
     from .adapters.bm25 import Bm25, TermCounter
     from .adapters.database import Database
     from .adapters.sqlite_audit import SqliteAudit
+    from .adapters.sqlite_export import SqliteExport
     from .adapters.sqlite_journal import SqliteJournal
     from .adapters.sqlite_ledger import SqliteLedger
     from .adapters.sqlite_reembedding import SqliteReembedding
@@ -151,6 +153,7 @@ def open_store(settings: Settings) -> Store:
         journal=SqliteJournal(database),
         ledger=ledger,
         audit=SqliteAudit(database, tokenizer),
+        export=SqliteExport(database),
         partitions=Partitions(make, in_use, settings.memory_budget),
         in_use=in_use,
         tokenizer=tokenizer,

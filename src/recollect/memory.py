@@ -18,10 +18,11 @@ from .filters import parse_filter
 from .ids import IdKind, check_id
 from .model import Scope, Turn, Usage
 from .owners import new_owner
-from .records import Batch, Commit, JournalledChunk, NewBatch, Space
+from .records import Batch, ChangeRecord, Commit, JournalledChunk, NewBatch, Space
 from .results import (
     AddResult,
     AddUsage,
+    AuditEntry,
     Backup,
     Change,
     Context,
@@ -595,6 +596,27 @@ class AsyncMemory:
         recorded = await self._run(self._store.ledger.setting, "embedder")
         return Stats(**counts, bytes_on_disk=size, embedder=json.loads(recorded)["id"] if recorded else None)
 
+    async def export(
+        self, *, user_id: UserId, path: str | os.PathLike[str] | None = None, overwrite: bool = False
+    ) -> dict[str, Any]:
+        """Everything that is held on a user, as one JSON document of one moment: what was said, every version of every memory
+        with both of its times, quotes, history, what is pending or was rejected, entities, relations, vectors and digests.
+
+        `user_id`, `exported_at` and `counts` (of records, by section) come first, then each section, a list of records. With
+        `path` the document is written to that file, in bounded memory, readable for its owner alone, and what comes first is
+        returned; `on_event` is told of `Exported`. Raises TargetExists unless `overwrite`, InvalidInput, StorageFull.
+        """
+        from .export import export
+
+        scope = scope_of(user_id, None, None)
+        return await self._alone(export(self._store, scope.user_id, path, overwrite, self._listener))
+
+    async def audit(self, *, user_id: UserId) -> list[AuditEntry]:
+        """Who changed what of a user's memories, and when, in order: ids and names, no content."""
+        space = await self._find(scope_of(user_id, None, None))
+        records = [] if space is None else await self._run(self._store.ledger.changes, space)
+        return [audited(one) for one in records]
+
     # --- the store -----------------------------------------------------------------------------------------------------
 
     async def verify(self) -> VerifyReport:
@@ -744,6 +766,22 @@ def add_usage(usage: Usage) -> AddUsage:
         output_tokens=usage.output_tokens,
         tokens=usage.tokens,
         cost_usd=usage.cost_usd,
+    )
+
+
+def audited(change: ChangeRecord) -> AuditEntry:
+    """A change without its content."""
+    return AuditEntry(
+        number=change.number,
+        change_id=change.id,
+        recorded_at=change.recorded_at or present(),
+        actor=change.actor,
+        op=change.op,
+        memory_id=change.memory_id,
+        batch_id=change.batch_id,
+        model=change.model,
+        prompt_id=change.prompt_id,
+        undoes=change.undoes,
     )
 
 

@@ -191,6 +191,23 @@ class Context(Result):
         return self.text
 
 
+class AuditEntry(Result):
+    """Who changed what, and when; no content. `number` orders a user's changes, `actor` is the caller's name for who acted, None
+    where none was given. `model` and `prompt_id`: what decided, None where that was code or the caller. `undoes`: the change
+    that this one took back."""
+
+    number: int
+    change_id: str
+    recorded_at: datetime
+    actor: str | None
+    op: Op
+    memory_id: str | None
+    batch_id: str | None
+    model: str | None
+    prompt_id: str | None
+    undoes: str | None
+
+
 class PendingBatch(Result):
     """An accepted batch that is not finished. `error` is the name of the last failure; it never carries content."""
 

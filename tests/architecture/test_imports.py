@@ -37,7 +37,7 @@ FLOORS: list[set[str]] = [
     {"apply", "prepare", "neighbours", "retell"},
     {"retrieve", "write", "testing", "estimate"},
     {"build"},
-    {"curate", "verify", "scoped", "backfill", "backup"},
+    {"curate", "verify", "scoped", "backfill", "backup", "export"},
     {"reembed"},
     {"memory"},
     {"sync"},

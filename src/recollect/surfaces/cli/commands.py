@@ -367,6 +367,36 @@ def restore(
 
 @app.command()
 @with_common
+def export(
+    common: Common,
+    out: Annotated[
+        Path | None, typer.Option("--out", metavar="FILE", help="The file to write (default: standard output)")
+    ] = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a file of that name")] = False,
+) -> None:
+    """Give out everything that is held on a user, as one JSON document.
+
+    Example: recollect export --user alice --out alice.json
+    """
+    from .export import export as give_out
+
+    give_out(common, out, overwrite=overwrite)
+
+
+@app.command()
+@with_common
+def audit(common: Common) -> None:
+    """Show who changed what of a user's memories, and when. No content is shown; --actor says who acts.
+
+    Example: recollect audit --user alice
+    """
+    from .export import audit as show_all
+
+    show_all(common)
+
+
+@app.command()
+@with_common
 def demo(common: Common) -> None:
     """Ingest a conversation, watch the decisions, and get ten answers with their sources. No key, no network.
 
