@@ -5,6 +5,7 @@ A secret becomes a mark, `[REDACTED:kind]`. Nothing else of the text changes, an
 
 from __future__ import annotations
 
+import functools
 import re
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -23,7 +24,7 @@ from .model import (
     Slot,
     Update,
 )
-from .secret_formats import FORMATS, MARK, START, Format
+from .secret_formats import HINTS, MARK, Format, start
 
 DecisionT = TypeVar("DecisionT", bound=Decision)
 
@@ -75,9 +76,8 @@ def redact(text: str) -> tuple[str, list[Secret]]:
 def _found(text: str) -> Iterator[Secret]:
     folded = text.lower()
     yield from _private_keys(text, folded)
-    for known in FORMATS:
-        if any(hint in folded for hint in known.hints):
-            yield from _of_format(known, text)
+    for known in dict.fromkeys([known for hint, known in HINTS if hint in folded]):
+        yield from _of_format(known, text)
     yield from _cards(text)
     yield from _ibans(text)
 
@@ -109,7 +109,7 @@ _BREAK = r"(?:\\+[nrt]|[\s\"',+>|#*]){1,64}"
 _BODY = re.compile(rf"(?:{_BREAK}(?:[A-Z][A-Za-z-]{{2,30}}: [^\n\\]{{1,200}}|[A-Za-z0-9+/=]{{16,}}))+(?:{_BREAK}[A-Za-z0-9+/=]{{1,64}}(?![A-Za-z ]))?")
 _SOME_KEY = re.compile(r"[A-Za-z0-9+/=]{16,}")
 _PUTTY = re.compile(r"PuTTY-User-Key-File-[0-9]: ?[A-Za-z0-9-]{1,60}")
-_END_OF_PUTTY = re.compile(r"Private-(?:MAC|Hash): ?[0-9a-f]{16,}")
+_END_OF_PUTTY = re.compile(r"Private-(?:MAC|Hash): ?[0-9A-Za-z]{16,}")
 MAX_KEY = 20_000  # characters from the first line of a key to its last; RSA of 16,384 bits takes 12,600
 
 
@@ -140,9 +140,9 @@ def _private_key(text: str, begin: re.Match[str], until: int, ends: Sequence[re.
 
 _BETWEEN = "[ .-]?"
 _CARD = re.compile(
-    START + r"(?<![0-9][-_.])(?:"
-    rf"3[47][0-9]{{2}}{_BETWEEN}[0-9]{{6}}{_BETWEEN}[0-9]{{5}}|3[0689][0-9]{{2}}{_BETWEEN}[0-9]{{6}}{_BETWEEN}[0-9]{{4}}"
-    rf"|[2-6][0-9]{{3}}(?:{_BETWEEN}[0-9]{{4}}){{2}}{_BETWEEN}(?:[0-9]{{4}}{_BETWEEN}[0-9]{{3}}|[0-9]{{4}}|[0-9]{{3}})"
+    "[2-6]" + start("[2-6]") + r"(?<![0-9][-_.][2-6])(?:"
+    rf"(?<=3)(?:[47][0-9]{{2}}{_BETWEEN}[0-9]{{6}}{_BETWEEN}[0-9]{{5}}|[0689][0-9]{{2}}{_BETWEEN}[0-9]{{6}}{_BETWEEN}[0-9]{{4}})"
+    rf"|[0-9]{{3}}(?:{_BETWEEN}[0-9]{{4}}){{2}}{_BETWEEN}(?:[0-9]{{4}}{_BETWEEN}[0-9]{{3}}|[0-9]{{4}}|[0-9]{{3}})"
     r")(?![A-Za-z0-9])(?![-_][A-Za-z0-9]|\.[0-9])"
 )
 # ISO/IEC 7812 issuer identification numbers in use, as the networks publish them: (first, last, lengths), on as many digits.
@@ -154,9 +154,9 @@ _ISSUERS = (
     (37, 37, (15,)),
     (6011, 6011, (16, 19)),  # Discover
     (644, 659, (16, 19)),
-    (300, 305, (14,)),  # Diners Club
-    (36, 36, (14,)),
-    (38, 39, (14,)),
+    (300, 305, (14, 16, 19)),  # Diners Club
+    (36, 36, (14, 16, 19)),
+    (38, 39, (14, 16, 19)),
     (3528, 3589, (16, 19)),  # JCB
     (62, 62, (16, 19)),  # UnionPay
 )
@@ -181,29 +181,40 @@ def _luhn(digits: str) -> bool:
     return bool(luhn.is_valid(digits))
 
 
-_IBAN = re.compile(START + r"(?=([A-Za-z]{2}[0-9]{2}(?:[ -]?[A-Za-z0-9]){11,30}))")
-_WORD_ENDS = re.compile(r"(?<=[A-Za-z0-9])(?![A-Za-z0-9])")
-SHORTEST_IBAN = 15  # Norway's
+_IBAN = re.compile("[0-9]{2}(?<=[A-Za-z]{2}[0-9]{2})" + start("[A-Za-z]{2}[0-9]{2}") + "(?=(?:[ -]?[A-Za-z0-9]){11})")
+_LENGTHS = re.compile(r"([0-9]+)!")
 
 
 def _ibans(text: str) -> Iterator[Secret]:
     for match in _IBAN.finditer(text):
-        start, longest = match.span(1)
-        ends = [end.start() for end in _WORD_ENDS.finditer(text, start, min(longest + 1, len(text))) if end.start() <= longest]
-        for end in reversed(ends):
-            if _is_iban(text[start:end]):
-                yield Secret("iban", start, end)
-                break
+        start = match.start() - 2
+        end = _end_of_iban(text, match.end(), _iban_length(text[start : match.start()].upper()))
+        if end and not text[end : end + 1].isalnum() and _is_iban(text[start:end]):
+            yield Secret("iban", start, end)
+
+
+def _end_of_iban(text: str, at: int, length: int) -> int:
+    """Where the letters and digits after the country and its check digits are as many as they must be; 0 where they never are."""
+    left = length - 4
+    while left > 0 and at < len(text) and (text[at].isalnum() or text[at] in " -"):
+        left -= text[at].isalnum()
+        at += 1
+    return at if left == 0 else 0
+
+
+@functools.cache
+def _iban_length(country: str) -> int:
+    """How long a country's are, as it registered them (ISO 13616); 0 where it has none."""
+    from stdnum import numdb
+
+    structure = numdb.get("iban").info(country)[0][1].get("bban", "")
+    return 4 + sum(map(int, _LENGTHS.findall(structure))) if structure else 0
 
 
 def _is_iban(written: str) -> bool:
-    """Checksum, and the structure that its country registered (ISO 13616)."""
-    number = written.replace(" ", "").replace("-", "").upper()
-    if len(number) < SHORTEST_IBAN or int("".join(str(int(one, 36)) for one in number[4:] + number[:4])) % 97 != 1:
-        return False
     from stdnum import iban
 
-    return bool(iban.is_valid(number, check_country=False))
+    return bool(iban.is_valid(written, check_country=False))
 
 
 # --- what is kept of a call ------------------------------------------------------------------------------------------------

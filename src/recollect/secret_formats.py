@@ -14,8 +14,16 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
-# Before a secret stands no letter or digit, unless that ends an escape: the n of a JSON text's \n, the hex of %3D or \u0022.
-START = r"(?:(?<![A-Za-z0-9])|(?<=\\[nrt])|(?<=%[0-9A-Fa-f]{2})|(?<=\\u[0-9A-Fa-f]{4}))"
+def start(after: str = "") -> str:
+    """Before a secret stands no letter or digit, unless that ends an escape: the n of a JSON text's \\n, the hex of %3D or \\u0022.
+
+    `after`: a pattern of fixed width that the secret begins with and that was matched already: a search for a literal is faster.
+    """
+    ends = (rf"(?<![A-Za-z0-9]{after})", rf"(?<=\\[nrt]{after})", rf"(?<=%[0-9A-Fa-f]{{2}}{after})", rf"(?<=\\u[0-9A-Fa-f]{{4}}{after})")
+    return f"(?:{'|'.join(ends)})"
+
+
+START = start()
 # After one whose length is fixed, none either. Without an END a pattern's last class has all letters and digits.
 END = r"(?![A-Za-z0-9])"
 MARK = re.compile(r"\[REDACTED:[a-z_]+\]")
@@ -49,7 +57,10 @@ def compiled(pattern: str) -> re.Pattern[str]:
 
 def token(kind: str, prefix: str, rest: str, *hints: str) -> Format:
     """A token that stands alone: a literal prefix (or a pattern of one, with `hints`), and the rest."""
-    return Format(kind, hints or (prefix.lower(),), START + (prefix if hints else re.escape(prefix)) + rest)
+    if hints:
+        return Format(kind, hints, START + prefix + rest)
+    literal = re.escape(prefix)
+    return Format(kind, (prefix.lower(),), literal + start(literal) + rest)
 
 
 # --- second looks ------------------------------------------------------------------------------------------------------
@@ -179,7 +190,7 @@ FORMATS: tuple[Format, ...] = (
     Format(
         "jwt",
         ("ey",),
-        r"(?:(?<![A-Za-z0-9_-])|(?<=\\[nrt])|(?<=%[0-9A-Fa-f]{2}))ey[A-Za-z0-9_-]{10,}(?:\.[A-Za-z0-9_-]*){2,4}",
+        r"ey(?<![_-]ey)" + start("ey") + r"[A-Za-z0-9_-]{10,}(?:\.[A-Za-z0-9_-]*){2,4}",
         is_jwt,
     ),
     # RFC 6750, RFC 7617, and the header that many services use beside them.
@@ -220,7 +231,7 @@ FORMATS: tuple[Format, ...] = (
         is_filled_in,
     ),
     # learn.microsoft.com: storage account keys, shared access keys and signatures, client secrets of Entra ID.
-    Format("azure_key", ("accountkey",), r"(?i:AccountKey)" + _ASSIGNED + r"([A-Za-z0-9+/]{86}={0,2})"),
+    Format("azure_key", ("accountkey",), r"(?i:AccountKey)" + _ASSIGNED + r"([A-Za-z0-9+/]{86,}={0,2})"),
     Format("azure_key", ("sharedaccesskey",), r"(?i:SharedAccessKey)" + _ASSIGNED + r"([A-Za-z0-9+/]{40,}={0,2})"),
     Format("azure_key", ("sig=",), r"[?&;]sig=([A-Za-z0-9%+/_-]{40,}=?)"),
     Format("azure_key", ("q~",), START + r"[A-Za-z0-9_~.-]{3}[0-9]Q~[A-Za-z0-9_~.-]{31,34}(?![A-Za-z0-9_~-])"),
@@ -228,7 +239,7 @@ FORMATS: tuple[Format, ...] = (
     Format(
         "discord_token",
         (".",),
-        r"(?<![A-Za-z0-9_-])[MNO][A-Za-z0-9_-]{22,28}\.[A-Za-z0-9_-]{6}\.[A-Za-z0-9_-]{27,40}(?![A-Za-z0-9_-])",
+        r"[MNO](?<![A-Za-z0-9_-][MNO])[A-Za-z0-9_-]{22,28}\.[A-Za-z0-9_-]{6}\.[A-Za-z0-9_-]{27,40}(?![A-Za-z0-9_-])",
         is_discord,
     ),
     Format(
@@ -236,7 +247,7 @@ FORMATS: tuple[Format, ...] = (
         ("/api/webhooks/",),
         r"discord(?:app)?\.com/api/webhooks/([0-9]{17,20}/[A-Za-z0-9_-]{60,})",
     ),
-    Format("telegram_token", (":a",), START + r"[0-9]{6,12}:A[A-Za-z0-9_-]{32,36}(?![A-Za-z0-9_-])"),
+    Format("telegram_token", (":a",), r"(?:" + START + r"|(?<=/bot))[0-9]{6,12}:A[A-Za-z0-9_-]{32,36}(?![A-Za-z0-9_-])"),
     # The vendors' pages on their API tokens.
     token("digitalocean_token", r"do[opr]_v1_", r"[0-9a-f]{64}" + END, "_v1_"),
     token("heroku_key", "HRKU-", r"[A-Za-z0-9_-]{30,}"),
@@ -265,6 +276,8 @@ FORMATS: tuple[Format, ...] = (
     token("alibaba_key", "LTAI", r"[A-Za-z0-9]{16,24}" + END),
     token("onepassword_token", "ops_ey", r"[A-Za-z0-9_+/=-]{100,}"),
     # github.com/FiloSottile/age; BIP 32, extended private keys.
-    token("age_key", "AGE-SECRET-KEY-", r"(?:PQ-)?1[0-9A-Z]{58,}"),
+    token("age_key", "AGE-SECRET-KEY-", r"(?:PQ-)?1[0-9A-Za-z]{58,}"),
     token("bitcoin_key", r"[xyzt]prv", r"[1-9A-HJ-NP-Za-km-z]{107,108}" + END, "prv"),
 )
+
+HINTS = tuple((hint, known) for known in FORMATS for hint in known.hints)

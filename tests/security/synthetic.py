@@ -60,7 +60,7 @@ def pem(rng: random.Random) -> Made:
     elif shape == 3:  # the last lines did not make it into the message
         body = "\n".join(body.split("\n")[:-2])
         lines.pop()
-    return Made("private_key", body, tuple(lines))
+    return Made("private_key", body, (lines[0], lines[len(lines) // 2], lines[-1]))
 
 
 def aws_secret(rng: random.Random) -> Made:

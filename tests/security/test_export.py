@@ -12,10 +12,11 @@ import numpy as np
 import pytest
 
 from recollect import Memory, trace
-from recollect.errors import InvalidInput, TargetExists
+from recollect.errors import InvalidInput, ModelUnavailable, TargetExists
 from recollect.model import Entity, Evidence, Extraction, Fact, Kind, Rejected, Relation
 from recollect.testing import HashEmbedder, ScriptedLanguage
 
+JSON = ("options", "redacted", "metadata", "payload", "also_ended", "terms")  # columns that hold it
 
 
 class Telling(ScriptedLanguage):
@@ -30,6 +31,11 @@ class Telling(ScriptedLanguage):
         )
         return Extraction((fact,), (Rejected(f"doubt about {turn.content}", "no quote"),))
 
+    async def reconcile(self, cases):
+        if any("waits" in case.fact.text for case in cases):
+            raise ModelUnavailable("down")
+        return await super().reconcile(cases)
+
 
 def fill(folder):
     """A store in which each table that a user's data can be in has some of it, for alice and for bob."""
@@ -39,7 +45,8 @@ def fill(folder):
             memory.add(f"{name} 4242 4242 4242 4242", user_id=name, idempotency_key=f"key-{name}", expires_at="2050-01-01")
             memory.update(added.changes[0].memory.id, f"{name} really moved", user_id=name)
             memory.delete_all(user_id=name, session_id=f"s-{name}")
-            memory.add(f"{name} waits", user_id=name, wait=False)
+            with pytest.raises(ModelUnavailable):  # its facts are journalled, and wait for their decisions
+                memory.add(f"{name} waits", user_id=name)
     with closing(sqlite3.connect(folder / "ledger.sqlite3")) as db:  # what no verb leaves behind in an ordinary run
         for space, in db.execute("SELECT space FROM users").fetchall():
             number, vector = db.execute("SELECT number, vector FROM passages WHERE space = ? LIMIT 1", (space,)).fetchone()
@@ -100,7 +107,7 @@ def as_given_out(column, value):
     """How a document shows a value of the ledger."""
     if isinstance(value, bytes):
         return [base64.b64encode(value).decode()]
-    if isinstance(value, str) and value[:1] in "{[" and column != "text":
+    if isinstance(value, str) and value[:1] in "{[" and column in JSON:
         return list(strings(json.loads(value)))
     if isinstance(value, int) and value > 10**15:
         return [str(np.datetime64(value, "us"))[:19]]

@@ -116,11 +116,11 @@ def test_keys_of_metadata_that_become_the_same_keep_their_values_apart():
         "[REDACTED:aws_access_key]": 1,
         "[REDACTED:aws_access_key] 2": {"deep": ["x [REDACTED:aws_access_key]", "[REDACTED:card_number]", True, None, 1.5]},
     }
-    assert found == ((("aws_access_key", None),) * 3 + (("card_number", None),))
+    assert sorted(found) == [("aws_access_key", None)] * 3 + [("card_number", None)]
 
 
 PIECES = st.one_of(
-    st.integers(0, 10**6).map(lambda seed: secrets(seed, 50)[seed % 50].written),
+    st.integers(0, 10**6).map(lambda seed: MAKERS[seed % len(MAKERS)](random.Random(seed)).written),
     st.sampled_from(["-----BEGIN PRIVATE KEY-----", "-----END PRIVATE KEY-----", "://", ":", "@", "sk-", "eyJ", "[REDACTED:jwt]", "\\n"]),
     st.text(max_size=12),
 )
@@ -167,15 +167,16 @@ HOSTILE = {
 
 @pytest.mark.parametrize("name", HOSTILE)
 def test_time_grows_with_the_length_and_no_faster(name):
-    """By ratio: four times the text may take at most ten times as long (sixteen would be quadratic); the best of three."""
+    """By ratio: four times the text may take at most ten times as long (sixteen would be quadratic); the best of three, in the
+    processor's time."""
 
     def seconds(length):
         text = (HOSTILE[name] * (length // len(HOSTILE[name]) + 1))[:length]
         taken = []
         for _ in range(3):
-            start = time.perf_counter()
+            start = time.thread_time()
             find_secrets(text)
-            taken.append(time.perf_counter() - start)
+            taken.append(time.thread_time() - start)
         return min(taken)
 
     seconds(1000)

@@ -84,7 +84,9 @@ def forms(needle):
 
 def left(places, needles):
     """(place, needle) of all that is found."""
-    return [(name, needle) for needle in needles for form in set(forms(needle)) for name, data in places if form in data]
+    everything = b"\0".join(data for _, data in places)
+    there = [(needle, form) for needle in needles for form in set(forms(needle)) if form in everything]
+    return [(name, needle) for needle, form in there for name, data in places if form in data]
 
 
 def ways(memory, way, texts):
