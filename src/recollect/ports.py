@@ -316,7 +316,13 @@ class Export(Protocol):
         ...
 
     def write(
-        self, space: Space, head: Mapping[str, Any], target: Path, *, overwrite: bool, progress: Callable[[int, int], None]
+        self,
+        space: Space,
+        head: Mapping[str, Any],
+        target: Path,
+        *,
+        overwrite: bool,
+        progress: Callable[[int, int], None],
     ) -> dict[str, Any]:
         """The same into a file, in bounded memory; the head with its `counts`. Raises TargetExists, InvalidInput."""
         ...

@@ -44,11 +44,17 @@ class Secret:
 # --- finding -----------------------------------------------------------------------------------------------------------
 
 # One character for one, so that places stay: what keyboards, word processors and Asian input methods put for ASCII.
-_PLAIN = {wide: wide - 0xFEE0 for wide in range(0xFF01, 0xFF5F)}
-_PLAIN |= dict.fromkeys(map(ord, "\u00a0\u2002\u2003\u2007\u2008\u2009\u200a\u202f\u3000"), " ")
-_PLAIN |= dict.fromkeys(map(ord, "‐‑‒–—―−"), "-")
-_PLAIN |= dict.fromkeys(map(ord, "“”„‟"), '"') | dict.fromkeys(map(ord, "‘’‚‛"), "'")
-_UNSEEN = re.compile("[\u00ad\u034f\u061c\u180e\u200b-\u200f\u202a-\u202e\u2060-\u2064\u2066-\u206f\ufe00-\ufe0f\ufeff]")
+_PLAIN: dict[int, str] = {wide: chr(wide - 0xFEE0) for wide in range(0xFF01, 0xFF5F)}
+for _like, _plain in (
+    ("\u00a0\u2002\u2003\u2007\u2008\u2009\u200a\u202f\u3000", " "),
+    ("‐‑‒–—―−", "-"),
+    ("“”„‟", '"'),
+    ("‘’‚‛", "'"),
+):
+    _PLAIN |= dict.fromkeys(map(ord, _like), _plain)
+_UNSEEN = re.compile(
+    "[\u00ad\u034f\u061c\u180e\u200b-\u200f\u202a-\u202e\u2060-\u2064\u2066-\u206f\ufe00-\ufe0f\ufeff]"
+)
 
 
 def find_secrets(text: str) -> list[Secret]:
@@ -106,7 +112,8 @@ def _merged(found: Iterable[Secret]) -> list[Secret]:
 _BEGIN = re.compile(r"-{4,5} ?BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)? ?-{4,5}")
 _END_OF_KEY = re.compile(r"-{4,5} ?END [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)? ?-{4,5}")
 _BREAK = r"(?:\\+[nrt]|[\s\"',+>|#*]){1,64}"
-_BODY = re.compile(rf"(?:{_BREAK}(?:[A-Z][A-Za-z-]{{2,30}}: [^\n\\]{{1,200}}|[A-Za-z0-9+/=]{{16,}}))+(?:{_BREAK}[A-Za-z0-9+/=]{{1,64}}(?![A-Za-z ]))?")
+_LINE = rf"{_BREAK}(?:[A-Z][A-Za-z-]{{2,30}}: [^\n\\]{{1,200}}|[A-Za-z0-9+/=]{{16,}})"
+_BODY = re.compile(rf"(?:{_LINE})+(?:{_BREAK}[A-Za-z0-9+/=]{{1,64}}(?![A-Za-z ]))?")
 _SOME_KEY = re.compile(r"[A-Za-z0-9+/=]{16,}")
 _PUTTY = re.compile(r"PuTTY-User-Key-File-[0-9]: ?[A-Za-z0-9-]{1,60}")
 _END_OF_PUTTY = re.compile(r"Private-(?:MAC|Hash): ?[0-9A-Za-z]{16,}")

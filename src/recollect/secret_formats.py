@@ -14,12 +14,15 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
+
 def start(after: str = "") -> str:
-    """Before a secret stands no letter or digit, unless that ends an escape: the n of a JSON text's \\n, the hex of %3D or \\u0022.
+    """Before a secret stands no letter or digit, unless that ends an escape: the n of a JSON text's \\n, the hex of %3D or
+    \\u0022.
 
     `after`: a pattern of fixed width that the secret begins with and that was matched already: a search for a literal is faster.
     """
-    ends = (rf"(?<![A-Za-z0-9]{after})", rf"(?<=\\[nrt]{after})", rf"(?<=%[0-9A-Fa-f]{{2}}{after})", rf"(?<=\\u[0-9A-Fa-f]{{4}}{after})")
+    escapes = (r"\\[nrt]", r"%[0-9A-Fa-f]{2}", r"\\u[0-9A-Fa-f]{4}")
+    ends = [rf"(?<![A-Za-z0-9]{after})", *(rf"(?<={escape}{after})" for escape in escapes)]
     return f"(?:{'|'.join(ends)})"
 
 
@@ -134,7 +137,8 @@ FORMATS: tuple[Format, ...] = (
         "gitlab_token",
         r"gl(?:pat|oas|dt|rt|rtr|cbt|ptt|ft|imt|agent|soat|ffct|wt)-",
         r"[A-Za-z0-9_-]{20,}(?:\.[A-Za-z0-9_-]{2,})*",
-        *("gl" + one + "-" for one in "pat oas dt rt rtr cbt ptt ft imt agent soat ffct wt".split()),
+        *("glpat-", "gloas-", "gldt-", "glrt-", "glrtr-", "glcbt-", "glptt-", "glft-", "glimt-", "glagent-", "glsoat-"),
+        *("glffct-", "glwt-"),
     ),
     token("gitlab_token", "GR1348941", r"[A-Za-z0-9_-]{20,}"),
     # api.slack.com, "Token types"; "Sending messages using incoming webhooks".
@@ -247,7 +251,9 @@ FORMATS: tuple[Format, ...] = (
         ("/api/webhooks/",),
         r"discord(?:app)?\.com/api/webhooks/([0-9]{17,20}/[A-Za-z0-9_-]{60,})",
     ),
-    Format("telegram_token", (":a",), r"(?:" + START + r"|(?<=/bot))[0-9]{6,12}:A[A-Za-z0-9_-]{32,36}(?![A-Za-z0-9_-])"),
+    Format(
+        "telegram_token", (":a",), r"(?:" + START + r"|(?<=/bot))[0-9]{6,12}:A[A-Za-z0-9_-]{32,36}(?![A-Za-z0-9_-])"
+    ),
     # The vendors' pages on their API tokens.
     token("digitalocean_token", r"do[opr]_v1_", r"[0-9a-f]{64}" + END, "_v1_"),
     token("heroku_key", "HRKU-", r"[A-Za-z0-9_-]{30,}"),

@@ -49,7 +49,9 @@ def jwt(rng: random.Random) -> Made:
 
 
 def pem(rng: random.Random) -> Made:
-    label = rng.choice(["RSA PRIVATE KEY", "PRIVATE KEY", "EC PRIVATE KEY", "OPENSSH PRIVATE KEY", "ENCRYPTED PRIVATE KEY"])
+    label = rng.choice(
+        ["RSA PRIVATE KEY", "PRIVATE KEY", "EC PRIVATE KEY", "OPENSSH PRIVATE KEY", "ENCRYPTED PRIVATE KEY"]
+    )
     lines = [some(rng, BASE64, 64) for _ in range(rng.choice([3, 13, 26]))] + [some(rng, BASE64, 30) + "=="]
     body = "\n".join([f"-----BEGIN {label}-----", *lines, f"-----END {label}-----"])
     shape = rng.randrange(4)
@@ -66,7 +68,12 @@ def pem(rng: random.Random) -> Made:
 def aws_secret(rng: random.Random) -> Made:
     secret = some(rng, BASE64, 40)
     name = rng.choice(
-        ["AWS_SECRET_ACCESS_KEY={}", "aws_secret_access_key = {}", '"SecretAccessKey": "{}"', "export AWS_SECRET_ACCESS_KEY='{}'"]
+        [
+            "AWS_SECRET_ACCESS_KEY={}",
+            "aws_secret_access_key = {}",
+            '"SecretAccessKey": "{}"',
+            "export AWS_SECRET_ACCESS_KEY='{}'",
+        ]
     )
     return Made("aws_secret_key", name.format(secret), (secret,))
 
@@ -78,7 +85,9 @@ def url_password(rng: random.Random) -> Made:
         password += "@/" + some(rng, ALNUM, 5)  # not as the RFC has it, but as people do
     user = rng.choice(["app", "root", "svc_billing", ""]) if scheme == "redis" else rng.choice(["app", "svc_billing"])
     tail = {"https": "/path?x=1", "ftp": "/"}.get(scheme, f":{rng.randrange(1024, 9999)}/main")
-    return Made("url_password", f"{scheme}://{user}:{password}@db-{rng.randrange(9)}.internal.example{tail}", (password,))
+    return Made(
+        "url_password", f"{scheme}://{user}:{password}@db-{rng.randrange(9)}.internal.example{tail}", (password,)
+    )
 
 
 def basic_header(rng: random.Random) -> Made:
@@ -93,13 +102,15 @@ def bearer_header(rng: random.Random) -> Made:
 
 def azure(rng: random.Random) -> Made:
     key = some(rng, BASE64, 86)
-    written = f"DefaultEndpointsProtocol=https;AccountName=store{rng.randrange(99)};AccountKey={key}==;EndpointSuffix=core.windows.net"
-    return Made("azure_key", written, (key,))
+    ends = f"AccountKey={key}==;EndpointSuffix=core.windows.net"
+    return Made("azure_key", f"DefaultEndpointsProtocol=https;AccountName=store{rng.randrange(99)};{ends}", (key,))
 
 
 def connection(rng: random.Random) -> Made:
     password = some(rng, ALNUM + "!#$%", 15)
-    return Made("connection_password", f"Server=tcp:db.example,1433;User ID=sa;Password={password};Encrypt=True", (password,))
+    return Made(
+        "connection_password", f"Server=tcp:db.example,1433;User ID=sa;Password={password};Encrypt=True", (password,)
+    )
 
 
 def twilio_token(rng: random.Random) -> Made:
@@ -316,7 +327,7 @@ The AC0123 manual and the SK300 drill.
 Twilio auth token rotation is described in the runbook.
 Set the x-api-key header from the vault.
 {"alg": "HS256", "typ": "JWT"} is the header of a JWT.
-eyeballs.and.eyebrows are words with ey in them.""".split("\n")
+eyeballs.and.eyebrows are words with ey in them.""".splitlines()
 
 
 def harmless(seed: int, count: int) -> list[str]:
@@ -340,7 +351,20 @@ def _wrong_iban(rng: random.Random) -> str:
     return f"Reference DE{wrong:02d} " + " ".join(body[i : i + 4] for i in range(0, 18, 4))
 
 
-_WORDS = "garden meeting invoice Lisbon sister engine Tuesday report violin coffee deploy branch printer budget hike".split()
+_WORDS = [
+    "garden",
+    "meeting",
+    "invoice",
+    "Lisbon",
+    "sister",
+    "engine",
+    "Tuesday",
+    "report",
+    "violin",
+    "coffee",
+    "deploy",
+    "branch",
+]
 _LOOKALIKES: tuple[Callable[[random.Random], str], ...] = (
     lambda rng: f"commit {some(rng, HEX, 40)}",
     lambda rng: f"{some(rng, HEX, 7)} {' '.join(rng.sample(_WORDS, 4))}",
@@ -359,16 +383,24 @@ _LOOKALIKES: tuple[Callable[[random.Random], str], ...] = (
     lambda rng: f"https://example.com/{some(rng, URL64, 22)}?v={some(rng, ALNUM, 11)}&t={rng.randrange(500)}s",
     lambda rng: f"id = '{some(rng, ALNUM, rng.randrange(16, 48))}'  # primary key",
     lambda rng: f"mem_{some(rng, HEX, 32)} chg_{some(rng, HEX, 32)}",
-    lambda rng: f"ISBN 978-{rng.randrange(10)}-{rng.randrange(10**4):04d}-{rng.randrange(10**4):04d}-{rng.randrange(10)}",
+    lambda rng: (
+        f"ISBN 978-{rng.randrange(10)}-{rng.randrange(10**4):04d}-{rng.randrange(10**4):04d}-{rng.randrange(10)}"
+    ),
     lambda rng: f"EAN {rng.randrange(4 * 10**12, 5 * 10**12)}, {rng.randrange(1, 40)} pieces",
     lambda rng: f"phone: +{rng.randrange(1, 99)} {rng.randrange(100, 999)} {rng.randrange(10**6, 10**7)}",
-    lambda rng: f"{rng.randrange(2000, 2030)}-{rng.randrange(1, 13):02d}-{rng.randrange(1, 29):02d}T08:15:00Z {rng.choice(_WORDS)}",
+    lambda rng: (
+        f"{rng.randrange(2000, 2030)}-{rng.randrange(1, 13):02d}-{rng.randrange(1, 29):02d}T08:15:00Z {rng.choice(_WORDS)}"
+    ),
     lambda rng: f"color: #{some(rng, HEX, 6)}; width: {rng.random():.16f}",
     lambda rng: f"pi is about 3.{some(rng, string.digits, 40)}",
-    lambda rng: f"mac {':'.join(some(rng, HEX, 2) for _ in range(6))} ip {'.'.join(str(rng.randrange(256)) for _ in range(4))}",
+    lambda rng: (
+        f"mac {':'.join(some(rng, HEX, 2) for _ in range(6))} ip {'.'.join(str(rng.randrange(256)) for _ in range(4))}"
+    ),
     lambda rng: f"arn:aws:iam::{rng.randrange(10**11, 10**12)}:role/AROA{some(rng, UPPER, 17)}",
     lambda rng: f"image registry.example/app@sha256:{some(rng, HEX, 64)}",
-    lambda rng: f"def f_{some(rng, HEX, 8)}(token: str, password: str) -> bool: return len(token) > {rng.randrange(99)}",
+    lambda rng: (
+        f"def f_{some(rng, HEX, 8)}(token: str, password: str) -> bool: return len(token) > {rng.randrange(99)}"
+    ),
     lambda rng: f"I think the {rng.choice(_WORDS)} and the {rng.choice(_WORDS)} cost {rng.randrange(9999)}.50 together",
     lambda rng: f"session {some(rng, HEX, 64)} expires in {rng.randrange(60)} min",
     lambda rng: f"sk{some(rng, string.ascii_lowercase, 30)} pypi {some(rng, URL64, 30)}",

@@ -27,7 +27,11 @@ class Telling(ScriptedLanguage):
         quote = (Evidence(turn.id, turn.content),)
         named = (Entity(f"Ann of {turn.content}", "person"), Entity("Rome", "place"))
         fact = Fact(
-            f"told: {turn.content}", Kind.PROFILE, quote, entities=named, relations=(Relation(named[0].name, "lives in", "Rome"),)
+            f"told: {turn.content}",
+            Kind.PROFILE,
+            quote,
+            entities=named,
+            relations=(Relation(named[0].name, "lives in", "Rome"),),
         )
         return Extraction((fact,), (Rejected(f"doubt about {turn.content}", "no quote"),))
 
@@ -41,18 +45,24 @@ def fill(folder):
     """A store in which each table that a user's data can be in has some of it, for alice and for bob."""
     for name in ("alice", "bob"):
         with Memory(folder, llm=Telling(), embedder=HashEmbedder(), actor=f"agent of {name}") as memory:
-            added = memory.add(f"{name} moved", user_id=name, session_id=f"s-{name}", agent_id="a", metadata={"by": name})
-            memory.add(f"{name} 4242 4242 4242 4242", user_id=name, idempotency_key=f"key-{name}", expires_at="2050-01-01")
+            added = memory.add(
+                f"{name} moved", user_id=name, session_id=f"s-{name}", agent_id="a", metadata={"by": name}
+            )
+            memory.add(
+                f"{name} 4242 4242 4242 4242", user_id=name, idempotency_key=f"key-{name}", expires_at="2050-01-01"
+            )
             memory.update(added.changes[0].memory.id, f"{name} really moved", user_id=name)
             memory.delete_all(user_id=name, session_id=f"s-{name}")
             with pytest.raises(ModelUnavailable):  # its facts are journalled, and wait for their decisions
                 memory.add(f"{name} waits", user_id=name)
     with closing(sqlite3.connect(folder / "ledger.sqlite3")) as db:  # what no verb leaves behind in an ordinary run
-        for space, in db.execute("SELECT space FROM users").fetchall():
-            number, vector = db.execute("SELECT number, vector FROM passages WHERE space = ? LIMIT 1", (space,)).fetchone()
+        for (space,) in db.execute("SELECT space FROM users").fetchall():
+            number, vector = db.execute(
+                "SELECT number, vector FROM passages WHERE space = ? LIMIT 1", (space,)
+            ).fetchone()
             db.execute("INSERT INTO reembedded VALUES (?, ?, ?)", (space, number, vector))
             db.execute("INSERT INTO tombstones VALUES (?, ?, ?)", (space, f"digest-{space}", 1_700_000_000_000_000))
-        for batch, in db.execute("SELECT id FROM batches").fetchall():
+        for (batch,) in db.execute("SELECT id FROM batches").fetchall():
             db.execute("INSERT INTO calls VALUES (NULL, ?, 0, 'extract', 1700000000000000, 1, 2, 3, 0.5)", (batch,))
         db.commit()
 
@@ -71,7 +81,10 @@ def filled(store):
 
 
 def tables(db, column):
-    names = [name for name, in db.execute("SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite%'")]
+    names = [
+        name
+        for (name,) in db.execute("SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite%'")
+    ]
     return [name for name in names if column in {row[1] for row in db.execute(f"PRAGMA table_info({name})")}]
 
 
@@ -122,7 +135,9 @@ def test_everything_in_every_table_that_is_about_a_user_is_given_out_and_nothing
         missing = [
             (table, column, value)
             for table, column, value in held(db, "alice")
-            if value is not None and column != "space" and not {str(one) for one in as_given_out(column, value)} <= shown
+            if value is not None
+            and column != "space"
+            and not {str(one) for one in as_given_out(column, value)} <= shown
         ]
         theirs = {value for table, column, value in held(db, "bob") if isinstance(value, str) and "bob" in value}
     assert [one for one in missing if one[1:] not in {("last_recorded_at", 0), ("terms", "{}")}] == []
@@ -136,8 +151,8 @@ def test_the_document_says_what_it_has(filled):
     assert min(document["counts"].values()) > 0
     assert {row["status"] for row in document["batches"]} == {"done", "pending"}
     assert ["card_number", 0] in [one for row in document["batches"] for one in row["redacted"]]
-    versions = [row for row in document["memories"] if row["text"] == "alice really moved"]
-    assert versions[0]["recorded_at"] < versions[0]["retired_at"] and versions[0]["valid_from"]
+    (first,) = [row for row in document["memories"] if row["text"] == "told: alice moved"]
+    assert first["valid_from"] and first["valid_to"] is None and first["recorded_at"] < first["retired_at"]
     assert {row["actor"] for row in document["history"]} == {"agent of alice"}
     vector = np.frombuffer(base64.b64decode(document["passages"][0]["vector"]), "<f4")
     assert vector.shape == (64,) and np.isclose(np.linalg.norm(vector), 1, atol=1e-3)
@@ -160,7 +175,9 @@ def test_a_file_has_the_same_document_for_its_owner_alone(store, tmp_path):
         written = json.loads(target.read_text("utf-8"))
         assert written | {"exported_at": ""} == whole | {"exported_at": ""}
         assert head == {name: written[name] for name in ("user_id", "exported_at", "counts")}
-        assert stat.S_IMODE(target.stat().st_mode) == 0o600 and [file.name for file in tmp_path.iterdir()] == ["alice.json"]
+        assert stat.S_IMODE(target.stat().st_mode) == 0o600 and [file.name for file in tmp_path.iterdir()] == [
+            "alice.json"
+        ]
         total = sum(head["counts"].values())
         assert [one for one in events if isinstance(one, trace.Exported)][-1] == trace.Exported(total, total)
         with pytest.raises(TargetExists):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import random
 import time
+from itertools import pairwise
 
 import chaos
 import pytest
@@ -95,14 +96,15 @@ def test_only_the_password_of_a_url_goes_and_only_the_secret_of_a_header():
 
 
 def test_places_are_those_of_the_text_that_was_given_whatever_cannot_be_seen_in_it():
-    text = "né\u00e9 — \u200bAKIA" "IOSF\u200bODNN7\u00adEXAMPLE, ４１１１ １１１１\u00a01111–1111 \ufeff."
+    text = "né\u00e9 — \u200bAKIAIOSF\u200bODNN7\u00adEXAMPLE, ４１１１ １１１１\u00a01111–1111 \ufeff."
     kept, found = redact(text)
     assert kept == "né\u00e9 — \u200b[REDACTED:aws_access_key], [REDACTED:card_number] \ufeff."
-    assert [text[one.start : one.end].translate({0x200B: None, 0xAD: None}) for one in found][0] == "AKIA" "IOSFODNN7EXAMPLE"
+    first = text[found[0].start : found[0].end]
+    assert first.replace("\u200b", "").replace("\u00ad", "") == "AKIAIOSFODNN7EXAMPLE"
 
 
 def test_escapes_before_a_secret_do_not_hide_it():
-    key = "AKIA" "IOSFODNN7EXAMPLE"
+    key = "AKIAIOSFODNN7EXAMPLE"
     for text in (json.dumps(f"x\n{key}\ty"), f"?k%3D{key}%26", f"\\u0022{key}", json.dumps(json.dumps(f"\n{key}"))):
         assert key not in redact(text)[0], text
     number = "4242424242424242"
@@ -114,14 +116,17 @@ def test_keys_of_metadata_that_become_the_same_keep_their_values_apart():
     kept, found = Redactor().metadata({one: 1, other: {"deep": [f"x {one}", 4242424242424242, True, None, 1.5]}})
     assert kept == {
         "[REDACTED:aws_access_key]": 1,
-        "[REDACTED:aws_access_key] 2": {"deep": ["x [REDACTED:aws_access_key]", "[REDACTED:card_number]", True, None, 1.5]},
+        "[REDACTED:aws_access_key] 2": {
+            "deep": ["x [REDACTED:aws_access_key]", "[REDACTED:card_number]", True, None, 1.5]
+        },
     }
     assert sorted(found) == [("aws_access_key", None)] * 3 + [("card_number", None)]
 
 
 PIECES = st.one_of(
     st.integers(0, 10**6).map(lambda seed: MAKERS[seed % len(MAKERS)](random.Random(seed)).written),
-    st.sampled_from(["-----BEGIN PRIVATE KEY-----", "-----END PRIVATE KEY-----", "://", ":", "@", "sk-", "eyJ", "[REDACTED:jwt]", "\\n"]),
+    st.sampled_from(["-----BEGIN PRIVATE KEY-----", "-----END PRIVATE KEY-----", "://", ":", "@", "sk-", "eyJ", "\\n"]),
+    st.sampled_from(["[REDACTED:jwt]", "[REDACTED:", ";password=", "curl -u a:", "bearer "]),
     st.text(max_size=12),
 )
 
@@ -131,8 +136,7 @@ PIECES = st.one_of(
 def test_redacting_twice_is_redacting_once(text):
     once, found = redact(text)
     assert redact(once)[0] == once
-    assert all(a.end <= b.start for a, b in zip(found, found[1:], strict=False))
-    assert "".join(character for character in once) == once and (once == text) == (not found)
+    assert all(a.end <= b.start for a, b in pairwise(found)) and (once == text) == (not found)
 
 
 HOSTILE = {

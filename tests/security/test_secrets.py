@@ -18,7 +18,7 @@ from recollect.testing import HashEmbedder, ModelEndpoint, ScriptedLanguage
 
 COUNT = 300 if chaos.LONG else len(MAKERS)
 TOGETHER = 8  # messages of one add
-KEY = "AKIA" "IOSFODNN7EXAMPLE"
+KEY = "AKIAIOSFODNN7EXAMPLE"
 CARD = "4242 4242 4242 4242"
 _LINE = re.compile(r"^\[(\d+)\] (.*)$", re.MULTILINE)
 
@@ -32,7 +32,8 @@ def echo(request):
     lines = _LINE.findall(question.split("New messages:")[1])
     told = [(int(n), line.split(": ", 1)[-1]) for n, line in lines]
     facts = [
-        {"kind": "knowledge", "text": line[:1500], "evidence": [{"message": n, "quote": line[:1500]}]} for n, line in told
+        {"kind": "knowledge", "text": line[:1500], "evidence": [{"message": n, "quote": line[:1500]}]}
+        for n, line in told
     ]
     return {"facts": facts}
 
@@ -60,9 +61,16 @@ class World:
     def places(self):
         """Every place where a secret could be, as bytes."""
         files = [(str(path.name), path.read_bytes()) for path in sorted(self.folder.rglob("*")) if path.is_file()]
-        received = [json.dumps([one.headers, one.body], ensure_ascii=False, default=dict) for one in self.endpoint.requests]
+        received = [
+            json.dumps([one.headers, one.body], ensure_ascii=False, default=dict) for one in self.endpoint.requests
+        ]
         logged = [f"{one.getMessage()} {one.args!r} {one.exc_text or ''}" for one in self.caplog.records]
-        texts = {"endpoint": received, "logs": logged, "traces": map(repr, self.events), "results": map(repr, self.shown)}
+        texts = {
+            "endpoint": received,
+            "logs": logged,
+            "traces": map(repr, self.events),
+            "results": map(repr, self.shown),
+        }
         return [*files, *((place, "\n".join(parts).encode("utf-8", "replace")) for place, parts in texts.items())]
 
 
@@ -95,7 +103,10 @@ def ways(memory, way, texts):
         some = texts[start : start + TOGETHER]
         messages = [{"role": "user", "name": "Ann", "content": one} for one in some]
         if way == "metadata":
-            nested = {"notes": [{"deep": {one: i}} for i, one in enumerate(some)], **{f"k{i}": one for i, one in enumerate(some)}}
+            nested = {
+                "notes": [{"deep": {one: i}} for i, one in enumerate(some)],
+                **{f"k{i}": one for i, one in enumerate(some)},
+            }
             yield memory.add(f"What I noted on day {start}, see there.", user_id="u", metadata=nested)
         else:
             yield memory.add(messages, user_id="u", infer=way == "messages")
@@ -112,7 +123,10 @@ def test_no_secret_is_left_anywhere(way, tmp_path, caplog):
         found = [one.kind for result in world.shown for one in result.redacted]
         world.shown.append(world.memory.get_all(user_id="u"))
         for text in texts[:: max(1, COUNT // 20)]:
-            world.shown += [world.memory.search(text, user_id="u", include=("memories", "turns")), world.memory.context(text, user_id="u")]
+            world.shown += [
+                world.memory.search(text, user_id="u", include=("memories", "turns")),
+                world.memory.context(text, user_id="u"),
+            ]
         world.memory.verify()
         assert world.memory.count(user_id="u") > 0, "nothing was stored, so nothing was tried"
         open_places = world.places()
@@ -151,11 +165,19 @@ def test_every_other_way_in_is_redacted_too(tmp_path, caplog):
         item = added.changes[0].memory
         assert "[REDACTED:card_number]" in item.text
         assert item.metadata == {"k [REDACTED:aws_access_key]": ["[REDACTED:aws_access_key]"]}
-        memory.add([{"role": "user", "name": f"Ann {KEY}", "content": "I like tea from Assam"}], user_id="u", wait=False)
+        memory.add(
+            [{"role": "user", "name": f"Ann {KEY}", "content": "I like tea from Assam"}], user_id="u", wait=False
+        )
         memory.flush()
         updated = memory.update(item.id, f"Banks with {CARD} now", {"n": {"m": CARD}}, user_id="u")
-        assert updated.text == "Banks with [REDACTED:card_number] now" and updated.metadata["n"] == {"m": "[REDACTED:card_number]"}
-        world.shown += [memory.search(f"is it {CARD}?", user_id="u"), memory.context(KEY, user_id="u"), memory.retell(user_id="u")]
+        assert updated.text == "Banks with [REDACTED:card_number] now" and updated.metadata["n"] == {
+            "m": "[REDACTED:card_number]"
+        }
+        world.shown += [
+            memory.search(f"is it {CARD}?", user_id="u"),
+            memory.context(KEY, user_id="u"),
+            memory.retell(user_id="u"),
+        ]
         world.shown += [memory.history(item.id), memory.sources(item.id)]
         assert memory.verify().ok
         assert not left(world.places(), [KEY, CARD, CARD.replace(" ", "")])

@@ -34,7 +34,13 @@ class SqliteExport:
             return {**head, "counts": counts(db, space), **records}
 
     def write(
-        self, space: Space, head: Mapping[str, Any], target: Path, *, overwrite: bool, progress: Callable[[int, int], None]
+        self,
+        space: Space,
+        head: Mapping[str, Any],
+        target: Path,
+        *,
+        overwrite: bool,
+        progress: Callable[[int, int], None],
     ) -> dict[str, Any]:
         """The same into a file that its owner alone can read, record by record; what stands before the sections."""
         with faults_named("export"):

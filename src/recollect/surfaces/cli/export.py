@@ -44,7 +44,8 @@ def export(common: Common, out: Path | None, *, overwrite: bool) -> None:
         return
     counts = head["counts"]
     say(f"{out}: {count(sum(counts.values()), 'record')} on {common.user_id}, readable for you alone")
-    say(f"{count(counts['turns'], 'turn')}, {count(counts['memories'], 'version')} of memories, {count(counts['history'], 'change')}")
+    versions = count(counts["memories"], "version of a memory", "versions of memories")
+    say(f"{count(counts['turns'], 'turn')}, {versions}, {count(counts['history'], 'change')}")
 
 
 def audit(common: Common) -> None:
