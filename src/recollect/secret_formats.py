@@ -11,7 +11,7 @@ import binascii
 import functools
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 
@@ -66,6 +66,12 @@ def token(kind: str, prefix: str, rest: str, *hints: str) -> Format:
     return Format(kind, (prefix.lower(),), literal + start(literal) + rest)
 
 
+def _prefixed(lengths: Mapping[str, int]) -> tuple[tuple[str, ...], str]:
+    """Hints and pattern of tokens that are a prefix and at least so many letters and digits."""
+    each = (rf"{re.escape(prefix)}[A-Za-z0-9]{{{least},}}" for prefix, least in lengths.items())
+    return tuple(prefix.lower() for prefix in lengths), f"{START}(?:{'|'.join(each)})"
+
+
 # --- second looks ------------------------------------------------------------------------------------------------------
 
 
@@ -96,6 +102,11 @@ def is_filled_in(value: str) -> bool:
 def has_digit(value: str) -> bool:
     """YOUR_ACCESS_TOKEN has none."""
     return any(character.isdigit() for character in value) and is_filled_in(value)
+
+
+def is_random(value: str) -> bool:
+    """Whether it has digits, and is no row of words."""
+    return has_digit(value) and (value.count("-") < 4 or value != value.lower())
 
 
 def is_discord(value: str) -> bool:
@@ -162,7 +173,7 @@ FORMATS: tuple[Format, ...] = (
     # platform.openai.com and those that follow its format (DeepSeek, OpenRouter, LiteLLM …); docs.anthropic.com.
     token("anthropic_key", "sk-ant-", r"[A-Za-z0-9_-]{20,}"),
     token("openai_key", r"sk-(?:proj|svcacct|admin|None|service|or-v1|lf)-", r"[A-Za-z0-9_-]{20,}", "sk-"),
-    token("openai_key", r"sk-(?=[A-Za-z]{0,31}[0-9])", r"[A-Za-z0-9]{32,}", "sk-"),
+    Format("openai_key", ("sk-",), "sk-" + start("sk-") + r"(?:[A-Za-z0-9]{32,}|[A-Za-z0-9_-]{48,})", is_random),
     # huggingface.co/docs/hub/security-tokens; console.groq.com; docs.x.ai; docs.perplexity.ai; replicate.com/docs;
     # docs.tavily.com; docs.smith.langchain.com; build.nvidia.com.
     token("hugging_face_token", r"(?:hf|api_org)_", r"[A-Za-z0-9]{34,}", "hf_", "api_org_"),
@@ -281,6 +292,53 @@ FORMATS: tuple[Format, ...] = (
     token("facebook_token", "EAA", r"[A-Za-z0-9]{80,}"),
     token("alibaba_key", "LTAI", r"[A-Za-z0-9]{16,24}" + END),
     token("onepassword_token", "ops_ey", r"[A-Za-z0-9_+/=-]{100,}"),
+    token("onepassword_token", "A3-", r"[A-Z0-9]{6}-(?:[A-Z0-9]{11}|[A-Z0-9]{6}-[A-Z0-9]{5})(?:-[A-Z0-9]{5}){3}" + END),
+    token("cloudflare_token", r"cf[ua]t_", r"[A-Za-z0-9]{48}" + END, "cfut_", "cfat_"),
+    token("bedrock_key", "ABSK", r"[A-Za-z0-9+/]{100,}={0,2}"),
+    token("artifactory_key", "AKCp", r"[A-Za-z0-9]{68,}"),
+    token("circleci_token", r"CCIP(?:AT|RJ)_", r"[A-Za-z0-9]{22}_[0-9a-f]{40}" + END, "ccipat_", "cciprj_"),
+    token("docker_token", r"SWM(?:TKN|KEY)-1-", r"[A-Za-z0-9+/-]{40,}", "swmtkn-1-", "swmkey-1-"),
+    token("dynatrace_token", "dt0c01.", r"[A-Z0-9]{24}\.[A-Z0-9]{64}" + END),
+    token("fly_token", r"FlyV1 fm[0-9]?[a-z]?_", r"[A-Za-z0-9=_,/+-]{100,}", "flyv1 "),
+    token("hubspot_token", r"pat-(?:na|eu|ap)[0-9]-", r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}" + END, "pat-"),
+    token("mailersend_token", "mlsn.", r"[A-Za-z0-9]{30,}"),
+    token("mapbox_token", "sk.eyJ", r"[A-Za-z0-9_-]{40,}\.[A-Za-z0-9_-]{20,}"),
+    token("mongodb_key", "mdb_sa_sk_", r"[A-Za-z0-9_-]{40,}"),
+    token("openshift_token", "sha256~", r"[A-Za-z0-9_-]{43,}"),
+    token("resend_key", "re_", r"[1-9A-HJ-NP-Za-km-z]{8}_[1-9A-HJ-NP-Za-km-z]{24}" + END),
+    # And those that are a prefix, an underscore or a dash, and so many letters and digits.
+    Format(
+        "service_token",
+        *_prefixed(
+            {
+                "apify_api_": 34,
+                "bkua_": 40,
+                "CLOJARS_": 60,
+                "cnvca": 51,
+                "csk-": 48,
+                "ddo_": 36,
+                "ddp_": 36,
+                "EZAK": 54,
+                "EZTK": 54,
+                "ico-": 32,
+                "ion_": 42,
+                "llx-": 44,
+                "napi_": 64,
+                "nyk_": 67,
+                "pnu_": 36,
+                "ramp_sec_": 48,
+                "rdme_": 70,
+                "rnd_": 28,
+                "rootly_": 64,
+                "rpa_": 30,
+                "sgp_": 40,
+                "shippo_live_": 40,
+                "shippo_test_": 40,
+                "sk_": 48,
+                "xnd_production_": 56,
+            }
+        ),
+    ),
     # github.com/FiloSottile/age; BIP 32, extended private keys.
     token("age_key", "AGE-SECRET-KEY-", r"(?:PQ-)?1[0-9A-Za-z]{58,}"),
     token("bitcoin_key", r"[xyzt]prv", r"[1-9A-HJ-NP-Za-km-z]{107,108}" + END, "prv"),
