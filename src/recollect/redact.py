@@ -150,7 +150,7 @@ _CARD = re.compile(
     "[2-6]" + start("[2-6]") + r"(?<![0-9][-_.][2-6])(?:"
     rf"(?<=3)(?:[47][0-9]{{2}}{_BETWEEN}[0-9]{{6}}{_BETWEEN}[0-9]{{5}}|[0689][0-9]{{2}}{_BETWEEN}[0-9]{{6}}{_BETWEEN}[0-9]{{4}})"
     rf"|[0-9]{{3}}(?:{_BETWEEN}[0-9]{{4}}){{2}}{_BETWEEN}(?:[0-9]{{4}}{_BETWEEN}[0-9]{{3}}|[0-9]{{4}}|[0-9]{{3}})"
-    r")(?![A-Za-z0-9])(?![-_][A-Za-z0-9]|\.[0-9])"
+    r")(?![A-Za-z0-9]|[-_.][0-9])"
 )
 # ISO/IEC 7812 issuer identification numbers in use, as the networks publish them: (first, last, lengths), on as many digits.
 _ISSUERS = (

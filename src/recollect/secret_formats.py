@@ -94,9 +94,15 @@ def is_basic(value: str) -> bool:
     return ":" in decoded and decoded.isprintable()
 
 
+_PLACE = re.compile(
+    r"\$?\{{1,2}[^{}]*\}{1,2}|\$\(?[A-Za-z_]+\)?|<[^<>]*>|\[[^\[\]]*\]|%\([A-Za-z_]+\)s|%[A-Za-z_]*%?|[*x.•…_-]+",
+    re.IGNORECASE,
+)
+
+
 def is_filled_in(value: str) -> bool:
-    """Whether something stands there, and not the place for it: {password}, ${PASSWORD}, <password>, ***, xxxx."""
-    return not (value[0] in "${<%[" or set(value.casefold()) <= set("*x.•…_-"))
+    """Whether something stands there, and not the place for it: {password}, ${PASSWORD}, $PASSWORD, <password>, %s, ***, xxxx."""
+    return not _PLACE.fullmatch(value)
 
 
 def has_digit(value: str) -> bool:
@@ -221,20 +227,20 @@ FORMATS: tuple[Format, ...] = (
     Format(
         "url_password",
         ("://",),
-        _DATABASES + r"(?:\+[a-z0-9_]{1,30})?://[^\s/?#@:\"'<>\\]{0,128}:(?![0-9]{1,5}(?:[/?#,]|$))"
+        _DATABASES + r"(?:\+[a-z0-9_]{1,30})?://[^\s/?#@:\"'<>\\\[]{0,128}:(?![0-9]{1,5}(?:[/?#,]|$))"
         r"([^\s\"'<>\\]{1,256}?)@" + _HOST_ENDS,
         is_filled_in,
     ),
     Format(
         "url_password",
         ("://",),
-        r"://[^\s/?#@:\"'<>\\]{0,128}:([^\s/?#\"'<>\\@]{1,256}(?:@[^\s/?#\"'<>\\@:]{1,128}(?=@)){0,3})@(?=[A-Za-z0-9\[_])",
+        r"://[^\s/?#@:\"'<>\\\[]{0,128}:([^\s/?#\"'<>\\@]{1,256}(?:@[^\s/?#\"'<>\\@:]{1,128}(?=@)){0,3})@(?=[A-Za-z0-9\[_])",
         is_filled_in,
     ),
     Format(
         "url_password",
         ("curl",),
-        r"\bcurl\b[^\n]{0,300}?\s(?:-u|--user)[ =]?[\"']?[^\s:\"']{1,128}:([^\s\"']{1,256})",
+        r"\bcurl\b[^\n]{0,300}?\s(?:-u|--user)[ =]?[\"']?[^\s:\"'\[]{1,128}:([^\s\"']{1,256})",
         is_filled_in,
     ),
     # learn.microsoft.com, connection strings: a part among others, which semicolons divide.
@@ -249,12 +255,14 @@ FORMATS: tuple[Format, ...] = (
     Format("azure_key", ("accountkey",), r"(?i:AccountKey)" + _ASSIGNED + r"([A-Za-z0-9+/]{86,}={0,2})"),
     Format("azure_key", ("sharedaccesskey",), r"(?i:SharedAccessKey)" + _ASSIGNED + r"([A-Za-z0-9+/]{40,}={0,2})"),
     Format("azure_key", ("sig=",), r"[?&;]sig=([A-Za-z0-9%+/_-]{40,}=?)"),
-    Format("azure_key", ("q~",), START + r"[A-Za-z0-9_~.-]{3}[0-9]Q~[A-Za-z0-9_~.-]{31,34}(?![A-Za-z0-9_~-])"),
+    Format("azure_key", ("q~",), START + r"[A-Za-z0-9_~.-]{3}[0-9]Q~[A-Za-z0-9_~.-]{31,}"),
     # discord.com/developers/docs/reference; core.telegram.org/bots/api.
     Format(
         "discord_token",
         (".",),
-        r"[MNO](?<![A-Za-z0-9_-][MNO])[A-Za-z0-9_-]{22,28}\.[A-Za-z0-9_-]{6}\.[A-Za-z0-9_-]{27,40}(?![A-Za-z0-9_-])",
+        r"[MNO](?<![_-][MNO])"
+        + start("[MNO]")
+        + r"[A-Za-z0-9_-]{22,28}\.[A-Za-z0-9_-]{6}\.[A-Za-z0-9_-]{27,}",
         is_discord,
     ),
     Format(
@@ -263,7 +271,7 @@ FORMATS: tuple[Format, ...] = (
         r"discord(?:app)?\.com/api/webhooks/([0-9]{17,20}/[A-Za-z0-9_-]{60,})",
     ),
     Format(
-        "telegram_token", (":a",), r"(?:" + START + r"|(?<=/bot))[0-9]{6,12}:A[A-Za-z0-9_-]{32,36}(?![A-Za-z0-9_-])"
+        "telegram_token", (":a",), r"(?:" + START + r"|(?<=/bot))[0-9]{6,12}:A[A-Za-z0-9_-]{32,}"
     ),
     # The vendors' pages on their API tokens.
     token("digitalocean_token", r"do[opr]_v1_", r"[0-9a-f]{64}" + END, "_v1_"),
