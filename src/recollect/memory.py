@@ -187,12 +187,13 @@ class AsyncMemory:
         """
         scope = scope_of(user_id, agent_id, session_id)
         time = check.spoken("timestamp", timestamp)
-        checked, redacted = self._redactor.messages(check.messages(messages, time))
-        extra, beside = self._redactor.metadata(check.metadata("metadata", metadata))
+        checked = check.messages(messages, time)
+        extra = check.metadata("metadata", metadata)
         expiry = check.maybe_time("expires_at", expires_at)
         key = check.maybe_identifier("idempotency_key", idempotency_key)
         for name, value in {"infer": infer, "wait": wait, "allow_erased": allow_erased}.items():
             check.flag(name, value)
+        checked, extra, redacted = await self._run(self._redactor.call, checked, extra)
         new = NewBatch(
             scope=scope,
             messages=checked,
@@ -204,9 +205,8 @@ class AsyncMemory:
             instructions=self._instructions,
             idempotency_key=key,
             digest=check.digest(scope, checked, infer, json.dumps(extra, sort_keys=True), expiry),
-            redacted=(*redacted, *beside),
+            redacted=redacted,
         )
-        self._check_loop()
         if not self._store.embedder_recorded:
             await self._run(self._store.record_embedder)
         batch, replayed, leased = await self._writer.open(new, leased=wait)

@@ -241,6 +241,14 @@ class Redactor:
         """The same, None for None."""
         return None if text is None else self.text(text)
 
+    def call(
+        self, messages: Sequence[Message], metadata: Mapping[str, Any]
+    ) -> tuple[tuple[Message, ...], dict[str, Any], Redacted]:
+        """What an `add` was called with, without its secrets, and which those were. Takes its time with long messages."""
+        kept, found = self.messages(messages)
+        extra, beside = self.metadata(metadata)
+        return kept, extra, (*found, *beside)
+
     def messages(self, messages: Sequence[Message]) -> tuple[tuple[Message, ...], Redacted]:
         """Contents and names without their secrets, and which those were."""
         if not self.on:

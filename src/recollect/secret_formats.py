@@ -260,9 +260,7 @@ FORMATS: tuple[Format, ...] = (
     Format(
         "discord_token",
         (".",),
-        r"[MNO](?<![_-][MNO])"
-        + start("[MNO]")
-        + r"[A-Za-z0-9_-]{22,28}\.[A-Za-z0-9_-]{6}\.[A-Za-z0-9_-]{27,}",
+        r"[MNO](?<![_-][MNO])" + start("[MNO]") + r"[A-Za-z0-9_-]{22,28}\.[A-Za-z0-9_-]{6}\.[A-Za-z0-9_-]{27,}",
         is_discord,
     ),
     Format(
@@ -270,9 +268,7 @@ FORMATS: tuple[Format, ...] = (
         ("/api/webhooks/",),
         r"discord(?:app)?\.com/api/webhooks/([0-9]{17,20}/[A-Za-z0-9_-]{60,})",
     ),
-    Format(
-        "telegram_token", (":a",), r"(?:" + START + r"|(?<=/bot))[0-9]{6,12}:A[A-Za-z0-9_-]{32,}"
-    ),
+    Format("telegram_token", (":a",), r"(?:" + START + r"|(?<=/bot))[0-9]{6,12}:A[A-Za-z0-9_-]{32,}"),
     # The vendors' pages on their API tokens.
     token("digitalocean_token", r"do[opr]_v1_", r"[0-9a-f]{64}" + END, "_v1_"),
     token("heroku_key", "HRKU-", r"[A-Za-z0-9_-]{30,}"),
