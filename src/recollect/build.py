@@ -19,7 +19,7 @@ from .embedding import EmbedderInUse
 from .errors import Closed, EmbedderUnavailable, EmbeddingModelMismatch, InvalidInput
 from .failpoints import reach
 from .partition import DEFAULT_MEMORY_BUDGET, Partition, Partitions
-from .ports import Audit, ChatModel, Embedder, Extractor, Journal, Ledger, Reconciler, Reembedding, Tokenizer
+from .ports import Audit, ChatModel, Embedder, Export, Extractor, Journal, Ledger, Reconciler, Reembedding, Tokenizer
 from .records import EmbedderKey, EmbedderRecord, Space
 from .results import Backup
 
@@ -49,6 +49,7 @@ class Settings:
     embedder_api_base: str | None = None
     embedder_api_key: str | None = field(default=None, repr=False)
     budget: object = None
+    actor: str | None = None
     memory_budget: int = DEFAULT_MEMORY_BUDGET
 
 
@@ -69,6 +70,7 @@ class Store:
     journal: Journal
     ledger: Ledger
     audit: Audit
+    export: Export
     partitions: Partitions
     in_use: EmbedderInUse
     tokenizer: Tokenizer
@@ -124,6 +126,7 @@ def open_store(settings: Settings) -> Store:
     from .adapters.bm25 import Bm25, TermCounter
     from .adapters.database import Database
     from .adapters.sqlite_audit import SqliteAudit
+    from .adapters.sqlite_export import SqliteExport
     from .adapters.sqlite_journal import SqliteJournal
     from .adapters.sqlite_ledger import SqliteLedger
     from .adapters.sqlite_reembedding import SqliteReembedding
@@ -132,7 +135,7 @@ def open_store(settings: Settings) -> Store:
     budget = Budget.of(settings.budget)
     folder = folder_of(settings.path)
     database = Database(folder)
-    ledger, tokenizer = SqliteLedger(database), TermCounter()
+    ledger, tokenizer = SqliteLedger(database, settings.actor), TermCounter()
     try:
         in_use = EmbedderInUse(choose_embedder(settings, ledger.setting("embedder")))
         ledger.secret()  # made with the store: reading never writes
@@ -150,6 +153,7 @@ def open_store(settings: Settings) -> Store:
         journal=SqliteJournal(database),
         ledger=ledger,
         audit=SqliteAudit(database, tokenizer),
+        export=SqliteExport(database),
         partitions=Partitions(make, in_use, settings.memory_budget),
         in_use=in_use,
         tokenizer=tokenizer,

@@ -18,10 +18,11 @@ from .filters import parse_filter
 from .ids import IdKind, check_id
 from .model import Scope, Turn, Usage
 from .owners import new_owner
-from .records import Batch, Commit, JournalledChunk, NewBatch, Space
+from .records import Batch, ChangeRecord, Commit, JournalledChunk, NewBatch, Space
 from .results import (
     AddResult,
     AddUsage,
+    AuditEntry,
     Backup,
     Change,
     Context,
@@ -89,6 +90,8 @@ class AsyncMemory:
         embedder_api_key: str | None = None,
         instructions: str | None = None,
         budget: object = None,
+        redact: bool = True,
+        actor: str | None = None,
         on_event: Listener | None = None,
     ) -> None:
         """Open or make the store in `path` (default: `$RECOLLECT_HOME`, else the user's data folder).
@@ -102,7 +105,10 @@ class AsyncMemory:
         `embedder_api_base` and `embedder_api_key`; or an object with `id`, `dim` and `embed(texts)`. `instructions`: what to
         remember and what to leave out. `budget`: limits such as `{"add": {"calls": 20}, "day": {"cost_usd": 1.0}}`, per
         add, day and run, on calls, tokens and cost_usd; over one an add raises BudgetExceeded and stays pending.
-        `on_event` is called with the events of `trace`.
+        `redact`: keep secrets of known formats out (keys, tokens, passwords in URLs, card numbers, IBANs): what is said, its
+        metadata, `instructions` and queries have marks such as [REDACTED:jwt] in their place before anything is stored, sent or
+        logged. Ids that the caller gives stay as they are. `actor`: who acts through this memory, a name of the caller's that is
+        recorded with every change; see `audit`. `on_event` is called with the events of `trace`.
 
         Raises StoreCorrupt, SchemaTooNew, EmbeddingModelMismatch, StorageReadOnly, ModelConfigError.
         """
@@ -110,13 +116,14 @@ class AsyncMemory:
         from .build import Settings, open_store
         from .curate import Curator
         from .embedding import Batcher
+        from .redact import Redactor
         from .reembed import Reembedder
         from .retrieve import Retriever
         from .write import Writer
 
-        self._instructions = (
-            None if instructions is None else check.text("instructions", instructions, check.MAX_INSTRUCTIONS)
-        )
+        self._redactor = Redactor(check.flag("redact", redact))
+        given = None if instructions is None else check.text("instructions", instructions, check.MAX_INSTRUCTIONS)
+        self._instructions = self._redactor.maybe(given)
         settings = Settings(
             path=path,
             llm=llm,
@@ -128,6 +135,7 @@ class AsyncMemory:
             embedder_api_base=embedder_api_base,
             embedder_api_key=embedder_api_key,
             budget=budget,
+            actor=check.maybe_identifier("actor", actor),
         )
         self._store: Store = open_store(settings)
         self._listener = on_event
@@ -145,6 +153,7 @@ class AsyncMemory:
             tokenizer=store.tokenizer,
             extractor=store.language.extractor,
             reconciler=store.language.reconciler,
+            redactor=self._redactor,
             in_thread=store.in_thread,
             owner=new_owner(),
             committed=self._on_committed,
@@ -185,6 +194,7 @@ class AsyncMemory:
         key = check.maybe_identifier("idempotency_key", idempotency_key)
         for name, value in {"infer": infer, "wait": wait, "allow_erased": allow_erased}.items():
             check.flag(name, value)
+        checked, extra, redacted = await self._run(self._redactor.call, checked, extra)
         new = NewBatch(
             scope=scope,
             messages=checked,
@@ -196,8 +206,8 @@ class AsyncMemory:
             instructions=self._instructions,
             idempotency_key=key,
             digest=check.digest(scope, checked, infer, json.dumps(extra, sort_keys=True), expiry),
+            redacted=redacted,
         )
-        self._check_loop()
         if not self._store.embedder_recorded:
             await self._run(self._store.record_embedder)
         batch, replayed, leased = await self._writer.open(new, leased=wait)
@@ -317,8 +327,8 @@ class AsyncMemory:
         """
         if text is None and metadata is None:
             raise InvalidInput("text", "give a text, metadata or both")
-        checked = None if text is None else check.text("text", text, check.MAX_CORRECTION)
-        extra = None if metadata is None else check.metadata("metadata", metadata)
+        checked = None if text is None else self._redactor.text(check.text("text", text, check.MAX_CORRECTION))
+        extra = None if metadata is None else self._redactor.metadata(check.metadata("metadata", metadata))[0]
         space = await self._space_of("mem", "memory_id", memory_id, user_id)
         row = await self._alone(self._curator.update(space, memory_id, checked, extra))
         return (await self._run(self._views(space).items, [row]))[0]
@@ -426,7 +436,7 @@ class AsyncMemory:
         from .retrieve import Query
 
         asked = Query(
-            text=of_the_user(check.text("query", query, check.MAX_QUERY)),
+            text=of_the_user(self._redactor.text(check.text("query", query, check.MAX_QUERY))),
             scope=scope_of(user_id, agent_id, session_id),
             now=check.maybe_time("now", now) or present(),
             condition=parse_filter(metadata_filter),
@@ -588,6 +598,27 @@ class AsyncMemory:
         recorded = await self._run(self._store.ledger.setting, "embedder")
         return Stats(**counts, bytes_on_disk=size, embedder=json.loads(recorded)["id"] if recorded else None)
 
+    async def export(
+        self, *, user_id: UserId, path: str | os.PathLike[str] | None = None, overwrite: bool = False
+    ) -> dict[str, Any]:
+        """Everything that is held on a user, as one JSON document of one moment: what was said, every version of every memory
+        with both of its times, quotes, history, what is pending or was rejected, entities, relations, vectors and digests.
+
+        `user_id`, `exported_at` and `counts` (of records, by section) come first, then each section, a list of records. With
+        `path` the document is written to that file, in bounded memory, readable for its owner alone, and what comes first is
+        returned; `on_event` is told of `Exported`. Raises TargetExists unless `overwrite`, InvalidInput, StorageFull.
+        """
+        from .export import export
+
+        scope = scope_of(user_id, None, None)
+        return await self._alone(export(self._store, scope.user_id, path, overwrite, self._listener))
+
+    async def audit(self, *, user_id: UserId) -> list[AuditEntry]:
+        """Who changed what of a user's memories, and when, in order: ids and names, no content."""
+        space = await self._find(scope_of(user_id, None, None))
+        records = [] if space is None else await self._run(self._store.ledger.changes, space)
+        return [audited(one) for one in records]
+
     # --- the store -----------------------------------------------------------------------------------------------------
 
     async def verify(self) -> VerifyReport:
@@ -734,6 +765,22 @@ def add_usage(usage: Usage) -> AddUsage:
         output_tokens=usage.output_tokens,
         tokens=usage.tokens,
         cost_usd=usage.cost_usd,
+    )
+
+
+def audited(change: ChangeRecord) -> AuditEntry:
+    """A change without its content."""
+    return AuditEntry(
+        number=change.number,
+        change_id=change.id,
+        recorded_at=change.recorded_at or present(),
+        actor=change.actor,
+        op=change.op,
+        memory_id=change.memory_id,
+        batch_id=change.batch_id,
+        model=change.model,
+        prompt_id=change.prompt_id,
+        undoes=change.undoes,
     )
 
 

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Se
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Generic, Protocol, TypeVar, runtime_checkable
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar, runtime_checkable
 
 from .filters import Condition
 from .ids import IdKind
@@ -307,6 +307,26 @@ class Ledger(Protocol):
     def pending_vectors(self, first: Space | None, limit: int) -> list[PendingVector]: ...
     def back_up(self, target: Path, *, overwrite: bool, progress: Callable[[int, int], None]) -> Backup: ...
     def close(self) -> None: ...
+
+
+class Export(Protocol):
+    """Everything that the ledger holds on one user, as one JSON document. Blocking; called from worker threads."""
+
+    def document(self, space: Space, head: Mapping[str, Any]) -> dict[str, Any]:
+        """The head, `counts` of the records of each section, and the sections, each a list."""
+        ...
+
+    def write(
+        self,
+        space: Space,
+        head: Mapping[str, Any],
+        target: Path,
+        *,
+        overwrite: bool,
+        progress: Callable[[int, int], None],
+    ) -> dict[str, Any]:
+        """The same into a file, in bounded memory; the head with its `counts`. Raises TargetExists, InvalidInput."""
+        ...
 
 
 class Audit(Protocol):

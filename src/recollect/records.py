@@ -83,7 +83,7 @@ class NewBatch:
     instructions: str | None = None
     idempotency_key: str | None = None
     digest: str = ""
-    redacted: tuple[tuple[str, int], ...] = ()
+    redacted: tuple[tuple[str, int | None], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +117,7 @@ class Batch:
     metadata: Metadata
     expires_at: datetime | None
     instructions: str | None
-    redacted: tuple[tuple[str, int], ...]
+    redacted: tuple[tuple[str, int | None], ...]
     attempts: int
     error: str | None
     chunks: tuple[ChunkRecord, ...]

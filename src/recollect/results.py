@@ -128,10 +128,11 @@ class RejectedFact(Result):
 
 
 class Redaction(Result):
-    """A secret that was kept out: its kind and the message (from 0) that it stood in. Never the secret itself."""
+    """A secret that was kept out: its kind, and the message (from 0) that it stood in; None where that was the metadata.
+    Never the secret itself."""
 
     kind: str
-    message: int
+    message: int | None
 
 
 class AddUsage(Result):
@@ -188,6 +189,23 @@ class Context(Result):
 
     def __str__(self) -> str:
         return self.text
+
+
+class AuditEntry(Result):
+    """Who changed what, and when; no content. `number` orders a user's changes, `actor` is the caller's name for who acted, None
+    where none was given. `model` and `prompt_id`: what decided, None where that was code or the caller. `undoes`: the change
+    that this one took back."""
+
+    number: int
+    change_id: str
+    recorded_at: datetime
+    actor: str | None
+    op: Op
+    memory_id: str | None
+    batch_id: str | None
+    model: str | None
+    prompt_id: str | None
+    undoes: str | None
 
 
 class PendingBatch(Result):

@@ -18,6 +18,7 @@ from .memory import OPERATOR, AsyncMemory, MaybeUser, UserId
 from .results import (
     AddResult,
     AddUsage,
+    AuditEntry,
     Backup,
     Change,
     Context,
@@ -60,6 +61,8 @@ class Memory:
         embedder_api_key: str | None = None,
         instructions: str | None = None,
         budget: object = None,
+        redact: bool = True,
+        actor: str | None = None,
         on_event: Listener | None = None,
     ) -> None:
         """As `AsyncMemory`."""
@@ -75,6 +78,8 @@ class Memory:
             embedder_api_key=embedder_api_key,
             instructions=instructions,
             budget=budget,
+            redact=redact,
+            actor=actor,
             on_event=on_event,
         )
         self._lock = threading.Lock()
@@ -390,6 +395,16 @@ class Memory:
     def backup(self, path: str | os.PathLike[str], *, overwrite: bool = False) -> Backup:
         """Copy the whole store into one file, as it is at the beginning, while others go on reading and writing."""
         return self._wait(self._memory.backup(path, overwrite=overwrite))
+
+    def export(
+        self, *, user_id: UserId, path: str | os.PathLike[str] | None = None, overwrite: bool = False
+    ) -> dict[str, Any]:
+        """Everything that is held on a user, as one JSON document of one moment; with `path`, written to that file."""
+        return self._wait(self._memory.export(user_id=user_id, path=path, overwrite=overwrite))
+
+    def audit(self, *, user_id: UserId) -> list[AuditEntry]:
+        """Who changed what of a user's memories, and when, in order: ids and names, no content."""
+        return self._wait(self._memory.audit(user_id=user_id))
 
     def scoped(self, *, user_id: UserId) -> ScopedMemory:
         """Every verb bound to one user; other users' ids do not exist for it."""

@@ -71,7 +71,15 @@ class Checked:
     of: int
 
 
-Event: TypeAlias = Journalled | Extracted | Committed | Reembedding | Copied | Checked
+@dataclass(frozen=True, slots=True)
+class Exported:
+    """An export has written `records` of `of`. Told from the thread that writes."""
+
+    records: int
+    of: int
+
+
+Event: TypeAlias = Journalled | Extracted | Committed | Reembedding | Copied | Checked | Exported
 Listener: TypeAlias = Callable[[Event], None]
 
 
@@ -90,5 +98,7 @@ def emit(listener: Listener | None, event: Event) -> None:
             log.debug("copied bytes=%d of=%d", event.bytes, event.of)
         case Checked():
             log.debug("checked users=%d of=%d", event.users, event.of)
+        case Exported():
+            log.debug("exported records=%d of=%d", event.records, event.of)
     if listener is not None:
         listener(event)

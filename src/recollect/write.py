@@ -52,6 +52,7 @@ from .plan import Content, Plan
 from .ports import Chunk, Embedder, Extractor, Journal, Ledger, Reconciler, Tokenizer
 from .prepare import ChunkWork, content_of, stated_at, turn_texts, whole_messages
 from .records import Batch, ChunkRecord, Commit, JournalledChunk, Lease, NewBatch, Space
+from .redact import Redactor
 from .retell import forget_told
 from .tasks import cancel, cancelled_after, together, whole
 from .times import now
@@ -83,6 +84,7 @@ class Writer:
     tokenizer: Tokenizer
     extractor: Extractor
     reconciler: Reconciler
+    redactor: Redactor
     in_thread: Callable[..., Awaitable[Any]]
     owner: str
     committed: Callable[[Batch, JournalledChunk, Commit], Awaitable[None]]
@@ -326,7 +328,7 @@ class Writer:
 
     async def _extract(self, batch: Batch, n: int, seen: Chunk) -> Extraction:
         try:
-            return await self.extractor.extract(seen)
+            return self.redactor.extraction(await self.extractor.extract(seen))
         except (ModelError, BudgetExceeded) as error:
             await self._record_usage(batch, n, "extract", error.usage)
             raise
@@ -383,7 +385,7 @@ class Writer:
         open_places = [i for i, decision in enumerate(known) if decision is None]
         try:
             asked = [cases[i] for i in open_places]
-            answer = await self.reconciler.reconcile(asked) if asked else replace(decided.by, usage=Usage())
+            answer = await self._asked(asked) if asked else replace(decided.by, usage=Usage())
         except (ModelError, BudgetExceeded) as error:
             await self._record_usage(work.batch, work.chunk.record.n, "reconcile", error.usage)
             raise
@@ -391,6 +393,9 @@ class Writer:
         decided.by = answer
         decided.answers |= {i: (cases[i], decision) for i, decision in answers.items()}
         return guard(cases, [answers[i] if one is None else one for i, one in enumerate(known)]), answer
+
+    async def _asked(self, cases: Sequence[Case]) -> Reconciliation:
+        return self.redactor.reconciliation(await self.reconciler.reconcile(cases))
 
     async def _retold(self, work: ChunkWork, decisions: Sequence[Decision]) -> Sequence[Content]:
         """The contents as the decisions word them; what an update words anew is embedded and counted anew."""

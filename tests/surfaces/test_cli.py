@@ -27,6 +27,8 @@ COMMANDS = [
     "demo",
     "backup",
     "restore",
+    "export",
+    "audit",
 ]
 
 

@@ -59,10 +59,11 @@ _IN_LIMIT = 500  # parameters of one statement; SQLite's own limit is higher
 
 
 class SqliteLedger:
-    """Implements `ports.Ledger` over a `Database`."""
+    """Implements `ports.Ledger` over a `Database`. `actor`: who makes the changes that do not say so themselves."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, actor: str | None = None) -> None:
         self._database = database
+        self._actor = actor
 
     # --- the store -----------------------------------------------------------------------------------------------------
 
@@ -272,7 +273,7 @@ class SqliteLedger:
         )
         db.executemany(
             "INSERT INTO changes VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
-            [_change_columns(space, one, recorded_at) for one in commit.changes],
+            [_change_columns(space, one, recorded_at, self._actor) for one in commit.changes],
         )
 
     def backfill(self, space: Space, vectors: Sequence[tuple[int, Vectors]], embedder: EmbedderKey) -> None:
@@ -731,7 +732,7 @@ def _row_columns(space: Space, row: Row) -> tuple[object, ...]:
     )
 
 
-def _change_columns(space: Space, one: ChangeRecord, recorded_at: int) -> tuple[object, ...]:
+def _change_columns(space: Space, one: ChangeRecord, recorded_at: int, actor: str | None) -> tuple[object, ...]:
     stamped = replace(one, recorded_at=from_micros(recorded_at))
     return (
         space,
@@ -747,7 +748,7 @@ def _change_columns(space: Space, one: ChangeRecord, recorded_at: int) -> tuple[
         stamped.batch_id,
         stamped.chunk,
         recorded_at,
-        stamped.actor,
+        stamped.actor or actor,
         stamped.model,
         stamped.prompt_id,
         stamped.undoes,

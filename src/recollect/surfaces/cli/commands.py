@@ -88,6 +88,9 @@ def add(
         show_change(common, change)
     if not result.changes:
         say("Nothing in it was a fact to remember; the words themselves are kept and searchable (search --turns).")
+    if result.redacted:
+        kinds = ", ".join(sorted({one.kind for one in result.redacted}))
+        say(f"kept out: {count(len(result.redacted), 'secret')} ({kinds}); --no-redact keeps what looks like one")
     for one in result.rejected:
         say(f"not kept: {plain(one.text)} ({plain(one.reason)})")
     from .cost import show_paid
@@ -361,6 +364,36 @@ def restore(
     from .backup import restore as make
 
     make(common, source, force=force)
+
+
+@app.command()
+@with_common
+def export(
+    common: Common,
+    out: Annotated[
+        Path | None, typer.Option("--out", metavar="FILE", help="The file to write (default: standard output)")
+    ] = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a file of that name")] = False,
+) -> None:
+    """Give out everything that is held on a user, as one JSON document.
+
+    Example: recollect export --user alice --out alice.json
+    """
+    from .export import export as give_out
+
+    give_out(common, out, overwrite=overwrite)
+
+
+@app.command()
+@with_common
+def audit(common: Common) -> None:
+    """Show who changed what of a user's memories, and when. No content is shown; --actor says who acts.
+
+    Example: recollect audit --user alice
+    """
+    from .export import audit as show_all
+
+    show_all(common)
 
 
 @app.command()

@@ -47,6 +47,11 @@ _OPTIONS: dict[str, tuple[Any, Any]] = {
     ),
     "user": (str | None, _option("--user", "Whose memories (default: default)")),
     "json": (bool, _option("--json", "Answer in JSON")),
+    "no_redact": (
+        bool,
+        _option("--no-redact", "Keep secrets of known formats (keys, tokens, card numbers …), which are left out otherwise"),
+    ),
+    "actor": (str | None, _option("--actor", "Who does this, for the audit", metavar="NAME")),
     "debug": (bool, _option("--debug", "Show the traceback of an error")),
     "llm": (
         str | None,
@@ -104,6 +109,8 @@ class Common:
     store: Path | None = None
     user: str | None = None
     json: bool = False
+    no_redact: bool = False
+    actor: str | None = None
     debug: bool = False
     llm: str | None = None
     api_base: str | None = None
@@ -168,6 +175,8 @@ class Common:
             timeout=self.timeout,
             budget=limits,
             instructions=self.instructions,
+            redact=not self.no_redact,
+            actor=self.actor,
             embedder=self.embedder,
             embedder_api_base=self.embedder_api_base,
             embedder_api_key=self.embedder_api_key or os.environ.get(EMBEDDER_KEY_VARIABLE) or None,

@@ -1,0 +1,45 @@
+"""`export`: everything that is held on one user, as JSON."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import threading
+from typing import Any
+
+from . import check
+from .build import Store, path_of
+from .errors import Closed
+from .records import Space
+from .times import now
+from .trace import Exported, Listener, emit
+
+NOBODY = Space(0)  # SQLite numbers users from 1
+
+
+async def export(
+    store: Store, user_id: str | None, path: str | os.PathLike[str] | None, overwrite: bool, listener: Listener | None
+) -> dict[str, Any]:
+    """The document; or, with a path, what stands before its sections. Where writing is cancelled, it stops and leaves nothing."""
+    target = None if path is None else path_of("path", path, "file")
+    check.flag("overwrite", overwrite)
+    space = await store.in_thread(store.ledger.space, user_id) or NOBODY
+    head = {"user_id": user_id, "exported_at": now().isoformat()}
+    stopped = threading.Event()
+
+    def progress(done: int, total: int) -> None:
+        if stopped.is_set():
+            raise Closed("the export was stopped")
+        emit(listener, Exported(done, total))
+
+    def work() -> dict[str, Any]:
+        if target is None:
+            return store.export.document(space, head)
+        return store.export.write(space, head, target, overwrite=overwrite, progress=progress)
+
+    try:
+        made: dict[str, Any] = await store.in_thread(work)
+        return made
+    except asyncio.CancelledError:
+        stopped.set()
+        raise

@@ -1,0 +1,74 @@
+"""`recollect export` and `recollect audit`: what is held on a user, and who changed it."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+from ...adapters.database import FILE_NAME
+from ...errors import InvalidInput
+from ...trace import Event, Exported
+from .common import Common, console, say
+from .safe import count, moment, words
+
+
+def export(common: Common, out: Path | None, *, overwrite: bool) -> None:
+    """The document, to a file with progress on standard error, or to standard output."""
+    require_store(common)
+    if out is None:
+        with common.open() as memory:
+            common.answer(memory.export(user_id=common.user_id))
+        return
+    progress = Progress(
+        TextColumn("exporting"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+        console=console(stderr=True),
+        disable=common.json or not sys.stderr.isatty(),
+        transient=True,
+    )
+    task = progress.add_task("", total=None)
+
+    def on_event(event: Event) -> None:
+        if isinstance(event, Exported):
+            progress.update(task, completed=event.records, total=event.of)
+
+    with common.open(on_event) as memory, progress:
+        head = memory.export(user_id=common.user_id, path=out, overwrite=overwrite)
+    if common.json:
+        common.answer({**head, "path": str(out)})
+        return
+    counts = head["counts"]
+    say(f"{out}: {count(sum(counts.values()), 'record')} on {common.user_id}, readable for you alone")
+    versions = count(counts["memories"], "version of a memory", "versions of memories")
+    say(f"{count(counts['turns'], 'turn')}, {versions}, {count(counts['history'], 'change')}")
+
+
+def audit(common: Common) -> None:
+    """A line a change."""
+    require_store(common)
+    with common.open() as memory:
+        entries = memory.audit(user_id=common.user_id)
+    if common.json:
+        common.answer([one.model_dump(mode="json") for one in entries])
+        return
+    table = Table(box=None, pad_edge=False)
+    for column in ("when", "who", "what", "memory", "by", "change"):
+        table.add_column(column, no_wrap=True)
+    for one in entries:
+        by = one.model or ("" if one.batch_id else "caller")
+        what = f"{one.op.value} (undo)" if one.undoes else one.op.value
+        cells = (one.actor or "", what, one.memory_id or "", by, one.change_id)
+        table.add_row(moment(one.recorded_at), *map(words, cells))
+    common.console().print(table)
+    say(count(len(entries), "change"))
+
+
+def require_store(common: Common) -> None:
+    """Asking makes no store. Raises InvalidInput."""
+    if not list(common.folder().glob(f"{FILE_NAME}*")):
+        raise InvalidInput("--store", f"there is no store in {common.folder()}")
