@@ -18,8 +18,8 @@ FLOORS: list[set[str]] = [
     {"errors"},
     {"ids", "times", "owners", "tasks", "wording"},
     {"model", "filters"},
-    {"records", "results", "dates"},
-    {"ports", "trace", "budget"},
+    {"records", "results", "dates", "quarantine", "trust"},
+    {"ports", "trace", "budget", "fence"},
     {"prompts", "replies", "evidence", "candidates", "intervals"},
     {"guard"},
     {
