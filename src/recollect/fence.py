@@ -48,7 +48,9 @@ def unfenced(text: str, fence: str) -> str:
     if fence not in text:
         return text
     mark = re.escape(fence)
-    text = re.sub(rf"<memory id=\W{{0,3}}{mark}.*?(?:</memory id=\W{{0,3}}{mark}\W{{0,3}}>|\Z)", "\n", text, flags=re.DOTALL)
+    text = re.sub(
+        rf"<memory id=\W{{0,3}}{mark}.*?(?:</memory id=\W{{0,3}}{mark}\W{{0,3}}>|\Z)", "\n", text, flags=re.DOTALL
+    )
     # An end without its beginning: the lines before it that are of our form.
     text = re.sub(rf"(?:^[ \t]*(?:- \[|Remembered about this user).*\n)*^.*{mark}.*$", "\n", text, flags=re.MULTILINE)
     return text.replace(fence, "")

@@ -383,7 +383,9 @@ class AsyncMemory:
 
     async def _reviewed(self, memory_id: str, user_id: MaybeUser, *, approved: bool) -> Change:
         check_id("memory_id", memory_id, "mem", "turn")
-        space = await self._space_of("turn" if memory_id.startswith("turn_") else "mem", "memory_id", memory_id, user_id)
+        space = await self._space_of(
+            "turn" if memory_id.startswith("turn_") else "mem", "memory_id", memory_id, user_id
+        )
         record = await self._alone(self._curator.review(space, memory_id, approved=approved))
         return (await self._run(self._views(space).changes, [record]))[0]
 

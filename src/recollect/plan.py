@@ -288,7 +288,13 @@ class Plan:
     def _restore(self, row: Row, number: int, now: datetime) -> Row:
         for other in self._believed.values():
             same = other.statement.text_key == row.statement.text_key and other.statement.event == row.statement.event
-            if same and other.metadata == row.metadata and other.is_live(now) and row.valid_to is None and not row.quarantined:
+            if (
+                same
+                and other.metadata == row.metadata
+                and other.is_live(now)
+                and row.valid_to is None
+                and not row.quarantined
+            ):
                 raise UndoConflict(f"memory {other.memory_id} says the same by now: delete it first")
         self._last_row += 1
         restored = replace(row, number=self._last_row, recorded=number, retired=None, restores=row.identity)

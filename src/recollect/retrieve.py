@@ -164,7 +164,9 @@ class Retriever:
         places = thinned(near, [content.telling(one.key) for one in kept])
         near, kept = near[places][:, places], [kept[place] for place in places]
         like = near.sum(axis=0)
-        dense = any(n > 1 and content.source(one.key) is not SourceClass.USER for n, one in zip(like, kept, strict=True))
+        dense = any(
+            n > 1 and content.source(one.key) is not SourceClass.USER for n, one in zip(like, kept, strict=True)
+        )
         if like.max() <= max(1, query.limit // 3):  # too few to crowd anything out
             return kept, [], dense
         crowd = set(crowded(near, self._authors(space, kept, content), query.limit))

@@ -63,7 +63,9 @@ def source_of(cited: Sequence[Turn]) -> SourceClass:
     """Whose word a fact is that cites these turns: the least trusted's. But an answer of the user's ("Yes, from Monday") makes
     the assistant's question before it the user's own word; what a tool or a document says stays theirs, whoever agrees."""
     last = max((turn.number for turn in cited if SourceClass.of(turn.role) is SourceClass.USER), default=0)
-    counted = [turn for turn in cited if not (SourceClass.of(turn.role) is SourceClass.ASSISTANT and turn.number < last)]
+    counted = [
+        turn for turn in cited if not (SourceClass.of(turn.role) is SourceClass.ASSISTANT and turn.number < last)
+    ]
     sources = {SourceClass.of(turn.role) for turn in counted} or {SourceClass.DOCUMENT}
     return min(sources, key=lambda source: source.trust)
 

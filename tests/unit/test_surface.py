@@ -39,7 +39,16 @@ FIXED = {
     "close": "",
     "scoped": "* user_id",
 }
-LATER = ("stats", "retell", "estimate", "estimate_retelling", "backup", "quarantine", "approve", "drop")  # verbs that came on top
+LATER = (
+    "stats",
+    "retell",
+    "estimate",
+    "estimate_retelling",
+    "backup",
+    "quarantine",
+    "approve",
+    "drop",
+)  # verbs that came on top
 FIELDS = {
     "AddResult": "changes rejected redacted usage batch_id status",
     "AddUsage": "llm_calls tokens cost_usd",
