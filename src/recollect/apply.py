@@ -10,18 +10,37 @@ from typing import assert_never
 from .candidates import candidate_of
 from .model import Add, Candidate, Case, Decision, Delete, Keep, Reconciliation, Row, Update, text_key
 from .plan import Content, Plan, Why
-from .prepare import ChunkWork
+from .prepare import ChunkWork, stated_at
+from .records import QUARANTINED
 
 
 def add_messages(plan: Plan, work: ChunkWork, moment: datetime) -> None:
     """`infer=False`: one memory per message, quoted whole, unique by text *and* metadata."""
-    for turn, content in zip(work.chunk.turns, work.contents, strict=True):
-        quoted = replace(content, quotes=((turn.number, turn.content),))
-        same = plan.find_live(quoted, moment)
-        if same is not None and dict(same.metadata) == dict(quoted.metadata):
-            plan.keep(same, quoted.quotes, quoted.expires_at, Why("exact duplicate"))
+    for fact, content in zip(work.facts, work.contents, strict=True):
+        same = plan.find_live(content, moment)
+        if same is not None and dict(same.metadata) == dict(content.metadata):
+            plan.keep(same, content.quotes, content.expires_at, Why("exact duplicate"))
         else:
-            plan.add(quoted, turn.said_at, Why("stored as given"))
+            plan.add(content, stated_at(fact, work.chunk), Why("stored as given"))
+
+
+def quarantine(plan: Plan, work: ChunkWork, moment: datetime) -> None:
+    """Put aside what must not be served before somebody has looked at it, and take the turns that are like that out of search.
+
+    What says just what a live memory says is nothing new, and what is in quarantine already is not put there twice.
+    """
+    for fact, content, doubt in work.doubted:
+        why = Why(doubt, QUARANTINED)
+        live, aside = plan.find_live(content, moment), plan.find_quarantined(content)
+        if live is not None:
+            plan.keep(live, content.quotes, content.expires_at, Why("exact duplicate"))
+        elif aside is not None:
+            plan.keep(aside, content.quotes, content.expires_at, why)
+        else:
+            plan.add(content, stated_at(fact, work.chunk), why, quarantined=True)
+    if work.hidden:
+        reasons = ", ".join(dict.fromkeys(work.hidden.values()))
+        plan.hide(work.hidden, Why(f"{len(work.hidden)} turns taken out of search: {reasons}"[:500], QUARANTINED))
 
 
 def apply_all(

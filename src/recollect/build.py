@@ -138,7 +138,7 @@ def open_store(settings: Settings) -> Store:
     ledger, tokenizer = SqliteLedger(database, settings.actor), TermCounter()
     try:
         in_use = EmbedderInUse(choose_embedder(settings, ledger.setting("embedder")))
-        ledger.secret()  # made with the store: reading never writes
+        ledger.fence_key()  # made with the store: reading never writes
     except BaseException:
         database.close()
         raise

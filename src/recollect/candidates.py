@@ -106,6 +106,8 @@ def obvious(case: Case) -> Decision | None:
     for candidate in case.candidates:
         same = text_key(candidate.text) == text_key(fact.text) and candidate.event == fact.event
         if same and candidate.slot == fact.slot:
+            if fact.source.trust > candidate.source.trust:  # what a page said is the user's own word from now on
+                return Update((candidate.number,), "revise", fact.text, reason="said again by one who is trusted more")
             return Keep(candidate.number, reason="exact duplicate")
     return None
 

@@ -15,7 +15,7 @@ from .ids import new_id
 from .model import Op, Row, Scope, SourceClass
 from .plan import Content, Plan, Why
 from .ports import Embedder
-from .records import ChangeRecord, NewTurn, Space
+from .records import QUARANTINED, ChangeRecord, Hiding, NewTurn, Space
 from .results import Deleted
 from .retrieve import Query, Retriever
 from .tasks import whole
@@ -44,8 +44,8 @@ class Curator:
     # --- reading -------------------------------------------------------------------------------------------------------
 
     def current(self, space: Space, memory_id: str) -> Row:
-        """The memory's live version, else the last that is believed. Raises NotFound where none is."""
-        versions = self._store.ledger.versions(space, [memory_id])
+        """The memory's live version, else the last that is believed. Raises NotFound where none is, or a review is awaited."""
+        versions = [row for row in self._store.ledger.versions(space, [memory_id]) if not row.quarantined]
         if not versions:
             raise NotFound("memory", memory_id)
         moment = now()
@@ -104,16 +104,21 @@ class Curator:
         plan = Plan(space, ledger.state(space), batch_id)
         partition = self._store.partitions.get(space)
         chosen = set(ledger.allowed_rows(space, scope, condition))
-        memories = dict.fromkeys(row.memory_id for row in partition.believed() if row.number in chosen)
+        believed = [row for row in partition.believed() if row.number in chosen]
+        memories = dict.fromkeys(row.memory_id for row in believed)
         plan.know(ledger.versions(space, memories))
         for memory_id in memories:
             plan.retire_all(plan.versions(memory_id), Why("deleted by the caller"))
-        turns = partition.shown_turns(ledger.allowed_turns(space, scope, condition))
-        if turns:
-            plan.hide(turns, Why(f"deleted by the caller: {len(turns)} turns taken out of search"))
+        fitting = ledger.allowed_turns(space, scope, condition)
+        turns = partition.shown_turns(fitting)
+        waiting = [one for one in ledger.quarantined(space)[1] if one.turn in set(fitting)]
+        if turns or waiting:
+            why = Why(f"deleted by the caller: {len(turns) + len(waiting)} turns taken out of search")
+            plan.hide(turns, why, waiting)
         if plan.changes:
             ledger.commit(plan.commit())
-        return Deleted(len(memories), batch_id if plan.changes else None)
+        served = {row.memory_id for row in believed if not row.quarantined}
+        return Deleted(len(served), batch_id if plan.changes else None)
 
     async def update(self, space: Space, memory_id: str, text: str | None, metadata: Mapping[str, Any] | None) -> Row:
         """Correct a memory; the new version. Raises NotFound, InvalidInput where another live memory says the same."""
@@ -188,6 +193,56 @@ class Curator:
             if row.memory_id != memory_id and row.is_live(moment) and content.same_as(row):
                 raise InvalidInput("text", f"memory {row.memory_id} says the same already")
 
+    # --- reviews of what is quarantined --------------------------------------------------------------------------------
+
+    async def review(self, space: Space, identifier: str, *, approved: bool) -> ChangeRecord:
+        """Bring in, or take away, a memory or turn that waits for a review. Raises NotFound where it does not wait,
+        InvalidInput where a live memory says the same."""
+
+        async def attempt() -> ChangeRecord:
+            change: ChangeRecord = await self._store.in_thread(self._review, space, identifier, approved)
+            return change
+
+        return await self._retried(space, attempt)
+
+    def _review(self, space: Space, identifier: str, approved: bool) -> ChangeRecord:
+        ledger = self._store.ledger
+        plan = Plan(space, ledger.state(space))
+        rows, hidden = self._waiting(space, identifier)
+        plan.know(ledger.versions(space, {row.memory_id for row in rows}))
+        if approved:
+            for row in rows:
+                self._refuse_same(space, row)
+            plan.approve(rows, hidden, Why("approved by the caller"))
+        else:
+            plan.drop(rows, hidden, Why("dropped by the caller"))
+        recorded_at = ledger.commit(plan.commit())
+        return replace(plan.changes[-1], recorded_at=recorded_at)
+
+    def _waiting(self, space: Space, identifier: str) -> tuple[list[Row], list[Hiding]]:
+        """The rows of that id that wait, and the turns hidden with them that no other waiting memory cites."""
+        ledger = self._store.ledger
+        rows, hidden = ledger.quarantined(space)
+        if identifier.startswith("turn_"):
+            number = ledger.turn_number(identifier)
+            found = [one for one in hidden if one.turn == number]
+            if not found:
+                raise NotFound("quarantined turn", identifier)
+            return [], found
+        own = [row for row in rows if row.memory_id == identifier]
+        if not own:
+            raise NotFound("quarantined memory", identifier)
+        others = {row.statement.number for row in rows if row.memory_id != identifier}
+        cited = {source.turn for source in ledger.sources(space, {row.statement.number for row in own})}
+        kept = {source.turn for source in ledger.sources(space, others)}
+        return own, [one for one in hidden if one.turn in cited - kept]
+
+    def _refuse_same(self, space: Space, row: Row) -> None:
+        moment, said = now(), row.statement
+        for other in self._store.ledger.rows_by_text(space, said.text_key):
+            if other.is_live(moment) and other.statement.event == said.event:
+                raise InvalidInput("memory_id", f"memory {other.memory_id} says the same already: drop this one")
+
     # --- undo ----------------------------------------------------------------------------------------------------------
 
     async def undo(self, space: Space, identifier: str) -> list[ChangeRecord]:
@@ -205,7 +260,8 @@ class Curator:
         if identifier.startswith("batch_"):
             targets = list(reversed(ledger.changes(space, batch_id=identifier)))
             undone = ledger.undone([one.id for one in targets])
-            targets = [one for one in targets if one.id not in undone]
+            # What an add took out of search for a review stays so: undoing its memories must not show them as turns.
+            targets = [one for one in targets if one.id not in undone and (one.memory_id or one.flag != QUARANTINED)]
         else:
             targets = [ledger.change(identifier)]
             if ledger.undone([identifier]):

@@ -16,6 +16,7 @@ from .dates import DateMention, find_dates
 from .model import EventTime, Evidence, Extraction, Fact, Rejected, Turn, text_key
 from .ports import Chunk
 from .records import Extracted
+from .trust import sourced
 
 MAX_TEXT = 2_000  # characters of a fact
 MAX_QUOTE = 4_000
@@ -48,7 +49,9 @@ def verify(extraction: Extraction, chunk: Chunk) -> Extracted:
         held = tuple(one for evidence in fact.evidence if (one := placed(evidence, chunk, texts)) is not None)
         problem = _problem(fact, held, own) or ("too many facts in one chunk" if len(facts) >= MAX_FACTS else None)
         if problem is None:
-            facts.append(rightly_dated(replace(fact, evidence=held), chunk, texts))
+            told = replace(fact, evidence=held)
+            told = replace(told, source=sourced(told, (*chunk.context, *chunk.turns)))
+            facts.append(rightly_dated(told, chunk, texts))
         else:
             rejected.append(Rejected(fact.text[:MAX_TEXT], problem))
     merged = tuple(once(facts))
@@ -234,7 +237,8 @@ def _rivals(one: Fact, other: Fact) -> bool:
 
 
 def _same(one: Fact, other: Fact) -> bool:
-    if (one.event, one.retracts, one.bare_forget) != (other.event, other.retracts, other.bare_forget):
+    kept_apart = ("event", "retracts", "bare_forget", "source")  # of two sources: the user's word stays the user's
+    if any(getattr(one, name) != getattr(other, name) for name in kept_apart):
         return False
     if text_key(one.text) == text_key(other.text):
         return True

@@ -100,14 +100,14 @@ class _Run:
             raise
         self.usage += done.usage
         self.model = done.model
-        self._read(done.value, shown(before, lines), len(shown(before, ())))
+        self._read(done.value, shown(before, lines))
         return None
 
-    def _read(self, reply: ExtractReply, numbered: Sequence[Line], first: int) -> None:
+    def _read(self, reply: ExtractReply, numbered: Sequence[Line]) -> None:
         self.rejected += [Rejected(text, f"malformed: {why}") for text, why in reply.malformed]
         for one in reply.facts:
             try:
-                self.facts.append(fact_of(one, numbered, first))
+                self.facts.append(fact_of(one, numbered))
             except ValueError as error:
                 self.rejected.append(Rejected(one.text, str(error)))
 
@@ -184,10 +184,9 @@ def _day(moment: datetime) -> str:
 # --- the reply in our words --------------------------------------------------------------------------------------------
 
 
-def fact_of(reply: FactReply, numbered: Sequence[Line], first: int) -> Fact:
+def fact_of(reply: FactReply, numbered: Sequence[Line]) -> Fact:
     """A well-formed fact of a reply as ours. Raises ValueError, with the reason, where its dates are none."""
     cited = [one for one in reply.evidence if 1 <= one.message <= len(numbered)]
-    own = [numbered[one.message - 1].turn for one in cited if one.message > first]
     return Fact(
         text=" ".join(reply.text.split()),
         kind=_kind(reply.kind),
@@ -202,17 +201,8 @@ def fact_of(reply: FactReply, numbered: Sequence[Line], first: int) -> Fact:
         valid_from=None if reply.since is None else span(reply.since)[0],
         retracts=reply.retracts or reply.forget,
         bare_forget=reply.forget,
-        source=_source(own),
+        source=SourceClass.DOCUMENT,  # until `evidence.verify` has seen whose turns it cites
     )
-
-
-def _source(cited: Sequence[Turn]) -> SourceClass:
-    """The least trusted of what is cited; but an answer of the user's ("Yes, from Monday") makes a question of the assistant's
-    the user's own word."""
-    sources = {SourceClass.of(turn.role) for turn in cited} or {SourceClass.DOCUMENT}
-    if SourceClass.USER in sources:
-        sources.discard(SourceClass.ASSISTANT)
-    return min(sources, key=lambda source: source.trust)
 
 
 def _kind(name: str) -> Kind:

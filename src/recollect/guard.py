@@ -8,13 +8,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import assert_never
 
 from .candidates import candidate_of, meant, names
 from .dates import MONTHS, WEEKDAYS
 from .evidence import MAX_TEXT
 from .model import Add, Candidate, Case, Decision, Delete, EventTime, Fact, Keep, Update, text_key
+from .quarantine import judge_fact
+from .trust import Trust
 
+TRUST = Trust()
 MAX_DELETED = 5  # targets of one retraction; more is taken for a mistake
 SAME_WORDS = 0.5  # share of common words (Jaccard) from which a retraction is about a row with neither slot nor entity
 
@@ -24,12 +28,12 @@ _GENITIVE = re.compile(r"['’]s?$")
 _GERMAN = re.compile(r"\b(?:der|die|das|und|ist|nicht|eine?|einer|mit|für|von|dem|den|des|hat)\b")
 
 
-def guard(cases: Sequence[Case], decisions: Sequence[Decision]) -> tuple[Decision, ...]:
+def guard(cases: Sequence[Case], decisions: Sequence[Decision], trust: Trust = TRUST) -> tuple[Decision, ...]:
     """Decisions that can do no harm, one per case."""
     taken: set[tuple[str, object]] = set()
     checked = []
     for case, decision in zip(cases, decisions, strict=True):
-        problem = _refusal(case, decision, taken)
+        problem = _refusal(case, decision, taken) or _refuse_trust(case, decision, trust)
         final = decision if problem is None else _fallback(case, problem)
         if isinstance(final, Update | Delete):
             taken |= {meant(candidate_of(case, number)) for number in final.targets}
@@ -74,9 +78,16 @@ def _refuse_targets(case: Case, targets: Sequence[int], taken: set[tuple[str, ob
         return problem
     if any(meant(candidate_of(case, number)) in taken for number in targets):
         return "two operations on one target"
-    if any(candidate_of(case, number).source.trust > case.fact.source.trust for number in targets):
-        return "a source of lower trust"
     return None
+
+
+def _refuse_trust(case: Case, decision: Decision, trust: Trust) -> str | None:
+    """What is trusted less neither ends nor replaces what is trusted more."""
+    if not isinstance(decision, Update | Delete):
+        return None
+    own = trust.of(case.fact.source, case.fact.kind)
+    targets = [candidate_of(case, number) for number in decision.targets]
+    return "a source of lower trust" if any(trust.of(one.source, one.kind) > own for one in targets) else None
 
 
 def _refuse_update(case: Case, decision: Update) -> str | None:
@@ -88,7 +99,9 @@ def _refuse_update(case: Case, decision: Update) -> str | None:
     if case.fact.bare_forget:
         return "a bare request to forget states nothing"
     targets = [candidate_of(case, number) for number in decision.targets]
-    return "names or numbers that occur nowhere" if invented(text, case.fact, targets) else None
+    if invented(text, case.fact, targets):
+        return "names or numbers that occur nowhere"
+    return "orders that the fact does not give" if judge_fact(replace(case.fact, text=text, evidence=()), ()) else None
 
 
 def _refuse_delete(case: Case, decision: Delete) -> str | None:

@@ -96,6 +96,12 @@ class Served:
     def turn_mask(self) -> Mask:
         return self.turns > 0
 
+    def without(self, passages: Sequence[int]) -> Served:
+        """The same but for some passages."""
+        rows, turns = self.rows.copy(), self.turns.copy()
+        rows[passages] = turns[passages] = 0
+        return Served(rows, turns, self.until)
+
 
 class Intervals:
     """A user's whole history as columns."""

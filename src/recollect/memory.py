@@ -31,6 +31,7 @@ from .results import (
     Hit,
     MemoryItem,
     PendingBatch,
+    Quarantined,
     Rebuilt,
     Redaction,
     Reembedded,
@@ -92,6 +93,7 @@ class AsyncMemory:
         budget: object = None,
         redact: bool = True,
         actor: str | None = None,
+        trust: object = None,
         on_event: Listener | None = None,
     ) -> None:
         """Open or make the store in `path` (default: `$RECOLLECT_HOME`, else the user's data folder).
@@ -108,7 +110,10 @@ class AsyncMemory:
         `redact`: keep secrets of known formats out (keys, tokens, passwords in URLs, card numbers, IBANs): what is said, its
         metadata, `instructions` and queries have marks such as [REDACTED:jwt] in their place before anything is stored, sent or
         logged. Ids that the caller gives stay as they are. `actor`: who acts through this memory, a name of the caller's that is
-        recorded with every change; see `audit`. `on_event` is called with the events of `trace`.
+        recorded with every change; see `audit`.
+        `trust`: how far sources are believed, from 0 (quarantined) to 3 (as the user): `{"tool": 3}`, or by kind of fact
+        `{"document": {"knowledge": 2}}`; user 3, assistant 2, tool and document 1, how the user wants to be treated 3, 1, 0, 0.
+        `on_event` is called with the events of `trace`.
 
         Raises StoreCorrupt, SchemaTooNew, EmbeddingModelMismatch, StorageReadOnly, ModelConfigError.
         """
@@ -119,11 +124,13 @@ class AsyncMemory:
         from .redact import Redactor
         from .reembed import Reembedder
         from .retrieve import Retriever
+        from .trust import Trust
         from .write import Writer
 
         self._redactor = Redactor(check.flag("redact", redact))
         given = None if instructions is None else check.text("instructions", instructions, check.MAX_INSTRUCTIONS)
         self._instructions = self._redactor.maybe(given)
+        believed = Trust.given(trust)
         settings = Settings(
             path=path,
             llm=llm,
@@ -158,6 +165,7 @@ class AsyncMemory:
             owner=new_owner(),
             committed=self._on_committed,
             extracted=self._on_extracted,
+            trust=believed,
         )
         self._curator = Curator(store, self._writer)
         self._backfill = Backfill(self._writer)
@@ -367,6 +375,34 @@ class AsyncMemory:
         records = await self._alone(self._curator.undo(space, change_or_batch_id))
         return await self._run(self._views(space).changes, records)
 
+    async def quarantine(self, *, user_id: UserId) -> list[Quarantined]:
+        """What waits for a review, oldest first: memories that were put aside and messages that were taken out of search, for
+        they give orders to later readers and do not come from the user, or show a pattern of an attack. `approve` brings one
+        in, `drop` takes it away; until then it is not served, compared with or counted."""
+        space = await self._find(scope_of(user_id, None, None))
+        if space is None:
+            return []
+        views = self._views(space)
+        return await self._run(lambda: views.quarantine(*self._store.ledger.quarantined(space)))
+
+    async def approve(self, memory_id: str, *, user_id: MaybeUser = OPERATOR) -> Change:
+        """Bring in a memory that waits for a review, with the messages that were hidden with it; or, by its id, such a
+        message. `undo` of the change puts it back. Raises NotFound, InvalidInput where a live memory says the same."""
+        return await self._reviewed(memory_id, user_id, approved=True)
+
+    async def drop(self, memory_id: str, *, user_id: MaybeUser = OPERATOR) -> Change:
+        """Take away a memory, or a message, that waits for a review. It stays in the history, and `undo` of the change puts
+        it back. Raises NotFound."""
+        return await self._reviewed(memory_id, user_id, approved=False)
+
+    async def _reviewed(self, memory_id: str, user_id: MaybeUser, *, approved: bool) -> Change:
+        check_id("memory_id", memory_id, "mem", "turn")
+        space = await self._space_of(
+            "turn" if memory_id.startswith("turn_") else "mem", "memory_id", memory_id, user_id
+        )
+        record = await self._alone(self._curator.review(space, memory_id, approved=approved))
+        return (await self._run(self._views(space).changes, [record]))[0]
+
     async def pending(self) -> list[PendingBatch]:
         """Batches that were accepted and are not finished, oldest first."""
         batches = await self._run(self._store.journal.unfinished)
@@ -484,7 +520,11 @@ class AsyncMemory:
         include: Sequence[str] = ("memories", "turns"),
         graph: bool = True,
     ) -> Context:
-        """What is worth telling a model about the query, in time order, in at most `max_tokens` (estimated)."""
+        """What is worth telling a model about the query, in time order, in at most `max_tokens` (estimated).
+
+        The block is fenced as data by a delimiter that nobody else can guess, the same for a user each time; a line in it cannot
+        close it, and says where it is from where that is not the user. Added in a message, none of it is learnt again.
+        """
         budget = check.whole("max_tokens", max_tokens, 1, check.MAX_CONTEXT)
         hits = await self.search(
             query,
@@ -502,11 +542,12 @@ class AsyncMemory:
             include=include,
             graph=graph,
         )
-        from .pack import fence_name, pack
+        from .fence import fence_name
+        from .pack import pack
         from .rank import estimate_tokens
 
         user = scope_of(user_id, None, None).user_id
-        fence = fence_name(await self._run(self._store.ledger.secret), user)
+        fence = fence_name(await self._run(self._store.ledger.fence_key), user)
         text, kept = pack(hits, budget, fence)
         return Context(text=text, hits=tuple(kept), tokens=estimate_tokens(text))
 
@@ -745,7 +786,7 @@ class AsyncMemory:
         return cast("Space", await self._run(ledger.owned, kind, identifier, owner))
 
 
-_COUNTS = ("users", "turns", "memories", "rows", "changes", "pending", "entities")
+_COUNTS = ("users", "turns", "memories", "rows", "changes", "pending", "entities", "quarantined")
 
 
 def scope_of(user_id: object, agent_id: object, session_id: object) -> Scope:

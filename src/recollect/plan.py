@@ -124,12 +124,24 @@ class Plan:
         """A live row that the plan knows with the same text and event interval."""
         return next((row for row in self._believed.values() if row.is_live(now) and content.same_as(row)), None)
 
+    def find_quarantined(self, content: Content) -> Row | None:
+        """A quarantined row that the plan knows with the same text and event interval."""
+        return next((row for row in self._believed.values() if row.quarantined and content.same_as(row)), None)
+
     # --- decisions -----------------------------------------------------------------------------------------------------
 
-    def add(self, content: Content, valid_from: datetime, why: Why, valid_to: datetime | None = None) -> Row:
+    def add(
+        self,
+        content: Content,
+        valid_from: datetime,
+        why: Why,
+        valid_to: datetime | None = None,
+        *,
+        quarantined: bool = False,
+    ) -> Row:
         """A new memory."""
         number = self._next_number()
-        row = self._insert(content, new_id("mem"), valid_from, valid_to, number)
+        row = self._insert(content, new_id("mem"), valid_from, valid_to, number, quarantined=quarantined)
         self._record(number, Op.ADD, row, why)
         return row
 
@@ -210,11 +222,33 @@ class Plan:
             self._retire(row, number)
         self._record(number, Op.DELETE, rows[-1], why, previous=rows[-1])
 
-    def hide(self, turns: Iterable[int], why: Why) -> None:
-        """Take turns out of search, by a change of its own, of no memory."""
+    def hide(self, turns: Iterable[int], why: Why, hidden: Sequence[Hiding] = ()) -> None:
+        """Take turns out of search, by a change of its own, of no memory. `hidden`: those that were so for a review."""
         number = self._next_number()
         self._hidings += [Hiding(turn, number, origin=number) for turn in turns]
+        self._rehide(hidden, number)
         self._record(number, Op.DELETE, None, why)
+
+    # --- reviews of what is quarantined --------------------------------------------------------------------------------
+
+    def approve(self, rows: Sequence[Row], shown: Sequence[Hiding], why: Why) -> None:
+        """Bring in what was put aside, and show the turns that were hidden with it."""
+        number = self._next_number()
+        copies = [self._copy(row, number, quarantined=False) for row in rows]
+        self._retired_hidings += [replace(one, retired=number) for one in shown]
+        self._record(number, Op.ADD, copies[-1] if copies else None, why)
+
+    def drop(self, rows: Sequence[Row], hidden: Sequence[Hiding], why: Why) -> None:
+        """Take away what was put aside. The turns that were hidden with it are hidden by this change from now on."""
+        number = self._next_number()
+        for row in rows:
+            self._retire(row, number)
+        self._rehide(hidden, number)
+        self._record(number, Op.DELETE, rows[-1] if rows else None, why, previous=rows[-1] if rows else None)
+
+    def _rehide(self, hidden: Sequence[Hiding], number: int) -> None:
+        self._retired_hidings += [replace(one, retired=number) for one in hidden]
+        self._hidings += [Hiding(one.turn, number, origin=number) for one in hidden]
 
     # --- undo ----------------------------------------------------------------------------------------------------------
 
@@ -267,7 +301,13 @@ class Plan:
     def _restore(self, row: Row, number: int, now: datetime) -> Row:
         for other in self._believed.values():
             same = other.statement.text_key == row.statement.text_key and other.statement.event == row.statement.event
-            if same and other.metadata == row.metadata and other.is_live(now) and row.valid_to is None:
+            if (
+                same
+                and other.metadata == row.metadata
+                and other.is_live(now)
+                and row.valid_to is None
+                and not row.quarantined
+            ):
                 raise UndoConflict(f"memory {other.memory_id} says the same by now: delete it first")
             if other.memory_id == row.memory_id and overlap(other, row):
                 raise UndoConflict(f"memory {row.memory_id} says something else by now: undo that first")
@@ -309,7 +349,14 @@ class Plan:
         return copy
 
     def _insert(
-        self, content: Content, memory_id: str, valid_from: datetime, valid_to: datetime | None, number: int
+        self,
+        content: Content,
+        memory_id: str,
+        valid_from: datetime,
+        valid_to: datetime | None,
+        number: int,
+        *,
+        quarantined: bool = False,
     ) -> Row:
         self._last_row += 1
         row = Row(
@@ -321,6 +368,7 @@ class Plan:
             recorded=number,
             metadata=content.metadata,
             expires_at=content.expires_at,
+            quarantined=quarantined,
         )
         self._put(row)
         for turn, quote in content.quotes:

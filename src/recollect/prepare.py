@@ -4,20 +4,24 @@ must be tried.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from .model import Fact, Kind, SourceClass, Turn, Usage
+from .model import Evidence, Fact, Kind, SourceClass, Turn, Usage
 from .plan import Content, Plan
 from .ports import Embedder
+from .quarantine import judge_fact, judge_turn
 from .records import Batch, ChunkDone, JournalledChunk, TurnPassage
+from .trust import Trust
 
 
 @dataclass(frozen=True, slots=True)
 class ChunkWork:
-    """A chunk with its facts prepared. `turn_keys`: terms and vector of each turn. `embedder`: who made its vectors."""
+    """A chunk with its facts prepared. `turn_keys`: terms and vector of each turn. `embedder`: who made its vectors.
+    `doubts`: of each fact why it is quarantined, None where it is believed; `hidden`: the turns that must not be served, and
+    why."""
 
     batch: Batch
     chunk: JournalledChunk
@@ -25,6 +29,23 @@ class ChunkWork:
     contents: tuple[Content, ...]
     turn_keys: tuple[tuple[dict[str, int], Any], ...]
     embedder: Embedder
+    doubts: tuple[str | None, ...]
+    hidden: Mapping[int, str]
+
+    @property
+    def believed(self) -> ChunkWork:
+        """The same without the facts that are quarantined: they take part in nothing."""
+        if not any(self.doubts):
+            return self
+        kept = [i for i, doubt in enumerate(self.doubts) if doubt is None]
+        facts, contents = tuple(self.facts[i] for i in kept), tuple(self.contents[i] for i in kept)
+        return replace(self, facts=facts, contents=contents, doubts=(None,) * len(kept))
+
+    @property
+    def doubted(self) -> list[tuple[Fact, Content, str]]:
+        """The facts that are quarantined, each with its content and why."""
+        told = zip(self.facts, self.contents, self.doubts, strict=True)
+        return [(fact, content, doubt) for fact, content, doubt in told if doubt is not None]
 
     def turn_passages(self, plan: Plan) -> list[TurnPassage]:
         """The chunk's turns, searchable from this commit on; those that are told again are so already."""
@@ -42,8 +63,25 @@ class ChunkWork:
 
 
 def whole_messages(turns: Sequence[Turn]) -> list[Fact]:
-    """`infer=False`: each message a fact as it stands."""
-    return [Fact(turn.content, Kind.KNOWLEDGE, (), source=SourceClass.of(turn.role)) for turn in turns]
+    """`infer=False`: each message a fact as it stands, quoted whole."""
+    return [
+        Fact(turn.content, Kind.KNOWLEDGE, (Evidence(turn.id, turn.content),), source=SourceClass.of(turn.role))
+        for turn in turns
+    ]
+
+
+def doubts_of(facts: Sequence[Fact], chunk: JournalledChunk, trust: Trust) -> tuple[str | None, ...]:
+    """Of each fact why it is quarantined; None where it is believed."""
+    turns = (*chunk.context, *chunk.turns)
+    return tuple(
+        "not a source to be believed in this" if not trust.of(fact.source, fact.kind) else judge_fact(fact, turns)
+        for fact in facts
+    )
+
+
+def hidden_of(chunk: JournalledChunk) -> dict[int, str]:
+    """The turns of a chunk that must not be served, and why."""
+    return {turn.number: doubt for turn in chunk.turns if (doubt := judge_turn(turn)) is not None}
 
 
 def turn_texts(chunk: JournalledChunk) -> list[str]:

@@ -149,6 +149,29 @@ def thinned(near: NDArray[np.bool_], tellings: Sequence[Telling]) -> list[int]:
     return first + behind
 
 
+def crowded(near: NDArray[np.bool_], authors: Sequence[object], limit: int) -> list[int]:
+    """The places, best first, of near duplicates of one source beyond a third of `limit`, whether or not their names and numbers
+    differ. `near[i, j]`: i and j are alike."""
+    stay: list[int] = []
+    crowd: list[int] = []
+    for place, author in enumerate(authors):
+        like = sum(bool(near[place, other]) and authors[other] == author for other in stay)
+        (crowd if like >= max(1, limit // 3) else stay).append(place)
+    return crowd
+
+
+def spread(near: NDArray[np.bool_], authors: Sequence[object], owned: Sequence[bool], limit: int) -> list[int]:
+    """The places, best first, that stay: near duplicates of one source take at most a third of the results where there is
+    anything else. What is the user's own word is `owned`: it stays, if only behind the others."""
+    stay: list[int] = []
+    for place, author in enumerate(authors):
+        like = sum(bool(near[place, other]) and authors[other] == author for other in stay)
+        others = int((~near[place]).sum())
+        if owned[place] or not others or like < max(1, min(limit // 3, others // 2)):
+            stay.append(place)
+    return stay
+
+
 def estimate_tokens(text: str) -> int:
     """Tokens of a text, rather too many than too few: a token has about four letters of English, one of CJK."""
     wide = sum(ord(character) > 0x2E80 for character in text)

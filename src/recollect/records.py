@@ -192,6 +192,9 @@ class Hiding:
     retired: int | None = None
 
 
+QUARANTINED = "quarantined"  # the flag of a change that put a memory aside, or took turns out of search, for a review
+
+
 @dataclass(frozen=True, slots=True)
 class ChangeRecord:
     """A committed effect. `row`: the version that it brought (ADD, UPDATE), ended (DELETE) or kept (NONE)."""

@@ -45,7 +45,8 @@ class MemoryItem(ByKey):
 
     `valid_from`/`valid_to`: when it holds (`valid_to` exclusive). `event_from`/`event_to`: when the thing told of happens
     (inclusive), to `event_precision`. `created_at`: when the memory was first recorded, `updated_at` when this version was.
-    `agent_ids` and `session_ids` are the union over its sources.
+    `agent_ids` and `session_ids` are the union over its sources. `source`: the least trusted of those whose word it is.
+    `quarantined`: it was put aside for a review, and is not served.
     """
 
     id: str
@@ -67,6 +68,7 @@ class MemoryItem(ByKey):
     agent_ids: tuple[str, ...] = ()
     session_ids: tuple[str, ...] = ()
     user_id: str | None
+    quarantined: bool = False
 
 
 class Channel(Result):
@@ -81,7 +83,8 @@ class Hit(ByKey):
     """A search result. Hits come in the order of fusion; `score` (0..1) is calibrated and comparable between queries.
 
     For `kind="turn"`, `text` is what was said, `id` the turn's, `created_at` the time it was said, and `until` is set
-    where all that came of the turn has ended since.
+    where all that came of the turn has ended since. `source`: whose word it is, the least trusted one's: the user's own, an
+    assistant's, a tool's or a document's.
     """
 
     kind: Literal["memory", "turn"]
@@ -96,6 +99,7 @@ class Hit(ByKey):
     event_to: datetime | None = None
     until: datetime | None = None
     speaker: str | None = None
+    source: SourceClass
     sources: tuple[Source, ...] = ()
     channels: tuple[Channel, ...] = ()
     related_through: tuple[str, ...] = ()
@@ -104,7 +108,8 @@ class Hit(ByKey):
 class Change(Result):
     """A committed effect. `memory` is the version that it brought (for DELETE: the one it ended), None for a NONE
     without target and where only turns were taken out of search, or shown again. The texts of further targets that ended
-    with it are in `also_ended`. `flag` says what the guard refused.
+    with it are in `also_ended`. `flag` says what the guard refused; it is "quarantined" where a memory was put aside, or turns
+    were taken out of search, until `approve` or `drop`: then `reason` says why.
     """
 
     id: str
@@ -118,6 +123,23 @@ class Change(Result):
     recorded_at: datetime
     batch_id: str | None = None
     undoes: str | None = None
+
+
+class Quarantined(ByKey):
+    """What waits for a review: a memory that was put aside, or (`kind` "turn") a message that was taken out of search and of
+    which no memory came that waits too. `reason`: what about it was doubted; `change_id` did it. `sources` are its quotes.
+    """
+
+    kind: Literal["memory", "turn"]
+    id: str
+    text: str
+    reason: str
+    source: SourceClass
+    speaker: str
+    said_at: datetime
+    quarantined_at: datetime
+    change_id: str
+    sources: tuple[Source, ...] = ()
 
 
 class RejectedFact(Result):
@@ -248,6 +270,7 @@ class Stats(Result):
     changes: int
     pending: int
     entities: int
+    quarantined: int
     bytes_on_disk: int | None
     embedder: str | None
     schema_version: int

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from .filters import Condition
 from .intervals import BEGINNING, OPEN, Moment, Served, Window
-from .model import Row, Scope, Turn
+from .model import Row, Scope, SourceClass, Turn
 from .partition import Partition, Partitions
 from .ports import Embedder, Ledger, Tokenizer
 from .rank import (
@@ -22,8 +22,10 @@ from .rank import (
     Telling,
     best_of,
     calibrated,
+    crowded,
     fuse,
     places,
+    spread,
     thinned,
 )
 from .records import Space
@@ -32,10 +34,14 @@ from .times import from_micros, to_micros
 from .views import Views, turn_source
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from .ports import Vectors
 
 DEPTH = 50  # of each channel, at least
 SPARE = 10  # scored beyond the limit at once
+LOOKS = 5  # at what is behind a crowd of near duplicates
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +92,19 @@ class Content:
     rows: Mapping[int, Row]
     turns: Mapping[int, Turn]
 
+    def with_(self, more: Content) -> Content:
+        """This and more."""
+        return Content({**self.rows, **more.rows}, {**self.turns, **more.turns})
+
+    def source(self, key: int) -> SourceClass:
+        """Whose word it is."""
+        return SourceClass.of(self.turns[key].role) if key in self.turns else self.rows[key].statement.source
+
+    def author(self, key: int) -> object:
+        """Who says it, as far as a crowd of one source is concerned: a user's turn belongs to the add that it came with."""
+        own = key in self.turns and self.source(key) is SourceClass.USER
+        return self.turns[key].batch_id if own else self.source(key)
+
     def telling(self, key: int) -> Telling:
         """What must not differ between near duplicates."""
         if key in self.turns:
@@ -119,12 +138,57 @@ class Retriever:
         moment = self.moment(space, query)
         served = self.served(space, partition, query, moment)
         terms = self._tokenizer(query.text)
-        ordered = order(partition, query, moment, terms, vector, served)
         scale = self.scale(partition)
-        kept = above_floor(partition, query, terms, vector, ordered, scale)
-        content = self._read(space, kept, served)
-        kept = distinct_first(partition, kept, content, scale)[: query.limit]
-        return self._hits(space, query, moment, kept, content, served)
+        content, behind, dense = Content({}, {}), list[Ranked](), False
+        for _ in range(LOOKS):
+            ordered = order(partition, query, moment, terms, vector, served)
+            kept = above_floor(partition, query, terms, vector, ordered, scale)
+            content = content.with_(self._read(space, kept, served))
+            kept, crowd, dense = self._distinct(space, query, partition, kept, content, scale)
+            behind += crowd
+            if not crowd:
+                break
+            served = served.without([one.key for one in crowd])  # what else is there, behind what filled the channels?
+        if dense or behind:
+            kept = self._spread(space, query, partition, [*kept, *behind], content, scale)
+        return self._hits(space, query, moment, kept[: query.limit], content, served)
+
+    def _distinct(
+        self, space: Space, query: Query, partition: Partition, kept: list[Ranked], content: Content, scale: Scale
+    ) -> tuple[list[Ranked], list[Ranked], bool]:
+        """Near duplicates behind all others, what contradicts a better one where it is; those that are too many of one
+        source; and whether there may be too many of what is not the user's own word."""
+        near = alike(partition, kept, scale)
+        if near.sum() <= len(kept):  # at most each is like itself
+            return kept, [], False
+        places = thinned(near, [content.telling(one.key) for one in kept])
+        near, kept = near[places][:, places], [kept[place] for place in places]
+        like = near.sum(axis=0)
+        dense = any(
+            n > 1 and content.source(one.key) is not SourceClass.USER for n, one in zip(like, kept, strict=True)
+        )
+        if like.max() <= max(1, query.limit // 3):  # too few to crowd anything out
+            return kept, [], dense
+        crowd = set(crowded(near, self._authors(space, kept, content), query.limit))
+        stay = [one for place, one in enumerate(kept) if place not in crowd]
+        return stay, [one for place, one in enumerate(kept) if place in crowd], dense
+
+    def _spread(
+        self, space: Space, query: Query, partition: Partition, kept: list[Ranked], content: Content, scale: Scale
+    ) -> list[Ranked]:
+        """Without what is too much of one source beside what else there is."""
+        near = alike(partition, kept, scale)
+        owned = [content.source(one.key) is SourceClass.USER for one in kept]
+        return [kept[place] for place in spread(near, self._authors(space, kept, content), owned, query.limit)]
+
+    def _authors(self, space: Space, kept: Sequence[Ranked], content: Content) -> list[object]:
+        """Whose passages are, in their order: one add of the user's, or all that assistants, tools or documents say."""
+        keys = [one.key for one in kept]
+        own = [key for key in keys if key in content.rows and content.source(key) is SourceClass.USER]
+        sources = self._ledger.sources(space, own)
+        turns = self._ledger.turns(space, {source.turn for source in sources})
+        batch = {source.statement: turns[source.turn].batch_id for source in reversed(sources)}
+        return [batch[key] if key in batch else content.author(key) for key in keys]
 
     def scale(self, partition: Partition) -> Scale:
         """How the embedder's cosines are read: as they are where the score was fitted to them."""
@@ -228,12 +292,10 @@ def above_floor(
     return kept[:block]
 
 
-def distinct_first(partition: Partition, kept: list[Ranked], content: Content, scale: Scale) -> list[Ranked]:
-    """Near duplicates of better ones behind all others; what contradicts a better one stays where it is."""
-    near = scale.shift + scale.factor * partition.alike([one.key for one in kept]) >= NEAR
-    if near.sum() <= len(kept):  # at most each is like itself
-        return kept
-    return [kept[place] for place in thinned(near, [content.telling(one.key) for one in kept])]
+def alike(partition: Partition, kept: Sequence[Ranked], scale: Scale) -> NDArray[np.bool_]:
+    """Which passages are near duplicates of each other, of shape (len(kept), len(kept))."""
+    near: NDArray[np.bool_] = scale.shift + scale.factor * partition.alike([one.key for one in kept]) >= NEAR
+    return near
 
 
 def lifted(placed: Mapping[int, Place], supported: Mapping[int, Sequence[int]], served: Served) -> dict[int, Place]:
@@ -265,6 +327,7 @@ def memory_hit(row: Row, one: Ranked, created_at: datetime, sources: tuple[Sourc
         created_at=created_at,
         valid_from=row.valid_from,
         valid_to=row.valid_to,
+        source=row.statement.source,
         event_from=event.start if event else None,
         event_to=event.end if event else None,
         sources=sources,
@@ -284,6 +347,7 @@ def turn_hit(turn: Turn, one: Ranked, metadata: Mapping[str, object], until: int
         valid_from=turn.said_at,
         until=None if until == BEGINNING else from_micros(until),
         speaker=turn.speaker,
+        source=SourceClass.of(turn.role),
         sources=(turn_source(turn),),
         channels=channels_of(one, explain),
     )

@@ -27,6 +27,7 @@ from .results import (
     Hit,
     MemoryItem,
     PendingBatch,
+    Quarantined,
     Rebuilt,
     Reembedded,
     Resumed,
@@ -63,6 +64,7 @@ class Memory:
         budget: object = None,
         redact: bool = True,
         actor: str | None = None,
+        trust: object = None,
         on_event: Listener | None = None,
     ) -> None:
         """As `AsyncMemory`."""
@@ -80,6 +82,7 @@ class Memory:
             budget=budget,
             redact=redact,
             actor=actor,
+            trust=trust,
             on_event=on_event,
         )
         self._lock = threading.Lock()
@@ -217,6 +220,18 @@ class Memory:
     def undo(self, change_or_batch_id: str, *, user_id: MaybeUser = OPERATOR) -> list[Change]:
         """Take back a change, or all of a batch from its last to its first; the changes that did it."""
         return self._wait(self._memory.undo(change_or_batch_id, user_id=user_id))
+
+    def quarantine(self, *, user_id: UserId) -> list[Quarantined]:
+        """What waits for a review, oldest first: memories that were put aside and messages that were taken out of search."""
+        return self._wait(self._memory.quarantine(user_id=user_id))
+
+    def approve(self, memory_id: str, *, user_id: MaybeUser = OPERATOR) -> Change:
+        """Bring in a memory that waits for a review, with the messages that were hidden with it; or such a message."""
+        return self._wait(self._memory.approve(memory_id, user_id=user_id))
+
+    def drop(self, memory_id: str, *, user_id: MaybeUser = OPERATOR) -> Change:
+        """Take away a memory, or a message, that waits for a review."""
+        return self._wait(self._memory.drop(memory_id, user_id=user_id))
 
     def pending(self) -> list[PendingBatch]:
         """Batches that were accepted and are not finished, oldest first."""

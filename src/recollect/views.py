@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from .model import Row, Turn
+from .model import Row, SourceClass, Turn
 from .ports import Ledger
-from .records import ChangeRecord, SourceRecord, Space
-from .results import Change, MemoryItem, Source
+from .records import ChangeRecord, Hiding, SourceRecord, Space
+from .results import Change, MemoryItem, Quarantined, Source
 
 
 class Views:
@@ -44,6 +44,7 @@ class Views:
                 agent_ids=distinct(turn.scope.agent_id for turn in turns.get(row.statement.number, ())),
                 session_ids=distinct(turn.scope.session_id for turn in turns.get(row.statement.number, ())),
                 user_id=user_id,
+                quarantined=row.quarantined,
             )
             for row in rows
         ]
@@ -64,6 +65,30 @@ class Views:
         for record in records:
             found.setdefault(record.statement, []).append(source_of(record, turns[record.turn]))
         return {statement: tuple(known) for statement, known in found.items()}
+
+    def quarantine(self, rows: Sequence[Row], hidden: Sequence[Hiding]) -> list[Quarantined]:
+        """What waits for a review, in the order in which it was put aside. A turn that a waiting memory cites is not listed
+        beside it."""
+        ledger, space = self._ledger, self._space
+        why = {one.number: one for one in ledger.changes_at(space, [one.origin for one in hidden])}
+        first = {row.number: self._put_aside(row) for row in rows}
+        sources = self.sources([row.statement.number for row in rows])
+        cited = {source.turn_id for found in sources.values() for source in found}
+        turns = ledger.turns(space, [one.turn for one in hidden])
+        waiting = [
+            (first[row.number], waiting_memory(row, first[row.number], sources.get(row.statement.number, ())))
+            for row in rows
+        ]
+        waiting += [
+            (why[one.origin], waiting_turn(turns[one.turn], why[one.origin]))
+            for one in hidden
+            if turns[one.turn].id not in cited
+        ]
+        return [item for _, item in sorted(waiting, key=lambda pair: pair[0].number)]
+
+    def _put_aside(self, row: Row) -> ChangeRecord:
+        """The change that put a row aside: the first of its memory."""
+        return self._ledger.changes(self._space, memory_id=row.memory_id)[0]
 
     def changes(self, records: Sequence[ChangeRecord]) -> list[Change]:
         """One change per record, in their order."""
@@ -86,6 +111,38 @@ class Views:
             )
             for record in records
         ]
+
+
+def waiting_memory(row: Row, why: ChangeRecord, sources: tuple[Source, ...]) -> Quarantined:
+    """A memory that was put aside."""
+    return Quarantined(
+        kind="memory",
+        id=row.memory_id,
+        text=row.statement.text,
+        reason=why.reason,
+        source=row.statement.source,
+        speaker=sources[0].speaker if sources else "",
+        said_at=row.valid_from,
+        quarantined_at=why.recorded_at,  # type: ignore[arg-type]  # set by the ledger
+        change_id=why.id,
+        sources=sources,
+    )
+
+
+def waiting_turn(turn: Turn, why: ChangeRecord) -> Quarantined:
+    """A turn that was taken out of search."""
+    return Quarantined(
+        kind="turn",
+        id=turn.id,
+        text=turn.content,
+        reason=why.reason,
+        source=SourceClass.of(turn.role),
+        speaker=turn.speaker,
+        said_at=turn.said_at,
+        quarantined_at=why.recorded_at,  # type: ignore[arg-type]  # set by the ledger
+        change_id=why.id,
+        sources=(turn_source(turn),),
+    )
 
 
 def source_of(record: SourceRecord, turn: Turn) -> Source:

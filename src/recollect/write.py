@@ -16,7 +16,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 from weakref import WeakValueDictionary
 
-from .apply import add_messages, apply_all
+from .apply import add_messages, apply_all, quarantine
 from .candidates import again, cases_of, obvious
 from .embedding import Batcher, EmbedderInUse, key_of
 from .errors import (
@@ -35,6 +35,7 @@ from .errors import (
 )
 from .evidence import verify
 from .failpoints import reach
+from .fence import fence_name, lines_like_ours, told_by, unfenced, without_lines
 from .guard import guard
 from .model import (
     Case,
@@ -42,6 +43,9 @@ from .model import (
     Extraction,
     Fact,
     Reconciliation,
+    Rejected,
+    SourceClass,
+    Turn,
     Update,
     Usage,
     text_key,
@@ -50,12 +54,13 @@ from .neighbours import Neighbours
 from .partition import Partitions
 from .plan import Content, Plan
 from .ports import Chunk, Embedder, Extractor, Journal, Ledger, Reconciler, Tokenizer
-from .prepare import ChunkWork, content_of, stated_at, turn_texts, whole_messages
-from .records import Batch, ChunkRecord, Commit, JournalledChunk, Lease, NewBatch, Space
+from .prepare import ChunkWork, content_of, doubts_of, hidden_of, stated_at, turn_texts, whole_messages
+from .records import Batch, ChunkRecord, Commit, Extracted, JournalledChunk, Lease, NewBatch, Space
 from .redact import Redactor
 from .retell import forget_told
 from .tasks import cancel, cancelled_after, together, whole
 from .times import now
+from .trust import Trust
 
 if TYPE_CHECKING:
     from .ports import Vectors
@@ -68,6 +73,7 @@ MAX_CONFLICTS = 20
 CLAIM_AFTER = 3  # conflicts; from then on other processes' commits to this user wait
 LEASE = timedelta(minutes=2)  # renewed while the work goes on; another process takes over this long after a crash
 MAX_ATTEMPTS = 5
+ECHO = "an assistant's echo of what is remembered"
 PATIENCE = timedelta(seconds=30)  # with another process that works on the same batch
 POLL_S = 0.02
 
@@ -89,6 +95,7 @@ class Writer:
     owner: str
     committed: Callable[[Batch, JournalledChunk, Commit], Awaitable[None]]
     extracted: Callable[[Batch, int, int, int], None]
+    trust: Trust = field(default_factory=Trust)
     _queues: WeakValueDictionary[Space, asyncio.Lock] = field(default_factory=WeakValueDictionary)
     _working: WeakValueDictionary[str, asyncio.Lock] = field(default_factory=WeakValueDictionary)
 
@@ -275,7 +282,14 @@ class Writer:
         terms = [self.tokenizer(text) for text in told + turns]
         prepared = [content_of(fact, chunk, terms[i], vectors[i]) for i, fact in enumerate(facts)]
         rest = zip(terms[len(facts) :], vectors[len(facts) :], strict=True)
-        return ChunkWork(batch, chunk, tuple(facts), tuple(prepared), tuple(rest), embedder)
+        doubts, hidden = await self.in_thread(self._doubts, batch, chunk, facts)
+        return ChunkWork(batch, chunk, tuple(facts), tuple(prepared), tuple(rest), embedder, doubts, hidden)
+
+    def _doubts(
+        self, batch: Batch, chunk: JournalledChunk, facts: Sequence[Fact]
+    ) -> tuple[tuple[str | None, ...], dict[int, str]]:
+        """What must not be served before somebody has looked at it: facts and turns. Blocking, for long texts take their time."""
+        return doubts_of(facts, chunk, self.trust), {} if batch.retells else hidden_of(chunk)
 
     async def _commit(self, work: ChunkWork) -> None:
         """Decide and commit, again where another writer was faster; after three times the others wait."""
@@ -318,13 +332,49 @@ class Writer:
             return whole_messages(chunk.turns)
         if chunk.facts is not None:
             return chunk.facts
-        seen = Chunk(chunk.turns, chunk.context, batch.instructions)
+        said = Chunk(chunk.turns, chunk.context, batch.instructions)
+        seen = await self.in_thread(self._new_in, batch, said)
         verified = verify(await self._extract(batch, chunk.record.n, seen), seen)
+        verified = await self.in_thread(self._unechoed, batch, verified, said, seen)
         reach("add.extracted")
         await self.in_thread(self.journal.store_facts, batch.id, chunk.record.n, verified)
         reach("add.facts_stored")
         self.extracted(batch, chunk.record.n, len(verified.facts), len(verified.rejected))
         return verified.facts
+
+    def _new_in(self, batch: Batch, said: Chunk) -> Chunk:
+        """What was said without what we served: our fenced blocks, and lines of such blocks that tell what is remembered."""
+        fence = fence_name(self.ledger.fence_key(), batch.scope.user_id)
+        texts = {turn.id: unfenced(turn.content, fence) for turn in (*said.context, *said.turns)}
+        ours = {turn: lines for turn, text in texts.items() if (lines := lines_like_ours(text))}
+        known = self.ledger.known_texts(batch.space, {key for lines in ours.values() for key in lines.values()})
+        for turn, lines in ours.items():
+            texts[turn] = without_lines(texts[turn], [line for line, key in lines.items() if key in known])
+
+        def new(turn: Turn) -> Turn:
+            return turn if texts[turn.id] == turn.content else replace(turn, content=texts[turn.id])
+
+        return Chunk(tuple(map(new, said.turns)), tuple(map(new, said.context)), said.instructions)
+
+    def _unechoed(self, batch: Batch, verified: Extracted, said: Chunk, seen: Chunk) -> Extracted:
+        """Without facts that rest on an assistant's words alone, where those only repeat what is remembered. What was
+        extracted from less than was said is checked against all of it: a quote must not reach over what was left out."""
+        if seen != said:
+            whole = Extraction(verified.facts, verified.rejected, verified.usage, verified.model, verified.prompt_id)
+            verified = verify(whole, said)
+        keys = [
+            [told_by(one.quote, turn.content) for one in fact.evidence if (turn := said.turn(one.turn_id)) is not None]
+            if fact.source is SourceClass.ASSISTANT
+            else []
+            for fact in verified.facts
+        ]
+        known = self.ledger.known_texts(batch.space, {key for quotes in keys for quote in quotes for key in quote})
+        echoes = [bool(quotes) and all(quote & known for quote in quotes) for quotes in keys]
+        if not any(echoes):
+            return verified
+        rejected = [Rejected(fact.text, ECHO) for fact, echo in zip(verified.facts, echoes, strict=True) if echo]
+        kept = tuple(fact for fact, echo in zip(verified.facts, echoes, strict=True) if not echo)
+        return replace(verified, facts=kept, rejected=(*verified.rejected, *rejected))
 
     async def _extract(self, batch: Batch, n: int, seen: Chunk) -> Extraction:
         try:
@@ -352,14 +402,16 @@ class Writer:
 
     async def _planned(self, work: ChunkWork, decided: Decided) -> tuple[Plan, Usage]:
         """The chunk's effects on what is remembered now, and what deciding them cost. See `_decide` for `decided`."""
-        moment = now()
+        moment, believed = now(), work.believed
         plan, cases = await self.in_thread(self._seen, work, moment)
-        if not work.batch.infer:
-            add_messages(plan, work, moment)
-            return plan, Usage()
-        decisions, answer = await self._decide(work, cases, decided)
-        contents = await self._retold(work, decisions)
-        apply_all(plan, cases, decisions, contents, moment, answer)
+        answer = Reconciliation(())
+        if work.batch.infer:
+            decisions, answer = await self._decide(work, cases, decided)
+            contents = await self._retold(believed, decisions)
+            apply_all(plan, cases, decisions, contents, moment, answer)
+        else:
+            add_messages(plan, believed, moment)
+        quarantine(plan, work, moment)
         return plan, answer.usage
 
     def _seen(self, work: ChunkWork, moment: datetime) -> tuple[Plan, tuple[Case, ...]]:
@@ -371,7 +423,9 @@ class Writer:
         if not batch.infer:
             self._know_same_texts(plan, space, work.contents)
             return plan, ()
-        return plan, self._cases(work, plan, moment)
+        cases = self._cases(work.believed, plan, moment)
+        self._know_same_texts(plan, space, [content for _, content, _ in work.doubted])
+        return plan, cases
 
     async def _decide(
         self, work: ChunkWork, cases: Sequence[Case], decided: Decided
@@ -392,7 +446,7 @@ class Writer:
         answers = dict(zip(open_places, answer.decisions, strict=True)) if asked else {}
         decided.by = answer
         decided.answers |= {i: (cases[i], decision) for i, decision in answers.items()}
-        return guard(cases, [answers[i] if one is None else one for i, one in enumerate(known)]), answer
+        return guard(cases, [answers[i] if one is None else one for i, one in enumerate(known)], self.trust), answer
 
     async def _asked(self, cases: Sequence[Case]) -> Reconciliation:
         return self.redactor.reconciliation(await self.reconciler.reconcile(cases))

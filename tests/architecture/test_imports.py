@@ -18,8 +18,8 @@ FLOORS: list[set[str]] = [
     {"errors"},
     {"ids", "times", "owners", "tasks", "wording"},
     {"model", "filters", "secret_formats"},
-    {"records", "results", "dates", "redact"},
-    {"ports", "trace", "budget"},
+    {"records", "results", "dates", "redact", "quarantine", "trust"},
+    {"ports", "trace", "budget", "fence"},
     {"prompts", "replies", "evidence", "candidates", "intervals"},
     {"guard"},
     {

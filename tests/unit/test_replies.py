@@ -199,13 +199,13 @@ def test_what_is_malformed_is_told_without_its_content():
 
 
 def test_what_is_read_becomes_a_fact():
-    fact = fact_of(read(subject="Ann", attribute="Home_Town ", value="Rome", many=False), [], 0)
+    fact = fact_of(read(subject="Ann", attribute="Home_Town ", value="Rome", many=False), [])
     assert fact.slot is not None and (fact.slot.subject, fact.slot.attribute, fact.slot.many) == (
         "Ann",
         "home town",
         False,
     )
-    assert fact.evidence == () and fact_of(read(subject="Ann"), [], 0).slot is None
+    assert fact.evidence == () and fact_of(read(subject="Ann"), []).slot is None
 
 
 def test_a_schema_demands_every_field_and_no_other():

@@ -7,7 +7,6 @@ from datetime import UTC, datetime
 import pytest
 
 from recollect import Memory
-from recollect.extract import Line, fact_of
 from recollect.model import (
     Add,
     Evidence,
@@ -23,8 +22,8 @@ from recollect.model import (
     Turn,
     Update,
 )
-from recollect.replies import FactReply
 from recollect.testing import HashEmbedder
+from recollect.trust import source_of
 
 SAID = datetime(2025, 3, 1, tzinfo=UTC)
 DIET = Slot("Ann", "diet")
@@ -100,15 +99,13 @@ def test_two_targets_that_became_one_memory(tmp_path, mode):
     ("roles", "source"),
     [
         ((Role.ASSISTANT, Role.USER), SourceClass.USER),
+        ((Role.USER, Role.ASSISTANT), SourceClass.ASSISTANT),
         ((Role.ASSISTANT,), SourceClass.ASSISTANT),
         ((Role.TOOL, Role.USER), SourceClass.TOOL),
+        ((Role.SYSTEM, Role.ASSISTANT, Role.USER), SourceClass.DOCUMENT),
+        ((), SourceClass.DOCUMENT),
     ],
 )
 def test_an_answer_makes_the_question_the_users_own_word(roles, source):
-    lines = [
-        Line(Turn(str(n), n, Scope("u"), "b", role, "word", None, SAID, True), "word")
-        for n, role in enumerate(roles, 1)
-    ]
-    quotes = [{"message": n, "quote": "word"} for n in range(1, len(roles) + 1)]
-    reply = FactReply(text="a fact", kind="plan", evidence=quotes)
-    assert fact_of(reply, lines, 0).source is source
+    turns = [Turn(str(n), n, Scope("u"), "b", role, "word", None, SAID, True) for n, role in enumerate(roles, 1)]
+    assert source_of(turns) is source

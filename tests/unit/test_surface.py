@@ -39,7 +39,18 @@ FIXED = {
     "close": "",
     "scoped": "* user_id",
 }
-LATER = ("stats", "retell", "estimate", "estimate_retelling", "backup", "export", "audit")  # verbs that came on top
+LATER = (
+    "stats",
+    "retell",
+    "estimate",
+    "estimate_retelling",
+    "backup",
+    "export",
+    "audit",
+    "quarantine",
+    "approve",
+    "drop",
+)  # verbs that came on top
 FIELDS = {
     "AddResult": "changes rejected redacted usage batch_id status",
     "AddUsage": "llm_calls tokens cost_usd",

@@ -55,6 +55,17 @@ _OWNERS: dict[IdKind, str] = {
     "batch": "SELECT space FROM batches WHERE id = ?1 UNION SELECT space FROM changes WHERE batch_id = ?1",
 }
 _THINGS: dict[IdKind, str] = {"mem": "memory", "chg": "change", "turn": "turn", "batch": "batch"}
+# Turns taken out of search for a review, but for those that a memory which was put aside cites: one review is enough.
+_QUARANTINED_TURNS = """
+    SELECT h.* FROM hidings h JOIN changes c ON c.space = h.space AND c.number = h.origin
+    WHERE h.retired IS NULL AND c.flag = 'quarantined'
+"""
+_QUARANTINED_OF = f"""
+    SELECT DISTINCT space, memory_id AS id FROM memory_rows WHERE quarantined = 1 AND retired IS NULL
+    UNION ALL SELECT h.space, h.turn FROM ({_QUARANTINED_TURNS}) h WHERE NOT EXISTS (
+      SELECT 1 FROM sources s JOIN memory_rows r ON r.space = s.space AND r.statement = s.statement
+      WHERE s.space = h.space AND s.turn = h.turn AND s.retired IS NULL AND r.retired IS NULL AND r.quarantined = 1)
+"""
 _IN_LIMIT = 500  # parameters of one statement; SQLite's own limit is higher
 
 
@@ -79,9 +90,9 @@ class SqliteLedger:
             db.execute("INSERT OR IGNORE INTO store VALUES (?, ?)", (key, value))
             return str(db.execute("SELECT value FROM store WHERE key = ?", (key,)).fetchone()["value"])
 
-    def secret(self) -> bytes:
-        """The store's own key for HMACs, made on first use."""
-        return bytes.fromhex(self.setting("secret") or self.record_setting("secret", secrets.token_hex(32)))
+    def fence_key(self) -> bytes:
+        """The store's own key for the fence of `context`, made on first use."""
+        return bytes.fromhex(self.setting("fence_key") or self.record_setting("fence_key", secrets.token_hex(32)))
 
     def counts(self, space: Space | None) -> dict[str, int]:
         """How much there is of everything, of one user or in all."""
@@ -102,6 +113,7 @@ class SqliteLedger:
                 " AND quarantined = 0 AND valid_to IS NULL",
                 values,
             ).fetchone()[0]
+            found["quarantined"] = _count(db, f"({_QUARANTINED_OF}){where}", values)
             found["schema_version"] = schema_version(db)
             return found
 
@@ -432,6 +444,29 @@ class SqliteLedger:
             added = db.execute("SELECT * FROM hidings WHERE space = ? AND added = ?", (space, number)).fetchall()
             retired = db.execute("SELECT * FROM hidings WHERE space = ? AND retired = ?", (space, number)).fetchall()
             return [_hiding(row) for row in added], [_hiding(row) for row in retired]
+
+    def quarantined(self, space: Space) -> tuple[list[Row], list[Hiding]]:
+        """What waits for a review: rows that were put aside, and turns that were taken out of search."""
+        with self._database.read() as db:
+            rows = db.execute(
+                f"{_ROWS} WHERE r.space = ? AND r.quarantined = 1 AND r.retired IS NULL ORDER BY r.number", (space,)
+            ).fetchall()
+            hidden = db.execute(f"{_QUARANTINED_TURNS} AND h.space = ? ORDER BY h.turn, h.added", (space,)).fetchall()
+            return [codec.memory_row(row) for row in rows], [_hiding(row) for row in hidden]
+
+    def turn_number(self, turn_id: str) -> int:
+        """A turn's number among its user's. Raises NotFound."""
+        with self._database.read() as db:
+            row = db.execute("SELECT number FROM turns WHERE id = ?", (turn_id,)).fetchone()
+        if row is None:
+            raise NotFound("turn", turn_id)
+        return int(row["number"])
+
+    def known_texts(self, space: Space, text_keys: Iterable[str]) -> set[str]:
+        """Those of these texts' keys that a memory says, or once said."""
+        with self._database.read() as db:
+            query = "SELECT DISTINCT text_key FROM statements WHERE space = ? AND text_key"
+            return {row["text_key"] for row in _select_in(db, query, space, text_keys)}
 
     def entities(self, space: Space, statements: Iterable[int]) -> dict[int, tuple[Entity, ...]]:
         """The entities that statements mention."""

@@ -23,6 +23,11 @@ SELECT number FROM (
     FROM memory_rows WHERE space = :space AND retired IS NULL
 ) WHERE valid_from < before;
 
+-- row: put aside for a review, and another version of the same memory is not
+SELECT number FROM memory_rows r WHERE space = :space AND quarantined <> 0 AND retired IS NULL
+    AND EXISTS (SELECT 1 FROM memory_rows o WHERE o.memory_id = r.memory_id AND o.space = r.space
+        AND o.retired IS NULL AND o.quarantined = 0);
+
 -- statement: a statement that no version says
 SELECT number FROM statements m WHERE space = :space
     AND NOT EXISTS (SELECT 1 FROM memory_rows r WHERE r.space = m.space AND r.statement = m.number);

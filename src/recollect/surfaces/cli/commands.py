@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from .common import Common, Group, listen_for_termination, say, with_common
+from .reviews import reviews
 from .safe import count, cut, day, moment, plain, words
 
 if TYPE_CHECKING:
@@ -24,6 +25,8 @@ app = typer.Typer(
     "With --json the answer is one JSON document on standard output, an error one on standard error.\n\n"
     "Exit codes: 0 done, 1 a fault, 2 bad input, 3 not found, 130 interrupted, 143 terminated.",
 )
+
+app.add_typer(reviews)
 
 STYLES = {"ADD": "green", "UPDATE": "yellow", "DELETE": "red", "NONE": "dim"}
 
@@ -427,6 +430,8 @@ def show_change(common: Common, change: Change) -> None:
     line = Text.assemble((f"{change.op.value:<7}", STYLES[change.op.value]), " ", words(text))
     if change.op.value == "UPDATE" and change.previous_text:
         line.append("   was: ", "dim").append_text(words(change.previous_text, "dim"))
+    if change.flag == "quarantined" and change.memory:
+        line.append(f"   quarantined: {plain(change.reason)}", "magenta")
     common.console().print(line, soft_wrap=True)
 
 
