@@ -126,9 +126,7 @@ class _Planner:
         """Those that go, with all rows that say them."""
         if self._wanted.memory_id is not None:
             return frozenset(
-                number
-                for number, rows in self._rows_of.items()
-                if any(row.memory_id in self._merged for row in rows)
+                number for number, rows in self._rows_of.items() if any(row.memory_id in self._merged for row in rows)
             )
         return frozenset(number for number in self._history.words if not self._stays(number))
 
@@ -188,7 +186,10 @@ class _Planner:
             return 0
         going = [source for number in self.statements for source in self._sources_of.get(number, ())]
         return sum(
-            any(meets(source.quote, kept, self._history.turns[source.turn].content) for kept in self._needed(source.turn))
+            any(
+                meets(source.quote, kept, self._history.turns[source.turn].content)
+                for kept in self._needed(source.turn)
+            )
             for source in going
             if source.turn not in self.turns
         )
@@ -302,7 +303,9 @@ class _Again:
         self._rows = [row for row in self._history.rows.values() if planner.stays(row)]
         self._gone = [row for row in self._history.rows.values() if not planner.stays(row)]
         brought = {row.recorded for row in self._gone}
-        causes = [one for one in self._history.changes if one.op is Op.UPDATE and one.number in brought and not one.undoes]
+        causes = [
+            one for one in self._history.changes if one.op is Op.UPDATE and one.number in brought and not one.undoes
+        ]
         self._causes = {change.number for change in causes}
         for number in sorted(self._causes, reverse=True):
             for row in [row for row in self._rows if row.retired == number]:

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from . import check
 from .budget import metered
-from .errors import Closed, EmbedderUnavailable, Forked, InvalidInput, NotFound, RecollectError, WrongLoop, of_batch
 from .erase import Wanted
 from .erasing import erased, finished
+from .errors import Closed, EmbedderUnavailable, Forked, InvalidInput, NotFound, RecollectError, WrongLoop, of_batch
 from .failpoints import reach
 from .filters import parse_filter
 from .ids import IdKind, check_id
@@ -358,7 +358,7 @@ class AsyncMemory:
         session_id: str | None = None,
         before: datetime | str | float | None = None,
     ) -> Receipt:
-        """Destroy a memory, or what a user said in a session, before a time, or ever, and all that came of it. It cannot be undone.
+        """Destroy a memory, or what a user said in a session, before a time, or ever, and all that came of it. There is no undo.
 
         What is left is what would be there had it never been said: a version told elsewhere too stays, one that was ended by what
         goes holds again. A memory goes with the turns that only it quotes; in others its quotes are blanked. Adds under way raise

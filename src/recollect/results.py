@@ -183,9 +183,9 @@ class Deleted(int):
 
 
 class Receipt(Result):
-    """What an `erase` took, as counts, never as content. `memories` are gone with all their `versions`, others may have lost some;
-    `quotes` went with them or with their `turns`; `blanked` turns stay without their quotes. `changes` of the history went or are
-    bare now; `restored` versions hold again, for what ended them is gone. `pending` adds were called off.
+    """What an `erase` took, as counts, never as content. `memories` are gone with all their `versions`, others may have lost
+    some; `quotes` went with them or with their `turns`; `blanked` turns stay without their quotes. `changes` of the history went
+    or are bare now; `restored` versions hold again, for what ended them is gone. `pending` adds were called off.
 
     `kept_quotes`: quotes of the erased memory whose words other memories quote too: those stay. `complete`: nothing is left in
     the store's files; else `reason` says why not yet, and `erase` again, `resume()` or the next opening completes it.

@@ -20,11 +20,19 @@ from ..times import to_micros
 from . import codec
 from .database import Database
 from .sqlite_audit import line
-from .sqlite_ledger import every_change, every_row, every_source, insert_changes, insert_hidings, insert_rows, retire_rows
+from .sqlite_ledger import (
+    every_change,
+    every_row,
+    every_source,
+    insert_changes,
+    insert_hidings,
+    insert_rows,
+    retire_rows,
+)
 from .tombstones import bury, erased_key, erased_name
 
 ERASING = "erasing"  # setting of the store
-_BARE = {"metadata": {}, "expires_at": None, "instructions": None}
+_BARE: dict[str, object] = {"metadata": {}, "expires_at": None, "instructions": None}
 _WORDS = (
     "SELECT number, text || ' ' || coalesce(subject, '') || ' ' || coalesce(attribute, '') || ' ' || coalesce(value, '')"
     " || ' ' || coalesce((SELECT group_concat(e.name, ' ') FROM mentions n JOIN entities e ON e.space = n.space"
@@ -33,7 +41,10 @@ _WORDS = (
     " WHERE r.space = m.space AND r.statement = m.number), '') AS words FROM statements m WHERE space = ?"
 )
 _EMPTY = "erased = last_turn - first_turn + 1"
-_ALL_EMPTY = f"EXISTS (SELECT 1 FROM chunks c WHERE c.batch_id = b.id) AND NOT EXISTS (SELECT 1 FROM chunks c WHERE c.batch_id = b.id AND NOT {_EMPTY})"
+_ALL_EMPTY = (
+    "EXISTS (SELECT 1 FROM chunks c WHERE c.batch_id = b.id)"
+    f" AND NOT EXISTS (SELECT 1 FROM chunks c WHERE c.batch_id = b.id AND NOT {_EMPTY})"
+)
 
 
 class SqliteErasure:
@@ -94,7 +105,8 @@ class SqliteErasure:
             db,
             "DELETE FROM entities WHERE space = ?1"
             " AND NOT EXISTS (SELECT 1 FROM mentions m WHERE m.space = ?1 AND m.entity = entities.number)"
-            " AND number NOT IN (SELECT subject FROM relations WHERE space = ?1 UNION SELECT object FROM relations WHERE space = ?1)",
+            " AND number NOT IN"
+            " (SELECT subject FROM relations WHERE space = ?1 UNION SELECT object FROM relations WHERE space = ?1)",
             (space,),
         )
         self._reword(db, space, removal)
@@ -158,7 +170,7 @@ def _history(db: sqlite3.Connection, space: Space) -> History:
         sources={source.number: source for source in every_source(db, space)},
         hidden=frozenset(row["turn"] for row in hidden),
         changes=tuple(every_change(db, space)),
-        chunks=tuple(tuple(row) for row in chunks),  # type: ignore[misc]  # four columns
+        chunks=tuple(tuple(row) for row in chunks),
     )
 
 
@@ -196,8 +208,8 @@ def _erase_journal(db: sqlite3.Connection, space: Space, removal: Removal) -> di
     before = _count(db, "batches WHERE space = ? AND status <> 'done'", space)
     rejected = _rowcount(
         db,
-        "DELETE FROM rejected WHERE batch_id IN (SELECT id FROM batches WHERE space = ?1 AND (?2 OR json_extract(options, '$.retells')"
-        " OR id IN (SELECT value FROM json_each(?3))))",
+        "DELETE FROM rejected WHERE batch_id IN (SELECT id FROM batches WHERE space = ?1 AND"
+        " (?2 OR json_extract(options, '$.retells') OR id IN (SELECT value FROM json_each(?3))))",
         (space, removal.everything, json.dumps(sorted(removal.talks))),
     )
     taken = sorted(removal.turns)
@@ -304,10 +316,16 @@ def _settle_user(db: sqlite3.Connection, space: Space, removal: Removal, counted
     """Every partition is made anew from here on, and what anybody read before is refused. One who went whole has no name."""
     gone = ("versions", "passages", "sources", "entities")
     db.execute(
-        "UPDATE users SET last_row = max(last_row, ?7), revision = ?2, cleared_at = ?2, erased_at = ?2, lease_owner = NULL, lease_until = NULL,"
+        "UPDATE users SET revision = ?2, cleared_at = ?2, erased_at = ?2, lease_owner = NULL, lease_until = NULL,"
+        " last_row = max(last_row, ?7),"
         " gone_rows = gone_rows + ?3, gone_passages = gone_passages + ?4, gone_sources = gone_sources + ?5,"
         " gone_entities = gone_entities + ?6 WHERE space = ?1",
-        (space, removal.revision, *(counted[name] for name in gone), max((row.number for row in removal.restored), default=0)),
+        (
+            space,
+            removal.revision,
+            *(counted[name] for name in gone),
+            max((row.number for row in removal.restored), default=0),
+        ),
     )
     name = db.execute("SELECT name FROM users WHERE space = ?", (space,)).fetchone()["name"]
     if removal.everything and name != codec.SHARED:

@@ -284,7 +284,10 @@ def find_earlier(db: sqlite3.Connection, space: Space, new: NewBatch) -> str | N
     if (key := new.idempotency_key) is not None:
         query, values = "idempotency_key = ?", [key]
         if not new.allow_erased:
-            query, values = "idempotency_key IN (?, ?) ORDER BY idempotency_key <> ?", [key, erased_key(db, space, key), key]
+            query, values = (
+                "idempotency_key IN (?, ?) ORDER BY idempotency_key <> ?",
+                [key, erased_key(db, space, key), key],
+            )
     else:  # (what is prefixed with + is kept from the index of keys, of which most are NULL)
         query, values = "digest = ? AND status <> 'done' AND +idempotency_key IS NULL", [new.digest]
     row = db.execute(f"SELECT id FROM batches WHERE space = ? AND {query}", (space, *values)).fetchone()

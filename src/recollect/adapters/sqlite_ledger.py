@@ -39,8 +39,8 @@ from ..times import from_micros, maybe_micros, now, to_micros
 from . import codec, sqlite_backup
 from .database import Database, schema_version
 from .sqlite_filter import MEMORY_FIELDS, TURN_FIELDS, compile_filter
-from .tombstones import ERASED
 from .sqlite_journal import check_erased, ensure_space, insert_call
+from .tombstones import ERASED
 
 if TYPE_CHECKING:
     from ..ports import Vectors
@@ -177,8 +177,8 @@ class SqliteLedger:
         """Apply all effects in one transaction; the recorded time.
 
         Raises RevisionConflict where the user's revision moved, UserClaimed where another writer goes first, LeaseLost where the
-        chunk that it finishes is no longer its owner's to commit, Erased where it is no more, EmbeddingModelMismatch where its vectors are not of the store's
-        embedder.
+        chunk that it finishes is no longer its owner's to commit, Erased where it is no more, EmbeddingModelMismatch where its
+        vectors are not of the store's embedder.
         """
         with self._database.write() as db:
             check_embedder(db, commit.embedder)
@@ -259,7 +259,7 @@ class SqliteLedger:
 
     def backfill(self, space: Space, vectors: Sequence[tuple[PendingVector, Vectors]], embedder: EmbedderKey) -> None:
         """Put vectors (of shape (dim,)) to passages that were committed without, and are as they were when they were read.
-        Consumes a number, so that partitions see them. Raises EmbeddingModelMismatch where they are not of the store's embedder."""
+        Consumes a number, so that partitions see them. Raises EmbeddingModelMismatch where they are of another embedder."""
         with self._database.write() as db:
             check_embedder(db, embedder)
             revision = db.execute(
