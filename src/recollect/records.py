@@ -423,8 +423,9 @@ class Removal:
     """What an erasure takes, and what it leaves otherwise than it was; afterwards the user is at `revision`.
 
     `everything`: all of the user. Rows go with their `statements`. `blanked`: turns and what is left of them. `echoes`: turns
-    that are found by words of one that went or was blanked before them. `talks`: batches of the talks that it touches. `metadata`:
-    of rows that stay. `scrubbed`: changes that lose all content; `unexplained`: those that lose their reason. The rest comes on top.
+    that are found by words of one that went or was blanked before them. `talks`: batches of the talks that it touches.
+    `metadata`: of rows that stay. `scrubbed`: changes that lose all content; `unexplained`: those that lose their reason. The
+    rest comes on top.
     """
 
     revision: int

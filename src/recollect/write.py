@@ -138,8 +138,8 @@ class Writer:
                     reach("add.leased")
                     await self._work(batch)
                     return True
-            except LeaseLost as lost:
-                log.warning("batch=%s: %s", batch.id, lost)
+            except LeaseLost:
+                log.warning("batch=%s was taken over by another process, or is made anew after an erasure", batch.id)
         found: Batch = await self.in_thread(self.journal.batch, batch.id)
         if found.error == Erased.__name__ and found.status == "done":
             raise Erased("what was being added was erased meanwhile")
