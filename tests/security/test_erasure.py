@@ -1,7 +1,8 @@
-"""What is erased is gone: no byte of it is in any file of the folder, in whatever spelling, nor does it come back; and nothing else is."""
+"""What is erased is in no byte of the folder, in whatever spelling, and does not come back; and nothing else is gone."""
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import json
 import shutil
@@ -15,14 +16,24 @@ from pathlib import Path
 
 import chaos
 import numpy as np
+import operations
 import pytest
 from zygote import Zygote
 
 from recollect import Memory, failpoints
 from recollect.adapters.database import Database
 from recollect.erase import BLANK, spans, without
-from recollect.errors import Erased, InvalidInput, ModelUnavailable, NotFound, StorageFull, UndoConflict
-from recollect.model import Entity, Extraction, Reconciliation, Rejected, Relation
+from recollect.errors import (
+    EmbedderUnavailable,
+    Erased,
+    InvalidInput,
+    ModelUnavailable,
+    NotFound,
+    RecollectError,
+    StorageFull,
+    UndoConflict,
+)
+from recollect.model import Add, Entity, Extraction, Reconciliation, Rejected, Relation, Update
 from recollect.testing import HashEmbedder, ScriptedLanguage
 
 EARLY, LATE, LATER = "2024-01-01", "2024-03-01", "2024-05-01"
@@ -366,8 +377,6 @@ class Refining(ScriptedLanguage):
     """A second word on a pet refines the first one."""
 
     async def reconcile(self, cases):
-        from recollect.model import Add, Update
-
         known = [[c for c in case.candidates if c.slot and c.slot.key == case.fact.slot.key] for case in cases]
         return Reconciliation(
             tuple(
@@ -445,12 +454,9 @@ class Slow(ScriptedLanguage):
         self.asked, self.let = threading.Event(), threading.Event()
 
     async def extract(self, chunk):
-        import asyncio
-
         told = await super().extract(chunk)
         self.asked.set()
-        while not self.let.is_set():
-            await asyncio.sleep(0.005)
+        await asyncio.to_thread(self.let.wait, 10)
         return told
 
 
@@ -461,7 +467,7 @@ def adding(memory, messages, **options):
     def add():
         try:
             told.append(memory.add(messages, **options))
-        except Exception as error:
+        except RecollectError as error:
             told.append(error)
 
     thread = threading.Thread(target=add)
@@ -557,7 +563,7 @@ def test_new_vectors_of_a_reembed_under_way_go_too(tmp_path):
     with opened(tmp_path) as memory:
         memory.add(said(*(f"likes += zq{n}" for n in range(40))), user_id="u", session_id="s")
         memory.add(said(*(f"likes += thing{n}" for n in range(40))), user_id="u", session_id="t")
-        with pytest.raises(Exception, match="route|ConnectionError|embedder"):
+        with pytest.raises(EmbedderUnavailable):
             memory.reembed(Cut(16))
         new = [one.tobytes() for one in HashEmbedder(16).embed([f"likes is zq{n}" for n in range(40)])]
         assert found(tmp_path, (), new)
@@ -626,10 +632,7 @@ def zygote():
 
 @pytest.mark.parametrize("failpoint", [name for name in failpoints.FAILPOINTS if name.startswith("erase.")])
 def test_killed_anywhere_it_is_finished_at_the_next_opening_or_never_began(tmp_path, zygote, failpoint):
-    from operations import BY_NAME
-    from operations import opened as operated
-
-    operation = BY_NAME["erase of a user"]
+    operation = operations.BY_NAME["erase of a user"]
     before = tmp_path / "before"
     before.mkdir()
     operation.prepare(before)
@@ -637,7 +640,7 @@ def test_killed_anywhere_it_is_finished_at_the_next_opening_or_never_began(tmp_p
     shutil.copytree(before, folder)
     code, _ = zygote.run(task="operate", operation=operation.name, folder=str(folder), failpoint=failpoint, nth=1)
     assert code == -signal.SIGKILL
-    with chaos.tries("a kill inside an erasure") as tries, operated(folder) as memory, tries.one(failpoint):
+    with chaos.tries("a kill inside an erasure") as tries, operations.opened(folder) as memory, tries.one(failpoint):
         began = memory.count(user_id="u") == 0
         assert began == (failpoint not in ("erase.planned", "erase.taken_out"))
         if not began:

@@ -147,7 +147,9 @@ class SqliteErasure:
             if not self._database.empty_log(patience_s):
                 return "another reader holds an older state of the store, and with it the log"
             reach("erase.log_emptied")
-            with self._database.write(durable=False) as db:  # one that came meanwhile is another's to finish
+            with (
+                self._database.write() as db
+            ):  # that the log is cut is safe with it; a later erasure is not this one's to settle
                 db.execute("DELETE FROM store WHERE key = ? AND value = ?", (ERASING, mark["value"]))
             return None
         except StorageError as error:

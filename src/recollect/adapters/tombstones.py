@@ -35,7 +35,7 @@ def bury(db: sqlite3.Connection, space: Space, texts: Iterable[str], before: int
 
 def buried(db: sqlite3.Connection, space: Space, messages: Sequence[Message], received_at: datetime) -> set[int]:
     """Places of messages that were erased, of those dated before that erasure."""
-    if not db.execute("SELECT 1 FROM tombstones WHERE space = ? LIMIT 1", (space,)).fetchone():
+    if not db.execute("SELECT erased_at FROM users WHERE space = ?", (space,)).fetchone()["erased_at"]:
         return set()
     found = set()
     for place, message in enumerate(messages):
