@@ -19,7 +19,7 @@ from recollect import Memory, failpoints, reembed
 from recollect.errors import EmbeddingModelMismatch
 from recollect.testing import HashEmbedder, ScriptedLanguage
 
-EARLY, LATE = "2024-01-01", "2024-02-01"
+EARLY, LATE, LATER = "2024-01-01", "2024-02-01", "2024-03-01"
 OTHER_DIM = 16
 BACKUP = Path("backups", "copy")  # within the store's folder
 
@@ -163,6 +163,30 @@ def judge_backup(folder, acknowledged):
         assert image_of(target) == image(folder), "half a backup"
 
 
+def seed_sessions(folder):
+    """An update and a word said twice between two sessions."""
+    seed_batches(folder)
+    with opened(folder) as memory:
+        memory.add(said("home = Lima", "likes += jam"), user_id="u", session_id="t", timestamp=LATER)
+
+
+def scanned(*secrets):
+    """A judge: where the store has it no more, no file has, unless it is recorded that this is still to be done."""
+
+    def judge(folder, acknowledged):
+        with closing(sqlite3.connect(folder / "ledger.sqlite3")) as db:
+            if db.execute("SELECT 1 FROM store WHERE key = 'erasing'").fetchone():
+                return
+            if db.execute("SELECT count(*) FROM turns WHERE content LIKE ?", (f"%{secrets[0]}%",)).fetchone()[0]:
+                assert not acknowledged, "acknowledged, and there"
+                return
+        for file in folder.rglob("*"):
+            content = file.read_bytes() if file.is_file() else b""
+            assert not any(secret.encode() in content for secret in secrets), f"a remnant in {file.name}"
+
+    return judge
+
+
 OPERATIONS = (
     Operation("make a store", lambda folder: None, lambda memory: None),
     Operation("the first add", lambda folder: None, lambda memory: memory.add(said("home = Rome"), user_id="u")),
@@ -181,6 +205,16 @@ OPERATIONS = (
     Operation("retell", seed_batches, lambda memory: memory.retell(user_id="u")),
     Operation("rebuild", seed_batches, rebuild),
     Operation("reembed", seed_batches, change_embedder),
+    Operation("erase", seed_batches, lambda memory: memory.erase(one(memory, "home is Kiel")), scanned("Kiel", "Oslo")),
+    Operation(
+        "erase of a session",
+        seed_sessions,
+        lambda memory: memory.erase(user_id="u", session_id="s"),
+        scanned("thing7", "Kiel", "Oslo"),
+    ),
+    Operation(
+        "erase of a user", seed_sessions, lambda memory: memory.erase(user_id="u"), scanned("thing7", "Lima", "Rome")
+    ),
     Operation("backup", seed_batches, back_up, judge_backup),
 )
 BY_NAME = {operation.name: operation for operation in OPERATIONS}

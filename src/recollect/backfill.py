@@ -57,7 +57,7 @@ class Backfill:
         async def fill(embedder: Embedder) -> None:
             vectors: Vectors = await writer.batcher.embed(embedder, texts)
             reach("backfill.embedded")
-            filled = [(one.passage, vector) for one, vector in zip(passages, vectors, strict=True)]
+            filled = list(zip(passages, vectors, strict=True))
             async with writer.queue(space):
                 await writer.in_thread(writer.ledger.backfill, space, filled, key_of(embedder))
 

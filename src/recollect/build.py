@@ -19,7 +19,19 @@ from .embedding import EmbedderInUse
 from .errors import Closed, EmbedderUnavailable, EmbeddingModelMismatch, InvalidInput
 from .failpoints import reach
 from .partition import DEFAULT_MEMORY_BUDGET, Partition, Partitions
-from .ports import Audit, ChatModel, Embedder, Export, Extractor, Journal, Ledger, Reconciler, Reembedding, Tokenizer
+from .ports import (
+    Audit,
+    ChatModel,
+    Embedder,
+    Erasure,
+    Export,
+    Extractor,
+    Journal,
+    Ledger,
+    Reconciler,
+    Reembedding,
+    Tokenizer,
+)
 from .records import EmbedderKey, EmbedderRecord, Space
 from .results import Backup
 
@@ -33,6 +45,7 @@ LLM_VARIABLE = "RECOLLECT_LLM"
 RULES = "rules"
 PROVIDER_KEYS = ("OPENAI_API_KEY", "ANTHROPIC_API_KEY", "GEMINI_API_KEY", "MISTRAL_API_KEY", "GROQ_API_KEY")
 WORKERS = 8
+PATIENCE_S = 2.0  # with readers of an older state, when a store is opened that has remnants of what was erased
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +90,7 @@ class Store:
     language: Language
     purse: Purse
     reembedding: Reembedding
+    erasure: Erasure
     executor: ThreadPoolExecutor
     embedder_recorded: bool = False
 
@@ -126,6 +140,7 @@ def open_store(settings: Settings) -> Store:
     from .adapters.bm25 import Bm25, TermCounter
     from .adapters.database import Database
     from .adapters.sqlite_audit import SqliteAudit
+    from .adapters.sqlite_erasure import SqliteErasure
     from .adapters.sqlite_export import SqliteExport
     from .adapters.sqlite_journal import SqliteJournal
     from .adapters.sqlite_ledger import SqliteLedger
@@ -136,9 +151,12 @@ def open_store(settings: Settings) -> Store:
     folder = folder_of(settings.path)
     database = Database(folder)
     ledger, tokenizer = SqliteLedger(database, settings.actor), TermCounter()
+    erasure = SqliteErasure(database, tokenizer)
     try:
         in_use = EmbedderInUse(choose_embedder(settings, ledger.setting("embedder")))
         ledger.fence_key()  # made with the store: reading never writes
+        if erasure.unfinished() and (reason := erasure.finish(PATIENCE_S)):
+            log.warning("an erasure is not complete: %s", reason)
     except BaseException:
         database.close()
         raise
@@ -160,6 +178,7 @@ def open_store(settings: Settings) -> Store:
         language=reads,
         purse=Purse(budget, ledger.spent_since),
         reembedding=SqliteReembedding(database),
+        erasure=erasure,
         executor=ThreadPoolExecutor(WORKERS, thread_name_prefix="recollect"),
     )
 

@@ -15,7 +15,7 @@ from .ids import new_id
 from .model import Op, Row, Scope, SourceClass
 from .plan import Content, Plan, Why
 from .ports import Embedder
-from .records import QUARANTINED, ChangeRecord, Hiding, NewTurn, Space
+from .records import ERASED, QUARANTINED, ChangeRecord, Hiding, NewTurn, Space
 from .results import Deleted
 from .retrieve import Query, Retriever
 from .tasks import whole
@@ -262,6 +262,7 @@ class Curator:
             undone = ledger.undone([one.id for one in targets])
             # What an add took out of search for a review stays so: undoing its memories must not show them as turns.
             targets = [one for one in targets if one.id not in undone and (one.memory_id or one.flag != QUARANTINED)]
+            targets = [one for one in targets if not self._left_nothing(space, one)]
         else:
             targets = [ledger.change(identifier)]
             if ledger.undone([identifier]):
@@ -274,8 +275,16 @@ class Curator:
         recorded_at = ledger.commit(plan.commit())
         return [replace(one, recorded_at=recorded_at) for one in plan.changes]
 
+    def _left_nothing(self, space: Space, change: ChangeRecord) -> bool:
+        """Whether a change is of what was erased, whole."""
+        ledger = self._store.ledger
+        touched = (ledger.rows_touched, ledger.sources_touched, ledger.hidings_touched)
+        return change.flag == ERASED and not any(part for read in touched for part in read(space, change.number))
+
     def _plan_undo(self, plan: Plan, space: Space, change: ChangeRecord) -> None:
         ledger = self._store.ledger
+        if change.flag == ERASED:
+            raise UndoConflict(f"what {change.id} did was erased, or a part of it")
         rows = ledger.rows_touched(space, change.number)
         sources = ledger.sources_touched(space, change.number)
         memories = {row.memory_id for touched in rows for row in touched}

@@ -3,7 +3,8 @@
     RecollectError
     ├── InvalidInput             the caller's argument is wrong; nothing was written     (also a ValueError)
     ├── NotFound                 no such memory, change, batch or turn *for this user*   (also a LookupError)
-    ├── UndoConflict             later changes build on what should be undone
+    ├── UndoConflict             later changes build on what should be undone, or it was erased
+    ├── Erased                   what was being added was erased meanwhile; nothing of it was stored
     ├── WrongLoop                an AsyncMemory was used outside the loop it belongs to
     ├── Closed                   the memory was closed
     ├── Forked                   the memory was opened before this process was forked off; open one here
@@ -73,6 +74,8 @@ def of_batch(batch_id: str) -> Iterator[None]:
     """Say in every error of the block which batch stays pending, whatever step it is from."""
     try:
         yield
+    except Erased:
+        raise  # nothing of it is left to stay pending
     except RecollectError as error:
         error.batch_id = error.batch_id or batch_id
         raise
@@ -99,9 +102,15 @@ class NotFound(RecollectError, LookupError):
 
 
 class UndoConflict(RecollectError):
-    """Later changes build on the one that should be undone; the message names the first of them."""
+    """Later changes build on the one that should be undone; the message names the first of them. Or it was erased."""
 
     default_stage = "undo"
+
+
+class Erased(RecollectError):
+    """An erasure took the messages that were being added, here or in another process; nothing of them is stored any more."""
+
+    default_stage = "commit"
 
 
 class WrongLoop(RecollectError, RuntimeError):
@@ -152,7 +161,8 @@ class SchemaTooNew(StorageError):
 
 
 class LeaseLost(StorageError):
-    """Another process has taken the batch over, as it does where one hangs for longer than its lease; nothing was committed."""
+    """Another process has taken the batch over, as it does where one hangs for longer than its lease, or an erasure came between;
+    nothing was committed."""
 
 
 class TargetExists(StorageError):

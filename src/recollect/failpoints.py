@@ -36,6 +36,11 @@ FAILPOINTS = (
     "reembed.embedded",
     "reembed.kept",  # a batch of new vectors stands beside the old ones
     "reembed.switched",  # in the ledger; the partitions still hold the old vectors
+    "erase.planned",  # these two are inside the transaction
+    "erase.taken_out",
+    "erase.committed",  # and remnants may be left in the files
+    "erase.rewritten",  # and the log still has them
+    "erase.log_emptied",  # and the record that it is to be done still stands
     "backup.begun",  # under a name of its own, with nothing in it
     "backup.copied",  # and not checked yet
     "backup.settled",

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 
 from . import check
 from .budget import metered
+from .erase import Wanted
+from .erasing import erased, finished
 from .errors import Closed, EmbedderUnavailable, Forked, InvalidInput, NotFound, RecollectError, WrongLoop, of_batch
 from .failpoints import reach
 from .filters import parse_filter
@@ -33,6 +35,7 @@ from .results import (
     PendingBatch,
     Quarantined,
     Rebuilt,
+    Receipt,
     Redaction,
     Reembedded,
     RejectedFact,
@@ -192,7 +195,8 @@ class AsyncMemory:
 
         `timestamp` is the time of messages that have none. `infer=False` keeps each message whole, as a memory.
         `wait=False` returns with `.status == "pending"` once the messages are safe on disk. Raises ModelError or
-        EmbedderError with `.batch_id` where the batch had to stay pending; `resume()` finishes it.
+        EmbedderError with `.batch_id` where the batch had to stay pending; `resume()` finishes it. What was erased before, and is
+        dated before that, is left out and counted (`.erased`), unless `allow_erased`. Raises Erased where it is erased meanwhile.
         """
         scope = scope_of(user_id, agent_id, session_id)
         time = check.spoken("timestamp", timestamp)
@@ -215,6 +219,7 @@ class AsyncMemory:
             idempotency_key=key,
             digest=check.digest(scope, checked, infer, json.dumps(extra, sort_keys=True), expiry),
             redacted=redacted,
+            allow_erased=allow_erased,
         )
         if not self._store.embedder_recorded:
             await self._run(self._store.record_embedder)
@@ -305,6 +310,7 @@ class AsyncMemory:
             redacted=tuple(Redaction(kind=kind, message=message) for kind, message in batch.redacted),
             usage=add_usage(usage),
             turn_ids=tuple(journal.turn_ids(batch_id)),
+            erased=batch.erased,
         )
 
     async def _on_committed(self, batch: Batch, chunk: JournalledChunk, commit: Commit) -> None:
@@ -364,6 +370,42 @@ class AsyncMemory:
             return Deleted(0)
         return await self._alone(self._curator.delete_all(space, scope, condition))
 
+    async def erase(
+        self,
+        memory_id: str | None = None,
+        *,
+        user_id: MaybeUser = OPERATOR,
+        session_id: str | None = None,
+        before: datetime | str | float | None = None,
+    ) -> Receipt:
+        """Destroy a memory, or what a user said in a session, before a time, or ever, and all that came of it. There is no undo.
+
+        What is left is what would be there had it never been said: a version told elsewhere too stays, one that was ended by what
+        goes holds again. A memory goes with the turns that only it quotes; in others its quotes are blanked. Adds under way raise
+        Erased where nothing of theirs is left, else they go on with what is. Messages dated before the erasure that are handed in
+        again are left out, unless `allow_erased=True`. Backups are yours to deal with.
+
+        A session or a time needs `user_id`; None, said explicitly, is the shared space. Raises NotFound, InvalidInput.
+        """
+        wanted, whose = await self._wanted(memory_id, user_id, session_id, before)
+        return await self._alone(erased(self._store, wanted, whose))
+
+    async def _wanted(
+        self, memory_id: str | None, user_id: MaybeUser, session_id: str | None, before: datetime | str | float | None
+    ) -> tuple[Wanted, Space | None]:
+        """What is to be erased, and whose."""
+        session = check.maybe_identifier("session_id", session_id)
+        time = check.maybe_time("before", before)
+        if memory_id is not None:
+            for argument, value in {"session_id": session, "before": time}.items():
+                if value is not None:
+                    raise InvalidInput(argument, "goes with a user, not with a memory")
+            return Wanted(memory_id=memory_id), await self._space_of("mem", "memory_id", memory_id, user_id)
+        if isinstance(user_id, _Operator):
+            raise InvalidInput("user_id", "say whose, or give a memory_id; None is the shared space")
+        self._check_loop()
+        return Wanted(session_id=session, before=time), await self._find(scope_of(user_id, None, None))
+
     async def undo(self, change_or_batch_id: str, *, user_id: MaybeUser = OPERATOR) -> list[Change]:
         """Take back a change, or all of a batch from its last to its first; the changes that did it.
 
@@ -422,21 +464,22 @@ class AsyncMemory:
 
     async def resume(self, *, include_failed: bool = False) -> Resumed:
         """Finish what is pending, once, and make up for vectors that wait for the embedder. What fails again is named, and
-        stays pending."""
+        stays pending. An erasure that is not complete is completed, where nobody holds it up."""
         check.flag("include_failed", include_failed)
         return await self._resumed(include_failed, timedelta(0))
 
     async def _resumed(self, include_failed: bool, patience: timedelta | None) -> Resumed:
-        finished, failed = [], {}
+        done, failed = [], {}
         self._check_loop()
+        await self._run(finished, self._store)
         await self._backfill.all()
         for batch in await self._run(self._store.journal.unfinished, include_failed):
             try:
                 await self._finish(batch, patience)
-                finished.append(batch.id)
+                done.append(batch.id)
             except RecollectError as error:
                 failed[batch.id] = type(error).__name__
-        return Resumed(finished=tuple(finished), failed=failed)
+        return Resumed(finished=tuple(done), failed=failed)
 
     async def flush(self) -> Resumed:
         """Finish everything that `add(wait=False)` left, and wait for what other processes are working on; otherwise as

@@ -320,6 +320,11 @@ class Partitions:
         with self._lock:
             return [partition for partition in self._loaded.values() if partition.embedder == embedder]
 
+    def drop(self, space: Space) -> None:
+        """Let a user's go."""
+        with self._lock:
+            self._loaded.pop(space, None)
+
     def clear(self) -> None:
         """Let all go; they come back from the ledger."""
         with self._lock:

@@ -58,8 +58,7 @@ class ChunkWork:
 
     def done(self, owner: str, usage: Usage) -> ChunkDone:
         """The mark that this chunk, and with the last one its batch, is finished."""
-        n = self.chunk.record.n
-        return ChunkDone(self.batch.id, n, n == self.batch.chunks[-1].n, owner, usage)
+        return ChunkDone(self.batch.id, self.chunk.record.n, owner, usage, self.chunk.erased_at)
 
 
 def whole_messages(turns: Sequence[Turn]) -> list[Fact]:

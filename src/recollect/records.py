@@ -28,6 +28,9 @@ class Known(dict[K, V]):
         raise StoreCorrupt("the ledger lacks what it refers to: verify() tells where", stage="read")
 
 
+ERASED = "erased"
+"""The flag of a change that an erasure took content of, and its reason."""
+
 Space = NewType("Space", int)
 """A user's key in the ledger. Only the ledger hands it out, for a user id or for the owner of an id."""
 
@@ -84,6 +87,7 @@ class NewBatch:
     idempotency_key: str | None = None
     digest: str = ""
     redacted: tuple[tuple[str, int | None], ...] = ()
+    allow_erased: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,12 +100,18 @@ class Lease:
 
 @dataclass(frozen=True, slots=True)
 class ChunkRecord:
-    """A chunk's place in its batch (`n` from 0), its turns' numbers (inclusive), and how far it is."""
+    """A chunk's place in its batch (`n` from 0), its turns' numbers (inclusive), how far it is, and how many were erased."""
 
     n: int
     first_turn: int
     last_turn: int
     state: Literal["open", "closed", "extracted", "committed"]
+    erased: int = 0
+
+    @property
+    def turns(self) -> int:
+        """How many of its turns are there."""
+        return self.last_turn - self.first_turn + 1 - self.erased
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +132,17 @@ class Batch:
     error: str | None
     chunks: tuple[ChunkRecord, ...]
     retells: bool = False
+    dropped: int = 0  # messages that were not taken in, for they had been erased
+
+    @property
+    def turns(self) -> int:
+        """How many of its turns are there."""
+        return sum(chunk.turns for chunk in self.chunks)
+
+    @property
+    def erased(self) -> int:
+        """Messages that were not taken in, and turns that were erased since."""
+        return self.dropped + (0 if self.retells else sum(chunk.erased for chunk in self.chunks))
 
     @property
     def chunks_done(self) -> int:
@@ -219,13 +240,16 @@ class ChangeRecord:
 
 @dataclass(frozen=True, slots=True)
 class ChunkDone:
-    """Which chunk a commit finishes, in the name of which holder of the batch's lease, and what deciding it cost."""
+    """Which chunk a commit finishes, in the name of which holder of the batch's lease, and what deciding it cost.
+
+    `erased_at`: the user's last erasure when the chunk was read; where another one came since, the ledger refuses.
+    """
 
     batch_id: str
     n: int
-    last: bool
     owner: str
     usage: Usage = Usage()
+    erased_at: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -282,6 +306,7 @@ class JournalledChunk:
     facts: tuple[Any, ...] | None  # of Fact; None = not extracted yet
     metadata: Metadata = field(default_factory=dict)
     expires_at: datetime | None = None
+    erased_at: int = 0  # the user's last erasure when it was read
 
 
 @dataclass(frozen=True, slots=True)
@@ -310,13 +335,15 @@ class PassageRecord:
 
 @dataclass(frozen=True, slots=True)
 class PendingVector:
-    """A passage that waits for its vector: a statement by its `text`; a turn by its number, in `chunk` (batch, n)."""
+    """A passage that waits for its vector: a statement by its `text`; a turn by its number, in `chunk` (batch, n). `revised`: the
+    number at which it last changed; a vector of what it was before is not taken."""
 
     space: Space
     passage: int
     text: str
     turn: int = 0
     chunk: tuple[str, int] | None = None
+    revised: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -361,3 +388,62 @@ class Fault:
     noun: str
     place: str
     mends: bool = False
+
+
+# --- erasing -----------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class SaidTurn:
+    """A turn as an erasure looks at it. `talk`: its session, else its batch. `said_at`: microseconds."""
+
+    number: int
+    talk: str
+    session_id: str | None
+    batch_id: str
+    said_at: int
+    content: str
+    metadata: Metadata
+    searchable: bool
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """All of a user's ledger that an erasure is planned on. `words`: of each statement, all its texts in one."""
+
+    state: UserState
+    turns: Mapping[int, SaidTurn]
+    words: Mapping[int, str]
+    rows: Mapping[int, Row]
+    sources: Mapping[int, SourceRecord]
+    hidden: frozenset[int]  # turns that were ever taken out of search
+    changes: tuple[ChangeRecord, ...]
+    chunks: tuple[tuple[str, int, int, int], ...]  # batch, n, first and last turn
+
+
+@dataclass(frozen=True, slots=True)
+class Removal:
+    """What an erasure takes, and what it leaves otherwise than it was; afterwards the user is at `revision`.
+
+    `everything`: all of the user. Rows go with their `statements`. `blanked`: turns and what is left of them. `echoes`: turns
+    that are found by words of one that went or was blanked before them. `talks`: batches of the talks that it touches.
+    `metadata`: of rows that stay. `scrubbed`: changes that lose all content; `unexplained`: those that lose their reason. The
+    rest comes on top.
+    """
+
+    revision: int
+    everything: bool = False
+    turns: frozenset[int] = frozenset()
+    statements: frozenset[int] = frozenset()
+    sources: frozenset[int] = frozenset()
+    blanked: Mapping[int, str] = field(default_factory=dict)
+    echoes: frozenset[int] = frozenset()
+    talks: frozenset[str] = frozenset()
+    metadata: Mapping[int, Metadata] = field(default_factory=dict)
+    scrubbed: frozenset[int] = frozenset()
+    unexplained: frozenset[int] = frozenset()
+    retired: tuple[Retirement, ...] = ()
+    restored: tuple[Row, ...] = ()
+    hidings: tuple[Hiding, ...] = ()
+    changes: tuple[ChangeRecord, ...] = ()
+    kept_quotes: int = 0

@@ -113,7 +113,7 @@ class Reembedder:
         texts = await self._in_thread(passage_texts, self._store.journal, missing)
         vectors = await embed(target, texts, self._in_thread)
         reach("reembed.embedded")
-        kept = [(one.space, one.passage, vector) for one, vector in zip(missing, vectors, strict=True)]
+        kept = list(zip(missing, vectors, strict=True))
         until: datetime = now() + LEASE
         await self._in_thread(self._vectors.keep, self._writer.owner, until, kept)
         reach("reembed.kept")

@@ -176,7 +176,9 @@ class Estimate(Result):
 
 
 class AddResult(Result):
-    """What an `add` did. `status`: "done", or "pending" with `wait=False`."""
+    """What an `add` did. `status`: "done", or "pending" with `wait=False`. `erased`: how many of its messages were left out, for
+    they had been erased before, or were erased since; with `turn_ids` they are as many as were handed in.
+    """
 
     batch_id: str
     status: Literal["done", "pending"]
@@ -185,6 +187,7 @@ class AddResult(Result):
     redacted: tuple[Redaction, ...] = ()
     usage: AddUsage = AddUsage()
     turn_ids: tuple[str, ...] = ()
+    erased: int = 0
 
 
 class Deleted(int):
@@ -200,6 +203,32 @@ class Deleted(int):
         deleted = super().__new__(cls, count)
         deleted.batch_id = batch_id
         return deleted
+
+
+class Receipt(Result):
+    """What an `erase` took, as counts, never as content. `memories` are gone with all their `versions`, others may have lost
+    some; `quotes` went with them or with their `turns`; `blanked` turns stay without their quotes. `changes` of the history went
+    or are bare now; `restored` versions hold again, for what ended them is gone. `pending` adds were called off.
+
+    `kept_quotes`: quotes of the erased memory whose words other memories quote too: those stay. `complete`: nothing is left in
+    the store's files; else `reason` says why not yet, and `erase` again, `resume()` or the next opening completes it.
+    """
+
+    memories: int = 0
+    versions: int = 0
+    turns: int = 0
+    blanked: int = 0
+    quotes: int = 0
+    entities: int = 0
+    changes: int = 0
+    restored: int = 0
+    facts: int = 0
+    rejected: int = 0
+    pending: int = 0
+    kept_quotes: int = 0
+    complete: bool
+    reason: str | None = None
+    erased_at: datetime
 
 
 class Context(Result):

@@ -29,6 +29,7 @@ from .results import (
     PendingBatch,
     Quarantined,
     Rebuilt,
+    Receipt,
     Reembedded,
     Resumed,
     Source,
@@ -216,6 +217,17 @@ class Memory:
                 user_id=user_id, agent_id=agent_id, session_id=session_id, metadata_filter=metadata_filter
             )
         )
+
+    def erase(
+        self,
+        memory_id: str | None = None,
+        *,
+        user_id: MaybeUser = OPERATOR,
+        session_id: str | None = None,
+        before: datetime | str | float | None = None,
+    ) -> Receipt:
+        """Destroy a memory, or what a user said in a session, before a time, or ever, and all that came of it."""
+        return self._wait(self._memory.erase(memory_id, user_id=user_id, session_id=session_id, before=before))
 
     def undo(self, change_or_batch_id: str, *, user_id: MaybeUser = OPERATOR) -> list[Change]:
         """Take back a change, or all of a batch from its last to its first; the changes that did it."""

@@ -24,6 +24,7 @@ from .errors import (
     EmbedderError,
     EmbedderUnavailable,
     EmbeddingModelMismatch,
+    Erased,
     LeaseLost,
     ModelError,
     RecollectError,
@@ -147,8 +148,11 @@ class Writer:
                     await self._work(batch)
                     return True
             except LeaseLost:
-                log.warning("batch=%s was taken over by another process", batch.id)
-        return bool((await self.in_thread(self.journal.batch, batch.id)).status == "done")
+                log.warning("batch=%s was taken over by another process, or is made anew after an erasure", batch.id)
+        found: Batch = await self.in_thread(self.journal.batch, batch.id)
+        if found.error == Erased.__name__ and found.status == "done":
+            raise Erased("what was being added was erased meanwhile")
+        return found.status == "done"
 
     def _lease(self) -> Lease:
         return Lease(self.owner, now() + LEASE)
@@ -185,8 +189,9 @@ class Writer:
                     reach("retell.extracted")
                 await self._chunks(batch, left)
         except RecollectError as problem:
-            # being stopped, by the caller, a budget or a store embedded anew, is no failed attempt
-            most = None if isinstance(problem, BudgetExceeded | EmbeddingModelMismatch | LeaseLost) else MAX_ATTEMPTS
+            # being stopped, by the caller, a budget, an erasure or a store embedded anew, is no failed attempt
+            stopped = isinstance(problem, BudgetExceeded | EmbeddingModelMismatch | Erased | LeaseLost)
+            most = None if stopped else MAX_ATTEMPTS
             await self._give_back(batch, type(problem).__name__, most)
             raise
         except BaseException:
@@ -319,7 +324,7 @@ class Writer:
                 work = await self._embedded(work.batch, work.chunk, work.facts, self.in_use.embedder)
             except RevisionConflict as error:
                 await overtaken.by(error)
-            except LeaseLost:
+            except (Erased, LeaseLost):
                 await self._record_usage(work.batch, work.chunk.record.n, "reconcile", spent)
                 raise
             else:
@@ -337,7 +342,11 @@ class Writer:
         verified = verify(await self._extract(batch, chunk.record.n, seen), seen)
         verified = await self.in_thread(self._unechoed, batch, verified, said, seen)
         reach("add.extracted")
-        await self.in_thread(self.journal.store_facts, batch.id, chunk.record.n, verified)
+        try:
+            await self.in_thread(self.journal.store_facts, batch.id, chunk.record.n, verified, chunk.erased_at)
+        except (Erased, LeaseLost):
+            await self._record_usage(batch, chunk.record.n, "extract", verified.usage)
+            raise
         reach("add.facts_stored")
         self.extracted(batch, chunk.record.n, len(verified.facts), len(verified.rejected))
         return verified.facts

@@ -18,9 +18,27 @@ from recollect.errors import StorageError, StorageFull
 pytestmark = pytest.mark.skipif(
     faults.library() is None, reason="the SQLite library that Python uses cannot be found: it may be linked in"
 )
-OPERATIONS = ("the first add", "add", "update", "delete_all", "undo of a batch", "backfill", "reembed", "backup")
+OPERATIONS = (
+    "the first add",
+    "add",
+    "update",
+    "delete_all",
+    "undo of a batch",
+    "backfill",
+    "reembed",
+    "erase of a session",
+    "backup",
+)
 if chaos.LONG:
-    OPERATIONS += ("add(infer=False)", "add(wait=False)", "delete", "undo of a deletion", "retell")
+    OPERATIONS += (
+        "add(infer=False)",
+        "add(wait=False)",
+        "delete",
+        "undo of a deletion",
+        "retell",
+        "erase",
+        "erase of a user",
+    )
 FULL = ("no space left at a write", "write", faults.FULL, StorageFull)
 WRITE = ("an I/O error at a write", "write", faults.EIO_WRITE, StorageError)
 FSYNC = ("an I/O error at an fsync", "sync", faults.EIO_FSYNC, StorageError)

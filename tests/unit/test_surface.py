@@ -30,6 +30,7 @@ FIXED = {
     "history": "memory_id * user_id",
     "sources": "memory_id * user_id",
     "undo": "change_or_batch_id * user_id",
+    "erase": "memory_id * user_id session_id before",
     "pending": "",
     "resume": "",
     "flush": "",
@@ -74,13 +75,15 @@ def test_every_keyword_that_is_promised_is_there_and_keyword_only_where_it_shoul
         assert list(have)[: len(positional.split())] == positional.split()
         assert set(keywords.split()) <= {n for n, one in have.items() if one.kind is inspect.Parameter.KEYWORD_ONLY}
         required = [n for n, one in have.items() if one.default is inspect.Parameter.empty]
-        by_id = name in ("get", "update", "delete", "history", "sources", "undo")
+        by_id = name in ("get", "update", "delete", "history", "sources", "undo", "erase")
         wanted = [
             one
             for one in FIXED[name].split()
             if one in ("messages", "query", "memory_id", "change_or_batch_id", "user_id")
         ]
-        assert required == [one for one in wanted if not (by_id and one == "user_id")]
+        optional = {"user_id"} if by_id else set()
+        optional |= {"memory_id"} if name == "erase" else set()
+        assert required == [one for one in wanted if one not in optional]
 
 
 @pytest.mark.parametrize("name", FIELDS)

@@ -107,6 +107,25 @@ class Database:
             if commits is not None:
                 self._mark.move(commits)
 
+    def rewrite(self) -> None:
+        """Write all pages anew: SQLite blanks what it deletes, not what it moved from one page to another."""
+        with GATE.inside(), self._write_lock, faults_named("erase"):
+            self._check_open()
+            self._writer.execute("PRAGMA synchronous = FULL")
+            self._writer.execute("VACUUM")
+
+    def empty_log(self, patience_s: float) -> bool:
+        """Work the log into the file, and cut it to nothing; False where a reader of an old snapshot needs it for longer."""
+        with GATE.inside(), self._write_lock, faults_named("erase"):
+            self._check_open()
+            self._writer.execute("PRAGMA synchronous = FULL")
+            self._writer.execute(f"PRAGMA busy_timeout = {round(patience_s * 1000)}")
+            try:
+                busy = self._writer.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
+                return not busy
+            finally:
+                self._writer.execute(f"PRAGMA busy_timeout = {round(self._busy_timeout_s * 1000)}")
+
     def _counted(self) -> int:
         """Count a commit that will be acknowledged; how many there are with it."""
         count = "UPDATE store SET value = value + 1 WHERE key = 'commits' RETURNING value"

@@ -322,7 +322,7 @@ def _wrong_terms(db: sqlite3.Connection, space: Space, tokenizer: Tokenizer) -> 
     for row in said:
         if talk != (talk := row["session_id"] or row["batch_id"]):
             before.clear()
-        own = tokenizer(_line(row))
+        own = tokenizer(line(row))
         if row["terms"] is not None:
             yield from _recounted(row, own, before)
         before.append(own)
@@ -337,7 +337,7 @@ def _recounted(
         yield row["passage"], _sum(before[-1], own) if before else own
 
 
-def _line(row: sqlite3.Row) -> str:
+def line(row: sqlite3.Row) -> str:
     """As `prepare.turn_texts` writes it; what a caller corrected by hand stands for itself."""
     return f"{codec.turn(row, None).speaker}: {row['content']}" if row["batch_id"] else row["content"]
 

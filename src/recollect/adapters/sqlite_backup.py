@@ -23,6 +23,7 @@ from ..owners import is_gone, new_owner
 from ..results import Backup
 from .database import FILE_NAME, Database, faults_named, make_folder, migrations, schema_version
 from .forking import GATE
+from .tombstones import ERASED
 
 Progress = Callable[[int, int], None]  # bytes copied, of how many; what it raises ends the copying
 
@@ -191,7 +192,12 @@ def require_ours(db: sqlite3.Connection) -> None:
 
 def counts(db: sqlite3.Connection) -> dict[str, int]:
     """How much a copy holds."""
-    tables = {"users": "users", "turns": "turns", "changes": "changes", "pending": "batches WHERE status <> 'done'"}
+    tables = {
+        "users": f"users WHERE name NOT LIKE '{ERASED}%'",
+        "turns": "turns",
+        "changes": "changes",
+        "pending": "batches WHERE status <> 'done'",
+    }
     found = {name: db.execute(f"SELECT count(*) FROM {table}").fetchone()[0] for name, table in tables.items()}
     return {**found, "schema_version": schema_version(db)}
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Sequence, Set
 from datetime import datetime
 
-from ..errors import NotFound, StoreCorrupt
+from ..errors import Erased, LeaseLost, NotFound, StoreCorrupt
 from ..ids import new_id
 from ..model import Fact, Scope, Turn, Usage
 from ..owners import is_gone
@@ -15,6 +15,7 @@ from ..records import Batch, ChunkRecord, Extracted, JournalledChunk, Lease, New
 from ..times import from_micros, maybe_micros, maybe_time, now, offset_minutes, to_micros
 from .codec import dump, dump_fact, load_fact, space_name, turn, user_of
 from .database import Database
+from .tombstones import buried, erased_key, erased_name
 
 CONTEXT_TURNS = 4
 _RETELLABLE = """
@@ -42,32 +43,37 @@ class SqliteJournal:
 
     def open_batch(self, new: NewBatch, lease: Lease | None = None) -> tuple[Batch, bool]:
         """Journal a batch with its turns, leased where that is asked for. `(batch, True)` when it is an earlier one, with the
-        same idempotency key, or identical and still pending: that one is not leased."""
+        same idempotency key, or identical and still pending: that one is not leased. Messages that were erased before are left
+        out, unless they are allowed; a batch of no others is done at once."""
         with self._database.write() as db:
             space = ensure_space(db, new.scope.user_id)
             if earlier := find_earlier(db, space, new):
                 return load_batch(db, earlier), True
+            gone = set() if new.allow_erased else buried(db, space, new.messages, new.received_at)
+            left = len(new.messages) > len(gone)
+            held = lease if left else None
             batch_id = new_id("batch")
             db.execute(
                 "INSERT INTO batches (id, space, agent_id, session_id, status, created_at, infer, options,"
                 " idempotency_key, digest, redacted, lease_owner, lease_until)"
-                " VALUES (?, ?, ?, ?, 'pending', ?, ?, ?, ?, ?, ?, ?, ?)",
+                " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 (
                     batch_id,
                     space,
                     new.scope.agent_id,
                     new.scope.session_id,
+                    "pending" if left else "done",
                     to_micros(new.received_at),
                     new.infer,
-                    dump(options_of(new)),
+                    dump({**options_of(new), "dropped": len(gone)} if gone else options_of(new)),
                     new.idempotency_key,
                     new.digest,
                     dump(new.redacted),
-                    lease and lease.owner,
-                    lease and to_micros(lease.until),
+                    held and held.owner,
+                    held and to_micros(held.until),
                 ),
             )
-            insert_turns(db, space, batch_id, new)
+            insert_turns(db, space, batch_id, new, gone)
             return load_batch(db, batch_id), False
 
     def retellable(self, space: Space) -> list[tuple[int, int]]:
@@ -111,7 +117,7 @@ class SqliteJournal:
                 (batch_id, space, "pending" if spans else "done", to_micros(at), dump(options)),
             )
             db.executemany(
-                "INSERT INTO chunks VALUES (?, ?, ?, ?, ?, 'closed', NULL, NULL, NULL)",
+                "INSERT INTO chunks VALUES (?, ?, ?, ?, ?, 'closed', NULL, NULL, NULL, 0)",
                 [(batch_id, n, space, first, last) for n, (first, last) in enumerate(spans)],
             )
             return load_batch(db, batch_id), False
@@ -165,15 +171,18 @@ class SqliteJournal:
                 db.execute("UPDATE batches SET lease_owner = NULL, lease_until = NULL WHERE lease_owner = ?", (owner,))
 
     def chunk(self, batch_id: str, n: int) -> JournalledChunk:
-        """A chunk's turns, the turns of its session before them, and its facts where they are extracted already."""
+        """A chunk's turns, the turns of its session before them, and its facts where they are extracted already.
+
+        Raises Erased where none of its turns is left."""
         with self._database.read() as db:
             batch = load_batch(db, batch_id, n)
             record = batch.chunks[0]
-            turns = turns_between(db, batch, record.first_turn, record.last_turn)
+            erased_at = erased_at_of(db, batch_id)
+            turns = turns_of(db, batch, record)
             facts = journalled_facts(db, batch_id, n) if record.state in ("extracted", "committed") else None
             context = context_before(db, turns[0], batch.space, facts is None)
             origin = load_batch(db, turns[0].batch_id, 0) if batch.retells else batch
-            return JournalledChunk(record, turns, context, facts, origin.metadata, origin.expires_at)
+            return JournalledChunk(record, turns, context, facts, origin.metadata, origin.expires_at, erased_at)
 
     def turn_ids(self, batch_id: str) -> list[str]:
         """The ids of a batch's turns, in order."""
@@ -181,9 +190,12 @@ class SqliteJournal:
             rows = db.execute("SELECT id FROM turns WHERE batch_id = ? ORDER BY number", (batch_id,))
             return [row["id"] for row in rows]
 
-    def store_facts(self, batch_id: str, n: int, extracted: Extracted) -> None:
-        """Journal what call 1 gave, so that it is never paid again. Where another process was faster, its facts stand."""
+    def store_facts(self, batch_id: str, n: int, extracted: Extracted, erased_at: int) -> None:
+        """Journal what call 1 gave, so that it is never paid again. Where another process was faster, its facts stand.
+
+        Raises Erased or LeaseLost where something of the user was erased since the chunk was read: see `check_erased`."""
         with self._database.write(durable=False) as db:
+            check_erased(db, batch_id, n, erased_at)
             insert_call(db, batch_id, n, "extract", extracted.usage)
             moved = db.execute(
                 "UPDATE chunks SET state = 'extracted', model = ?, prompt_id = ?"
@@ -221,6 +233,23 @@ class SqliteJournal:
             return [(row[0], row[1], row[2], row[3]) for row in rows]
 
 
+def erased_at_of(db: sqlite3.Connection, batch_id: str) -> int:
+    """The last erasure of a batch's user."""
+    query = "SELECT u.erased_at FROM batches b JOIN users u USING (space) WHERE b.id = ?"
+    return int(db.execute(query, (batch_id,)).fetchone()["erased_at"])
+
+
+def check_erased(db: sqlite3.Connection, batch_id: str, n: int, erased_at: int) -> None:
+    """The fence of an erasure: what was made of turns that were read before it may have words of what it took. Raises Erased
+    where nothing of the chunk is left; LeaseLost where it is to be made anew of what is."""
+    if erased_at_of(db, batch_id) == erased_at:
+        return
+    chunk = db.execute("SELECT * FROM chunks WHERE batch_id = ? AND n = ?", (batch_id, n)).fetchone()
+    if chunk is None or chunk["state"] == "committed":
+        raise Erased("what was being added was erased meanwhile")
+    raise LeaseLost("something of the user was erased meanwhile: it is made anew", batch_id=batch_id)
+
+
 def insert_call(db: sqlite3.Connection, batch_id: str, n: int, purpose: str, usage: Usage) -> None:
     """What was paid in one step of a chunk."""
     db.execute(
@@ -242,17 +271,26 @@ def insert_call(db: sqlite3.Connection, batch_id: str, n: int, purpose: str, usa
 def ensure_space(db: sqlite3.Connection, user_id: str | None) -> Space:
     """A user's key, made when new."""
     name = space_name(user_id)
-    db.execute("INSERT OR IGNORE INTO users (name) VALUES (?)", (name,))
+    if db.execute("SELECT 1 FROM users WHERE name = ?", (name,)).fetchone() is None:
+        # One who was erased is back, in the same place: what was erased is still known again.
+        back = db.execute("UPDATE users SET name = ? WHERE name = ?", (name, erased_name(db, name)))
+        if not back.rowcount:
+            db.execute("INSERT INTO users (name) VALUES (?)", (name,))
     return Space(db.execute("SELECT space FROM users WHERE name = ?", (name,)).fetchone()["space"])
 
 
 def find_earlier(db: sqlite3.Connection, space: Space, new: NewBatch) -> str | None:
     """The id of the batch that `new` repeats."""
-    if new.idempotency_key is not None:
-        query, value = "idempotency_key = ?", new.idempotency_key
+    if (key := new.idempotency_key) is not None:
+        query, values = "idempotency_key = ?", [key]
+        if not new.allow_erased:
+            query, values = (
+                "idempotency_key IN (?, ?) ORDER BY idempotency_key <> ?",
+                [key, erased_key(db, space, key), key],
+            )
     else:  # (what is prefixed with + is kept from the index of keys, of which most are NULL)
-        query, value = "digest = ? AND status <> 'done' AND +idempotency_key IS NULL", new.digest
-    row = db.execute(f"SELECT id FROM batches WHERE space = ? AND {query}", (space, value)).fetchone()
+        query, values = "digest = ? AND status <> 'done' AND +idempotency_key IS NULL", [new.digest]
+    row = db.execute(f"SELECT id FROM batches WHERE space = ? AND {query}", (space, *values)).fetchone()
     return None if row is None else row["id"]
 
 
@@ -265,12 +303,13 @@ def options_of(new: NewBatch) -> dict[str, object]:
     }
 
 
-def insert_turns(db: sqlite3.Connection, space: Space, batch_id: str, new: NewBatch) -> None:
-    """The batch's turns under the user's next numbers, and its chunks over them."""
+def insert_turns(db: sqlite3.Connection, space: Space, batch_id: str, new: NewBatch, gone: Set[int]) -> None:
+    """The batch's turns, without those that are `gone`, under the user's next numbers, and its chunks over them."""
+    messages = [message for place, message in enumerate(new.messages) if place not in gone]
     row = db.execute(
-        "UPDATE users SET last_turn = last_turn + ? WHERE space = ? RETURNING last_turn", (len(new.messages), space)
+        "UPDATE users SET last_turn = last_turn + ? WHERE space = ? RETURNING last_turn", (len(messages), space)
     ).fetchone()
-    first = row["last_turn"] - len(new.messages) + 1
+    first = row["last_turn"] - len(messages) + 1
     metadata = dump(dict(new.metadata))
     db.executemany(
         "INSERT INTO turns (space, number, id, batch_id, agent_id, session_id, role, name, content, said_at,"
@@ -291,13 +330,22 @@ def insert_turns(db: sqlite3.Connection, space: Space, batch_id: str, new: NewBa
                 message.timestamp is not None,
                 metadata,
             )
-            for i, message in enumerate(new.messages)
+            for i, message in enumerate(messages)
         ],
     )
     db.executemany(
-        "INSERT INTO chunks VALUES (?, ?, ?, ?, ?, 'closed', NULL, NULL, NULL)",
-        spans(batch_id, space, first, new.sizes),
+        "INSERT INTO chunks VALUES (?, ?, ?, ?, ?, 'closed', NULL, NULL, NULL, 0)",
+        spans(batch_id, space, first, sizes_without(new.sizes, gone)),
     )
+
+
+def sizes_without(sizes: Iterable[int], gone: Set[int]) -> list[int]:
+    """The sizes of chunks from which the messages at these places are left out; none is empty."""
+    left, first = [], 0
+    for size in sizes:
+        left.append(size - sum(first <= place < first + size for place in gone) if gone else size)
+        first += size
+    return [size for size in left if size]
 
 
 def spans(batch_id: str, space: Space, first: int, sizes: Iterable[int]) -> list[tuple[str, int, int, int, int]]:
@@ -331,18 +379,24 @@ def load_batch(db: sqlite3.Connection, batch_id: str, n: int | None = None) -> B
         redacted=tuple((kind, message) for kind, message in json.loads(row["redacted"])),
         attempts=row["attempts"],
         error=row["error"],
-        chunks=tuple(ChunkRecord(one["n"], one["first_turn"], one["last_turn"], one["state"]) for one in chunks),
+        chunks=tuple(
+            ChunkRecord(one["n"], one["first_turn"], one["last_turn"], one["state"], one["erased"]) for one in chunks
+        ),
         retells=options.get("retells", False),
+        dropped=options.get("dropped", 0),
     )
 
 
-def turns_between(db: sqlite3.Connection, batch: Batch, first: int, last: int) -> tuple[Turn, ...]:
-    """The user's turns of these numbers, inclusive."""
+def turns_of(db: sqlite3.Connection, batch: Batch, chunk: ChunkRecord) -> tuple[Turn, ...]:
+    """The turns of a chunk that are there. Raises Erased where none is left."""
     rows = db.execute(
-        "SELECT * FROM turns WHERE space = ? AND number BETWEEN ? AND ? ORDER BY number", (batch.space, first, last)
+        "SELECT * FROM turns WHERE space = ? AND number BETWEEN ? AND ? ORDER BY number",
+        (batch.space, chunk.first_turn, chunk.last_turn),
     ).fetchall()
-    if len(rows) != last - first + 1:
+    if len(rows) != chunk.turns:
         raise StoreCorrupt("turns of a journalled chunk are missing")
+    if not rows:
+        raise Erased("what was being added was erased")
     return tuple(turn(row, batch.scope.user_id) for row in rows)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import secrets
 import sqlite3
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -28,6 +28,7 @@ from ..records import (
     NewTurn,
     PassageRecord,
     PendingVector,
+    Retirement,
     RowSpan,
     SourceRecord,
     Space,
@@ -38,7 +39,8 @@ from ..times import from_micros, maybe_micros, now, to_micros
 from . import codec, sqlite_backup
 from .database import Database, schema_version
 from .sqlite_filter import MEMORY_FIELDS, TURN_FIELDS, compile_filter
-from .sqlite_journal import ensure_space, insert_call
+from .sqlite_journal import check_erased, ensure_space, insert_call
+from .tombstones import ERASED
 
 if TYPE_CHECKING:
     from ..ports import Vectors
@@ -103,7 +105,7 @@ class SqliteLedger:
             "rows": "memory_rows",
             "changes": "changes",
             "entities": "entities",
-            "users": "users",
+            "users": "users" if space is not None else f"users WHERE name NOT LIKE '{ERASED}%'",
         }
         with self._database.read() as db:
             found = {key: _count(db, f"{table}{where}", values) for key, table in tables.items()}
@@ -196,8 +198,8 @@ class SqliteLedger:
         """Apply all effects in one transaction; the recorded time.
 
         Raises RevisionConflict where the user's revision moved, UserClaimed where another writer goes first, LeaseLost where the
-        chunk that it finishes is no longer its owner's to commit, EmbeddingModelMismatch where its vectors are not of the store's
-        embedder.
+        chunk that it finishes is no longer its owner's to commit, Erased where it is no more, EmbeddingModelMismatch where its
+        vectors are not of the store's embedder.
         """
         with self._database.write() as db:
             check_embedder(db, commit.embedder)
@@ -259,14 +261,8 @@ class SqliteLedger:
 
     def _write_effects(self, db: sqlite3.Connection, commit: Commit, recorded_at: int) -> None:
         space = commit.space
-        db.executemany(
-            "INSERT INTO memory_rows VALUES (?,?,?,?,?,?,?,?,?,?,?,?)",
-            [_row_columns(space, row) for row in commit.rows],
-        )
-        db.executemany(
-            "UPDATE memory_rows SET retired = ? WHERE space = ? AND number = ?",
-            [(one.by, space, one.number) for one in commit.retired_rows],
-        )
+        insert_rows(db, space, commit.rows)
+        retire_rows(db, space, commit.retired_rows)
         db.executemany(
             "INSERT INTO sources VALUES (?, ?, ?, ?, ?, ?, ?)",
             [(space, s.number, s.statement, s.turn, s.quote, s.added, s.retired) for s in commit.sources],
@@ -275,30 +271,24 @@ class SqliteLedger:
             "UPDATE sources SET retired = ? WHERE space = ? AND number = ?",
             [(one.by, space, one.number) for one in commit.retired_sources],
         )
-        db.executemany(
-            "INSERT INTO hidings VALUES (?, ?, ?, ?, ?)",
-            [(space, one.turn, one.added, one.origin, one.retired) for one in commit.hidings],
-        )
+        insert_hidings(db, space, commit.hidings)
         db.executemany(
             "UPDATE hidings SET retired = ? WHERE space = ? AND turn = ? AND added = ?",
             [(one.retired, space, one.turn, one.added) for one in commit.retired_hidings],
         )
-        db.executemany(
-            "INSERT INTO changes VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
-            [_change_columns(space, one, recorded_at, self._actor) for one in commit.changes],
-        )
+        insert_changes(db, space, commit.changes, recorded_at, self._actor)
 
-    def backfill(self, space: Space, vectors: Sequence[tuple[int, Vectors]], embedder: EmbedderKey) -> None:
-        """Put vectors (of shape (dim,)) to passages that were committed without. Consumes a number, so that partitions see
-        them. Raises EmbeddingModelMismatch where they are not of the store's embedder."""
+    def backfill(self, space: Space, vectors: Sequence[tuple[PendingVector, Vectors]], embedder: EmbedderKey) -> None:
+        """Put vectors (of shape (dim,)) to passages that were committed without, and are as they were when they were read.
+        Consumes a number, so that partitions see them. Raises EmbeddingModelMismatch where they are of another embedder."""
         with self._database.write() as db:
             check_embedder(db, embedder)
             revision = db.execute(
                 "UPDATE users SET revision = revision + 1 WHERE space = ? RETURNING revision", (space,)
             ).fetchone()["revision"]
             db.executemany(
-                "UPDATE passages SET vector = ?, revised = ? WHERE space = ? AND number = ? AND vector IS NULL",
-                [(codec.blob(vector), revision, space, number) for number, vector in vectors],
+                "UPDATE passages SET vector = ?, revised = ? WHERE space = ? AND number = ? AND vector IS NULL AND revised = ?",
+                [(codec.blob(vector), revision, space, one.passage, one.revised) for one, vector in vectors],
             )
 
     # --- reading -------------------------------------------------------------------------------------------------------
@@ -573,7 +563,7 @@ class SqliteLedger:
 def waiting(db: sqlite3.Connection, passages: str, which: str, values: Sequence[object]) -> list[PendingVector]:
     """Passages (`p`), those of a WHERE in its order, with what their vectors are to be made of."""
     rows = db.execute(
-        "SELECT p.space, p.number, coalesce(m.text, t.content) AS text, t.number AS turn, c.batch_id, c.n"
+        "SELECT p.space, p.number, p.revised, coalesce(m.text, t.content) AS text, t.number AS turn, c.batch_id, c.n"
         f" FROM {passages} LEFT JOIN statements m ON m.space = p.space AND m.number = p.number"
         " LEFT JOIN turns t ON p.kind = 'turn' AND t.space = p.space AND t.passage = p.number"
         " LEFT JOIN chunks c ON c.batch_id = t.batch_id AND t.number BETWEEN c.first_turn AND c.last_turn"
@@ -597,6 +587,54 @@ def check_embedder(db: sqlite3.Connection, embedder: EmbedderKey | None) -> None
     recorded = recorded_embedder(db) if embedder is not None else None
     if embedder is not None and recorded is not None:
         embedder.must_be(recorded)
+
+
+def every_row(db: sqlite3.Connection, space: Space) -> Iterator[Row]:
+    """All of a user's rows, in order."""
+    return (codec.memory_row(row) for row in db.execute(f"{_ROWS} WHERE r.space = ? ORDER BY r.number", (space,)))
+
+
+def every_source(db: sqlite3.Connection, space: Space) -> Iterator[SourceRecord]:
+    """All of a user's quotes, in order."""
+    return (_source(row) for row in db.execute("SELECT * FROM sources WHERE space = ? ORDER BY number", (space,)))
+
+
+def every_change(db: sqlite3.Connection, space: Space) -> Iterator[ChangeRecord]:
+    """All of a user's history, in order."""
+    return (codec.change(row) for row in db.execute("SELECT * FROM changes WHERE space = ? ORDER BY number", (space,)))
+
+
+def insert_rows(db: sqlite3.Connection, space: Space, rows: Iterable[Row]) -> None:
+    """New versions."""
+    db.executemany(
+        "INSERT INTO memory_rows VALUES (?,?,?,?,?,?,?,?,?,?,?,?)", [_row_columns(space, row) for row in rows]
+    )
+
+
+def retire_rows(db: sqlite3.Connection, space: Space, retired: Iterable[Retirement]) -> None:
+    """Versions that are believed no more."""
+    db.executemany(
+        "UPDATE memory_rows SET retired = ? WHERE space = ? AND number = ?",
+        [(one.by, space, one.number) for one in retired],
+    )
+
+
+def insert_hidings(db: sqlite3.Connection, space: Space, hidings: Iterable[Hiding]) -> None:
+    """Turns that are taken out of search."""
+    db.executemany(
+        "INSERT INTO hidings VALUES (?, ?, ?, ?, ?)",
+        [(space, one.turn, one.added, one.origin, one.retired) for one in hidings],
+    )
+
+
+def insert_changes(
+    db: sqlite3.Connection, space: Space, changes: Iterable[ChangeRecord], recorded_at: int, actor: str | None = None
+) -> None:
+    """The history, with the time that it is recorded at, and who acts where a change does not tell."""
+    db.executemany(
+        "INSERT INTO changes VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
+        [_change_columns(space, one, recorded_at, actor) for one in changes],
+    )
 
 
 def _count(db: sqlite3.Connection, source: str, values: Sequence[object]) -> int:
@@ -713,7 +751,9 @@ def _is_over(user: sqlite3.Row) -> bool:
 
 
 def _check_lease(db: sqlite3.Connection, done: ChunkDone) -> None:
-    """The fence: one who hung for longer than his lease commits nothing when he wakes, even where nobody is at work now."""
+    """The fence: one who hung for longer than his lease commits nothing when he wakes, even where nobody is at work now; nor does
+    one who read what was erased since."""
+    check_erased(db, done.batch_id, done.n, done.erased_at)
     held = db.execute(
         "SELECT 1 FROM chunks k JOIN batches b ON b.id = k.batch_id"
         " WHERE k.batch_id = ? AND k.n = ? AND k.state <> 'committed' AND b.lease_owner = ?",
@@ -733,12 +773,11 @@ def _finish_chunk(db: sqlite3.Connection, commit: Commit, at: int) -> None:
     )
     insert_call(db, done.batch_id, done.n, "reconcile", done.usage)
     db.execute("DELETE FROM facts WHERE batch_id = ? AND chunk = ?", (done.batch_id, done.n))
-    if done.last:
-        db.execute(
-            "UPDATE batches SET status = 'done', finished_at = ?, error = NULL, lease_owner = NULL, lease_until = NULL"
-            " WHERE id = ?",
-            (at, done.batch_id),
-        )
+    db.execute(
+        "UPDATE batches SET status = 'done', finished_at = ?1, error = NULL, lease_owner = NULL, lease_until = NULL"
+        " WHERE id = ?2 AND NOT EXISTS (SELECT 1 FROM chunks WHERE batch_id = ?2 AND state <> 'committed')",
+        (at, done.batch_id),
+    )
 
 
 def _last_numbers(commit: Commit) -> tuple[int, int, int]:
@@ -822,7 +861,7 @@ def _source(row: sqlite3.Row) -> SourceRecord:
 
 def _pending_vector(row: sqlite3.Row) -> PendingVector:
     chunk = None if row["batch_id"] is None else (row["batch_id"], row["n"])
-    return PendingVector(Space(row["space"]), row["number"], row["text"], row["turn"] or 0, chunk)
+    return PendingVector(Space(row["space"]), row["number"], row["text"], row["turn"] or 0, chunk, row["revised"])
 
 
 def _hiding(row: sqlite3.Row) -> Hiding:

@@ -67,14 +67,15 @@ class SqliteReembedding:
             which = f"WHERE (p.space, p.number) > (?, ?) AND {_MISSING} ORDER BY p.space, p.number LIMIT ?"
             return waiting(db, "passages p", which, (*after, limit))
 
-    def keep(self, owner: str, until: datetime, vectors: Sequence[tuple[Space, int, Vectors]]) -> None:
-        """Put new vectors beside the old ones; passages that are gone meanwhile are passed over."""
+    def keep(self, owner: str, until: datetime, vectors: Sequence[tuple[PendingVector, Vectors]]) -> None:
+        """Put new vectors beside the old ones; passages that are gone or reworded meanwhile are passed over."""
         with self._database.write() as db:
             _insist(db, owner)
             _lease(db, owner, until)
             db.executemany(
-                "INSERT OR IGNORE INTO reembedded SELECT space, number, ?3 FROM passages WHERE space = ?1 AND number = ?2",
-                [(space, passage, codec.blob(vector)) for space, passage, vector in vectors],
+                "INSERT OR IGNORE INTO reembedded SELECT space, number, ?4 FROM passages WHERE space = ?1 AND number = ?2"
+                " AND revised = ?3",
+                [(one.space, one.passage, one.revised, codec.blob(vector)) for one, vector in vectors],
             )
 
     def switch(self, owner: str, leaving: int) -> bool:

@@ -9,7 +9,9 @@ INSERT INTO store VALUES ('id', lower(hex(randomblob(16)))), ('commits', '0');
 
 -- `revision`: the number of the last commit that the user's partition must know. `last_*`: allocation counters.
 -- `cleared_at`: the revision of the last erasure or reembed; a partition older than that is rebuilt, never patched. `unchanged`: how
--- many numbers went to no change (a commit of small talk, a back-filled vector); the others all have one.
+-- many numbers went to no change (a commit of small talk, a back-filled vector) or to one that was erased; the others all have
+-- one. `erased_at`: the revision of the last erasure; what was read before it is not committed. `gone_*`: numbers whose things were
+-- erased. A user who was erased keeps the place, under a name that tells nobody ('erased:' and an HMAC): no space is given out twice.
 CREATE TABLE users (
     space            INTEGER PRIMARY KEY,
     name             TEXT NOT NULL UNIQUE,          -- 'user:alice', or 'shared'
@@ -22,6 +24,11 @@ CREATE TABLE users (
     last_entity      INTEGER NOT NULL DEFAULT 0,
     cleared_at       INTEGER NOT NULL DEFAULT 0,
     unchanged        INTEGER NOT NULL DEFAULT 0,
+    erased_at        INTEGER NOT NULL DEFAULT 0,
+    gone_rows        INTEGER NOT NULL DEFAULT 0,
+    gone_passages    INTEGER NOT NULL DEFAULT 0,
+    gone_sources     INTEGER NOT NULL DEFAULT 0,
+    gone_entities    INTEGER NOT NULL DEFAULT 0,
     lease_owner      TEXT,
     lease_until      INTEGER
 ) STRICT;
@@ -35,8 +42,8 @@ CREATE TABLE batches (
     created_at      INTEGER NOT NULL,
     finished_at     INTEGER,
     infer           INTEGER NOT NULL,
-    options         TEXT NOT NULL,                  -- JSON: metadata, expires_at, instructions, allow_erased
-    idempotency_key TEXT,
+    options         TEXT NOT NULL,                  -- JSON: metadata, expires_at, instructions, retells, dropped
+    idempotency_key TEXT,                           -- of a batch that was erased, an HMAC of it
     digest          TEXT NOT NULL,                  -- of the request: an identical batch that is still pending is the same
     redacted        TEXT NOT NULL DEFAULT '[]',
     attempts        INTEGER NOT NULL DEFAULT 0,
@@ -58,6 +65,7 @@ CREATE TABLE chunks (
     committed    INTEGER,                           -- the user's number
     model        TEXT,
     prompt_id    TEXT,
+    erased       INTEGER NOT NULL DEFAULT 0,        -- turns of it that were erased
     PRIMARY KEY (batch_id, n)
 ) STRICT, WITHOUT ROWID;
 

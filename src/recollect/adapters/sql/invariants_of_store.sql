@@ -12,7 +12,8 @@ UNION SELECT DISTINCT space FROM batches WHERE space NOT IN (SELECT space FROM u
 -- batch: no chunk, or chunks whose numbers have gaps
 SELECT b.id FROM batches b LEFT JOIN chunks c ON c.batch_id = b.id
 GROUP BY b.id HAVING count(c.n) <> coalesce(max(c.n) + 1, 0)
-    OR (count(c.n) = 0 AND NOT coalesce(json_extract(CASE WHEN json_valid(b.options) THEN b.options END, '$.retells'), 0));
+    OR (count(c.n) = 0 AND NOT coalesce(json_extract(CASE WHEN json_valid(b.options) THEN b.options END, '$.retells'), 0)
+        AND NOT coalesce(json_extract(CASE WHEN json_valid(b.options) THEN b.options END, '$.dropped'), 0));
 
 -- batch: done with chunks that are not committed, or pending with none that is left
 SELECT b.id FROM batches b JOIN chunks c ON c.batch_id = b.id
@@ -29,7 +30,7 @@ WHERE first_turn <= before
 -- chunk: turns that are missing
 SELECT c.batch_id || ', ' || c.n FROM chunks c LEFT JOIN turns t
     ON t.space = c.space AND t.number BETWEEN c.first_turn AND c.last_turn
-GROUP BY c.batch_id, c.n HAVING count(t.number) <> c.last_turn - c.first_turn + 1;
+GROUP BY c.batch_id, c.n HAVING count(t.number) <> c.last_turn - c.first_turn + 1 - c.erased;
 
 -- chunk: of another user than its batch
 SELECT c.batch_id || ', ' || c.n FROM chunks c JOIN batches b ON b.id = c.batch_id WHERE b.space <> c.space;

@@ -84,10 +84,10 @@ SELECT revision FROM users u WHERE space = :space
 
 -- rows: versions, statements, turns' passages, sources or entities that are missing
 SELECT 'count' FROM users u WHERE space = :space
-    AND (last_row > (SELECT count(*) FROM memory_rows r WHERE r.space = u.space)
-        OR last_passage > (SELECT count(*) FROM passages p WHERE p.space = u.space)
-        OR last_source > (SELECT count(*) FROM sources s WHERE s.space = u.space)
-        OR last_entity > (SELECT count(*) FROM entities e WHERE e.space = u.space));
+    AND (last_row > gone_rows + (SELECT count(*) FROM memory_rows r WHERE r.space = u.space)
+        OR last_passage > gone_passages + (SELECT count(*) FROM passages p WHERE p.space = u.space)
+        OR last_source > gone_sources + (SELECT count(*) FROM sources s WHERE s.space = u.space)
+        OR last_entity > gone_entities + (SELECT count(*) FROM entities e WHERE e.space = u.space));
 
 -- counters: a number that was given out already would be given out again (mends)
 SELECT 'last' FROM users u WHERE space = :space

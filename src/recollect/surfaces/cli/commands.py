@@ -208,6 +208,27 @@ def delete(common: Common, memory_id: Annotated[str, typer.Argument(metavar="ID"
 
 @app.command()
 @with_common
+def erase(
+    common: Common,
+    memory_id: Annotated[str | None, typer.Argument(metavar="[ID]", help="A memory; without, say --user")] = None,
+    session: Annotated[str | None, typer.Option(help="What the user said in this session")] = None,
+    before: Annotated[str | None, typer.Option(help="What the user said before then (ISO 8601)")] = None,
+    shared: Annotated[bool, typer.Option("--shared", help="The shared space, in the place of --user")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask")] = False,
+) -> None:
+    """Destroy a memory, or what a user said (all of it, a session, before a date), and all that came of it. There is no undo.
+
+    Exit code 1 where remnants are left in the files because another process reads: run it again, or `recollect resume`.
+
+    Example: recollect erase --user alice --before 2024-01-01
+    """
+    from .erase import run
+
+    raise typer.Exit(run(common, memory_id, session, before, shared=shared, yes=yes))
+
+
+@app.command()
+@with_common
 def undo(common: Common, change_or_batch_id: Annotated[str, typer.Argument(metavar="ID")]) -> None:
     """Undo a change (chg_…), or all of an add (batch_…).
 

@@ -159,10 +159,8 @@ def store_session(memory: Memory, common: Common, talk: Conversation, session: S
         before = view.stored
         key = digested(f"ingest/{talk.id}/{session.id}/{start}")
         result = memory.add(said[start:], user_id=user_of(common, talk), session_id=session.id, idempotency_key=key)
-        view.progress.advance(view.task, len(result.turn_ids) - (view.stored - before))
-        if not result.turn_ids:  # erased since: not for us to bring back
-            break
-        start += len(result.turn_ids)
+        view.progress.advance(view.task, len(result.turn_ids) + result.erased - (view.stored - before))
+        start += len(result.turn_ids) + result.erased  # what was erased since is not for us to bring back
 
 
 def digested(key: str) -> str:

@@ -1,0 +1,58 @@
+"""What is remembered of what was erased: HMACs under the store's own secret, good for recognising it and for nothing else."""
+
+from __future__ import annotations
+
+import hmac
+import sqlite3
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+
+from ..model import Message
+from ..records import Space
+from ..times import to_micros
+
+ERASED = "erased:"  # begins no user's name in the ledger, and no idempotency key that is not one of ours
+
+
+def erased_name(db: sqlite3.Connection, name: str) -> str:
+    """The ledger's name of a user who was erased."""
+    return ERASED + digest(db, "user", name)
+
+
+def erased_key(db: sqlite3.Connection, space: Space, key: str) -> str:
+    """What stands for the idempotency key of a batch that was erased."""
+    return ERASED + digest(db, "key", str(space), key)
+
+
+def bury(db: sqlite3.Connection, space: Space, texts: Iterable[str], before: int) -> None:
+    """Know turns again by their texts, in messages dated before then."""
+    db.executemany(
+        "INSERT INTO tombstones VALUES (?, ?, ?)"
+        " ON CONFLICT (space, digest) DO UPDATE SET before = max(before, excluded.before)",
+        [(space, _of_turn(db, space, text), before) for text in texts],
+    )
+
+
+def buried(db: sqlite3.Connection, space: Space, messages: Sequence[Message], received_at: datetime) -> set[int]:
+    """Places of messages that were erased, of those dated before that erasure."""
+    if not db.execute("SELECT erased_at FROM users WHERE space = ?", (space,)).fetchone()["erased_at"]:
+        return set()
+    found = set()
+    for place, message in enumerate(messages):
+        row = db.execute(
+            "SELECT before FROM tombstones WHERE space = ? AND digest = ?",
+            (space, _of_turn(db, space, message.content)),
+        ).fetchone()
+        if row is not None and to_micros(message.timestamp or received_at) < row["before"]:
+            found.add(place)
+    return found
+
+
+def _of_turn(db: sqlite3.Connection, space: Space, content: str) -> str:
+    return digest(db, "turn", str(space), content)
+
+
+def digest(db: sqlite3.Connection, kind: str, *texts: str) -> str:
+    """128 bits in hex."""
+    secret = db.execute("SELECT value FROM store WHERE key = 'secret'").fetchone()["value"]
+    return hmac.digest(bytes.fromhex(secret), "\0".join((kind, *texts)).encode(), "sha256").hex()[:32]

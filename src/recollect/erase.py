@@ -1,0 +1,448 @@
+"""What goes when something is erased, and what is left otherwise than it was: pure planning on all of a user's ledger.
+
+The rule: what is left is what would be there had it never been said.
+
+- By session or date, the turns go. A version of a memory stays while one telling of it, the quotes that one change brought, is
+  wholly outside of them; or while it has other evidence and no word that only the erased turns told. What goes is as if it had
+  never been told: the version before it, which it closed or reworded, is open again. What was retracted stays retracted.
+- A memory goes with all its versions, with what it took over when it was merged, and with the turns that only it quotes; in
+  those that other memories quote too its own quotes are blanked.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping, Set
+from dataclasses import dataclass, replace
+from datetime import datetime
+from functools import cached_property
+
+from .evidence import loosen
+from .ids import new_id
+from .model import Metadata, Op, Row
+from .ports import Tokenizer
+from .records import ERASED, ChangeRecord, Hiding, History, Removal, Retirement, SaidTurn, SourceRecord
+from .times import to_micros
+
+BLANK = "█████"  # of one length, whatever it stands for
+_WORD = re.compile(r"\w+")
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What is to be erased: a memory; else of all that a user said what was said in a session, before a time, or all of it."""
+
+    memory_id: str | None = None
+    session_id: str | None = None
+    before: datetime | None = None
+
+    def has(self, turn: SaidTurn) -> bool:
+        """Whether a turn is meant, by session and date."""
+        return self.session_id in (None, turn.session_id) and (
+            self.before is None or turn.said_at < to_micros(self.before)
+        )
+
+
+def planned(history: History, wanted: Wanted, tokenizer: Tokenizer) -> Removal:
+    """What an erasure does to a user's ledger."""
+    if wanted == Wanted():
+        return Removal(
+            revision=history.state.revision + 1,
+            everything=True,
+            turns=frozenset(history.turns),
+            statements=frozenset(history.words),
+            sources=frozenset(history.sources),
+        )
+    return _Planner(history, wanted, tokenizer).removal()
+
+
+class _Planner:
+    """One erasure, step by step; each step is a property that follows from those before it."""
+
+    def __init__(self, history: History, wanted: Wanted, tokenizer: Tokenizer) -> None:
+        self._history, self._wanted, self._tokenizer = history, wanted, tokenizer
+        self._known: dict[str, frozenset[str]] = {}
+        self._ops = {change.number: change.op for change in history.changes}
+        self._sources_of: dict[int, list[SourceRecord]] = {}
+        self._citing: dict[int, list[SourceRecord]] = {}
+        for source in history.sources.values():
+            self._sources_of.setdefault(source.statement, []).append(source)
+            self._citing.setdefault(source.turn, []).append(source)
+        self._rows_of: dict[int, list[Row]] = {}
+        for row in history.rows.values():
+            self._rows_of.setdefault(row.statement.number, []).append(row)
+
+    def removal(self) -> Removal:
+        """All steps."""
+        metadata = self._metadata()
+        again = _Again(self, metadata) if self._wanted.memory_id is None else None
+        number = self._history.state.revision + (0 if again is None else len(again.changes)) + 1
+        hidden = self._orphaned()
+        hiding = ChangeRecord(new_id("chg"), number, Op.DELETE, reason=ERASED, flag=ERASED)
+        return Removal(
+            revision=number,
+            turns=self.turns,
+            statements=self.statements,
+            sources=self.sources,
+            blanked=self.blanked,
+            echoes=frozenset(self._echoes()),
+            talks=frozenset(turn.batch_id for turn in self._history.turns.values() if turn.talk in self._talks),
+            metadata=metadata,
+            scrubbed=frozenset(self._scrubbed()),
+            unexplained=frozenset(self._unexplained()),
+            retired=() if again is None else tuple(again.retired),
+            restored=() if again is None else tuple(again.restored.values()),
+            hidings=tuple(Hiding(turn, number, number) for turn in sorted(hidden)),
+            changes=(*(() if again is None else again.changes), *([hiding] if hidden else [])),
+            kept_quotes=self._kept_quotes(),
+        )
+
+    def words(self, text: str) -> frozenset[str]:
+        """The words of a text, as they are searched for."""
+        if text not in self._known:
+            self._known[text] = frozenset(self._tokenizer(text))
+        return self._known[text]
+
+    def _said(self, turns: Iterable[int]) -> frozenset[str]:
+        return frozenset[str]().union(*(self.words(self._history.turns[turn].content) for turn in turns))
+
+    # --- statements and turns ------------------------------------------------------------------------------------------
+
+    @cached_property
+    def _merged(self) -> frozenset[str]:
+        """The memory that is to go, and those that it took over for good."""
+        ids, every = {self._wanted.memory_id or ""}, self._history.rows.values()
+        believed = {row.memory_id for row in every if row.retired is None}
+        found = True
+        while found:
+            updates = {one.number for one in self._history.changes if one.memory_id in ids and one.op is Op.UPDATE}
+            taken = {row.memory_id for row in every if row.retired in updates} - believed - ids
+            found = bool(taken)
+            ids |= taken
+        return frozenset(ids)
+
+    @cached_property
+    def statements(self) -> frozenset[int]:
+        """Those that go, with all rows that say them."""
+        if self._wanted.memory_id is not None:
+            return frozenset(
+                number for number, rows in self._rows_of.items() if any(row.memory_id in self._merged for row in rows)
+            )
+        return frozenset(number for number in self._history.words if not self._stays(number))
+
+    def _stays(self, statement: int) -> bool:
+        every = self._sources_of.get(statement, [])
+        if not any(source.turn in self.turns for source in every):
+            return True
+        tellings: dict[int, set[int]] = {}
+        for source in every:
+            if self._ops.get(source.added) is not Op.DELETE:  # those of a retraction speak against it
+                tellings.setdefault(source.added, set()).add(source.turn)
+        if any(not turns & self.turns for turns in tellings.values()):
+            return True
+        cited = frozenset[int]().union(*tellings.values())
+        left = cited - self.turns
+        only = self._said(cited & self.turns) - self._said(left)
+        return bool(left) and not self.words(self._history.words[statement]) & only
+
+    @cached_property
+    def turns(self) -> frozenset[int]:
+        """Those that go."""
+        if self._wanted.memory_id is not None:
+            cited = {source.turn for number in self.statements for source in self._sources_of.get(number, ())}
+            return frozenset(turn for turn in cited if not self._needed(turn))
+        return frozenset(number for number, turn in self._history.turns.items() if self._wanted.has(turn))
+
+    def _needed(self, turn: int) -> list[str]:
+        """Quotes by which memories that stay rest on a turn."""
+        return [source.quote for source in self._citing.get(turn, ()) if source.statement not in self.statements]
+
+    @cached_property
+    def sources(self) -> frozenset[int]:
+        """Quotes that go."""
+        return frozenset(
+            source.number
+            for source in self._history.sources.values()
+            if source.statement in self.statements or source.turn in self.turns
+        )
+
+    @cached_property
+    def blanked(self) -> Mapping[int, str]:
+        """Turns that stay for other memories, without the quotes of the one that goes."""
+        if self._wanted.memory_id is None:
+            return {}
+        taken: dict[int, list[str]] = {}
+        for number in self.statements:
+            for source in self._sources_of.get(number, ()):
+                if source.turn not in self.turns:
+                    taken.setdefault(source.turn, []).append(source.quote)
+        contents = {turn: self._history.turns[turn].content for turn in taken}
+        left = {turn: without(contents[turn], quotes, self._needed(turn)) for turn, quotes in taken.items()}
+        return {turn: text for turn, text in left.items() if text != contents[turn]}
+
+    def _kept_quotes(self) -> int:
+        """Quotes of the memory that goes whose words, or some of them, other memories quote too."""
+        if self._wanted.memory_id is None:
+            return 0
+        going = [source for number in self.statements for source in self._sources_of.get(number, ())]
+        return sum(
+            any(
+                meets(source.quote, kept, self._history.turns[source.turn].content)
+                for kept in self._needed(source.turn)
+            )
+            for source in going
+            if source.turn not in self.turns
+        )
+
+    # --- what tells of them --------------------------------------------------------------------------------------------
+
+    @cached_property
+    def _touched(self) -> frozenset[int]:
+        """Turns that went, or are not what they were."""
+        return self.turns | self.blanked.keys()
+
+    @cached_property
+    def _talks(self) -> frozenset[str]:
+        return frozenset(self._history.turns[turn].talk for turn in self._touched)
+
+    def _echoes(self) -> Iterator[int]:
+        """A turn is found by its words after those of the turn before it, of those that were shown then."""
+        talks: dict[str, list[int]] = {}
+        for number in sorted(self._history.turns):
+            if self._history.turns[number].talk in self._talks:
+                talks.setdefault(self._history.turns[number].talk, []).append(number)
+        for talk in talks.values():
+            echoing = False
+            for number in talk:
+                if echoing and number not in self.turns and self._history.turns[number].searchable:
+                    yield number
+                echoing = number in self._touched or (echoing and number in self._history.hidden)
+
+    def _metadata(self) -> dict[int, Metadata]:
+        """Rows that stay keep what their turns that stay, or a caller, gave them."""
+        found: dict[int, Metadata] = {}
+        memories: dict[str, list[Row]] = {}
+        for row in self._history.rows.values():
+            memories.setdefault(row.memory_id, []).append(row)
+        for rows in memories.values():
+            cited = {source.turn for row in rows for source in self._sources_of.get(row.statement.number, ())}
+            if self._wanted.memory_id is not None or not cited & self.turns:
+                continue
+            gone = self._given(cited & self.turns)
+            left = self._given(cited - self.turns)
+            for row in rows:
+                kept = {k: v for k, v in row.metadata.items() if (k, repr(v)) not in gone or (k, repr(v)) in left}
+                if row.statement.number not in self.statements and kept != dict(row.metadata):
+                    found[row.number] = kept
+        return found
+
+    def _given(self, turns: Iterable[int]) -> set[tuple[str, str]]:
+        return {(key, repr(value)) for turn in turns for key, value in self._history.turns[turn].metadata.items()}
+
+    def _scrubbed(self) -> Iterator[int]:
+        """Changes that brought, ended or told of what goes."""
+        rows = [row for number in self.statements for row in self._rows_of.get(number, ())]
+        quotes = [self._history.sources[number] for number in self.sources]
+        numbers = {one for row in rows for one in (row.recorded, row.retired)}
+        numbers |= {one for source in quotes for one in (source.added, source.retired)}
+        left = {row.memory_id for row in self._history.rows.values() if row.statement.number not in self.statements}
+        gone = {row.memory_id for row in rows} - left
+        chunks: dict[tuple[str, int], Set[int]] = {
+            (batch_id, n): frozenset(range(first, last + 1)) for batch_id, n, first, last in self._history.chunks
+        }
+        for change in self._history.changes:
+            of = chunks.get((change.batch_id or "", -1 if change.chunk is None else change.chunk), frozenset())
+            told = bool(of) and (of <= self.turns or (change.memory_id is None and bool(of & self._touched)))
+            if change.number in numbers or change.memory_id in gone or told:
+                yield change.number
+
+    def _unexplained(self) -> Iterator[int]:
+        """Changes whose reason has words that only what goes had."""
+        history = self._history
+        taken = [history.turns[turn].content for turn in self._touched]
+        taken += [history.words[number] for number in self.statements]
+        left = [self.blanked.get(n, turn.content) for n, turn in history.turns.items() if n not in self.turns]
+        left += [words for number, words in history.words.items() if number not in self.statements]
+        only = self._all(taken) - self._all(left)
+        return (change.number for change in history.changes if self.words(change.reason) & only)
+
+    def _all(self, texts: Iterable[str]) -> frozenset[str]:
+        return frozenset[str]().union(*map(self.words, texts))
+
+    def _orphaned(self) -> set[int]:
+        """Turns that were out of search because all that came of them was taken back, and of which nothing is left to tell it."""
+        found = set()
+        for turn, citing in self._citing.items():
+            if turn in self.turns or turn in self._history.hidden:
+                continue
+            rows = [row for source in citing for row in self._rows_of.get(source.statement, ())]
+            believed = any(row.retired is None and not row.quarantined for row in rows)
+            if not believed and all(source.number in self.sources for source in citing):
+                found.add(turn)
+        return found
+
+    def stays(self, row: Row) -> bool:
+        """Whether a row is not erased."""
+        return row.statement.number not in self.statements
+
+    @property
+    def history(self) -> History:
+        return self._history
+
+
+class _Again:
+    """Versions that hold again, for what closed or replaced them was erased. From the last change to the first."""
+
+    def __init__(self, planner: _Planner, metadata: Mapping[int, Metadata]) -> None:
+        self._history, self._metadata = planner.history, metadata
+        self.restored: dict[int, Row] = {}
+        self.retired: list[Retirement] = []
+        self.changes: list[ChangeRecord] = []
+        self._place: dict[int, int] = {}  # a row → the restored one that stands for it
+        self._row, self._number = self._history.state.last_row, self._history.state.revision
+        self._rows = [row for row in self._history.rows.values() if planner.stays(row)]
+        self._gone = [row for row in self._history.rows.values() if not planner.stays(row)]
+        brought = {row.recorded for row in self._gone}
+        causes = [
+            one for one in self._history.changes if one.op is Op.UPDATE and one.number in brought and not one.undoes
+        ]
+        self._causes = {change.number for change in causes}
+        for number in sorted(self._causes, reverse=True):
+            for row in [row for row in self._rows if row.retired == number]:
+                self._again(row, number)
+
+    def _stood(self, number: int) -> bool:
+        """Whether what a change brought, or what came in its place and goes too, is still believed."""
+        said = {row.statement.number for row in self._gone if row.recorded == number}
+        return any(
+            row.retired is None or (row.retired in self._causes and row.retired > number and self._stood(row.retired))
+            for row in self._gone
+            if row.statement.number in said
+        )
+
+    def _believed(self) -> list[Row]:
+        taken = {one.number for one in self.retired}
+        return [
+            *(row for row in self._rows if row.retired is None and row.number not in taken),
+            *self.restored.values(),
+        ]
+
+    def _again(self, row: Row, number: int) -> None:
+        """A row that the change retired: open as it was, as far as nothing else that is believed stands in its place."""
+        closed = self._closed(row, number)
+        believed = self._believed()
+        standing = None if closed is None else next((one for one in believed if one.number == closed), None)
+        if (standing is None) if closed is not None else not self._stood(number):
+            return  # something later took it back
+        others = [one for one in believed if one.memory_id == row.memory_id and one is not standing]
+        if any(one.valid_from <= row.valid_from and _open_at(one, row.valid_from) for one in others):
+            return
+        ends = [one.valid_from for one in others if one.valid_from > row.valid_from]
+        until = min([*ends, *([row.valid_to] if row.valid_to else [])], default=None)
+        if (standing is not None and standing.valid_to == until) or (until is None and _said_by_another(row, believed)):
+            return
+        self._restore(row, standing, until)
+
+    def _closed(self, row: Row, number: int) -> int | None:
+        """The number of the copy of a row that the change closed, or of what stands for that now; None where it made none."""
+        for one in self._rows:
+            same = one.memory_id == row.memory_id and one.statement.number == row.statement.number
+            if one.recorded == number and same and one.valid_from == row.valid_from:
+                return self._place.get(one.number, one.number)
+        return None
+
+    def _restore(self, row: Row, standing: Row | None, until: datetime | None) -> None:
+        if standing is not None and standing.number in self.restored:
+            again = replace(self.restored[standing.number], valid_to=until)
+        else:
+            self._row += 1
+            self._number += 1
+            kept = row if standing is None else standing
+            again = replace(
+                kept,
+                number=self._row,
+                recorded=self._number,
+                retired=None,
+                valid_to=until,
+                restores=row.identity,
+                metadata=self._metadata.get(kept.number, kept.metadata),
+            )
+            if standing is not None:
+                self.retired.append(Retirement(standing.number, self._number))
+            self.changes.append(
+                ChangeRecord(
+                    new_id("chg"), self._number, Op.UPDATE, row.memory_id, again.number, reason=ERASED, flag=ERASED
+                )
+            )
+        self.restored[again.number] = again
+        self._place[row.number] = again.number
+
+
+def _open_at(row: Row, moment: datetime) -> bool:
+    return row.valid_to is None or row.valid_to > moment
+
+
+def _said_by_another(row: Row, believed: Iterable[Row]) -> bool:
+    """Live rows are unique by text and event interval."""
+    return any(
+        one.memory_id != row.memory_id
+        and one.valid_to is None
+        and one.statement.text_key == row.statement.text_key
+        and one.statement.event == row.statement.event
+        for one in believed
+    )
+
+
+# --- blanking ----------------------------------------------------------------------------------------------------------
+
+
+def without(text: str, taken: Iterable[str], kept: Iterable[str]) -> str:
+    """A text with the quotes that are `taken` blanked, as far as they have no words of those that are `kept`. A quote that cannot
+    be found again takes everything with it that is not kept."""
+    blank = [False] * len(text)
+    for quote in taken:
+        for start, end in list(spans(quote, text)) or [(0, len(text))]:
+            blank[start:end] = [True] * (end - start)
+    for quote in kept:
+        for start, end in spans(quote, text):
+            blank[start:end] = [False] * (end - start)
+    left, at = [], 0
+    while at < len(text):
+        end = at
+        while end < len(text) and blank[end] == blank[at]:
+            end += 1
+        piece = text[at:end]
+        left.append(BLANK if blank[at] and _WORD.search(piece) else piece)
+        at = end
+    return "".join(left)
+
+
+def meets(one: str, other: str, text: str) -> bool:
+    """Whether two quotes share words of a text."""
+    return any(
+        max(start, first) < min(end, last) and bool(_WORD.search(text[max(start, first) : min(end, last)]))
+        for start, end in spans(one, text)
+        for first, last in spans(other, text)
+    )
+
+
+def spans(quote: str, text: str) -> Iterator[tuple[int, int]]:
+    """Where a quote stands in a text, everywhere: letter by letter, else by its words, as `evidence.holds` accepts them."""
+    at = text.find(quote) if quote else -1
+    exact = at >= 0
+    while at >= 0:
+        yield at, at + len(quote)
+        at = text.find(quote, at + len(quote))
+    if not exact:
+        yield from _by_words(quote, text)
+
+
+def _by_words(quote: str, text: str) -> Iterator[tuple[int, int]]:
+    found = [(loosen(match[0]), match.span()) for match in _WORD.finditer(text)]
+    words = [word for word, _ in found]
+    parts = [_WORD.findall(loosen(part)) for part in re.split(r"\.{3,}|…|\[\.\.\.\]", quote)]
+    for part in parts:
+        size = len(part)
+        for i in range(len(words) - size + 1) if part else ():
+            if words[i : i + size] == part:
+                yield found[i][1][0], found[i + size - 1][1][1]

@@ -1,0 +1,667 @@
+"""What is erased is in no byte of the folder, in whatever spelling, and does not come back; and nothing else is gone."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import json
+import shutil
+import signal
+import sqlite3
+import threading
+from contextlib import closing
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import chaos
+import numpy as np
+import operations
+import pytest
+from zygote import Zygote
+
+from recollect import Memory, failpoints
+from recollect.adapters.database import Database
+from recollect.erase import BLANK, spans, without
+from recollect.errors import (
+    EmbedderUnavailable,
+    Erased,
+    InvalidInput,
+    ModelUnavailable,
+    NotFound,
+    RecollectError,
+    StorageFull,
+    UndoConflict,
+)
+from recollect.model import Add, Entity, Extraction, Reconciliation, Rejected, Relation, Update
+from recollect.testing import HashEmbedder, ScriptedLanguage
+
+EARLY, LATE, LATER = "2024-01-01", "2024-03-01", "2024-05-01"
+
+
+# --- where it may hide -------------------------------------------------------------------------------------------------
+
+
+def spellings(secret):
+    """(how, bytes) of everything that would give a text away."""
+    plain = secret.encode()
+    yield "plain", plain
+    yield "UTF-16 LE", secret.encode("utf-16-le")
+    yield "UTF-16 BE", secret.encode("utf-16-be")
+    yield "JSON", json.dumps(secret)[1:-1].encode()
+    for skip in range(3):  # what stands before it decides at which of three places base64 cuts it
+        coded = base64.b64encode(b"\0" * skip + plain)
+        yield f"base64, {skip}", coded[-(-skip * 8 // 6) : (skip + len(plain)) * 8 // 6]
+
+
+def found(folder, secrets, vectors=()):
+    """What of it is in any file of the folder: (what, how, file)."""
+    told = []
+    for file in sorted(Path(folder).rglob("*")):
+        content = file.read_bytes() if file.is_file() else b""
+        told += [(one, how, file.name) for one in secrets for how, look in spellings(one) if look in content]
+        told += [("a vector", "float32", file.name) for vector in vectors if vector in content]
+    return told
+
+
+def vectors_of(folder, user, words):
+    """The bytes of the vectors of all texts that have one of the words, where no other text has the same vector."""
+    query = (
+        "SELECT p.vector, coalesce(m.text, t.content) AS text FROM passages p JOIN users u USING (space)"
+        " LEFT JOIN statements m ON m.space = p.space AND m.number = p.number AND p.kind = 'statement'"
+        " LEFT JOIN turns t ON t.space = p.space AND t.passage = p.number AND p.kind = 'turn'"
+        " WHERE u.name = ? AND p.vector IS NOT NULL"
+    )
+    with closing(sqlite3.connect(folder / "ledger.sqlite3")) as db:
+        rows = db.execute(query, (user,)).fetchall()
+    return [vector for vector, text in rows if any(word in text for word in words)]
+
+
+def everything_of(folder, user):
+    """All rows of a user, in every table."""
+    with closing(sqlite3.connect(folder / "ledger.sqlite3")) as db:
+        space = db.execute("SELECT space FROM users WHERE name = ?", (f"user:{user}",)).fetchone()
+        kept = {"users": db.execute("SELECT * FROM users WHERE space = ?", space).fetchall()}
+        for (table,) in db.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall():
+            if "space" in {row[1] for row in db.execute(f"PRAGMA table_info({table})")}:
+                kept[table] = db.execute(f"SELECT * FROM {table} WHERE space = ? ORDER BY 1, 2, 3", space).fetchall()
+        of_batches = "WHERE batch_id IN (SELECT id FROM batches WHERE space = ?)"
+        for table in ("facts", "rejected", "calls"):
+            kept[table] = db.execute(f"SELECT * FROM {table} {of_batches} ORDER BY 1, 2, 3", space).fetchall()
+    return kept
+
+
+# --- a store that has it everywhere ------------------------------------------------------------------------------------
+
+
+class Tattler(ScriptedLanguage):
+    """Tells what it hears in all that a model may write: names, relations, reasons, and facts that are rejected."""
+
+    down = False
+
+    async def extract(self, chunk):
+        told = await super().extract(chunk)
+        facts = [
+            replace(
+                one, entities=(Entity(f"Ms {one.value}"),), relations=(Relation("user", f"met {one.value}", one.value),)
+            )
+            for one in told.facts
+        ]
+        return Extraction(tuple(facts), tuple(Rejected(f"a rumour: {one.content}", "it is one") for one in chunk.turns))
+
+    async def reconcile(self, cases):
+        if self.down:
+            raise ModelUnavailable("down")
+        answer = await super().reconcile(cases)
+        told = [
+            replace(one, reason=f"{case.fact.text} beside {[c.text for c in case.candidates]}")
+            for one, case in zip(answer.decisions, cases, strict=True)
+        ]
+        return Reconciliation(tuple(told), model="tattler")
+
+
+def said(*texts, name=None):
+    return [{"role": "user", "content": text, **({"name": name} if name else {})} for text in texts]
+
+
+def opened(folder, **options):
+    return Memory(folder, **{"llm": Tattler(), "embedder": HashEmbedder(), **options})
+
+
+# Of these words each stands in one place only, in a session that is erased and in the one that stays.
+GONE = [
+    f"zq{what}gone" for what in ("home", "city", "like", "pet", "name", "meta", "key", "agent", "hush", "fill", "draft")
+]
+GONE += ["zqhüttegone", "zq日本gone"]
+STAYS = [f"zq{what}stays" for what in ("home", "like", "meta", "hush")]
+
+
+def plant(folder):
+    """Alice has two sessions, the one to be erased all over the place; Bob has his own."""
+    with opened(folder) as memory:
+        for user in ("bob", "zqalice"):
+            memory.add(
+                said("home = zqhomestays", "likes += zqlikestays", "zqhushstays, by the way"),
+                user_id=user,
+                session_id="kept",
+                timestamp=LATE,
+                metadata={"topic": "zqmetastays"},
+            )
+        early = {"user_id": "zqalice", "session_id": "zqsession", "agent_id": "zqagentgone", "timestamp": EARLY}
+        memory.add(
+            said(
+                "home = zqhomegone", "likes += zqlikegone", "pet = zqhüttegone", "pet = zq日本gone", name="zqnamegone"
+            ),
+            metadata={"zqmetagone": ["zqmetagone"]},
+            idempotency_key="zqkeygone",
+            **early,
+        )
+        memory.add(said("home = zqcitygone", "likes += zqpetgone", "likes -= zqlikegone", "zqhushgone"), **early)
+        memory.add(said("keeps = zqfillgone"), infer=False, **early)
+        memory.undo(memory.add(said("likes += zqlikegone again"), **early).batch_id)
+        memory.add(said("draft = zqdraftgone"), wait=False, **early)
+    return folder
+
+
+ERASURES = {
+    "all of a user": ({"user_id": "zqalice"}, [*GONE, *STAYS, "zqalice", "zqsession", "kept"]),
+    "a session": ({"user_id": "zqalice", "session_id": "zqsession"}, [*GONE, "zqsession"]),
+    "what was said before a date": ({"user_id": "zqalice", "before": "2024-02-01"}, [*GONE, "zqsession"]),
+    "a session, before a date": (
+        {"user_id": "zqalice", "session_id": "zqsession", "before": LATE},
+        [*GONE, "zqsession"],
+    ),
+}
+
+
+@pytest.mark.parametrize("form", ERASURES)
+def test_nothing_of_it_is_in_any_byte_of_the_folder_and_others_are_as_they_were(tmp_path, form):
+    wanted, secrets = ERASURES[form]
+    plant(tmp_path)
+    bobs = {word for word in secrets if word in STAYS or word == "kept"}
+    secrets = [word for word in secrets if word not in bobs]
+    vectors = vectors_of(tmp_path, "user:zqalice", secrets)
+    assert len({one for one, _, _ in found(tmp_path, secrets)}) == len(secrets), "planted"
+    assert vectors and len(found(tmp_path, (), vectors)) >= len(vectors)
+    before = everything_of(tmp_path, "bob")
+    with opened(tmp_path) as memory, chaos.tries("a remnant of what was erased") as tries:
+        hits = memory.search("home likes", user_id="bob", include=("memories", "turns"), min_score=0)
+        with tries.one(form):
+            receipt = memory.erase(**wanted)
+            assert receipt.complete and receipt.reason is None and receipt.pending == 1
+            assert receipt.turns == (14 if form == "all of a user" else 11)
+            assert found(tmp_path, secrets, vectors) == []
+        assert everything_of(tmp_path, "bob") == before
+        assert memory.search("home likes", user_id="bob", include=("memories", "turns"), min_score=0) == hits
+        assert memory.verify().problems == () and memory.pending() == []
+        left = {item.text for item in memory.get_all(user_id="zqalice")}
+        assert left == (set() if form == "all of a user" else {"home is zqhomestays", "likes is zqlikestays"})
+        assert memory.rebuild().problems == ()
+    assert found(tmp_path, secrets, vectors) == []
+
+
+def test_all_of_a_user_leaves_no_row_and_not_the_name(tmp_path):
+    plant(tmp_path)
+    with opened(tmp_path) as memory:
+        users = memory.stats().users
+        change = memory.history(memory.get_all(user_id="zqalice")[0].id)[0]
+        memory.erase(user_id="zqalice")
+        assert memory.stats().users == users - 1 and memory.stats(user_id="zqalice").turns == 0
+        with pytest.raises(NotFound):
+            memory.undo(change.id)
+    with closing(sqlite3.connect(tmp_path / "ledger.sqlite3")) as db:
+        space = db.execute("SELECT space FROM users WHERE name LIKE 'erased:%'").fetchone()
+        for table in (
+            "turns",
+            "statements",
+            "memory_rows",
+            "sources",
+            "passages",
+            "changes",
+            "entities",
+            "mentions",
+            "hidings",
+        ):
+            assert db.execute(f"SELECT count(*) FROM {table} WHERE space = ?", space).fetchone() == (0,), table
+    with opened(tmp_path) as memory:  # who comes back is in the same place, and knows nothing
+        memory.add(said("home = Paris"), user_id="zqalice")
+        assert [item.text for item in memory.get_all(user_id="zqalice")] == ["home is Paris"]
+        assert memory.verify().problems == () and memory.stats().users == users
+
+
+def test_the_shared_space_goes_when_it_is_said_so(tmp_path):
+    with opened(tmp_path) as memory:
+        memory.add(said("home = zqshared"), user_id=None)
+        memory.add(said("home = zqhers"), user_id="ann")
+        assert memory.erase(user_id=None).memories == 1
+        assert memory.count(user_id=None) == 0 and memory.count(user_id="ann") == 1
+        assert found(tmp_path, ["zqshared"]) == [] and memory.verify().ok
+
+
+# --- one memory --------------------------------------------------------------------------------------------------------
+
+
+class Pairs(Tattler):
+    """Two facts of one turn: "home = Rome; likes += tea"."""
+
+    async def extract(self, chunk):
+        facts, own = [], await super().extract(chunk)
+        for turn in chunk.turns:
+            for part in turn.content.split("; "):
+                halves = replace(turn, content=part)
+                told = await ScriptedLanguage.extract(self, replace(chunk, turns=(halves,), context=()))
+                facts += told.facts
+        return Extraction(tuple(facts), own.rejected)
+
+
+def of(memory, text, user="u"):
+    return next(item for item in memory.get_all(user_id=user) if item.text == text)
+
+
+def test_a_memory_goes_with_its_versions_history_and_turns(tmp_path):
+    with opened(tmp_path) as memory:
+        memory.add(said("home = zqone"), user_id="u", timestamp=EARLY)
+        memory.add(said("home = zqtwo"), user_id="u", timestamp=LATE)
+        memory.add(said("likes += tea"), user_id="u", timestamp=LATER)
+        item = of(memory, "home is zqtwo")
+        memory.update(item.id, "home is zqthree")
+        memory.update(item.id, metadata={"zqmeta": 1})
+        memory.delete(item.id)
+        vectors = vectors_of(tmp_path, "user:u", ["zq"])
+        change = memory.history(item.id)[0]
+        receipt = memory.erase(item.id, user_id="u")
+        assert (receipt.memories, receipt.turns, receipt.complete) == (1, 3, True)
+        assert found(tmp_path, ["zqone", "zqtwo", "zqthree", "zqmeta", item.id], vectors) == []
+        assert [one.text for one in memory.get_all(user_id="u")] == ["likes is tea"] and memory.verify().ok
+        for gone in (memory.get, memory.history, memory.sources, memory.erase):
+            with pytest.raises(NotFound):
+                gone(item.id)
+        with pytest.raises(UndoConflict, match="erased"):
+            memory.undo(change.id)
+
+
+def test_quotes_are_blanked_where_other_memories_rest_on_the_turn(tmp_path):
+    with opened(tmp_path, llm=Pairs()) as memory:
+        memory.add(said("home = zqrome; likes += tea"), user_id="u", session_id="s", timestamp=EARLY)
+        memory.add(said("likes += milk"), user_id="u", session_id="s", timestamp=LATE)
+        vectors = vectors_of(tmp_path, "user:u", ["zqrome"])
+        receipt = memory.erase(of(memory, "home is zqrome").id)
+        assert (receipt.memories, receipt.turns, receipt.blanked, receipt.kept_quotes) == (1, 0, 1, 0)
+        assert found(tmp_path, ["zqrome"], vectors) == []
+        assert memory.verify().problems == ()
+        (source,) = memory.sources(of(memory, "likes is tea").id)
+        assert source.quote == "likes += tea"
+        hits = memory.search("tea", user_id="u", include=("turns",), min_score=0)
+        assert f"{BLANK}; likes += tea" in {hit.text for hit in hits}
+        memory.resume()  # vectors of the turn, and of the one that was found by its words too
+        assert memory._memory._store.ledger.pending_vectors(None, 9) == [] and memory.verify().ok
+        memory.retell(user_id="u")
+        assert {item.text for item in memory.get_all(user_id="u")} == {"likes is tea", "likes is milk"}
+        assert found(tmp_path, ["zqrome"], vectors) == []
+
+
+def test_words_that_another_memory_quotes_stay_and_are_counted(tmp_path):
+    class Twice(ScriptedLanguage):
+        async def extract(self, chunk):
+            told = await super().extract(chunk)
+            other = [replace(one, text=f"{one.text}, and so on", slot=None, value=None) for one in told.facts]
+            return Extraction((*told.facts, *other))
+
+    with opened(tmp_path, llm=Twice()) as memory:
+        memory.add(said("home = Rome"), user_id="u")
+        receipt = memory.erase(of(memory, "home is Rome").id)
+        assert (receipt.kept_quotes, receipt.blanked, receipt.turns) == (1, 0, 0)
+        assert [item.text for item in memory.get_all(user_id="u")] == ["home is Rome, and so on"] and memory.verify().ok
+
+
+@pytest.mark.parametrize(
+    ("text", "taken", "kept", "left"),
+    [
+        ("I live in Rome. I like tea.", ["I live in Rome"], ["I like tea"], f"{BLANK}. I like tea."),
+        ("I live in Rome with Tom", ["I live in Rome"], ["in Rome with Tom"], f"{BLANK}in Rome with Tom"),
+        ("I  LIVE in “Rome”", ["i live in 'rome'"], [], f"{BLANK}”"),
+        ("one two three four", ["one … three"], [], f"{BLANK} two {BLANK} four"),
+        ("Rome, then Rome", ["Rome"], [], f"{BLANK}, then {BLANK}"),
+        ("nothing like it", ["quite other words"], ["like it"], f"{BLANK}like it"),
+    ],
+)
+def test_blanking(text, taken, kept, left):
+    assert without(text, taken, kept) == left
+    assert all(list(spans(quote, left)) for quote in kept)
+
+
+# --- what is left is what would be there had it never been said --------------------------------------------------------
+
+
+def texts(memory, **scope):
+    return {item.text: item.valid_to for item in memory.get_all(user_id="u", **scope)}
+
+
+def test_a_version_that_was_ended_by_what_goes_holds_again(memory):
+    memory.add(said("home = Rome"), user_id="u", session_id="a", timestamp=EARLY)
+    memory.add(said("home = Oslo"), user_id="u", session_id="b", timestamp=LATE)
+    receipt = memory.erase(user_id="u", session_id="b")
+    assert (receipt.memories, receipt.restored) == (0, 1) and texts(memory) == {"home is Rome": None}
+    assert memory.get(memory.get_all(user_id="u")[0].id).text == "home is Rome" and memory.verify().ok
+
+
+def test_between_two_that_stay_the_first_lasts_until_the_last(memory):
+    for place, session, time in (("Rome", "a", EARLY), ("Oslo", "b", LATE), ("Kiel", "a", LATER)):
+        memory.add(said(f"home = {place}"), user_id="u", session_id=session, timestamp=time)
+    memory.erase(user_id="u", session_id="b")
+    assert texts(memory) == {"home is Kiel": None}
+    then = memory.get_all(user_id="u", as_of="2024-04-01")
+    assert [(item.text, item.valid_to.month) for item in then] == [("home is Rome", 5)] and memory.verify().ok
+
+
+def test_what_is_told_elsewhere_too_stays_without_the_quotes_that_go(memory):
+    memory.add(said("likes += tea"), user_id="u", session_id="a", timestamp=EARLY, metadata={"from": "a", "both": 1})
+    memory.add(said("likes += tea"), user_id="u", session_id="b", timestamp=LATE, metadata={"both": 1})
+    memory.erase(user_id="u", session_id="a")
+    (item,) = memory.get_all(user_id="u")
+    assert (item.text, item.session_ids, item.metadata) == ("likes is tea", ("b",), {"both": 1})
+    assert [source.said_at.month for source in memory.sources(item.id)] == [3] and memory.verify().ok
+
+
+def test_what_a_caller_deleted_or_retracted_does_not_come_back(memory):
+    memory.add(said("home = Rome", "likes += tea"), user_id="u", session_id="a", timestamp=EARLY)
+    memory.add(said("home = Oslo", "likes -= tea"), user_id="u", session_id="b", timestamp=LATE)
+    memory.delete(next(item.id for item in memory.get_all(user_id="u") if item.text == "home is Oslo"))
+    memory.erase(user_id="u", session_id="b")
+    assert texts(memory) == {} and memory.verify().ok
+    hits = memory.search("home tea", user_id="u", include=("turns",), min_score=0)
+    assert [(hit.text, hit.until.month) for hit in hits] == [("likes += tea", 3)]
+
+
+class Refining(ScriptedLanguage):
+    """A second word on a pet refines the first one."""
+
+    async def reconcile(self, cases):
+        known = [[c for c in case.candidates if c.slot and c.slot.key == case.fact.slot.key] for case in cases]
+        return Reconciliation(
+            tuple(
+                Update((c[0].number,), "revise", f"{c[0].text} {case.fact.value}") if c else Add()
+                for case, c in zip(cases, known, strict=True)
+            )
+        )
+
+
+def test_a_refinement_goes_with_its_words_and_what_it_refined_is_back(tmp_path):
+    with opened(tmp_path, llm=Refining()) as memory:
+        memory.add(said("pet = dog"), user_id="u", session_id="a", timestamp=EARLY)
+        memory.add(said("pet = zqrex"), user_id="u", session_id="b", timestamp=LATE)
+        memory.add(said("pet = brown"), user_id="u", session_id="c", timestamp=LATER)
+        assert texts(memory) == {"pet is dog zqrex brown": None}
+        memory.erase(user_id="u", session_id="b")
+        assert texts(memory) == {"pet is dog": None} and memory.verify().ok
+        assert found(tmp_path, ["zqrex"]) == []
+
+
+# --- the rest of the memory goes on ------------------------------------------------------------------------------------
+
+
+def test_arguments_that_do_not_go_together(memory):
+    memory.add(said("home = Rome"), user_id="u")
+    item = memory.get_all(user_id="u")[0]
+    for wrong in ({}, {"session_id": "s"}, {"before": EARLY}, {"user_id": "u", "before": "then"}, {"user_id": ""}):
+        with pytest.raises(InvalidInput):
+            memory.erase(**wrong)
+    for wrong in ({"session_id": "s"}, {"before": EARLY}):
+        with pytest.raises(InvalidInput):
+            memory.erase(item.id, user_id="u", **wrong)
+    with pytest.raises(InvalidInput):
+        memory.erase("mem_1")
+    with pytest.raises(NotFound):
+        memory.erase(item.id, user_id="other")
+    assert memory.erase(user_id="nobody").turns == 0 and memory.count(user_id="u") == 1
+
+
+def test_what_was_erased_is_not_taken_in_again_unless_it_is_allowed_or_said_anew(tmp_path):
+    with opened(tmp_path) as memory:
+        talk = {"user_id": "u", "session_id": "s", "timestamp": EARLY}
+        memory.add(said("home = zqrome", "likes += zqtea"), **talk)
+        memory.erase(user_id="u")
+        result = memory.add(said("home = zqrome", "pet = dog", "likes += zqtea"), **talk)
+        assert (result.erased, len(result.turn_ids), result.status) == (2, 1, "done")
+        assert texts(memory) == {"pet is dog": None} and memory.verify().problems == ()
+        none = memory.add(said("home = zqrome"), **talk)
+        assert (none.erased, none.turn_ids, none.status) == (1, (), "done") and memory.verify().problems == ()
+        assert found(tmp_path, ["zqrome", "zqtea"]) == []
+        assert memory.add(said("home = zqrome"), user_id="other", timestamp=EARLY).erased == 0
+        assert memory.add(said("home = zqrome"), allow_erased=True, **talk).erased == 0
+        assert memory.add(said("likes += zqtea"), user_id="u").erased == 0  # said now, after the erasure
+        assert set(texts(memory)) == {"pet is dog", "home is zqrome", "likes is zqtea"} and memory.verify().ok
+
+
+def test_a_key_of_what_was_erased_brings_nothing_back(memory):
+    first = memory.add(said("home = Rome", "likes += tea"), user_id="u", idempotency_key="k")
+    memory.erase(user_id="u")
+    again = memory.add(said("home = Rome", "likes += tea"), user_id="u", idempotency_key="k")
+    assert (again.batch_id, again.erased, again.turn_ids, again.changes) == (first.batch_id, 2, (), ())
+    assert memory.count(user_id="u") == 0 and memory.verify().ok
+    assert memory.add(said("home = Rome"), user_id="u", idempotency_key="k", allow_erased=True).erased == 0
+    assert memory.count(user_id="u") == 1
+    assert memory.add(said("home = Rome"), user_id="u", idempotency_key="k").erased == 0
+
+
+# --- adds under way ----------------------------------------------------------------------------------------------------
+
+
+class Slow(ScriptedLanguage):
+    """Answers when it is let."""
+
+    def __init__(self):
+        self.asked, self.let = threading.Event(), threading.Event()
+
+    async def extract(self, chunk):
+        told = await super().extract(chunk)
+        self.asked.set()
+        await asyncio.to_thread(self.let.wait, 10)
+        return told
+
+
+def adding(memory, messages, **options):
+    """An add in a thread, and what it raised or returned."""
+    told = []
+
+    def add():
+        try:
+            told.append(memory.add(messages, **options))
+        except RecollectError as error:
+            told.append(error)
+
+    thread = threading.Thread(target=add)
+    thread.start()
+    return thread, told
+
+
+@pytest.mark.parametrize("elsewhere", [False, True], ids=["this memory", "another memory"])
+def test_an_add_under_way_is_called_off(tmp_path, elsewhere):
+    slow = Slow()
+    with opened(tmp_path, llm=slow) as memory, opened(tmp_path) as other:
+        thread, told = adding(memory, said("home = zqrome"), user_id="u", metadata={"zqmeta": 1})
+        slow.asked.wait(10)
+        receipt = (other if elsewhere else memory).erase(user_id="u")
+        slow.let.set()
+        thread.join(30)
+        assert isinstance(told[0], Erased) and told[0].batch_id is None
+        assert (receipt.pending, receipt.turns) == (1, 1)
+        assert memory.count(user_id="u") == 0 and memory.pending() == [] and other.verify().problems == ()
+        assert memory.resume().failed == {}
+    assert found(tmp_path, ["zqrome", "zqmeta"]) == []
+
+
+def test_an_add_under_way_goes_on_with_what_is_left_and_forgets_what_it_read(tmp_path):
+    slow = Slow()
+    messages = [
+        {"role": "user", "content": "home = zqrome", "timestamp": EARLY},
+        {"role": "user", "content": "likes += tea", "timestamp": LATE},
+    ]
+    with opened(tmp_path, llm=slow) as memory:
+        thread, told = adding(memory, messages, user_id="u")
+        slow.asked.wait(10)
+        memory.erase(user_id="u", before="2024-02-01")
+        slow.let.set()
+        thread.join(30)
+        assert (told[0].status, told[0].erased, len(told[0].turn_ids)) == ("done", 1, 1)
+        assert texts(memory) == {"likes is tea": None} and memory.verify().problems == ()
+    assert found(tmp_path, ["zqrome"]) == []
+
+
+def test_journalled_facts_of_what_is_pending_are_made_anew(tmp_path):
+    language = Tattler()
+    with opened(tmp_path, llm=language) as memory:
+        memory.add(said("home = Rome"), user_id="u", timestamp=EARLY)
+        language.down = True
+        messages = [
+            {"role": "user", "content": f"home = zq{n}", "timestamp": time} for n, time in ((1, EARLY), (2, LATE))
+        ]
+        with pytest.raises(ModelUnavailable):
+            memory.add(messages, user_id="u")
+        language.down = False
+        receipt = memory.erase(user_id="u", before="2024-02-01")
+        assert (receipt.facts, receipt.pending) == (2, 0)
+        assert found(tmp_path, ["zq1"]) == [] and memory.verify().problems == ()
+        assert len(memory.resume().finished) == 1 and texts(memory) == {"home is zq2": None}
+
+
+def test_a_vector_of_what_a_text_was_is_not_put_to_what_it_is(tmp_path):
+    class Down(HashEmbedder):
+        down = True
+        hook = None
+
+        def embed(self, texts):
+            if self.down:
+                raise ConnectionError
+            vectors = super().embed(texts)
+            if self.hook:
+                hook, self.hook = self.hook, None
+                hook()
+            return vectors
+
+    embedder = Down()
+    with opened(tmp_path, llm=Pairs(), embedder=embedder) as memory, opened(tmp_path, embedder=HashEmbedder()) as other:
+        memory.add(said("home = zqrome; likes += tea"), user_id="u")
+        item = of(memory, "home is zqrome")
+        embedder.down = False
+        embedder.hook = lambda: other.erase(item.id)
+        memory.resume()
+        wrong = np.asarray(HashEmbedder().embed(["The user: home = zqrome; likes += tea", "home is zqrome"]))
+        assert found(tmp_path, ["zqrome"], [one.tobytes() for one in wrong]) == [] and memory.verify().problems == ()
+
+
+def test_new_vectors_of_a_reembed_under_way_go_too(tmp_path):
+    class Cut(HashEmbedder):
+        calls = 0
+
+        def embed(self, texts):
+            self.calls += 1
+            if self.calls > 1:
+                raise ConnectionError
+            return super().embed(texts)
+
+    with opened(tmp_path) as memory:
+        memory.add(said(*(f"likes += zq{n}" for n in range(40))), user_id="u", session_id="s")
+        memory.add(said(*(f"likes += thing{n}" for n in range(40))), user_id="u", session_id="t")
+        with pytest.raises(EmbedderUnavailable):
+            memory.reembed(Cut(16))
+        new = [one.tobytes() for one in HashEmbedder(16).embed([f"likes is zq{n}" for n in range(40)])]
+        assert found(tmp_path, (), new)
+        memory.erase(user_id="u", session_id="s")
+        assert found(tmp_path, (), new) == [] and memory.verify().ok
+
+
+# --- the files ---------------------------------------------------------------------------------------------------------
+
+
+def test_a_reader_of_an_older_state_keeps_it_from_being_complete_until_it_is_gone(tmp_path, monkeypatch):
+    monkeypatch.setattr("recollect.erasing.PATIENCE_S", 0.2)
+    monkeypatch.setattr("recollect.build.PATIENCE_S", 0.2)
+    with opened(tmp_path) as memory:
+        memory.add(said("home = zqrome"), user_id="u")
+        with closing(sqlite3.connect(tmp_path / "ledger.sqlite3", isolation_level=None)) as reader:
+            reader.execute("BEGIN")
+            reader.execute("SELECT count(*) FROM turns").fetchone()
+            receipt = memory.erase(user_id="u")
+            assert not receipt.complete and "reader" in receipt.reason and receipt.turns == 1
+            assert memory.count(user_id="u") == 0 and memory.verify().ok
+            assert memory.erase(user_id="u").complete is False
+        assert memory.erase(user_id="u").complete
+        assert found(tmp_path, ["zqrome"]) == []
+
+
+@pytest.mark.parametrize("way", ["resume", "open"])
+def test_what_could_not_be_completed_is_by_resume_or_the_next_opening(tmp_path, monkeypatch, way):
+    with opened(tmp_path) as memory:
+        memory.add(said("home = zqrome"), user_id="u")
+
+        def full(self):
+            raise StorageFull("no room")
+
+        with monkeypatch.context() as patch:
+            patch.setattr(Database, "rewrite", full)
+            receipt = memory.erase(user_id="u")
+            assert not receipt.complete and "StorageFull" in receipt.reason
+        if way == "resume":
+            memory.resume()
+            assert found(tmp_path, ["zqrome"]) == []
+    with opened(tmp_path):
+        assert found(tmp_path, ["zqrome"]) == []
+
+
+def test_only_a_rewritten_file_has_no_remnants(tmp_path):
+    """What SQLite moves between pages it leaves behind in the old one: blanking what is deleted is not enough."""
+    rng = np.random.default_rng(5)
+    words = ["".join(chr(97 + n) for n in rng.integers(0, 26, 14)) for _ in range(240)]
+    with opened(tmp_path) as memory:
+        for start in range(0, len(words), 12):
+            texts_ = [f"likes += {word} {'x' * int(rng.integers(0, 300))}" for word in words[start : start + 12]]
+            memory.add(said(*texts_), user_id="u", session_id=str(start % 2))
+            memory.add(said(*(f"likes += other{start}-{n}" for n in range(6))), user_id="u", session_id="stays")
+        for session in ("0", "1"):
+            assert memory.erase(user_id="u", session_id=session).complete
+        assert found(tmp_path, words) == [] and memory.verify().ok
+
+
+@pytest.fixture(scope="module")
+def zygote():
+    running = Zygote()
+    yield running
+    running.close()
+
+
+@pytest.mark.parametrize("failpoint", [name for name in failpoints.FAILPOINTS if name.startswith("erase.")])
+def test_killed_anywhere_it_is_finished_at_the_next_opening_or_never_began(tmp_path, zygote, failpoint):
+    operation = operations.BY_NAME["erase of a user"]
+    before = tmp_path / "before"
+    before.mkdir()
+    operation.prepare(before)
+    folder = tmp_path / "store"
+    shutil.copytree(before, folder)
+    code, _ = zygote.run(task="operate", operation=operation.name, folder=str(folder), failpoint=failpoint, nth=1)
+    assert code == -signal.SIGKILL
+    with chaos.tries("a kill inside an erasure") as tries, operations.opened(folder) as memory, tries.one(failpoint):
+        began = memory.count(user_id="u") == 0
+        assert began == (failpoint not in ("erase.planned", "erase.taken_out"))
+        if not began:
+            assert memory.erase(user_id="u").complete
+        assert found(folder, ["Oslo", "Kiel", "thing7"]) == [] and memory.verify().problems == ()
+        assert memory.count(user_id="other") == 2
+
+
+def test_a_store_that_is_open_elsewhere_forgets_it_too(tmp_path):
+    with opened(tmp_path) as one, opened(tmp_path) as other:
+        one.add(said("home = zqrome", "likes += tea"), user_id="u", session_id="s")
+        assert other.search("home", user_id="u")
+        one.erase(user_id="u")
+        assert other.search("home", user_id="u", include=("memories", "turns"), min_score=0) == []
+        one.add(said("home = Bonn"), user_id="u")
+        assert [hit.text for hit in other.search("home", user_id="u", min_score=0)] == ["home is Bonn"]
+        assert other.verify().ok and one.verify().ok
+
+
+def test_times_of_the_receipt(memory):
+    memory.add(said("home = Rome"), user_id="u")
+    before = datetime.now(UTC)
+    receipt = memory.erase(user_id="u")
+    assert before <= receipt.erased_at <= datetime.now(UTC)
