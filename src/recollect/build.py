@@ -154,7 +154,7 @@ def open_store(settings: Settings) -> Store:
     erasure = SqliteErasure(database, tokenizer)
     try:
         in_use = EmbedderInUse(choose_embedder(settings, ledger.setting("embedder")))
-        ledger.fence_key()  # made with the store: reading never writes
+        ledger.secret()  # made with the store: reading never writes
         if erasure.unfinished() and (reason := erasure.finish(PATIENCE_S)):
             log.warning("an erasure is not complete: %s", reason)
     except BaseException:

@@ -590,7 +590,7 @@ class AsyncMemory:
         from .rank import estimate_tokens
 
         user = scope_of(user_id, None, None).user_id
-        fence = fence_name(await self._run(self._store.ledger.fence_key), user)
+        fence = fence_name(await self._run(self._store.ledger.secret), user)
         text, kept = pack(hits, budget, fence)
         return Context(text=text, hits=tuple(kept), tokens=estimate_tokens(text))
 

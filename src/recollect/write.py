@@ -353,7 +353,7 @@ class Writer:
 
     def _new_in(self, batch: Batch, said: Chunk) -> Chunk:
         """What was said without what we served: our fenced blocks, and lines of such blocks that tell what is remembered."""
-        fence = fence_name(self.ledger.fence_key(), batch.scope.user_id)
+        fence = fence_name(self.ledger.secret(), batch.scope.user_id)
         texts = {turn.id: unfenced(turn.content, fence) for turn in (*said.context, *said.turns)}
         ours = {turn: lines for turn, text in texts.items() if (lines := lines_like_ours(text))}
         known = self.ledger.known_texts(batch.space, {key for lines in ours.values() for key in lines.values()})

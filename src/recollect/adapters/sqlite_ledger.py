@@ -92,9 +92,9 @@ class SqliteLedger:
             db.execute("INSERT OR IGNORE INTO store VALUES (?, ?)", (key, value))
             return str(db.execute("SELECT value FROM store WHERE key = ?", (key,)).fetchone()["value"])
 
-    def fence_key(self) -> bytes:
-        """The store's own key for the fence of `context`, made on first use."""
-        return bytes.fromhex(self.setting("fence_key") or self.record_setting("fence_key", secrets.token_hex(32)))
+    def secret(self) -> bytes:
+        """The store's own key, for the fence of `context` and for tombstones; made with the store."""
+        return bytes.fromhex(self.setting("secret") or self.record_setting("secret", secrets.token_hex(32)))
 
     def counts(self, space: Space | None) -> dict[str, int]:
         """How much there is of everything, of one user or in all."""
