@@ -34,8 +34,8 @@ def believed_quarantined_too(self: Intervals, moment: Moment) -> Any:
     return moment.believes(self._rows["recorded"], self._rows["retired"])
 
 
-def off() -> ExitStack:
-    """Without the protections of reading."""
+def with_protections(*, on: bool) -> ExitStack:
+    """With the protections of reading, or without. What is on is patched too, by itself: patching has a price of its own."""
     stack = ExitStack()
     for target, name, instead in (
         (check, "text", lambda _argument, value, _limit=0: value),
@@ -44,7 +44,7 @@ def off() -> ExitStack:
         (pack, "harmless", lambda text: text),
         (pack, "fence_name", lambda _secret, _user: "0" * 16),
     ):
-        stack.enter_context(mock.patch.object(target, name, instead))
+        stack.enter_context(mock.patch.object(target, name, getattr(target, name) if on else instead))
     return stack
 
 
@@ -56,7 +56,7 @@ def medians_ms(
     taken: dict[bool, list[float]] = {True: [], False: []}
     for n in range(rounds):
         for protected in (True, False) if n % 2 else (False, True):
-            with ExitStack() if protected else off():
+            with with_protections(on=protected):
                 start = time.process_time()
                 (guarded if protected else bare)(n)
                 taken[protected].append((time.process_time() - start) * 1000)
