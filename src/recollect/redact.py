@@ -8,7 +8,7 @@ from __future__ import annotations
 import functools
 import re
 from bisect import bisect_left
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
@@ -89,10 +89,22 @@ def _found(text: str) -> Iterator[Secret]:
 
 
 def _of_format(known: Format, text: str) -> Iterator[Secret]:
-    for match in known.compiled.finditer(text):
-        group = 1 if match.re.groups else 0
-        if not MARK.match(match[group]) and known.real(match[group]):
-            yield Secret(known.kind, *match.span(group))
+    group = 1 if known.compiled.groups else 0
+
+    def real(match: re.Match[str]) -> bool:
+        return not MARK.match(match[group]) and known.real(match[group])
+
+    yield from (Secret(known.kind, *match.span(group)) for match in _matches(known.compiled, text, real))
+
+
+def _matches(pattern: re.Pattern[str], text: str, real: Callable[[re.Match[str]], bool]) -> Iterator[re.Match[str]]:
+    """Matches that stand a second look. One that does not may have a real one inside, hence on from its second character."""
+    at = 0
+    while match := pattern.search(text, at):
+        found = real(match)
+        at = match.end() if found else match.start() + 1
+        if found:
+            yield match
 
 
 def _merged(found: Iterable[Secret]) -> list[Secret]:
@@ -170,10 +182,12 @@ _ISSUERS = (
 
 
 def _cards(text: str) -> Iterator[Secret]:
-    for match in _CARD.finditer(text):
-        digits = re.sub("[^0-9]", "", match[0])
-        if _is_issued(digits) and _luhn(digits):
-            yield Secret("card_number", *match.span())
+    yield from (Secret("card_number", *match.span()) for match in _matches(_CARD, text, _is_card))
+
+
+def _is_card(match: re.Match[str]) -> bool:
+    digits = re.sub("[^0-9]", "", match[0])
+    return _is_issued(digits) and _luhn(digits)
 
 
 def _is_issued(digits: str) -> bool:

@@ -168,7 +168,7 @@ FORMATS: tuple[Format, ...] = (
         r"hooks\.slack\.com/((?:services|workflows|triggers)/[A-Za-z0-9/_-]{20,})",
     ),
     # docs.stripe.com, "API keys"; "Webhooks": signing secrets.
-    token("stripe_key", r"[rs]k_(?:live|test)_", r"[A-Za-z0-9]{16,}", "k_live_", "k_test_"),
+    token("stripe_key", r"[rs]k_(?:live|test|prod)_", r"[A-Za-z0-9]{10,}", "k_live_", "k_test_", "k_prod_"),
     token("stripe_key", "whsec_", r"[A-Za-z0-9+/=_-]{24,}"),
     # cloud.google.com, "API keys"; developers.google.com, OAuth 2.0: access and refresh tokens, client secrets.
     token("google_api_key", "AIza", r"[A-Za-z0-9_-]{35}" + END),
@@ -179,7 +179,12 @@ FORMATS: tuple[Format, ...] = (
     # platform.openai.com and those that follow its format (DeepSeek, OpenRouter, LiteLLM …); docs.anthropic.com.
     token("anthropic_key", "sk-ant-", r"[A-Za-z0-9_-]{20,}"),
     token("openai_key", r"sk-(?:proj|svcacct|admin|None|service|or-v1|lf)-", r"[A-Za-z0-9_-]{20,}", "sk-"),
-    Format("openai_key", ("sk-",), "sk-" + start("sk-") + r"(?:[A-Za-z0-9]{32,}|[A-Za-z0-9_-]{48,})", is_random),
+    Format(
+        "openai_key",
+        ("sk-",),
+        "sk-" + start("sk-") + r"(?:[A-Za-z0-9_-]{48,500}(?![A-Za-z0-9_-])|[A-Za-z0-9]{32,500}(?![A-Za-z0-9]))",
+        is_random,
+    ),
     # huggingface.co/docs/hub/security-tokens; console.groq.com; docs.x.ai; docs.perplexity.ai; replicate.com/docs;
     # docs.tavily.com; docs.smith.langchain.com; build.nvidia.com.
     token("hugging_face_token", r"(?:hf|api_org)_", r"[A-Za-z0-9]{34,}", "hf_", "api_org_"),
@@ -200,7 +205,7 @@ FORMATS: tuple[Format, ...] = (
     # docs.docker.com, "Personal access tokens", "Organization access tokens".
     token("docker_token", r"dckr_(?:pat|oat)_", r"[A-Za-z0-9_-]{27,}", "dckr_"),
     # www.twilio.com/docs/iam/api-keys (SK…); its auth token beside its name.
-    token("twilio_key", "SK", r"[0-9a-f]{32}" + END),
+    token("twilio_key", "SK", r"[0-9A-Fa-f]{32}" + END),
     Format("twilio_key", ("twilio",), r"(?i:twilio_?auth.?token)" + _TOLD + r"([0-9a-f]{32})" + END),
     # www.twilio.com/docs/sendgrid; documentation.mailgun.com; mailchimp.com/developer; developers.brevo.com.
     token("sendgrid_key", "SG.", r"[A-Za-z0-9_-]{16,32}\.[A-Za-z0-9_-]{16,64}" + END),
@@ -220,7 +225,7 @@ FORMATS: tuple[Format, ...] = (
     Format(
         "api_key_header",
         ("api-key",),
-        r"(?i:\b(?:x-)?api-key)" + _ASSIGNED + r"([A-Za-z0-9._~+/=-]{16,})",
+        r"(?i:\b(?:x-)?api-key)" + _ASSIGNED + r"([A-Za-z0-9._~+/=-]{16,1000})",
         has_digit,
     ),
     # RFC 3986, section 3.2.1: userinfo; the password alone goes. In a database's URL it may have any character.

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import json
 import sqlite3
 import stat
+import threading
 from contextlib import closing
 
 import numpy as np
 import pytest
 
-from recollect import Memory, trace
+from recollect import AsyncMemory, Memory, trace
 from recollect.errors import InvalidInput, ModelUnavailable, TargetExists
 from recollect.model import Entity, Evidence, Extraction, Fact, Kind, Rejected, Relation
 from recollect.testing import HashEmbedder, ScriptedLanguage
@@ -208,6 +210,30 @@ def test_an_export_is_of_one_moment_while_others_write(store, tmp_path):
         assert added and "Oslo" not in json.dumps(document)
         assert head["counts"] == {name: len(document[name]) for name in head["counts"]}
         assert "Oslo" in json.dumps(memory.export(user_id="u"))
+
+
+def test_an_export_that_is_stopped_leaves_nothing(store, tmp_path):
+    async def stop():
+        writing, go_on = threading.Event(), threading.Event()
+
+        def wait(event):
+            if isinstance(event, trace.Exported):
+                writing.set()
+                go_on.wait(10)
+
+        memory = AsyncMemory(store, llm=ScriptedLanguage(), embedder=HashEmbedder(), on_event=wait)
+        export = asyncio.create_task(memory.export(user_id="alice", path=tmp_path / "alice.json"))
+        assert await asyncio.to_thread(writing.wait, 10)
+        export.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await export
+        go_on.set()
+        await memory.close()
+
+    asyncio.run(stop())
+    written = list(tmp_path.iterdir())
+    assert written in ([], [tmp_path / "alice.json"])  # whole, where all of it was written before the cancellation came
+    assert all(json.loads(file.read_text("utf-8"))["user_id"] == "alice" for file in written)
 
 
 # --- audit -------------------------------------------------------------------------------------------------------------

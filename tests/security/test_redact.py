@@ -111,6 +111,15 @@ def test_escapes_before_a_secret_do_not_hide_it():
     assert number not in redact(json.dumps(f"card\n{number}\n"))[0]
 
 
+def test_what_looks_like_a_secret_does_not_hide_one_that_stands_in_it():
+    assert (
+        redact("on 5 June 2024 4242 4242 4242 4242 was charged")[0]
+        == "on 5 June 2024 [REDACTED:card_number] was charged"
+    )
+    token = DOCUMENTED["jwt"][0]
+    assert redact(f"eyebrow-pencil.png.{token}")[0] == "eyebrow-pencil.png.[REDACTED:jwt]"
+
+
 def test_keys_of_metadata_that_become_the_same_keep_their_values_apart():
     one, other = ("AKIA" + end * 16 for end in "AB")
     kept, found = Redactor().metadata({one: 1, other: {"deep": [f"x {one}", 4242424242424242, True, None, 1.5]}})
@@ -153,6 +162,8 @@ HOSTILE = {
     "ibans": "DE89 ",
     "sk": "sk-",
     "sk-proj": "sk-proj-",
+    "api keys": "api-key=",
+    "years": "2024 ",
     "bearer": "bearer ",
     "curl": "curl a ",
     "password": ";password=",

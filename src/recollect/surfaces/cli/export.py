@@ -6,13 +6,12 @@ import sys
 from pathlib import Path
 
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-from rich.table import Table
 
 from ...adapters.database import FILE_NAME
 from ...errors import InvalidInput
 from ...trace import Event, Exported
 from .common import Common, console, say
-from .safe import count, moment, words
+from .safe import count, moment, plain
 
 
 def export(common: Common, out: Path | None, *, overwrite: bool) -> None:
@@ -56,15 +55,10 @@ def audit(common: Common) -> None:
     if common.json:
         common.answer([one.model_dump(mode="json") for one in entries])
         return
-    table = Table(box=None, pad_edge=False)
-    for column in ("when", "who", "what", "memory", "by", "change"):
-        table.add_column(column, no_wrap=True)
     for one in entries:
-        by = one.model or ("" if one.batch_id else "caller")
-        what = f"{one.op.value} (undo)" if one.undoes else one.op.value
-        cells = (one.actor or "", what, one.memory_id or "", by, one.change_id)
-        table.add_row(moment(one.recorded_at), *map(words, cells))
-    common.console().print(table)
+        what = f"{one.op.value} {one.memory_id or 'turns'}" + (f", undoing {one.undoes}" if one.undoes else "")
+        by = f" by {plain(one.model)}" if one.model else ""
+        say(f"{moment(one.recorded_at)}  {plain(one.actor or '(nobody named)')}: {what}{by}  {one.change_id}")
     say(count(len(entries), "change"))
 
 
