@@ -18,8 +18,8 @@ FLOORS: list[set[str]] = [
     {"errors"},
     {"ids", "times", "owners", "tasks", "wording"},
     {"model", "filters"},
-    {"records", "results", "dates", "quarantine", "trust"},
-    {"ports", "trace", "budget", "fence"},
+    {"records", "results", "dates", "quarantine"},
+    {"ports", "trace", "budget", "fence", "trust"},
     {"prompts", "replies", "evidence", "candidates", "intervals"},
     {"guard"},
     {
