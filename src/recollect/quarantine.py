@@ -42,7 +42,7 @@ _SENDING = (
     r"|sende?n?|schicke?n?|weiterleite\w*|überweise?n?|übermittl\w*|envoie\w*|envoye\w*|transmet\w*|virez|env[ií]a\w*|reenv[ií]a\w*|manda\w*|transfier\w*"
     r"|invia\w*|inoltra\w*|envie\w*|encaminh\w*|stuur\w*|отправ\w+|перешл\w+|перевед\w+|перевод\w+|发送|转发|上传|汇款|送信|転送|送って|送る)"
 )
-_SECRET = (
+_SECRET = (  # noqa: S105
     r"(?:passwords?|passphrases?|credentials?|api[ _-]?keys?|tokens?|secrets?|private keys?|seed phrases?|card numbers?|one-time codes?|2fa codes?"
     r"|(?:chat|conversation|message) (?:histor\w+|logs?|transcripts?|content\w*)|(?:the |this |full |entire |whole |every |all |previous |your )+(?:conversations?|chats?|dialog\w*|memories|context|system prompt)"
     r"|personal (?:data|details|information)|private (?:data|messages|information)|(?:the )?users?['’]?s? (?:data|details|messages|memories|address\w*|e-?mails?|names?|location|files|information)"
@@ -62,6 +62,7 @@ _FEATURES: Mapping[str, tuple[float, str]] = {
         r"[^.!?\n]{0,40}?\b(?:(?:previous|prior|earlier|above|preceding|existing|original|system|safety|content|developer|built-in|foregoing|other|standing)\b[^.!?\n]{0,25}?"
         r"\b(?:instructions?|rules?|guidelines?|prompts?|polic(?:y|ies)|restrictions?|directives?|orders?|commands?|guardrails?|filters?|constraints?|protocols?|preferences?|memor(?:y|ies)|messages?)"
         r"|(?:all|any|every|your) (?:of )?(?:the |your )?(?:instructions?|rules|guidelines|prompts?|restrictions?|guardrails?|directives?|safety \w+|programming))\b"
+        r"|\b(?:previous|prior|earlier|existing|old|other) (?:instructions?|rules?|guidelines?|polic(?:y|ies)|restrictions?|orders?) (?:are|is|were|have been|has been) (?:now )?(?:void|lifted|cancel\w+|obsolete|invalid|suspended|no longer|revoked|withdrawn)\b"
         r"|\b(?:ignorier\w*|vergiss|missachte\w*|verwirf)\b[^.!?\n]{0,40}\b(?:anweisung\w*|instruktion\w*|regeln|vorgaben|befehl\w*)"
         r"|\b(?:ignore[rz]?|oublie[rz]?|ne (?:tiens|tenez) pas compte)\b[^.!?\n]{0,40}\b(?:instructions|consignes|règles|directives)"
         r"|\b(?:ignora\w*|olvida\w*|descarta\w*|dimentica\w*|esquece\w*|esqueça|ignore|desconsidere)\b(?! my\b)[^.!?\n]{0,40}\b(?:instruc\w+|istruzion\w+|instruç\w+|reglas|regole|regras|directrices)"
@@ -88,7 +89,7 @@ _FEATURES: Mapping[str, tuple[float, str]] = {
     ),
     "is addressed to machines": (
         1.5,
-        r"\b(?:if you are|if you're|you are now|as|to|for|attention|dear|note to|notice to|message (?:to|for)|instructions? (?:to|for)|hey|hello|calling|addressed to|reminder (?:to|for)|visible (?:only )?to|read by|processed by|when read by|any|all|every|each) (?:an? |any |all |the |every |other |future |large |helpful |these )*(?:ais?\b|a\.i\.|llms?|(?:large )?language models?|(?:ai[- ]|virtual |digital |automated |personal )?(?:assistants|chat ?bots|copilots)|ai[- ](?:assistants?|agents?|models?|systems?|tools?|readers?|crawlers?|summari[sz]ers?)|chatgpt|copilot|gemini|claude|autonomous agents?|automated (?:readers?|systems?|agents?)|summari[sz]ers?|crawlers?|bots)"
+        r"\b(?:if you are|if you're|you are now|as|to|for|attention|dear|note to|notice to|message (?:to|for)|instructions? (?:to|for)|hey|hello|calling|addressed to|reminder (?:to|for)|visible (?:only )?to|read by|processed by|when read by|any|all|every|each) (?:an? |any |all |the |every |other |future |large |helpful |these )*(?:ais?\b|a\.i\.|llms?|(?:ai|llm|gpt)[- ](?:based|powered|driven)|(?:large )?language models?|(?:ai[- ]|virtual |digital |automated |personal )?(?:assistants|chat ?bots|copilots)|ai[- ](?:assistants?|agents?|models?|systems?|tools?|readers?|crawlers?|summari[sz]ers?)|chatgpt|copilot|gemini|claude|autonomous agents?|automated (?:readers?|systems?|agents?)|summari[sz]ers?|crawlers?|bots)"
         r"|\b(?:assistants?|ais?|llms?|language models?|models?|agents?|bots?|chat ?bots?|copilots?)\b,? (?:(?:that |who |which |currently |are |is |when |while )*(?:read(?:s|ing)?|process(?:es|ing)?|summari[sz](?:es?|ing)|index(?:es|ing)?|pars(?:es?|ing)|ingest(?:s|ing)?|handl(?:es?|ing)|access(?:es|ing)?|analy[sz](?:es?|ing)|retriev(?:es?|ing)|index(?:es|ing)?) (?:this|these|the)\b)"
         r"|(?:^|[.!?>\"'/#*]\s?|\b(?:note|ps|p\.s\.) )(?:ai|llm|language model|ai (?:assistant|agent|model|system)|assistant|chat ?bot|agent|model)s?\s?[:,]\s?(?=\w)|\b(?:assistants|chat ?bots|agents|(?:language )?models) (?:that |who )?(?:review|read|see|process)(?:s|ing)? (?:this|these|the)\b"
         r"|\b(?:an |alle )?(?:ki|ki-(?:assistent\w*|modelle?|systeme?)|sprachmodelle?|assistenten|chatbots)\b[^.\n]{0,25}\b(?:müssen|muss|sollen|soll|haben|sind|die|lesen|liest)\b|\b(?:an|für) (?:die |den |alle )*(?:ki\b|ki-\w+|assistenten|sprachmodell\w*|chatbots)"
@@ -97,13 +98,14 @@ _FEATURES: Mapping[str, tuple[float, str]] = {
     ),
     "speaks of a machine's duty": (
         0.75,
-        r"\b(?:the |this |an? |your )?(?:ais?|llms?|language models?|ai (?:assistants?|agents?|models?|systems?)|assistants?|chat ?bots?|agents?|models?) (?:must|shall|should|is (?:required|instructed|obliged|to)|are (?:required|instructed|obliged|to)|has to|have to|needs? to)\b",
+        r"\b(?:the |this |an? |your )?(?:ais?|llms?|language models?|ai (?:assistants?|agents?|models?|systems?)|assistants?|(?:chat ?)?bots?|copilots?|agents?|models?) (?:must|shall|should|is (?:required|instructed|obliged|to)|are (?:required|instructed|obliged|to)|has to|have to|needs? to)\b",
     ),
     "waits for a user's question": (
         1.5,
         rf"\b(?:when(?:ever)?|if|once|as soon as|(?:every|each|any|the next) ?time|next time|after|should|in case|the moment|until)\b[^.!?\n]{{0,30}}?\b{_USER}\b[^.!?\n]{{0,30}}?\b{_ASKS}\b"
         r"|\b(?:when(?:ever)?|if|once|any|every|each|all)\b (?:[\w-]+ ){0,3}?(?:quer(?:y|ies)|questions?|requests?|prompts?|conversations?|topics?) (?:[\w-]+ ){0,3}?(?:about|concern\w*|involv\w*|mention\w*|relat\w*|regard\w*|contain\w*|refer\w*|touch\w*|for|on|comes? up)\b"
         r"|\b(?:when(?:ever)?|if|once|every time) (?:you are |you're |you get |being )?(?:asked|queried|prompted|questioned)\b|\b(?:upon|after) (?:receiving|hearing|seeing|the (?:next|word|phrase|trigger))\b[^.\n]{0,40}"
+        rf"|\b(?:whoever|anyone who|anybody who|whenever (?:anybody|anyone|somebody|someone)|if (?:anybody|anyone|somebody|someone))\b {_ASKS}\b"
         r"|\b(?:trigger|activation|code) (?:phrase|word)\b"
         r"|\b(?:wenn|falls|sobald|immer wenn|jedes ?mal)\b[^.!?\n]{0,30}\b(?:nutzer\w*|benutzer\w*|anwender\w*|kund\w*|jemand)\b[^.!?\n]{0,60}\b(?:frag\w*|erwähn\w*|bitte\w*|sag\w*|schreib\w*|möchte|will|such\w*|plant)"
         r"|\b(?:quand|lorsqu\w*|si|dès qu\w*|chaque fois qu\w*)\b[^.!?\n]{0,20}(?:utilisat\w+|client\w*|quelqu['’]un)\b[^.!?\n]{0,30}(?:demand\w*|mentionn\w*|parl\w*|cherch\w*|dit|écri\w*|veut|pose)"
@@ -116,14 +118,14 @@ _FEATURES: Mapping[str, tuple[float, str]] = {
     "steers an answer": (
         1.5,
         r"(?:[,:;]|\bthen\b|\band\b|\byou\b|\bmust\b|\bshould\b|\balways\b|\bnever\b|\bshall\b|\bto\b|\bplease\b|\binstead\b|^|[.!?]) ?(?:only |first |firmly |strongly |simply |just |also |instead |quietly |always |never |not )*"
-        r"(?:recommend|suggest|promote|prefer|favou?r|cite|endorse|advertise|steer|prioriti[sz]e|rank|list|point (?:them|users?|people|to)|direct (?:them|users?|people|the)|refer (?:them|users?|to|the)|link to|mention|praise|reply (?:with|that)|respond (?:with|that|by)|answer (?:with|that|by|only)|say (?:that|it|the|\")|state that|claim that|tell (?:them|the|users?|him|her)|insist|warn (?:them|the|users?)|advise (?:them|the|users?|against)|discourage|dissuade|convince|persuade|refuse|decline|deny|hide|omit|replace|substitute|treat .{1,40} as|use .{1,60} instead|refer to .{1,40} instead|include (?:the|a|this|our)|insert|attach|append|quote|give (?:them|the|users?)|offer (?:them|the)|book|redirect|run|execute|open|visit|click|download|install)\b"
+        r"(?:recommend|suggest|promote|prefer|favou?r|cite|endorse|advertise|steer|prioriti[sz]e|rank|list|point (?:them|users?|people|to)|direct (?:them|users?|people|the)|refer (?:them|users?|to|the)|link to|mention|praise|reply (?:with|that)|respond (?:with|that|by)|answer (?:with|that|by|only)|say (?:that|it|the|\")|state that|claim that|tell (?:them|the|users?|him|her)|insist|warn (?:them|the|users?)|advise (?:them|the|users?|against)|discourage|dissuade|convince|persuade|refuse|decline|deny|hide|omit|replace|substitute|treat .{1,40} as|use .{1,60} instead|refer to .{1,40} instead|include (?:the|a|this|our)|insert|attach|append|quote|give (?:them|the|users?)|offer (?:them|the)|book|pick|choose|select|look up|skip|call|redirect|run|execute|open|visit|click|download|install)\b"
         r"|\b(?:empfiehl|empfehle\w*|empfohlen|nenne|verweise\w*|antworte\w*|bevorzug\w*|erwähne\w*|rate)\b|\b(?:recommande[rz]?|conseille[rz]?|suggère[rz]?|répond[sez]\w*|cite[rz]?|privilégi\w*|renvoie\w*)\b|\b(?:recomienda\w*|recomendar|sugiere\w*|responde\w*|menciona|prioriza\w*|dirige\w*|cita)\b"
         r"|\b(?:raccomand\w*|consiglia\w*|suggeri\w*|rispond\w*|indirizza\w*|recomend\w*|responda|sugira|indique|priorize)\b|\b(?:beveel|aanbeve\w*|noem|verwijs)\b|(?:рекоменд\w+|совету\w+|посовету\w+|ответь\w*|отвеча\w+|предлаг\w+|направ\w+|ссыла\w+)|(?:推荐|建议|回答|引导|优先|宣传|告诉)|(?:勧め|推奨|答え|案内|回答し)",
     ),
     "is to last": (
         1.0,
-        r"\b(?:from now on|from this (?:point|moment)|going forward|henceforth|in (?:all |every |any |the )?(?:future|subsequent|later|coming|following|other)\b|for (?:all |every |any )?(?:future|subsequent|later|upcoming|coming)\b|(?:all|every|any|future|subsequent|later|across) (?:future |subsequent |later |your |all )*(?:conversations?|sessions?|chats?|interactions?|answers?|responses?|replies|queries|requests)|permanent(?:ly)?|persist\w*|forever|indefinitely|long[- ]term memory|across sessions|until (?:further notice|told otherwise|revoked)|(?:in|to|into) (?:your|the|its|long-term|persistent) (?:[\w-]+ )?memory|user profile|memory (?:bank|store|entry|record|update))\b"
-        r"|\b(?:ab (?:jetzt|sofort)|künftig\w*|in zukunft|zukünftig\w*|dauerhaft|von nun an|désormais|à l['’]avenir|dorénavant|toujours|en permanence|a partir de ahora|de ahora en adelante|en el futuro|siempre|permanentemente|d['’]ora in poi|in futuro|sempre|permanente\w*|de agora em diante|no futuro|vanaf nu|voortaan)\b|(?:отныне|впредь|с этого момента|в будущем|навсегда|всегда)|(?:从现在起|今后|以后|永久|始终|总是|长期)|(?:今後|これから|以後|常に|永久)",
+        r"\b(?:from now on|from here on|from today|(?:later|future|subsequent|upcoming|following) (?:[\w-]+ ){0,2}(?:tasks?|purchases?|questions?|sessions?)|from this (?:point|moment)|going forward|henceforth|in (?:all |every |any |the )?(?:future|subsequent|later|coming|following|other)\b|for (?:all |every |any )?(?:future|subsequent|later|upcoming|coming)\b|(?:all|every|any|future|subsequent|later|upcoming|across) (?:future |subsequent |later |upcoming |your |all )*(?:conversations?|sessions?|chats?|interactions?|answers?|responses?|replies|queries|requests)|permanent(?:ly)?|persist\w*|forever|indefinitely|long[- ]term memory|across sessions|until (?:further notice|told otherwise|revoked)|(?:in|to|into) (?:your|the|its|long-term|persistent) (?:[\w-]+ )?memory|user profile|memory (?:bank|store|entry|record|update))\b"
+        r"|\b(?:ab (?:jetzt|sofort)|künftig\w*|in zukunft|zukünftig\w*|dauerhaft|von nun an|désormais|à l['’]avenir|dorénavant|toujours|en permanence|a partir de ahora|de ahora en adelante|en el futuro|siempre|permanentemente|d['’]ora in poi|in futuro|sempre|permanente\w*|de agora em diante|no futuro|vanaf nu|voortaan)\b|(?:отныне|впредь|с этого момента|в будущем|на будущее|навсегда|всегда)|(?:从现在起|今后|以后|永久|始终|总是|长期)|(?:今後|これから|以後|常に|永久)",
     ),
     "wants to be remembered": (
         1.0,
@@ -147,9 +149,13 @@ _FEATURES: Mapping[str, tuple[float, str]] = {
         1.5,
         r"<!--[^>]{0,400}\b(?:ai|assistants?|llm|model|agent|ignore|instructions?|remember|system|user|always|must|send|recommend)\b|display\s?:\s?none|visibility\s?:\s?hidden|font-size\s?:\s?0|opacity\s?:\s?0|color\s?:\s?(?:white|#fff)|\bhidden\s?=|\baria-hidden|\[//\]: ?#|<(?:span|div|p) [^>]{0,60}hidden|\balt\s?=\s?[\"'][^\"'\n]{0,100}\b(?:ai|assistant|ignore|instruction)",
     ),
+    "offers itself as knowledge": (
+        1.5,
+        r"\b(?:knowledge(?: base)?|lessons? learned|experience|insight|rule|best practice)s? (?:for|to (?:keep|store|save|remember|reuse)|from this (?:task|case)|of the agent)\b|\byour knowledge base\b|\b(?:shared|common|agent) (?:knowledge|memory|experience)\b",
+    ),
     "points elsewhere": (
         1.0,
-        r"\b(?:(?:has|have|had|is|are|was|were) (?:been |now |since )*(?:moved|migrated|merged|saved|stored|replaced|renamed|transferred|reassigned|remapped|superseded|relocated|filed) (?:to|under|by|with|into|as)\b[^.!?\n]{0,80}|(?:refer|redirect|map|switch|route|substitute|replace|swap)\b[^.!?\n]{0,60}\b(?:instead|to|with|by)\b[^.!?\n]{0,40}|\binstead of\b)",
+        r"\b(?:(?:has|have|had|is|are|was|were) (?:been |now |since )*(?:moved|migrated|merged|saved|stored|replaced|renamed|transferred|reassigned|remapped|superseded|relocated|filed|called) (?:to|under|by|with|into|as)\b[^.!?\n]{0,80}|(?:refer|redirect|map|switch|route|substitute|replace|swap)\b[^.!?\n]{0,60}\b(?:instead|to|with|by)\b[^.!?\n]{0,40}|\binstead of\b)",
     ),
     "gives an order": (
         0.5,
@@ -159,7 +165,7 @@ _FEATURES: Mapping[str, tuple[float, str]] = {
 # What must occur, a word of each group, for a feature to be worth looking for: a look for words is a hundred times faster.
 _WORDS: Mapping[str, tuple[str, ...]] = {
     "overrides earlier instructions": (
-        "ignor disregard forget overrid bypass discard drop cancel supersed replac nullif aside attention follow vergiss missacht verwirf oubli compte olvid"
+        "void lifted obsolete invalid suspend revoked withdraw longer ignor disregard forget overrid bypass discard drop cancel supersed replac nullif aside attention follow vergiss missacht verwirf oubli compte olvid"
         " descart dimentic esque desconsider negeer vergeet игнор забуд внимани 忽略 无视 忘 理会 無視",
         "instru rule guideline prompt polic restrict directive order command guardrail filter constraint protocol preference memor message safety programming"
         " anweis regel vorgab befehl consign règle istruz reglas regole regras directri opdracht инструкц указани правил 指令 指示 规则 提示 设定 命令 ルール",
@@ -177,9 +183,9 @@ _WORDS: Mapping[str, tuple[str, ...]] = {
     ),
     "speaks of a machine's duty": ("ai llm model assistant bot agent", "must shall should is are has have need"),
     "waits for a user's question": (
-        "when if once soon time after should case moment until any every each all upon trigger activation code wenn falls sobald immer jedes quand lorsqu si dès chaque"
+        "whoever who when if once soon time after should case moment until any every each all upon trigger activation code wenn falls sobald immer jedes quand lorsqu si dès chaque"
         " cuando cada siempre quando se ogni qualora sempre als wanneer zodra когда если только всякий 当 如果 每当 只要 若 一旦 ユーザ 利用者 顧客",
-        "user customer client human visitor operator patient employee quer question request prompt convers topic asked receiv hearing seeing next word phrase nutzer"
+        "any some who user customer client human visitor operator patient employee quer question request prompt convers topic asked receiv hearing seeing next word phrase nutzer"
         " anwender kund jemand utilis quelqu usuari alguien utent usuári gebruik klant пользовател клиент 用户 客户 有人 ユーザ 利用者 顧客",
     ),
     "is not to be told": (
@@ -190,6 +196,7 @@ _WORDS: Mapping[str, tuple[str, ...]] = {
         "trust authorit reliab prefer definitive go-to leading verified official primary credible default best number #1 top citation reference vertrauen verläss zuverläss fiab foi"
         " affidab attendib confi autor betrouw наде надё 可信 可靠 权威 信頼",
     ),
+    "offers itself as knowledge": ("knowledge lesson experience insight rule practice memory",),
     "is hidden in markup": ("<!-- display visibility font-size opacity color hidden [//] alt",),
 }  # fmt: skip
 _NEEDED = {name: [group.split() for group in groups] for name, groups in _WORDS.items()}
@@ -217,7 +224,7 @@ _SENTENCE_END = re.compile(r"[.!?。](?=\s|$)|\n\n")
 FAR = 120  # characters between "send" and where to
 # What these say a user may say of their own account, in their own voice.
 _OWN_VOICE = re.compile(r"\b(?:I|I'm|I've|I'd|I'll|my|mine|me)\b")
-_OF_OTHERS = frozenset({"waits for a user's question", "steers an answer", "points elsewhere", "claims an authority", "vouches for itself", "is not to be told"})  # fmt: skip
+_OF_OTHERS = frozenset({"waits for a user's question", "steers an answer", "points elsewhere", "claims an authority", "vouches for itself", "is not to be told", "offers itself as knowledge"})  # fmt: skip
 # What any handbook says too; but "remember", together with "for good", is said to a memory.
 _PLAIN_ADVICE = frozenset(
     {"steers an answer", "gives an order", "is to last", "wants to be remembered", "points elsewhere"}
@@ -225,6 +232,13 @@ _PLAIN_ADVICE = frozenset(
 _TO_A_MEMORY = frozenset({"is to last", "wants to be remembered"})
 _PASTED = re.compile(
     r"(?:^|\n)(?:>|```|-{3,}|={3,}|\|)|\b(?:from|subject|re|fwd|fw): |\b(?:e-?mail|mail|article|page|text|document|message|read ?me|code|review|post|letter|newsletter|website|site|doc|paste|transcript|output|log|comment|ticket|contract|notes?|pdf|blog|thread|snippet|listing|answer|response|description|file|says|said|reads|wrote)\b[^:\n]{0,60}:\s",
+    re.IGNORECASE,
+)
+# A request about a text, and then the text: that is not the user's own word.
+_SHOWN = re.compile(
+    r"\b(?:review|check|translate|fix|proofread|summari[sz]e|explain|polish|rewrite|reformat|correct|shorten|improve|edit|analy[sz]e|read|decode|paraphrase|interpret|what (?:does|do you think|is|about)|is (?:this|it|that)|does this|"
+    r"(?:here|this) (?:is|are|came|was)|here's|i (?:got|received|found|saw|read)|übersetz\w*|korrigier\w*|prüf\w*|fass\w*|lies|tradui\w*|résum\w*|corrig\w*|vérifi\w*|revisa\w*|traduc\w*|resum\w*|traduci|riassum\w*|controlla|traduz\w*|revise|vertaal|исправь|переведи|перескажи|проверь|翻译|总结|翻訳|要約)\b"
+    r"[^\n:]{0,80}?(?::\s|\n|[\"“«„])|(?:^|\n)(?:>|```)|(?:^|\n)(?:From|Von|De|Da|Van|От): ",
     re.IGNORECASE,
 )
 _SPELT = re.compile(r"\b(?:\w[ .\-_*]){5,}\w\b")
@@ -236,6 +250,15 @@ _LOOKALIKES = str.maketrans(
 )
 _MIXED = re.compile(r"\b(?=\w*[a-zA-Z])(?=\w*[Ѐ-ӿͰ-Ͽ])\w+\b")
 _THE_USER = re.compile(r"\bthe user(?:['’]s)?\b", re.IGNORECASE)
+
+
+def is_shown(quote: str, text: str) -> bool:
+    """Whether a quote stands, wholly or in part, in what a user only shows: a letter, a page, a listing."""
+    shown = _SHOWN.search(text)
+    if shown is None:
+        return False
+    at = text.find(quote)
+    return at < 0 or at + len(quote) > shown.end()
 
 
 def judge(text: str, source: SourceClass) -> str | None:
@@ -282,7 +305,7 @@ def suspicions(text: str, source: SourceClass) -> list[tuple[int, int, str]]:
         return [(hidden.start(), hidden.end(), "text that is not seen")]
     plain = readable(text)
     found = list(_crowded(plain, source))
-    if not found and source is SourceClass.USER and (pasted := _PASTED.search(plain)):
+    if not found and source is SourceClass.USER and (pasted := _SHOWN.search(plain) or _PASTED.search(plain)):
         shift = pasted.start()
         found = [(a + shift, b + shift, why) for a, b, why in _crowded(plain[shift:], SourceClass.DOCUMENT)]
     if not found:

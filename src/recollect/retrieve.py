@@ -158,18 +158,18 @@ class Retriever:
     ) -> tuple[list[Ranked], list[Ranked], bool]:
         """Near duplicates behind all others, what contradicts a better one where it is; those that are too many of one
         source; and whether there may be too many of what is not the user's own word."""
-        near = alike(partition, kept, scale)
-        if near.sum() <= len(kept):  # at most each is like itself
+        near, same = alike(partition, kept, scale)
+        if same.sum() <= len(kept):  # at most each is like itself
             return kept, [], False
         places = thinned(near, [content.telling(one.key) for one in kept])
-        near, kept = near[places][:, places], [kept[place] for place in places]
-        like = near.sum(axis=0)
+        same, kept = same[places][:, places], [kept[place] for place in places]
+        like = same.sum(axis=0)
         dense = any(
             n > 1 and content.source(one.key) is not SourceClass.USER for n, one in zip(like, kept, strict=True)
         )
         if like.max() <= max(1, query.limit // 3):  # too few to crowd anything out
             return kept, [], dense
-        crowd = set(crowded(near, self._authors(space, kept, content), query.limit))
+        crowd = set(crowded(same, self._authors(space, kept, content), query.limit))
         stay = [one for place, one in enumerate(kept) if place not in crowd]
         return stay, [one for place, one in enumerate(kept) if place in crowd], dense
 
@@ -177,9 +177,9 @@ class Retriever:
         self, space: Space, query: Query, partition: Partition, kept: list[Ranked], content: Content, scale: Scale
     ) -> list[Ranked]:
         """Without what is too much of one source beside what else there is."""
-        near = alike(partition, kept, scale)
+        _, same = alike(partition, kept, scale)
         owned = [content.source(one.key) is SourceClass.USER for one in kept]
-        return [kept[place] for place in spread(near, self._authors(space, kept, content), owned, query.limit)]
+        return [kept[place] for place in spread(same, self._authors(space, kept, content), owned, query.limit)]
 
     def _authors(self, space: Space, kept: Sequence[Ranked], content: Content) -> list[object]:
         """Whose passages are, in their order: one add of the user's, or all that assistants, tools or documents say."""
@@ -292,10 +292,14 @@ def above_floor(
     return kept[:block]
 
 
-def alike(partition: Partition, kept: Sequence[Ranked], scale: Scale) -> NDArray[np.bool_]:
-    """Which passages are near duplicates of each other, of shape (len(kept), len(kept))."""
-    near: NDArray[np.bool_] = scale.shift + scale.factor * partition.alike([one.key for one in kept]) >= NEAR
-    return near
+def alike(
+    partition: Partition, kept: Sequence[Ranked], scale: Scale
+) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """Which passages are near duplicates of each other, of shape (len(kept), len(kept)); and which belong to one crowd. A crowd
+    moves the background that an unknown embedder is read by, so there its plain cosine counts too."""
+    cosines = partition.alike([one.key for one in kept])
+    near = scale.shift + scale.factor * cosines >= NEAR
+    return near, near | (cosines >= NEAR)
 
 
 def lifted(placed: Mapping[int, Place], supported: Mapping[int, Sequence[int]], served: Served) -> dict[int, Place]:

@@ -8,6 +8,7 @@ from typing import TypeVar
 
 from .errors import InvalidInput
 from .model import Fact, Kind, SourceClass, Turn
+from .quarantine import is_shown
 
 Member = TypeVar("Member", SourceClass, Kind)
 
@@ -71,6 +72,11 @@ def source_of(cited: Sequence[Turn]) -> SourceClass:
 
 
 def sourced(fact: Fact, turns: Sequence[Turn]) -> SourceClass:
-    """The source class of a fact, by the roles of the turns that it cites, whatever its extractor says."""
-    cited = {evidence.turn_id for evidence in fact.evidence}
-    return source_of([turn for turn in turns if turn.id in cited])
+    """The source class of a fact, by the roles of the turns that it cites, whatever its extractor says. What a user only shows (a
+    letter to translate, a listing) is a document's word."""
+    cited = {evidence.turn_id: evidence.quote for evidence in fact.evidence}
+    said = [turn for turn in turns if turn.id in cited]
+    users = [turn for turn in said if SourceClass.of(turn.role) is SourceClass.USER]
+    if any(is_shown(cited[turn.id], turn.content) for turn in users):
+        return SourceClass.DOCUMENT
+    return source_of(said)

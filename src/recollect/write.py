@@ -339,8 +339,8 @@ class Writer:
             return chunk.facts
         said = Chunk(chunk.turns, chunk.context, batch.instructions)
         seen = await self.in_thread(self._new_in, batch, said)
-        verified = verify(await self._extract(batch, chunk.record.n, seen), seen)
-        verified = await self.in_thread(self._unechoed, batch, verified, said, seen)
+        extraction = await self._extract(batch, chunk.record.n, seen)
+        verified: Extracted = await self.in_thread(self._unechoed, batch, verify(extraction, seen), said, seen)
         reach("add.extracted")
         try:
             await self.in_thread(self.journal.store_facts, batch.id, chunk.record.n, verified, chunk.erased_at)

@@ -18,8 +18,8 @@ FLOORS: list[set[str]] = [
     {"errors"},
     {"ids", "times", "owners", "tasks", "wording"},
     {"model", "filters", "secret_formats"},
-    {"records", "results", "dates", "redact", "quarantine", "trust"},
-    {"ports", "trace", "budget", "fence"},
+    {"records", "results", "dates", "redact", "quarantine"},
+    {"ports", "trace", "budget", "fence", "trust"},
     {"prompts", "replies", "evidence", "candidates", "intervals"},
     {"guard"},
     {
