@@ -12,17 +12,17 @@ The rule: what is left is what would be there had it never been said.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Set
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cached_property
 
 from .evidence import loosen
 from .ids import new_id
-from .model import Metadata, Op, Row
+from .model import Op, Row
 from .ports import Tokenizer
 from .records import ERASED, ChangeRecord, Hiding, History, Removal, Retirement, SaidTurn, SourceRecord
-from .times import to_micros
+from .times import from_micros, to_micros
 
 BLANK = "█████"  # of one length, whatever it stands for
 _WORD = re.compile(r"\w+")
@@ -74,8 +74,7 @@ class _Planner:
 
     def removal(self) -> Removal:
         """All steps."""
-        metadata = self._metadata()
-        again = _Again(self, metadata) if self._wanted.memory_id is None else None
+        again = _Again(self) if self._wanted.memory_id is None else None
         number = self._history.state.revision + (0 if again is None else len(again.changes)) + 1
         hidden = self._orphaned()
         hiding = ChangeRecord(new_id("chg"), number, Op.DELETE, reason=ERASED, flag=ERASED)
@@ -87,7 +86,7 @@ class _Planner:
             blanked=self.blanked,
             echoes=frozenset(self._echoes()),
             talks=frozenset(turn.batch_id for turn in self._history.turns.values() if turn.talk in self._talks),
-            metadata=metadata,
+            altered=tuple(self.altered.values()),
             scrubbed=frozenset(self._scrubbed()),
             unexplained=frozenset(self._unexplained()),
             retired=() if again is None else tuple(again.retired),
@@ -134,16 +133,21 @@ class _Planner:
         every = self._sources_of.get(statement, [])
         if not any(source.turn in self.turns for source in every):
             return True
-        tellings: dict[int, set[int]] = {}
-        for source in every:
-            if self._ops.get(source.added) is not Op.DELETE:  # those of a retraction speak against it
-                tellings.setdefault(source.added, set()).add(source.turn)
+        tellings = self._tellings(statement)
         if any(not turns & self.turns for turns in tellings.values()):
             return True
         cited = frozenset[int]().union(*tellings.values())
         left = cited - self.turns
         only = self._said(cited & self.turns) - self._said(left)
         return bool(left) and not self.words(self._history.words[statement]) & only
+
+    def _tellings(self, statement: int) -> dict[int, set[int]]:
+        """The turns of each telling, by the change that brought it. Those of a retraction speak against it."""
+        found: dict[int, set[int]] = {}
+        for source in self._sources_of.get(statement, ()):
+            if self._ops.get(source.added) is not Op.DELETE:
+                found.setdefault(source.added, set()).add(source.turn)
+        return found
 
     @cached_property
     def turns(self) -> frozenset[int]:
@@ -218,23 +222,43 @@ class _Planner:
                     yield number
                 echoing = number in self._touched or (echoing and number in self._history.hidden)
 
-    def _metadata(self) -> dict[int, Metadata]:
-        """Rows that stay keep what their turns that stay, or a caller, gave them."""
-        found: dict[int, Metadata] = {}
+    @cached_property
+    def altered(self) -> Mapping[int, Row]:
+        """Rows that stay with what their turns that stay, or a caller, gave them: metadata, and where they hold from."""
         memories: dict[str, list[Row]] = {}
-        for row in self._history.rows.values():
+        for row in self._history.rows.values() if self._wanted.memory_id is None else ():
             memories.setdefault(row.memory_id, []).append(row)
-        for rows in memories.values():
-            cited = {source.turn for row in rows for source in self._sources_of.get(row.statement.number, ())}
-            if self._wanted.memory_id is not None or not cited & self.turns:
-                continue
-            gone = self._given(cited & self.turns)
-            left = self._given(cited - self.turns)
-            for row in rows:
-                kept = {k: v for k, v in row.metadata.items() if (k, repr(v)) not in gone or (k, repr(v)) in left}
-                if row.statement.number not in self.statements and kept != dict(row.metadata):
-                    found[row.number] = kept
-        return found
+        before = [row for rows in memories.values() for row in rows if self.stays(row)]
+        after = [row for rows in memories.values() for row in self._altered(rows)]
+        return {new.number: new for old, new in zip(before, after, strict=True) if new != old}
+
+    def _altered(self, rows: Sequence[Row]) -> list[Row]:
+        """The versions of a memory that stay, as they stay."""
+        cited = {source.turn for row in rows for source in self._sources_of.get(row.statement.number, ())}
+        gone, left = self._given(cited & self.turns), self._given(cited - self.turns)
+        stays = [row for row in rows if self.stays(row)]
+        if not cited & self.turns:
+            return stays
+        moved = {row.valid_from: start for row in stays if (start := self._told_from(row)) is not None}
+        return [
+            replace(
+                row,
+                metadata={k: v for k, v in row.metadata.items() if (k, repr(v)) not in gone or (k, repr(v)) in left},
+                valid_from=self._told_from(row) or row.valid_from,
+                valid_to=row.valid_to and moved.get(row.valid_to, row.valid_to),
+            )
+            for row in stays
+        ]
+
+    def _told_from(self, row: Row) -> datetime | None:
+        """Where a row holds from that holds from an erased telling: from the first one that stays. None for others."""
+        told = self._tellings(row.statement.number)
+        times = {turn: self._history.turns[turn].said_at for turns in told.values() for turn in turns}
+        left = [time for turn, time in times.items() if turn not in self.turns]
+        if to_micros(row.valid_from) not in {time for turn, time in times.items() if turn in self.turns} or not left:
+            return None
+        start = from_micros(min(left))
+        return max(row.valid_from, start if row.valid_to is None else min(start, row.valid_to))
 
     def _given(self, turns: Iterable[int]) -> set[tuple[str, str]]:
         return {(key, repr(value)) for turn in turns for key, value in self._history.turns[turn].metadata.items()}
@@ -293,14 +317,14 @@ class _Planner:
 class _Again:
     """Versions that hold again, for what closed or replaced them was erased. From the last change to the first."""
 
-    def __init__(self, planner: _Planner, metadata: Mapping[int, Metadata]) -> None:
-        self._history, self._metadata = planner.history, metadata
+    def __init__(self, planner: _Planner) -> None:
+        self._history = planner.history
         self.restored: dict[int, Row] = {}
         self.retired: list[Retirement] = []
         self.changes: list[ChangeRecord] = []
         self._place: dict[int, int] = {}  # a row → the restored one that stands for it
         self._row, self._number = self._history.state.last_row, self._history.state.revision
-        self._rows = [row for row in self._history.rows.values() if planner.stays(row)]
+        self._rows = [planner.altered.get(row.number, row) for row in self._history.rows.values() if planner.stays(row)]
         self._gone = [row for row in self._history.rows.values() if not planner.stays(row)]
         brought = {row.recorded for row in self._gone}
         causes = [
@@ -365,7 +389,6 @@ class _Again:
                 retired=None,
                 valid_to=until,
                 restores=row.identity,
-                metadata=self._metadata.get(kept.number, kept.metadata),
             )
             if standing is not None:
                 self.retired.append(Retirement(standing.number, self._number))

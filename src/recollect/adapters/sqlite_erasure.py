@@ -16,7 +16,7 @@ from ..errors import StorageError
 from ..failpoints import reach
 from ..ports import Tokenizer
 from ..records import ERASED, History, Removal, SaidTurn, Space, UserState
-from ..times import to_micros
+from ..times import maybe_micros, to_micros
 from . import codec
 from .database import Database
 from .sqlite_audit import line
@@ -303,8 +303,11 @@ def _write_history(db: sqlite3.Connection, space: Space, removal: Removal, at: d
         [(space, number) for number in sorted(removal.unexplained - removal.scrubbed)],
     )
     db.executemany(
-        "UPDATE memory_rows SET metadata = ? WHERE space = ? AND number = ?",
-        [(codec.dump(dict(metadata)), space, row) for row, metadata in removal.metadata.items()],
+        "UPDATE memory_rows SET metadata = ?, valid_from = ?, valid_to = ? WHERE space = ? AND number = ?",
+        [
+            (codec.dump(dict(row.metadata)), to_micros(row.valid_from), maybe_micros(row.valid_to), space, row.number)
+            for row in removal.altered
+        ],
     )
     insert_rows(db, space, removal.restored)
     retire_rows(db, space, removal.retired)
