@@ -269,6 +269,7 @@ class _Planner:
         quotes = [self._history.sources[number] for number in self.sources]
         numbers = {one for row in rows for one in (row.recorded, row.retired)}
         numbers |= {one for source in quotes for one in (source.added, source.retired)}
+        shown = {row.number for row in rows}
         left = {row.memory_id for row in self._history.rows.values() if row.statement.number not in self.statements}
         gone = {row.memory_id for row in rows} - left
         chunks: dict[tuple[str, int], Set[int]] = {
@@ -277,7 +278,7 @@ class _Planner:
         for change in self._history.changes:
             of = chunks.get((change.batch_id or "", -1 if change.chunk is None else change.chunk), frozenset())
             told = bool(of) and (of <= self.turns or (change.memory_id is None and bool(of & self._touched)))
-            if change.number in numbers or change.memory_id in gone or told:
+            if change.number in numbers or change.memory_id in gone or change.row in shown or told:
                 yield change.number
 
     def _unexplained(self) -> Iterator[int]:
@@ -334,6 +335,21 @@ class _Again:
         for number in sorted(self._causes, reverse=True):
             for row in [row for row in self._rows if row.retired == number]:
                 self._again(row, number)
+        self._lengthen()
+
+    def _lengthen(self) -> None:
+        """What ended where something that goes began lasts until the next that stays. An earlier erasure may have joined them."""
+        begun = {(row.memory_id, row.valid_from) for row in self._gone if row.retired is None}
+        for row in self._believed():
+            if (row.memory_id, row.valid_to) not in begun:
+                continue
+            believed = self._believed()
+            later = [
+                one.valid_from for one in believed if one.memory_id == row.memory_id and one.valid_from > row.valid_from
+            ]
+            until = min(later, default=None)
+            if until != row.valid_to and not (until is None and _said_by_another(row, believed)):
+                self._restore(row, row, until)
 
     def _stood(self, number: int) -> bool:
         """Whether what a change brought, or what came in its place and goes too, is still believed."""
