@@ -136,7 +136,7 @@ class _Planner:
         tellings = self._tellings(statement)
         if any(not turns & self.turns for turns in tellings.values()):
             return True
-        cited = frozenset[int]().union(*tellings.values())
+        cited = self._cited(statement)
         left = cited - self.turns
         only = self._said(cited & self.turns) - self._said(left)
         return bool(left) and not self.words(self._history.words[statement]) & only
@@ -148,6 +148,9 @@ class _Planner:
             if self._ops.get(source.added) is not Op.DELETE:
                 found.setdefault(source.added, set()).add(source.turn)
         return found
+
+    def _cited(self, statement: int) -> frozenset[int]:
+        return frozenset[int]().union(*self._tellings(statement).values())
 
     @cached_property
     def turns(self) -> frozenset[int]:
@@ -252,12 +255,14 @@ class _Planner:
 
     def _told_from(self, row: Row) -> datetime | None:
         """Where a row holds from that holds from an erased telling: from the first one that stays. None for others."""
-        told = self._tellings(row.statement.number)
-        times = {turn: self._history.turns[turn].said_at for turns in told.values() for turn in turns}
-        left = [time for turn, time in times.items() if turn not in self.turns]
-        if to_micros(row.valid_from) not in {time for turn, time in times.items() if turn in self.turns} or not left:
+        said = {turn: self._history.turns[turn].said_at for turn in self._cited(row.statement.number)}
+        if to_micros(row.valid_from) not in {time for turn, time in said.items() if turn in self.turns}:
             return None
-        start = from_micros(min(left))
+        tellings = sorted(self._tellings(row.statement.number).items())
+        left = [sorted(turns - self.turns) for _, turns in tellings if turns - self.turns]
+        if not left:
+            return None
+        start = from_micros(said[left[0][0]])
         return max(row.valid_from, start if row.valid_to is None else min(start, row.valid_to))
 
     def _given(self, turns: Iterable[int]) -> set[tuple[str, str]]:

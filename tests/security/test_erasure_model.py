@@ -8,7 +8,7 @@ from pathlib import Path
 
 import chaos
 import machines
-from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import HealthCheck, Phase, example, given, settings
 from hypothesis import strategies as st
 
 from recollect import Memory
@@ -61,6 +61,14 @@ def known(memory):
     deadline=None,
     suppress_health_check=list(HealthCheck),
     phases=[Phase.explicit, Phase.reuse, Phase.generate],
+)
+@example(adds=[("a", ["home = Rome"]), ("b", ["home = Rome"])], wanted=[{"session_id": "a"}])
+@example(adds=[("b", ["home = Oslo"]), ("a", ["home = Oslo", "home = Rome"])], wanted=[{"session_id": "b"}])
+@example(
+    adds=[
+        (one, [f"home = {place}"]) for one, place in zip("bcacc", ["Rome", "Kiel", "Oslo", "Oslo", "Kiel"], strict=True)
+    ],
+    wanted=[{"session_id": "c"}, {"session_id": "a"}],
 )
 @given(adds=adds, wanted=erasures)
 def test_what_is_left_is_what_would_be_there_had_it_never_been_said(adds, wanted):
