@@ -235,15 +235,15 @@ def _erase_journal(db: sqlite3.Connection, space: Space, removal: Removal) -> di
         (space,),
     )
     # One that tells anew and has not begun to take anything back is called off.
-    unbegun = (
-        "batch_id IN (SELECT id FROM batches b WHERE b.space = chunks.space AND b.status <> 'done'"
-        " AND json_extract(options, '$.retells')"
-        " AND NOT EXISTS (SELECT 1 FROM chunks o WHERE o.batch_id = b.id AND o.state = 'committed'))"
-    )
+    unbegun = db.execute(
+        "SELECT id FROM batches b WHERE space = ? AND status <> 'done' AND json_extract(options, '$.retells')"
+        " AND NOT EXISTS (SELECT 1 FROM chunks c WHERE c.batch_id = b.id AND c.state = 'committed')",
+        (space,),
+    ).fetchall()
     db.execute(
-        f"UPDATE chunks SET state = 'committed', committed = ?2 WHERE space = ?1 AND state <> 'committed'"
-        f" AND ({_EMPTY} OR {unbegun})",
-        (space, removal.revision),
+        "UPDATE chunks SET state = 'committed', committed = ?2 WHERE space = ?1 AND state <> 'committed'"
+        f" AND ({_EMPTY} OR batch_id IN (SELECT value FROM json_each(?3)))",
+        (space, removal.revision, json.dumps([row["id"] for row in unbegun])),
     )
     db.execute(
         "UPDATE batches SET lease_owner = NULL, lease_until = NULL WHERE space = ? AND status <> 'done'",
