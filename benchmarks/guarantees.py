@@ -4,7 +4,7 @@ stored whole  : add(infer=False); floor: the same embeddings + two durable SQLit
 new fact      : add against an endpoint without latency, two calls, ADD; floor: that + two bare litellm calls
 update        : the same, UPDATE, of one memory again and again: its evidence grows by a turn each time
 
-python benchmarks/guarantees.py [--memories 0 10000 100000] [--rounds 30]
+python benchmarks/guarantees.py [--memories 0 10000 100000] [--rounds 40]
 """
 
 from __future__ import annotations
@@ -88,15 +88,22 @@ class Floor:
         await self.stored_whole(n)
 
 
-async def medians_ms(works: Sequence[Callable[[int], Awaitable[object]]], rounds: int) -> list[float]:
-    """Medians of single calls, in milliseconds; taken in turns, so that all meet the same other load."""
+async def times_ms(works: Sequence[Callable[[int], Awaitable[object]]], rounds: int) -> list[list[float]]:
+    """Milliseconds of single calls; taken in turns, so that all meet the same other load."""
     taken: list[list[float]] = [[] for _ in works]
     for n in range(rounds):
         for work, times in zip(works, taken, strict=True):
             start = time.perf_counter()
             await work(n)
             times.append((time.perf_counter() - start) * 1000)
-    return [statistics.median(times) for times in taken]
+    return taken
+
+
+def line(ours: Sequence[float], floor: Sequence[float]) -> str:
+    """Medians, and the ratio of the pairs that were taken one after the other: its median, and its middle half."""
+    low, middle, high = statistics.quantiles([taken / bare for taken, bare in zip(ours, floor, strict=True)], n=4)
+    medians = f"{statistics.median(ours):8.2f} ms   floor {statistics.median(floor):8.2f} ms"
+    return f"{medians}   ratio {middle:5.2f} ({low:.2f}–{high:.2f})"
 
 
 async def run(folder: Path, url: str, sizes: Sequence[int], rounds: int) -> None:
@@ -125,18 +132,15 @@ async def run(folder: Path, url: str, sizes: Sequence[int], rounds: int) -> None
                 ("update", update, floor.with_a_model),
             ):
                 await ours(-1)  # loads the user's partition
-                taken, bare = await medians_ms([ours, least], rounds)
-                print(
-                    f"{name:<14}{size:>8} memories {taken:8.2f} ms   floor {bare:8.2f} ms   ratio {taken / bare:5.2f}",
-                    flush=True,
-                )
+                taken, bare = await times_ms([ours, least], rounds)
+                print(f"{name:<14}{size:>8} memories {line(taken, bare)}", flush=True)
 
 
 def main() -> None:
     """Run all."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--memories", type=int, nargs="+", default=[0, 10_000, 100_000])
-    parser.add_argument("--rounds", type=int, default=30)
+    parser.add_argument("--rounds", type=int, default=40)
     options = parser.parse_args()
     with endpoint() as pipe, tempfile.TemporaryDirectory() as name:
         asyncio.run(run(Path(name), pipe.recv(), options.memories, options.rounds))

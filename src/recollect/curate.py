@@ -234,8 +234,10 @@ class Curator:
         keys = {row.statement.text_key for row in rows[1]}
         twins = [row for key in sorted(keys) for row in ledger.rows_by_text(space, key)]
         fresh = [row for row in (*ledger.versions(space, memories), *twins) if not plan.has_retired(row.number)]
-        known = ledger.sources(space, {source.statement for touched in sources for source in touched})
+        back = {row.statement.number for row in rows[1]}
+        known = ledger.sources(space, back | {source.statement for touched in sources for source in touched})
         plan.know(fresh, [source for source in known if not plan.has_retired_source(source.number)])
         brought, ended = ledger.hidings_touched(space, change.number)
         origins = {one.origin for one in brought}
-        plan.undo(change, rows, sources, (ledger.hidings(space, origins), ended), now())
+        evidence = ledger.sources(space, back, change.number - 1)
+        plan.undo(change, rows, sources, evidence, (ledger.hidings(space, origins), ended), now())

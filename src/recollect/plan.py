@@ -68,6 +68,12 @@ class Why:
     undoes: str | None = None
 
 
+def overlap(one: Row, other: Row) -> bool:
+    """Whether both hold at some time."""
+    begun = one.valid_to is None or other.valid_from < one.valid_to
+    return begun and (other.valid_to is None or one.valid_from < other.valid_to)
+
+
 class Plan:
     """Effects under construction, on a working copy of the believed rows that they touch."""
 
@@ -217,12 +223,14 @@ class Plan:
         change: ChangeRecord,
         rows: tuple[Sequence[Row], Sequence[Row]],
         sources: tuple[Sequence[SourceRecord], Sequence[SourceRecord]],
+        evidence: Sequence[SourceRecord],
         hidings: tuple[Sequence[Hiding], Sequence[Hiding]],
         now: datetime,
     ) -> None:
         """Take back what a change inserted, bring back what it retired. Raises UndoConflict where later changes build on it.
 
-        `hidings`: what stands of those that it brought, and those that it ended.
+        `evidence`: the sources of the rows that it retired, as they were before. `hidings`: what stands of those that it
+        brought, and those that it ended.
         """
         number = self._next_number()
         inserted, retired = rows
@@ -235,6 +243,11 @@ class Plan:
                 self._retire_source(source, number)
         for source in dropped:
             self._add_source(source.statement, source.turn, source.quote, number)
+        # Another undo may have taken the evidence of what comes back: it comes back with it.
+        bare = {row.statement.number for row in back if not any(self._sources_of(row))}
+        for source in evidence:
+            if source.statement in bare:
+                self._add_source(source.statement, source.turn, source.quote, number)
         self._retired_hidings += [replace(one, retired=number) for one in hidings[0]]
         # Undos of undos may have brought a turn's hiding back twice; what ended both hides it once again.
         ended = {(one.turn, one.origin): one for one in hidings[1]}
@@ -256,6 +269,8 @@ class Plan:
             same = other.statement.text_key == row.statement.text_key and other.statement.event == row.statement.event
             if same and other.metadata == row.metadata and other.is_live(now) and row.valid_to is None:
                 raise UndoConflict(f"memory {other.memory_id} says the same by now: delete it first")
+            if other.memory_id == row.memory_id and overlap(other, row):
+                raise UndoConflict(f"memory {row.memory_id} says something else by now: undo that first")
         self._last_row += 1
         restored = replace(row, number=self._last_row, recorded=number, retired=None, restores=row.identity)
         self._put(restored)

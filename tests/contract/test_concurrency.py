@@ -300,3 +300,26 @@ def test_readers_do_not_wait_for_a_model_that_the_same_user_waits_for(tmp_path, 
         let.set()
         adding.join(60)
         assert texts(memory, "ann") == ["Ann met Bob.", "Ann met Cleo."]
+
+
+class Watching(ScriptedLanguage):
+    """Thinks until the user's partition is in memory, or for ten seconds."""
+
+    async def extract(self, chunk):
+        for _ in range(1000):
+            if self.memory._store.partitions.loaded():
+                return await super().extract(chunk)
+            await asyncio.sleep(0.01)
+        raise AssertionError("nobody read it meanwhile")
+
+
+def test_a_cold_partition_is_read_while_a_model_thinks(tmp_path):
+    async def run():
+        async with AsyncMemory(tmp_path, llm=ScriptedLanguage(), embedder=HashEmbedder()) as memory:
+            await memory.add("likes += tea", user_id="u")
+        model = Watching()
+        async with AsyncMemory(tmp_path, llm=model, embedder=HashEmbedder()) as memory:
+            model.memory = memory
+            return await memory.add("likes += tea", user_id="u")
+
+    assert [change.op for change in asyncio.run(run()).changes] == ["NONE"]

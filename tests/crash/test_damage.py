@@ -171,6 +171,17 @@ def test_a_flipped_bit_anywhere_in_the_ledger(stores, store, tmp_path):
     assert "verify" in seen or "StoreCorrupt" in seen
 
 
+def test_a_schema_that_is_no_text_any_more_is_named(store):
+    """SQLite's message quotes it."""
+    folder, _ = store("closed")
+    file = folder / LEDGER
+    whole = file.read_bytes()
+    place = whole.index(b"content    TEXT") + len(b"content    T")
+    file.write_bytes(whole[:place] + b"\xa0" + whole[place + 1 :])
+    with pytest.raises(StoreCorrupt):
+        opened(folder)
+
+
 @pytest.mark.parametrize("word", ["thing7", "is thing7", "+= thing7", "chg_", "mem_", '"n":7'])
 def test_a_flipped_bit_in_a_text_is_found_though_sqlite_sees_nothing(store, word):
     folder, expected = store("closed")

@@ -41,6 +41,12 @@ class Version:
         return self.root or self
 
 
+def overlap(one: Version, other: Version) -> bool:
+    """Whether there is a moment at which both hold."""
+    ends = [end for end in (one.end, other.end) if end is not None]
+    return not ends or max(one.start, other.start) < min(ends)
+
+
 @dataclass
 class Step:
     """What one change brought and took."""
@@ -144,6 +150,8 @@ class Naive:
         left = [v for v in self.believed if v not in standing]
         back = [Version(v.memory, v.text, v.start, v.end, v.identity) for v in step.took]
         if any(b.end is None and v.end is None and v.text == b.text for b in back for v in left):
+            return None
+        if any(v.memory == b.memory and overlap(v, b) for b in back for v in left):
             return None
         done = self.change(standing, back)
         done.showed, done.hid = step.hid & self.hidings, step.showed
@@ -356,6 +364,6 @@ class History(machines.Machine):
 
 
 @pytest.mark.timeout(1200)
-@pytest.mark.parametrize("seed", machines.seeds(48))
+@pytest.mark.parametrize("seed", machines.seeds(52))
 def test_any_history_equals_the_naive_model(seed):
     machines.run(History, seed, quick=(40, 25))

@@ -298,6 +298,8 @@ def faults_named(stage: str) -> Iterator[None]:
         raise
     except sqlite3.Error as error:
         raise named(error, stage) from error
+    except UnicodeDecodeError as error:  # a text of the schema, or SQLite's message that quotes it
+        raise StoreCorrupt("a stored text is no text any more", stage=stage) from error
     except (ValueError, TypeError, KeyError, OverflowError) as error:
         if stage != "read":
             raise

@@ -135,7 +135,7 @@ CREATE TABLE passages (
     terms   TEXT NOT NULL,
     revised INTEGER NOT NULL,
     PRIMARY KEY (space, number)
-) STRICT, WITHOUT ROWID;
+) STRICT;                                           -- with rowids: large rows would spill over to pages of their own
 CREATE INDEX passages_by_revision ON passages (space, revised);
 CREATE INDEX passages_pending ON passages (space, number) WHERE vector IS NULL;
 
@@ -146,7 +146,7 @@ CREATE TABLE reembedded (
     passage INTEGER NOT NULL,
     vector  BLOB NOT NULL,
     PRIMARY KEY (space, passage)
-) STRICT;                                           -- with rowids: large rows would spill over to pages of their own
+) STRICT;                                           -- with rowids, as passages
 
 -- The unchanging content of memory rows. Its number is that of its passage.
 CREATE TABLE statements (
@@ -293,9 +293,9 @@ CREATE TABLE seals (
 -- index. Without it SQLite walks through all of a user's rows in the order of the primary key, past every index.
 ANALYZE;
 INSERT INTO sqlite_stat1 (tbl, idx, stat)
-    SELECT tbl, iif(origin = 'pk', tbl, idx), iif(idx LIKE '%unfinished%', '100', '1000000') || group_concat(iif(col = 'space', ' 10000', ' 4'), '')
+    SELECT tbl, iif(origin = 'pk' AND clustered, tbl, idx), iif(idx LIKE '%unfinished%', '100', '1000000') || group_concat(iif(col = 'space', ' 10000', ' 4'), '')
     FROM (
-        SELECT t.name AS tbl, i.name AS idx, i.origin AS origin, c.name AS col
+        SELECT t.name AS tbl, t.sql LIKE '%WITHOUT ROWID%' AS clustered, i.name AS idx, i.origin AS origin, c.name AS col
         FROM sqlite_schema t JOIN pragma_index_list(t.name) i JOIN pragma_index_info(i.name) c
         WHERE t.type = 'table' AND t.name NOT LIKE 'sqlite%' ORDER BY t.name, i.name, c.seqno
     ) GROUP BY tbl, idx;
