@@ -12,17 +12,17 @@ The rule: what is left is what would be there had it never been said.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Set
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cached_property
 
 from .evidence import loosen
 from .ids import new_id
-from .model import Metadata, Op, Row
+from .model import Op, Row
 from .ports import Tokenizer
 from .records import ERASED, ChangeRecord, Hiding, History, Removal, Retirement, SaidTurn, SourceRecord
-from .times import to_micros
+from .times import from_micros, to_micros
 
 BLANK = "█████"  # of one length, whatever it stands for
 _WORD = re.compile(r"\w+")
@@ -74,8 +74,7 @@ class _Planner:
 
     def removal(self) -> Removal:
         """All steps."""
-        metadata = self._metadata()
-        again = _Again(self, metadata) if self._wanted.memory_id is None else None
+        again = _Again(self) if self._wanted.memory_id is None else None
         number = self._history.state.revision + (0 if again is None else len(again.changes)) + 1
         hidden = self._orphaned()
         hiding = ChangeRecord(new_id("chg"), number, Op.DELETE, reason=ERASED, flag=ERASED)
@@ -87,7 +86,7 @@ class _Planner:
             blanked=self.blanked,
             echoes=frozenset(self._echoes()),
             talks=frozenset(turn.batch_id for turn in self._history.turns.values() if turn.talk in self._talks),
-            metadata=metadata,
+            altered=tuple(self.altered.values()),
             scrubbed=frozenset(self._scrubbed()),
             unexplained=frozenset(self._unexplained()),
             retired=() if again is None else tuple(again.retired),
@@ -134,16 +133,24 @@ class _Planner:
         every = self._sources_of.get(statement, [])
         if not any(source.turn in self.turns for source in every):
             return True
-        tellings: dict[int, set[int]] = {}
-        for source in every:
-            if self._ops.get(source.added) is not Op.DELETE:  # those of a retraction speak against it
-                tellings.setdefault(source.added, set()).add(source.turn)
+        tellings = self._tellings(statement)
         if any(not turns & self.turns for turns in tellings.values()):
             return True
-        cited = frozenset[int]().union(*tellings.values())
+        cited = self._cited(statement)
         left = cited - self.turns
         only = self._said(cited & self.turns) - self._said(left)
         return bool(left) and not self.words(self._history.words[statement]) & only
+
+    def _tellings(self, statement: int) -> dict[int, set[int]]:
+        """The turns of each telling, by the change that brought it. Those of a retraction speak against it."""
+        found: dict[int, set[int]] = {}
+        for source in self._sources_of.get(statement, ()):
+            if self._ops.get(source.added) is not Op.DELETE:
+                found.setdefault(source.added, set()).add(source.turn)
+        return found
+
+    def _cited(self, statement: int) -> frozenset[int]:
+        return frozenset[int]().union(*self._tellings(statement).values())
 
     @cached_property
     def turns(self) -> frozenset[int]:
@@ -218,23 +225,45 @@ class _Planner:
                     yield number
                 echoing = number in self._touched or (echoing and number in self._history.hidden)
 
-    def _metadata(self) -> dict[int, Metadata]:
-        """Rows that stay keep what their turns that stay, or a caller, gave them."""
-        found: dict[int, Metadata] = {}
+    @cached_property
+    def altered(self) -> Mapping[int, Row]:
+        """Rows that stay with what their turns that stay, or a caller, gave them: metadata, and where they hold from."""
         memories: dict[str, list[Row]] = {}
-        for row in self._history.rows.values():
+        for row in self._history.rows.values() if self._wanted.memory_id is None else ():
             memories.setdefault(row.memory_id, []).append(row)
-        for rows in memories.values():
-            cited = {source.turn for row in rows for source in self._sources_of.get(row.statement.number, ())}
-            if self._wanted.memory_id is not None or not cited & self.turns:
-                continue
-            gone = self._given(cited & self.turns)
-            left = self._given(cited - self.turns)
-            for row in rows:
-                kept = {k: v for k, v in row.metadata.items() if (k, repr(v)) not in gone or (k, repr(v)) in left}
-                if row.statement.number not in self.statements and kept != dict(row.metadata):
-                    found[row.number] = kept
-        return found
+        before = [row for rows in memories.values() for row in rows if self.stays(row)]
+        after = [row for rows in memories.values() for row in self._altered(rows)]
+        return {new.number: new for old, new in zip(before, after, strict=True) if new != old}
+
+    def _altered(self, rows: Sequence[Row]) -> list[Row]:
+        """The versions of a memory that stay, as they stay."""
+        cited = {source.turn for row in rows for source in self._sources_of.get(row.statement.number, ())}
+        gone, left = self._given(cited & self.turns), self._given(cited - self.turns)
+        stays = [row for row in rows if self.stays(row)]
+        if not cited & self.turns:
+            return stays
+        moved = {row.valid_from: start for row in stays if (start := self._told_from(row)) is not None}
+        return [
+            replace(
+                row,
+                metadata={k: v for k, v in row.metadata.items() if (k, repr(v)) not in gone or (k, repr(v)) in left},
+                valid_from=self._told_from(row) or row.valid_from,
+                valid_to=row.valid_to and moved.get(row.valid_to, row.valid_to),
+            )
+            for row in stays
+        ]
+
+    def _told_from(self, row: Row) -> datetime | None:
+        """Where a row holds from that holds from an erased telling: from the first one that stays. None for others."""
+        said = {turn: self._history.turns[turn].said_at for turn in self._cited(row.statement.number)}
+        if to_micros(row.valid_from) not in {time for turn, time in said.items() if turn in self.turns}:
+            return None
+        tellings = sorted(self._tellings(row.statement.number).items())
+        left = [sorted(turns - self.turns) for _, turns in tellings if turns - self.turns]
+        if not left:
+            return None
+        start = from_micros(said[left[0][0]])
+        return max(row.valid_from, start if row.valid_to is None else min(start, row.valid_to))
 
     def _given(self, turns: Iterable[int]) -> set[tuple[str, str]]:
         return {(key, repr(value)) for turn in turns for key, value in self._history.turns[turn].metadata.items()}
@@ -245,6 +274,7 @@ class _Planner:
         quotes = [self._history.sources[number] for number in self.sources]
         numbers = {one for row in rows for one in (row.recorded, row.retired)}
         numbers |= {one for source in quotes for one in (source.added, source.retired)}
+        shown = {row.number for row in rows}
         left = {row.memory_id for row in self._history.rows.values() if row.statement.number not in self.statements}
         gone = {row.memory_id for row in rows} - left
         chunks: dict[tuple[str, int], Set[int]] = {
@@ -253,7 +283,7 @@ class _Planner:
         for change in self._history.changes:
             of = chunks.get((change.batch_id or "", -1 if change.chunk is None else change.chunk), frozenset())
             told = bool(of) and (of <= self.turns or (change.memory_id is None and bool(of & self._touched)))
-            if change.number in numbers or change.memory_id in gone or told:
+            if change.number in numbers or change.memory_id in gone or change.row in shown or told:
                 yield change.number
 
     def _unexplained(self) -> Iterator[int]:
@@ -293,14 +323,14 @@ class _Planner:
 class _Again:
     """Versions that hold again, for what closed or replaced them was erased. From the last change to the first."""
 
-    def __init__(self, planner: _Planner, metadata: Mapping[int, Metadata]) -> None:
-        self._history, self._metadata = planner.history, metadata
+    def __init__(self, planner: _Planner) -> None:
+        self._history = planner.history
         self.restored: dict[int, Row] = {}
         self.retired: list[Retirement] = []
         self.changes: list[ChangeRecord] = []
         self._place: dict[int, int] = {}  # a row → the restored one that stands for it
         self._row, self._number = self._history.state.last_row, self._history.state.revision
-        self._rows = [row for row in self._history.rows.values() if planner.stays(row)]
+        self._rows = [planner.altered.get(row.number, row) for row in self._history.rows.values() if planner.stays(row)]
         self._gone = [row for row in self._history.rows.values() if not planner.stays(row)]
         brought = {row.recorded for row in self._gone}
         causes = [
@@ -310,6 +340,21 @@ class _Again:
         for number in sorted(self._causes, reverse=True):
             for row in [row for row in self._rows if row.retired == number]:
                 self._again(row, number)
+        self._lengthen()
+
+    def _lengthen(self) -> None:
+        """What ended where something that goes began lasts until the next that stays. An earlier erasure may have joined them."""
+        begun = {(row.memory_id, row.valid_from) for row in self._gone if row.retired is None}
+        for row in self._believed():
+            if (row.memory_id, row.valid_to) not in begun:
+                continue
+            believed = self._believed()
+            later = [
+                one.valid_from for one in believed if one.memory_id == row.memory_id and one.valid_from > row.valid_from
+            ]
+            until = min(later, default=None)
+            if until != row.valid_to and not (until is None and _said_by_another(row, believed)):
+                self._restore(row, row, until)
 
     def _stood(self, number: int) -> bool:
         """Whether what a change brought, or what came in its place and goes too, is still believed."""
@@ -365,7 +410,6 @@ class _Again:
                 retired=None,
                 valid_to=until,
                 restores=row.identity,
-                metadata=self._metadata.get(kept.number, kept.metadata),
             )
             if standing is not None:
                 self.retired.append(Retirement(standing.number, self._number))

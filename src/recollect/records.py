@@ -427,8 +427,8 @@ class Removal:
 
     `everything`: all of the user. Rows go with their `statements`. `blanked`: turns and what is left of them. `echoes`: turns
     that are found by words of one that went or was blanked before them. `talks`: batches of the talks that it touches.
-    `metadata`: of rows that stay. `scrubbed`: changes that lose all content; `unexplained`: those that lose their reason. The
-    rest comes on top.
+    `altered`: rows that stay with other metadata or times. `scrubbed`: changes that lose all content; `unexplained`: those that
+    lose their reason. The rest comes on top.
     """
 
     revision: int
@@ -439,7 +439,7 @@ class Removal:
     blanked: Mapping[int, str] = field(default_factory=dict)
     echoes: frozenset[int] = frozenset()
     talks: frozenset[str] = frozenset()
-    metadata: Mapping[int, Metadata] = field(default_factory=dict)
+    altered: tuple[Row, ...] = ()
     scrubbed: frozenset[int] = frozenset()
     unexplained: frozenset[int] = frozenset()
     retired: tuple[Retirement, ...] = ()

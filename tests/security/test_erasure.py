@@ -665,3 +665,40 @@ def test_times_of_the_receipt(memory):
     before = datetime.now(UTC)
     receipt = memory.erase(user_id="u")
     assert before <= receipt.erased_at <= datetime.now(UTC)
+
+
+def test_a_retelling_that_has_not_begun_is_called_off_and_one_that_has_goes_on(tmp_path):
+    language = Tattler()
+    with opened(tmp_path, llm=language) as memory:
+        memory.add(said("home = zqrome"), user_id="u", session_id="a", timestamp=EARLY)
+        memory.add(said("likes += tea"), user_id="u", session_id="b", timestamp=LATE)
+        memory.retell(user_id="u", wait=False)
+        assert memory.erase(user_id="u", session_id="a").pending == 1
+        assert memory.pending() == [] and memory.verify().problems == ()
+        assert texts(memory) == {"likes is tea": None}
+        memory.add(said("home = zqkiel"), user_id="u", session_id="c", timestamp=LATER)
+
+        def stop():
+            raise ModelUnavailable("down")
+
+        failpoints.arm("add.committed", 1, stop)  # the first chunk has taken back what was told
+        try:
+            with pytest.raises(ModelUnavailable):
+                memory.retell(user_id="u")
+        finally:
+            failpoints.listen(None)
+        assert memory.erase(user_id="u", session_id="c").pending == 1  # nothing but its turn was left to tell
+        assert memory.pending() == [] and texts(memory) == {"likes is tea": None} and memory.verify().problems == ()
+        assert found(tmp_path, ["zqrome", "zqkiel"]) == []
+
+
+def test_turns_of_what_was_deleted_stay_out_of_search_when_the_memory_goes(tmp_path):
+    with opened(tmp_path, llm=Refining()) as memory:
+        memory.add(said("pet = dog"), user_id="u", session_id="a", timestamp=EARLY)
+        memory.add(said("pet = zqrex"), user_id="u", session_id="b", timestamp=LATE)
+        memory.add(said("pet = brown"), user_id="u", session_id="c", timestamp=LATER)
+        memory.delete(memory.get_all(user_id="u")[0].id)
+        everywhere = {"user_id": "u", "include": ("memories", "turns"), "min_score": 0}
+        assert memory.search("pet dog brown", **everywhere) == []
+        memory.erase(user_id="u", session_id="b")
+        assert memory.search("pet dog brown", **everywhere) == [] and memory.verify().ok

@@ -76,3 +76,20 @@ def test_what_is_not_complete_is_said_and_resume_completes_it(cli):
     assert "not complete: StorageFull" in told.output and "resume" in told.output
     cli("resume")
     assert json.loads(cli("erase", "--user", "ann", "--yes", "--json").stdout)["complete"] is True
+
+
+def test_an_ingest_that_is_run_again_brings_nothing_back(cli, tmp_path):
+    file = tmp_path / "talks.jsonl"
+    messages = [{"role": "user", "content": f"My sister lives in zqtown{n}."} for n in range(3)]
+
+    def ingest():
+        file.write_text(json.dumps({"id": "talk", "messages": messages}) + "\n", encoding="utf-8")
+        cli("ingest", file, "--json")
+        return json.loads(cli("stats", "--user", "talk", "--json").stdout)["turns"]
+
+    assert ingest() == 3
+    cli("erase", "--user", "talk", "--yes")
+    assert ingest() == 0
+    messages.append({"role": "user", "content": "My brother lives in Bonn."})
+    assert ingest() == 1 and ingest() == 1
+    assert all(b"zqtown" not in one.read_bytes() for one in (tmp_path / "store").iterdir())

@@ -16,7 +16,7 @@ from ..errors import StorageError
 from ..failpoints import reach
 from ..ports import Tokenizer
 from ..records import ERASED, History, Removal, SaidTurn, Space, UserState
-from ..times import to_micros
+from ..times import maybe_micros, to_micros
 from . import codec
 from .database import Database
 from .sqlite_audit import line
@@ -235,15 +235,15 @@ def _erase_journal(db: sqlite3.Connection, space: Space, removal: Removal) -> di
         (space,),
     )
     # One that tells anew and has not begun to take anything back is called off.
-    unbegun = (
-        "batch_id IN (SELECT id FROM batches b WHERE b.space = chunks.space AND b.status <> 'done'"
-        " AND json_extract(options, '$.retells')"
-        " AND NOT EXISTS (SELECT 1 FROM chunks o WHERE o.batch_id = b.id AND o.state = 'committed'))"
-    )
+    unbegun = db.execute(
+        "SELECT id FROM batches b WHERE space = ? AND status <> 'done' AND json_extract(options, '$.retells')"
+        " AND NOT EXISTS (SELECT 1 FROM chunks c WHERE c.batch_id = b.id AND c.state = 'committed')",
+        (space,),
+    ).fetchall()
     db.execute(
-        f"UPDATE chunks SET state = 'committed', committed = ?2 WHERE space = ?1 AND state <> 'committed'"
-        f" AND ({_EMPTY} OR {unbegun})",
-        (space, removal.revision),
+        "UPDATE chunks SET state = 'committed', committed = ?2 WHERE space = ?1 AND state <> 'committed'"
+        f" AND ({_EMPTY} OR batch_id IN (SELECT value FROM json_each(?3)))",
+        (space, removal.revision, json.dumps([row["id"] for row in unbegun])),
     )
     db.execute(
         "UPDATE batches SET lease_owner = NULL, lease_until = NULL WHERE space = ? AND status <> 'done'",
@@ -303,8 +303,11 @@ def _write_history(db: sqlite3.Connection, space: Space, removal: Removal, at: d
         [(space, number) for number in sorted(removal.unexplained - removal.scrubbed)],
     )
     db.executemany(
-        "UPDATE memory_rows SET metadata = ? WHERE space = ? AND number = ?",
-        [(codec.dump(dict(metadata)), space, row) for row, metadata in removal.metadata.items()],
+        "UPDATE memory_rows SET metadata = ?, valid_from = ?, valid_to = ? WHERE space = ? AND number = ?",
+        [
+            (codec.dump(dict(row.metadata)), to_micros(row.valid_from), maybe_micros(row.valid_to), space, row.number)
+            for row in removal.altered
+        ],
     )
     insert_rows(db, space, removal.restored)
     retire_rows(db, space, removal.retired)
