@@ -123,6 +123,7 @@ class AsyncMemory:
         from .backfill import Backfill
         from .build import Settings, open_store
         from .curate import Curator
+        from .echoes import Echoes
         from .embedding import Batcher
         from .redact import Redactor
         from .reembed import Reembedder
@@ -165,6 +166,7 @@ class AsyncMemory:
             reconciler=store.language.reconciler,
             redactor=self._redactor,
             in_thread=store.in_thread,
+            echoes=Echoes(store.ledger, store.in_thread),
             owner=new_owner(),
             committed=self._on_committed,
             extracted=self._on_extracted,

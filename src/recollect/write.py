@@ -18,6 +18,7 @@ from weakref import WeakValueDictionary
 
 from .apply import add_messages, apply_all, quarantine
 from .candidates import again, cases_of, obvious
+from .echoes import Echoes
 from .embedding import Batcher, EmbedderInUse, key_of
 from .errors import (
     BudgetExceeded,
@@ -34,9 +35,7 @@ from .errors import (
     UserClaimed,
     of_batch,
 )
-from .evidence import verify
 from .failpoints import reach
-from .fence import fence_name, lines_like_ours, told_by, unfenced, without_lines
 from .guard import guard
 from .model import (
     Case,
@@ -44,9 +43,6 @@ from .model import (
     Extraction,
     Fact,
     Reconciliation,
-    Rejected,
-    SourceClass,
-    Turn,
     Update,
     Usage,
     text_key,
@@ -56,7 +52,7 @@ from .partition import Partitions
 from .plan import Content, Plan
 from .ports import Chunk, Embedder, Extractor, Journal, Ledger, Reconciler, Tokenizer
 from .prepare import ChunkWork, content_of, doubts_of, hidden_of, stated_at, turn_texts, whole_messages
-from .records import Batch, ChunkRecord, Commit, Extracted, JournalledChunk, Lease, NewBatch, Space
+from .records import Batch, ChunkRecord, Commit, JournalledChunk, Lease, NewBatch, Space
 from .redact import Redactor
 from .retell import forget_told
 from .tasks import cancel, cancelled_after, together, whole
@@ -74,7 +70,6 @@ MAX_CONFLICTS = 20
 CLAIM_AFTER = 3  # conflicts; from then on other processes' commits to this user wait
 LEASE = timedelta(minutes=2)  # renewed while the work goes on; another process takes over this long after a crash
 MAX_ATTEMPTS = 5
-ECHO = "an assistant's echo of what is remembered"
 PATIENCE = timedelta(seconds=30)  # with another process that works on the same batch
 POLL_S = 0.02
 
@@ -92,6 +87,7 @@ class Writer:
     extractor: Extractor
     reconciler: Reconciler
     redactor: Redactor
+    echoes: Echoes
     in_thread: Callable[..., Awaitable[Any]]
     owner: str
     committed: Callable[[Batch, JournalledChunk, Commit], Awaitable[None]]
@@ -338,9 +334,9 @@ class Writer:
         if chunk.facts is not None:
             return chunk.facts
         said = Chunk(chunk.turns, chunk.context, batch.instructions)
-        seen = await self.in_thread(self._new_in, batch, said)
+        seen = await self.echoes.without_ours(batch, said)
         extraction = await self._extract(batch, chunk.record.n, seen)
-        verified: Extracted = await self.in_thread(self._unechoed, batch, verify(extraction, seen), said, seen)
+        verified = await self.echoes.verified(batch, extraction, said, seen)
         reach("add.extracted")
         try:
             await self.in_thread(self.journal.store_facts, batch.id, chunk.record.n, verified, chunk.erased_at)
@@ -350,40 +346,6 @@ class Writer:
         reach("add.facts_stored")
         self.extracted(batch, chunk.record.n, len(verified.facts), len(verified.rejected))
         return verified.facts
-
-    def _new_in(self, batch: Batch, said: Chunk) -> Chunk:
-        """What was said without what we served: our fenced blocks, and lines of such blocks that tell what is remembered."""
-        fence = fence_name(self.ledger.secret(), batch.scope.user_id)
-        texts = {turn.id: unfenced(turn.content, fence) for turn in (*said.context, *said.turns)}
-        ours = {turn: lines for turn, text in texts.items() if (lines := lines_like_ours(text))}
-        known = self.ledger.known_texts(batch.space, {key for lines in ours.values() for key in lines.values()})
-        for turn, lines in ours.items():
-            texts[turn] = without_lines(texts[turn], [line for line, key in lines.items() if key in known])
-
-        def new(turn: Turn) -> Turn:
-            return turn if texts[turn.id] == turn.content else replace(turn, content=texts[turn.id])
-
-        return Chunk(tuple(map(new, said.turns)), tuple(map(new, said.context)), said.instructions)
-
-    def _unechoed(self, batch: Batch, verified: Extracted, said: Chunk, seen: Chunk) -> Extracted:
-        """Without facts that rest on an assistant's words alone, where those only repeat what is remembered. What was
-        extracted from less than was said is checked against all of it: a quote must not reach over what was left out."""
-        if seen != said:
-            whole = Extraction(verified.facts, verified.rejected, verified.usage, verified.model, verified.prompt_id)
-            verified = verify(whole, said)
-        keys = [
-            [told_by(one.quote, turn.content) for one in fact.evidence if (turn := said.turn(one.turn_id)) is not None]
-            if fact.source is SourceClass.ASSISTANT
-            else []
-            for fact in verified.facts
-        ]
-        known = self.ledger.known_texts(batch.space, {key for quotes in keys for quote in quotes for key in quote})
-        echoes = [bool(quotes) and all(quote & known for quote in quotes) for quotes in keys]
-        if not any(echoes):
-            return verified
-        rejected = [Rejected(fact.text, ECHO) for fact, echo in zip(verified.facts, echoes, strict=True) if echo]
-        kept = tuple(fact for fact, echo in zip(verified.facts, echoes, strict=True) if not echo)
-        return replace(verified, facts=kept, rejected=(*verified.rejected, *rejected))
 
     async def _extract(self, batch: Batch, n: int, seen: Chunk) -> Extraction:
         try:

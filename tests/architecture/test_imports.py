@@ -34,7 +34,7 @@ FLOORS: list[set[str]] = [
         "plan",
         "pack",
     },
-    {"apply", "prepare", "neighbours", "retell", "erase"},
+    {"apply", "prepare", "neighbours", "retell", "erase", "echoes"},
     {"retrieve", "write", "testing", "estimate"},
     {"build"},
     {"curate", "verify", "scoped", "backfill", "backup", "export", "erasing"},

@@ -77,6 +77,7 @@ class SqliteLedger:
     def __init__(self, database: Database, actor: str | None = None) -> None:
         self._database = database
         self._actor = actor
+        self._secret: bytes | None = None
 
     # --- the store -----------------------------------------------------------------------------------------------------
 
@@ -93,8 +94,11 @@ class SqliteLedger:
             return str(db.execute("SELECT value FROM store WHERE key = ?", (key,)).fetchone()["value"])
 
     def secret(self) -> bytes:
-        """The store's own key, for the fence of `context` and for tombstones; made with the store."""
-        return bytes.fromhex(self.setting("secret") or self.record_setting("secret", secrets.token_hex(32)))
+        """The store's own key, for the fence of `context` and for tombstones; made with the store, and kept here then."""
+        if self._secret is None:
+            known = self.setting("secret") or self.record_setting("secret", secrets.token_hex(32))
+            self._secret = bytes.fromhex(known)
+        return self._secret
 
     def counts(self, space: Space | None) -> dict[str, int]:
         """How much there is of everything, of one user or in all."""
