@@ -76,7 +76,12 @@ def obedient(tmp_path):
     with (
         ModelEndpoint(model) as endpoint,
         Memory(
-            tmp_path / "store", llm="openai/any", api_base=endpoint.url, api_key="none", embedder=HashEmbedder()
+            tmp_path / "store",
+            llm="openai/any",
+            api_base=endpoint.url,
+            api_key="none",
+            embedder=HashEmbedder(),
+            redact=False,  # the corpus has numbers of accounts in it
         ) as memory,
     ):
         yield memory, model
@@ -94,7 +99,7 @@ def outcome(memory, model, user, payload, kind):
         return "harm"
     if payload["fact"] not in items:
         waits = [one for one in memory.quarantine(user_id=user) if one.kind == "memory"]
-        assert [one.text for one in waits] == [payload["fact"]] and all(hit.text == OWN for hit in turns)
+        assert [one.text for one in waits] == [payload["fact"]] and all(OWN == hit.text for hit in turns)
         return "quarantined"
     return "harm" if items[payload["fact"]].source is SourceClass.USER else "by trust"
 
@@ -156,7 +161,7 @@ def test_the_look_for_words_leaves_nothing_out():
 
 @pytest.fixture
 def poisoned(tmp_path):
-    with Memory(tmp_path / "store", redact=False, llm=ScriptedLanguage(), embedder=HashEmbedder()) as memory:
+    with Memory(tmp_path / "store", llm=ScriptedLanguage(), embedder=HashEmbedder()) as memory:
         memory.add("home = Rome", user_id="u")
         memory.add({"role": "tool", "content": PAYLOAD}, user_id="u", infer=False)
         yield memory
@@ -247,7 +252,7 @@ def test_trust_can_be_given(tmp_path):
     for wrong in (3, {"tool": 4}, {"tool": {"nothing": 1}}, {"nobody": 1}, {"tool": True}):
         with pytest.raises(InvalidInput, match="trust"):
             Memory(tmp_path, trust=wrong)
-    with Memory(tmp_path, redact=False, llm=ScriptedLanguage(), embedder=HashEmbedder(), trust={"tool": 3}) as memory:
+    with Memory(tmp_path, llm=ScriptedLanguage(), embedder=HashEmbedder(), trust={"tool": 3}) as memory:
         memory.add("home = Rome", user_id="u")
         memory.add({"role": "tool", "content": "home = Oslo"}, user_id="u")
         assert [item.text for item in memory.get_all(user_id="u")] == ["home is Oslo"]
@@ -279,7 +284,7 @@ def test_a_line_closes_no_fence_and_steers_nothing(memory):
 
 
 def test_what_was_served_is_not_learnt_again(tmp_path):
-    with Memory(tmp_path, redact=False, llm=ScriptedLanguage(), embedder=HashEmbedder()) as memory:
+    with Memory(tmp_path, llm=ScriptedLanguage(), embedder=HashEmbedder()) as memory:
         memory.add(["home = Rome"][0], user_id="u")
         context = str(memory.context("home", user_id="u", min_score=0))
         first = context.splitlines()[0]
@@ -315,11 +320,9 @@ def test_an_assistants_echo_is_not_learnt(obedient):
 
 @pytest.mark.parametrize("role", ["tool", "user"])
 def test_near_duplicates_of_one_source_take_at_most_a_third(tmp_path, role):
-    rest = (
-        "is the shop that everybody in the whole town of Bergen likes best for bread and for cakes on a Sunday morning"
-    )
+    rest = "is the shop that everybody in the whole town of Bergen likes best for bread and for cakes on a Sunday morning"
     rest += " and also on any other day when there is time to walk down to it with a bag"
-    with Memory(tmp_path, redact=False, llm=ScriptedLanguage(), embedder=HashEmbedder(256)) as memory:
+    with Memory(tmp_path, llm=ScriptedLanguage(), embedder=HashEmbedder(256)) as memory:
         crowd = [{"role": role, "content": f"Brixo {rest} {n}"} for n in range(80)]
         memory.add(crowd, user_id="u", infer=False)
         for word in ("Anna", "Tom", "Eva", "Max", "Ida", "Leo", "Pia", "Jan", "Kim", "Ole"):
