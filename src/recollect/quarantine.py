@@ -22,7 +22,7 @@ from urllib.parse import unquote_plus
 from .model import Fact, SourceClass, Turn
 
 NEAR = 400  # characters within which features add up
-ABOUT = 40  # characters around what was found that belong to it
+ABOUT = 300  # characters behind what was found that belong to it, to the end of the line
 LIMITS: Mapping[SourceClass, float] = {
     SourceClass.USER: 3.0,
     SourceClass.ASSISTANT: 2.5,
@@ -294,7 +294,9 @@ def _touches(quote: str, text: str, span: tuple[int, int, str]) -> bool:
     """Whether a quote stands in, or next to, a passage of its (readable) text. What is not found is taken to."""
     plain = readable(text)
     at = plain.casefold().find(readable(quote).casefold().strip())
-    return at < 0 or (at < span[1] + ABOUT and at + len(quote) > span[0] - ABOUT)
+    line_end = plain.find("\n", span[1])
+    end = min(span[1] + ABOUT, len(plain) if line_end < 0 else line_end)
+    return at < 0 or (at < end and at + len(quote.strip()) > span[0])
 
 
 def suspicions(text: str, source: SourceClass) -> list[tuple[int, int, str]]:

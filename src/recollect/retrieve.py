@@ -292,9 +292,7 @@ def above_floor(
     return kept[:block]
 
 
-def alike(
-    partition: Partition, kept: Sequence[Ranked], scale: Scale
-) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+def alike(partition: Partition, kept: Sequence[Ranked], scale: Scale) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
     """Which passages are near duplicates of each other, of shape (len(kept), len(kept)); and which belong to one crowd. A crowd
     moves the background that an unknown embedder is read by, so there its plain cosine counts too."""
     cosines = partition.alike([one.key for one in kept])

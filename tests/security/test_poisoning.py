@@ -320,7 +320,9 @@ def test_an_assistants_echo_is_not_learnt(obedient):
 
 @pytest.mark.parametrize("role", ["tool", "user"])
 def test_near_duplicates_of_one_source_take_at_most_a_third(tmp_path, role):
-    rest = "is the shop that everybody in the whole town of Bergen likes best for bread and for cakes on a Sunday morning"
+    rest = (
+        "is the shop that everybody in the whole town of Bergen likes best for bread and for cakes on a Sunday morning"
+    )
     rest += " and also on any other day when there is time to walk down to it with a bag"
     with Memory(tmp_path, llm=ScriptedLanguage(), embedder=HashEmbedder(256)) as memory:
         crowd = [{"role": role, "content": f"Brixo {rest} {n}"} for n in range(80)]
