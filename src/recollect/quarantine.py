@@ -22,7 +22,7 @@ from urllib.parse import unquote_plus
 from .model import Fact, SourceClass, Turn
 
 NEAR = 400  # characters within which features add up
-ABOUT = 200  # characters around what was found that belong to it
+ABOUT = 300  # characters behind what was found that belong to it, to the end of the line
 LIMITS: Mapping[SourceClass, float] = {
     SourceClass.USER: 3.0,
     SourceClass.ASSISTANT: 2.5,
@@ -273,8 +273,8 @@ def judge_turn(turn: Turn) -> str | None:
 
 
 def judge_fact(fact: Fact, turns: Sequence[Turn]) -> str | None:
-    """The same of a fact; `turns`: those that it cites. Of a user's turn counts what stands near the quote, for it may hold a
-    letter that the user asks about; of others' turns the whole. In a fact of the user's, "the user" is who speaks."""
+    """The same of a fact; `turns`: those that it cites. Of a turn counts what stands at the quote: a page with an order in it
+    may tell facts elsewhere, as a page's word. In a fact of the user's, "the user" is who speaks."""
     own = fact.source is SourceClass.USER
     text = _THE_USER.sub("I", fact.text) if own else fact.text
     if reason := judge(text, fact.source):
@@ -285,10 +285,8 @@ def judge_fact(fact: Fact, turns: Sequence[Turn]) -> str | None:
         if turn is None:
             continue
         spans = suspicions(turn.content, SourceClass.of(turn.role))
-        if SourceClass.of(turn.role) is SourceClass.USER:
-            spans = [span for span in spans if _touches(evidence.quote, turn.content, span)]
-        if spans:
-            return spans[0][2]
+        if touched := [span for span in spans if _touches(evidence.quote, turn.content, span)]:
+            return touched[0][2]
     return None
 
 
@@ -296,7 +294,9 @@ def _touches(quote: str, text: str, span: tuple[int, int, str]) -> bool:
     """Whether a quote stands in, or next to, a passage of its (readable) text. What is not found is taken to."""
     plain = readable(text)
     at = plain.casefold().find(readable(quote).casefold().strip())
-    return at < 0 or (at < span[1] + ABOUT and at + len(quote) > span[0] - ABOUT)
+    line_end = plain.find("\n", span[1])
+    end = min(span[1] + ABOUT, len(plain) if line_end < 0 else line_end)
+    return at < 0 or (at < end and at + len(quote.strip()) > span[0])
 
 
 def suspicions(text: str, source: SourceClass) -> list[tuple[int, int, str]]:
