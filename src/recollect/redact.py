@@ -57,12 +57,16 @@ _UNSEEN = re.compile(
 )
 
 
+MASK = "\x00"  # no text that is stored has one
+ROUNDS = 4  # of looking again, so that time stays linear
+
+
 def find_secrets(text: str) -> list[Secret]:
     """The secrets of a text, in order; those that touch or overlap are one. Linear in the text's length."""
     if text.isascii():
-        return _merged(_found(text))
+        return _all(text)
     seen = _UNSEEN.sub("", text).translate(_PLAIN)
-    found = _merged(_found(seen))
+    found = _all(seen)
     if len(seen) == len(text) or not found:
         return found
     places = [place for place, character in enumerate(text) if not _UNSEEN.match(character)]
@@ -72,11 +76,27 @@ def find_secrets(text: str) -> list[Secret]:
 def redact(text: str) -> tuple[str, list[Secret]]:
     """The text with a mark for each secret; and where they stood in the text that was given."""
     found = find_secrets(text)
+    return _replaced(text, found, lambda one: f"[REDACTED:{one.kind}]"), found
+
+
+def _replaced(text: str, found: Sequence[Secret], by: Callable[[Secret], str]) -> str:
     parts, at = [], 0
     for one in found:
-        parts += [text[at : one.start], f"[REDACTED:{one.kind}]"]
+        parts += [text[at : one.start], by(one)]
         at = one.end
-    return "".join([*parts, text[at:]]), found
+    return "".join([*parts, text[at:]])
+
+
+def _all(text: str) -> list[Secret]:
+    """What is glued to a secret may be seen only when that one is gone: it is masked, and the text is looked at again."""
+    found: list[Secret] = []
+    for _ in range(ROUNDS):
+        more = _merged(_found(text))
+        if not more:
+            break
+        found += more
+        text = _replaced(text, more, lambda one: MASK * (one.end - one.start))
+    return _merged(found)
 
 
 def _found(text: str) -> Iterator[Secret]:
@@ -92,7 +112,7 @@ def _of_format(known: Format, text: str) -> Iterator[Secret]:
     group = 1 if known.compiled.groups else 0
 
     def real(match: re.Match[str]) -> bool:
-        return not MARK.match(match[group]) and known.real(match[group])
+        return MASK not in match[group] and not MARK.match(match[group]) and known.real(match[group])
 
     yield from (Secret(known.kind, *match.span(group)) for match in _matches(known.compiled, text, real))
 
