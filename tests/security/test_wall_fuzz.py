@@ -249,7 +249,7 @@ def test_a_store_stays_where_it_was_opened_when_the_process_goes_elsewhere(place
 
 def test_hostile_words_on_the_command_line(place):
     runner = CliRunner()
-    chosen = NASTY if chaos.LONG else NASTY[::7]
+    chosen = [one for one in (NASTY if chaos.LONG else NASTY[::7]) if one != "--store"]  # that names another store
     sayings = [
         ["add", "{}", "--user", "b"], ["add", "x", "--user", "{}", "--whole"], ["add", "x", "--user", "b", "--session", "{}"],
         ["search", "{}", "--user", "b", "--turns"], ["list", "--user", "{}"], ["list", "--user", "b", "--filter", "{}=x"],
