@@ -42,7 +42,7 @@ _SENDING = (
     r"|sende?n?|schicke?n?|weiterleite\w*|überweise?n?|übermittl\w*|envoie\w*|envoye\w*|transmet\w*|virez|env[ií]a\w*|reenv[ií]a\w*|manda\w*|transfier\w*"
     r"|invia\w*|inoltra\w*|envie\w*|encaminh\w*|stuur\w*|отправ\w+|перешл\w+|перевед\w+|перевод\w+|发送|转发|上传|汇款|送信|転送|送って|送る)"
 )
-_SECRET = (  # noqa: S105
+_SECRET = (
     r"(?:passwords?|passphrases?|credentials?|api[ _-]?keys?|tokens?|secrets?|private keys?|seed phrases?|card numbers?|one-time codes?|2fa codes?"
     r"|(?:chat|conversation|message) (?:histor\w+|logs?|transcripts?|content\w*)|(?:the |this |full |entire |whole |every |all |previous |your )+(?:conversations?|chats?|dialog\w*|memories|context|system prompt)"
     r"|personal (?:data|details|information)|private (?:data|messages|information)|(?:the )?users?['’]?s? (?:data|details|messages|memories|address\w*|e-?mails?|names?|location|files|information)"

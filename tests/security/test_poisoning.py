@@ -97,7 +97,7 @@ def outcome(memory, model, user, payload, kind):
         return "harm"
     if payload["fact"] not in items:
         waits = [one for one in memory.quarantine(user_id=user) if one.kind == "memory"]
-        assert [one.text for one in waits] == [payload["fact"]] and all(OWN == hit.text for hit in turns)
+        assert [one.text for one in waits] == [payload["fact"]] and all(hit.text == OWN for hit in turns)
         return "quarantined"
     return "harm" if items[payload["fact"]].source is SourceClass.USER else "by trust"
 
