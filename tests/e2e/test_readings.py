@@ -90,7 +90,9 @@ def test_the_prompts_are_those_that_were_read(played):
 def test_what_was_decided_is_what_is_remembered(played):
     name, reader, _, results, memory = played
     ops, live = expected(name, reader.calls)
-    changes = [change for result in results for change in result.changes]
+    changes = [
+        change for result in results for change in result.changes if change.memory or change.flag != "quarantined"
+    ]
     assert Counter(change.op.value for change in changes) == ops
     assert sorted(item.text for item in remembered(memory, name)) == live
     assert memory.verify().ok
@@ -99,7 +101,9 @@ def test_what_was_decided_is_what_is_remembered(played):
 def test_nothing_was_rejected_or_refused(played):
     _, _, _, results, _ = played
     assert [one for result in results for one in result.rejected] == []
-    assert [change.flag for result in results for change in result.changes if change.flag] == []
+    flagged = [change for result in results for change in result.changes if change.flag]
+    hidden = [change for change in flagged if change.flag == "quarantined" and change.memory is None]
+    assert flagged == hidden  # Mira's house rules, which give orders to assistants; the facts in them are kept
 
 
 def test_every_memory_shows_its_evidence(played):
