@@ -11,7 +11,7 @@ from typing import Any
 
 _ID = re.compile(r"\b(mem|chg|turn|batch)_[0-9a-f]{32}\b")
 _CLOCK = re.compile(r"\b20(?:2[5-9]|[3-9]\d)-\d\d-\d\d(?:T[\d:.]+(?:Z|\+00:00)?)?")  # what the tests say is of 2024
-_FENCE = re.compile(r'(?<=id=\\")[0-9a-f]{16}')
+_FENCE = re.compile(r'(?<=id=\\")[0-9a-f]{32}')
 
 
 class Comparable:

@@ -139,6 +139,7 @@ def test_everything_in_every_table_that_is_about_a_user_is_given_out_and_nothing
             for table, column, value in held(db, "alice")
             if value is not None
             and column != "space"
+            and (table, column) != ("calls", "id")  # counts everybody's
             and not {str(one) for one in as_given_out(column, value)} <= shown
         ]
         theirs = {value for table, column, value in held(db, "bob") if isinstance(value, str) and "bob" in value}

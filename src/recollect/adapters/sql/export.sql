@@ -10,7 +10,7 @@ FROM batches WHERE space = :space ORDER BY created_at, id;
 
 -- chunks: the parts of batches, by the numbers of their turns
 SELECT batch_id, n, first_turn, last_turn, state, committed, model, prompt_id
-FROM chunks WHERE space = :space ORDER BY batch_id, n;
+FROM chunks WHERE space = :space ORDER BY first_turn, batch_id;
 
 -- turns: what was said
 SELECT number, id, batch_id, agent_id, session_id, role, name, content, said_at, utc_offset AS utc_offset_minutes, dated,
@@ -19,15 +19,15 @@ FROM turns WHERE space = :space ORDER BY number;
 
 -- facts: what was extracted and verified, per chunk
 SELECT f.batch_id, f.chunk, f.n, f.payload AS fact_json
-FROM facts f JOIN batches b ON b.id = f.batch_id WHERE b.space = :space ORDER BY f.batch_id, f.chunk, f.n;
+FROM facts f JOIN batches b ON b.id = f.batch_id WHERE b.space = :space ORDER BY b.created_at, f.batch_id, f.chunk, f.n;
 
 -- rejected: what was extracted and not believed
 SELECT r.batch_id, r.chunk, r.n, r.text, r.reason
-FROM rejected r JOIN batches b ON b.id = r.batch_id WHERE b.space = :space ORDER BY r.batch_id, r.chunk, r.n;
+FROM rejected r JOIN batches b ON b.id = r.batch_id WHERE b.space = :space ORDER BY b.created_at, r.batch_id, r.chunk, r.n;
 
--- calls: what models were paid for it
-SELECT c.id, c.batch_id, c.chunk, c.purpose, c.at AS called_at, c.llm_calls, c.input_tokens, c.output_tokens, c.cost_usd
-FROM calls c JOIN batches b ON b.id = c.batch_id WHERE b.space = :space ORDER BY c.id;
+-- calls: what models were paid for it; without their numbers, which count everybody's
+SELECT c.batch_id, c.chunk, c.purpose, c.at AS called_at, c.llm_calls, c.input_tokens, c.output_tokens, c.cost_usd
+FROM calls c JOIN batches b ON b.id = c.batch_id WHERE b.space = :space ORDER BY b.created_at, c.batch_id, c.chunk, c.id;
 
 -- memories: every version: when it holds (valid), when it was believed (recorded and retired, as times and as numbers)
 SELECT r.number, r.memory_id, r.statement, s.text, s.kind, s.subject, s.attribute, s.value, s.source, r.valid_from, r.valid_to,
