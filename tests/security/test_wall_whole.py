@@ -124,8 +124,13 @@ def export(memory, known):
 
 
 def two_stores_alike(document):
-    """An export without what no two stores have alike: when it was made, and digests with the store's secret or random ids."""
-    return {name: value for name, value in document.items() if name not in ("exported_at", "seals", "tombstones")}
+    """An export without what no two stores have alike: when it was made, digests with the store's secret or random ids in them,
+    and the order of what came in the same instant."""
+    kept = {name: value for name, value in document.items() if name not in ("exported_at", "seals", "tombstones")}
+    at_once = {
+        name: sorted(Comparable()(row) for row in kept[name]) for name in ("batches", "facts", "rejected", "calls")
+    }
+    return kept | at_once
 
 
 def erase(memory, known):
