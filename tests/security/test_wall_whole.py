@@ -128,7 +128,8 @@ def two_stores_alike(document):
     and the order of what came in the same instant."""
     kept = {name: value for name, value in document.items() if name not in ("exported_at", "seals", "tombstones")}
     at_once = {
-        name: sorted(Comparable()(row) for row in kept[name]) for name in ("batches", "facts", "rejected", "calls")
+        name: sorted(Comparable()(row) for row in kept[name])
+        for name in ("batches", "chunks", "facts", "rejected", "calls")
     }
     return kept | at_once
 
