@@ -112,7 +112,8 @@ def main(arguments: list[str]) -> int:
         print(f"\nTests failed: pytest ended with {tests}; see above.")
     elif not records:
         print("\nNothing was tried.")
-    return 1 if tests or broken or not records else 0
+    allowed = suite is THREATS  # a filter lets some through: how many is for its test to say
+    return 1 if tests or (broken and not allowed) or not records else 0
 
 
 def table(records: list[dict[str, Any]], columns: tuple[str, str, str]) -> str:
