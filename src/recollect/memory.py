@@ -208,7 +208,11 @@ class AsyncMemory:
         key = check.maybe_identifier("idempotency_key", idempotency_key)
         for name, value in {"infer": infer, "wait": wait, "allow_erased": allow_erased}.items():
             check.flag(name, value)
-        checked, extra, redacted = await self._run(self._redactor.call, checked, extra)
+        self._check_loop()
+        if sum(len(message.content) for message in checked) <= AT_ONCE:
+            checked, extra, redacted = self._redactor.call(checked, extra)
+        else:
+            checked, extra, redacted = await self._run(self._redactor.call, checked, extra)
         new = NewBatch(
             scope=scope,
             messages=checked,
@@ -831,6 +835,7 @@ class AsyncMemory:
         return cast("Space", await self._run(ledger.owned, kind, identifier, owner))
 
 
+AT_ONCE = 4_000  # characters that are searched for secrets in less time than a thread takes to begin
 _COUNTS = ("users", "turns", "memories", "rows", "changes", "pending", "entities", "quarantined")
 
 

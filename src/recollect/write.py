@@ -278,12 +278,16 @@ class Writer:
     ) -> ChunkWork:
         """A chunk with its facts and turns embedded, the turns unless they are so already."""
         told, turns = [fact.text for fact in facts], turn_texts(chunk)
-        vectors = [*await self._embed(embedder, told if early else told + turns), *early]
-        reach("add.embedded")
-        terms = [self.tokenizer(text) for text in told + turns]
-        prepared = [content_of(fact, chunk, terms[i], vectors[i]) for i, fact in enumerate(facts)]
-        rest = zip(terms[len(facts) :], vectors[len(facts) :], strict=True)
-        doubts, hidden = await self.in_thread(self._doubts, batch, chunk, facts)
+        doubting = asyncio.ensure_future(self.in_thread(self._doubts, batch, chunk, facts))
+        try:
+            vectors = [*await self._embed(embedder, told if early else told + turns), *early]
+            reach("add.embedded")
+            terms = [self.tokenizer(text) for text in told + turns]
+            prepared = [content_of(fact, chunk, terms[i], vectors[i]) for i, fact in enumerate(facts)]
+            rest = zip(terms[len(facts) :], vectors[len(facts) :], strict=True)
+            doubts, hidden = await doubting
+        finally:
+            await cancel([doubting])
         return ChunkWork(batch, chunk, tuple(facts), tuple(prepared), tuple(rest), embedder, doubts, hidden)
 
     def _doubts(
