@@ -198,7 +198,7 @@ FORMATS: tuple[Format, ...] = (
     # docs.npmjs.com, "About access tokens"; .npmrc.
     token("npm_token", "npm_", r"[A-Za-z0-9]{36,}"),
     Format("npm_token", (":_auth",), r":_auth(?:Token)?\s{0,2}=\s{0,2}[\"']?([A-Za-z0-9_+/-]{16,}={0,2})"),
-    # pypi.org/help, "API tokens" (macaroons that begin with the site's name); guides.rubygems.org; doc.rust-lang.org/cargo.
+    # What the registries of packages say of their tokens (one kind is a macaroon that begins with the name of its site).
     token("pypi_token", "pypi-Ag", r"[A-Za-z0-9_-]{50,}"),
     token("rubygems_key", "rubygems_", r"[0-9a-f]{48}" + END),
     token("crates_token", "cio", r"[A-Za-z0-9]{32}" + END),
