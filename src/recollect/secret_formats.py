@@ -195,7 +195,7 @@ FORMATS: tuple[Format, ...] = (
     token("tavily_key", "tvly-", r"(?:dev-|prod-)?[A-Za-z0-9_-]{28,}"),
     token("langsmith_key", r"(?:lsv2_(?:pt|sk)|ls__)_?", r"[A-Za-z0-9_]{32,}", "lsv2_", "ls__"),
     token("nvidia_key", "nvapi-", r"[A-Za-z0-9_-]{60,}"),
-    # docs.npmjs.com, "About access tokens"; .npmrc.
+    # npm, "About access tokens"; .npmrc.
     token("npm_token", "npm_", r"[A-Za-z0-9]{36,}"),
     Format("npm_token", (":_auth",), r":_auth(?:Token)?\s{0,2}=\s{0,2}[\"']?([A-Za-z0-9_+/-]{16,}={0,2})"),
     # What the registries of packages say of their tokens (one kind is a macaroon that begins with the name of its site).

@@ -73,7 +73,7 @@ DOCUMENTED = {
     "connection_password": ["Server=myServerAddress;Database=myDataBase;User Id=myUsername;Password=myPassw0rd;"],
     "sendgrid_key": ["SG." "ngeVfQFYQlKU0ufo8x5d1A.TwL2iGABf9DHoTf-09kqeF8tAmbihYzrnopKc-1s5cr"],
     "age_key": ["AGE-SECRET-KEY-" "1GFPYYSJZGFPYYSJZGFPYYSJZGFPYYSJZGFPYYSJZGFPYYSJZGFPQ4EGAEX"],
-    "npm_token": ["//registry.npmjs.org/:_authToken=" "00000000-0000-0000-0000-000000000001"],
+    "npm_token": ["//registry.example/:_authToken=" "00000000-0000-0000-0000-000000000001"],
     "slack_webhook": ["https://hooks.slack.com/services/" "T00000000/B00000000/XXXXXXXXXXXXXXXXXXXXXXXX"],
     "bitcoin_key": [
         "xprv9s21ZrQH143K3QTDL4LXw2F7HEK3wJUD2nW2nRk4stbPy6cq3jPPqjiChkVvvNKmPGJxWUtg6LnF5kejMRNNU3TGtRBeJgk33yuGBxrMPHi"
