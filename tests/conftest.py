@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import socket
+import sqlite3
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
 from recollect import Memory
 from recollect.testing import HashEmbedder, ScriptedLanguage
 
+ROOT = Path(__file__).parents[1]
 LOCAL = {"127.0.0.1", "::1", "localhost"}
 
 
@@ -30,3 +35,28 @@ def no_network(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPat
 def memory(tmp_path):
     with Memory(tmp_path / "store", llm=ScriptedLanguage(), embedder=HashEmbedder()) as opened:
         yield opened
+
+
+@pytest.fixture
+def statements(monkeypatch):
+    """The statements that connections are given, with their values filled in."""
+    seen: list[str] = []
+    connect = sqlite3.connect
+
+    def traced(*arguments, **options):
+        connection = connect(*arguments, **options)
+        connection.set_trace_callback(seen.append)
+        return connection
+
+    monkeypatch.setattr("recollect.adapters.database.sqlite3.connect", traced)
+    return seen
+
+
+@pytest.fixture(scope="session")
+def wheel(tmp_path_factory):
+    """The built wheel's file."""
+    folder = tmp_path_factory.mktemp("wheel")
+    options = ["--quiet", "--no-deps", "--no-build-isolation", "-w", str(folder)]
+    subprocess.run([sys.executable, "-m", "pip", "wheel", *options, str(ROOT)], check=True, capture_output=True)
+    (built,) = folder.glob("*.whl")
+    return built

@@ -109,9 +109,9 @@ class Curator:
         plan.know(ledger.versions(space, memories))
         for memory_id in memories:
             plan.retire_all(plan.versions(memory_id), Why("deleted by the caller"))
-        fitting = ledger.allowed_turns(space, scope, condition)
-        turns = partition.shown_turns(fitting)
-        waiting = [one for one in ledger.quarantined(space)[1] if one.turn in set(fitting)]
+        fitting = set(ledger.allowed_turns(space, scope, condition))
+        turns = partition.shown_turns(sorted(fitting))
+        waiting = [one for one in ledger.quarantined(space)[1] if one.turn in fitting]
         if turns or waiting:
             why = Why(f"deleted by the caller: {len(turns) + len(waiting)} turns taken out of search")
             plan.hide(turns, why, waiting)

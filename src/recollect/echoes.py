@@ -5,17 +5,15 @@ The turns stay as they were said; only what is extracted from them is less.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from typing import Any
 
+from .embedding import InThread
 from .evidence import verify
 from .fence import fence_name, lines_like_ours, told_by, unfenced, without_lines
 from .model import Extraction, Fact, Rejected, SourceClass, Turn
 from .ports import Chunk, Ledger
 from .records import Batch, Extracted
-
-InThread = Callable[..., Awaitable[Any]]
 
 REPEATED = "an assistant's echo of what is remembered"
 

@@ -59,6 +59,7 @@ T = TypeVar("T")
 
 CHUNK = 8  # turns that are extracted, reconciled and committed together; a rest of one or two joins the last chunk
 LARGEST = CHUNK + 2
+AT_ONCE = 4_000  # characters that are searched for secrets in less time than a thread takes to begin
 
 
 class _Operator:
@@ -835,7 +836,6 @@ class AsyncMemory:
         return cast("Space", await self._run(ledger.owned, kind, identifier, owner))
 
 
-AT_ONCE = 4_000  # characters that are searched for secrets in less time than a thread takes to begin
 _COUNTS = ("users", "turns", "memories", "rows", "changes", "pending", "entities", "quarantined")
 
 

@@ -89,7 +89,7 @@ class Plan:
         self._quoted: set[tuple[int, int, str]] = set()  # (statement, turn, quote) of every source
         self._retired_rows: list[Retirement] = []
         self._retired_numbers: set[int] = set()
-        self._retired_sources: list[Retirement] = []
+        self._retired_sources: dict[int, Retirement] = {}  # by number
         self._hidings: list[Hiding] = []
         self._retired_hidings: list[Hiding] = []
         self._statements: list[NewStatement] = []
@@ -109,7 +109,7 @@ class Plan:
 
     def has_retired_source(self, source: int) -> bool:
         """The same of a source."""
-        return any(one.number == source for one in self._retired_sources)
+        return source in self._retired_sources
 
     def versions(self, memory_id: str) -> list[Row]:
         """The believed versions of a memory as the plan leaves them so far, by `valid_from`."""
@@ -426,7 +426,7 @@ class Plan:
         if source.number in self._new_sources:
             self._new_sources[source.number] = replace(source, retired=number)
         else:
-            self._retired_sources.append(Retirement(source.number, number))
+            self._retired_sources[source.number] = Retirement(source.number, number)
 
     def _record(
         self,
@@ -475,7 +475,7 @@ class Plan:
             rows=tuple(self._new_rows.values()),
             retired_rows=tuple(self._retired_rows),
             sources=tuple(self._new_sources.values()),
-            retired_sources=tuple(self._retired_sources),
+            retired_sources=tuple(self._retired_sources.values()),
             hidings=tuple(self._hidings),
             retired_hidings=tuple(self._retired_hidings),
             changes=tuple(self.changes),

@@ -13,13 +13,13 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from weakref import WeakValueDictionary
 
 from .apply import add_messages, apply_all, quarantine
 from .candidates import again, cases_of, obvious
 from .echoes import Echoes
-from .embedding import Batcher, EmbedderInUse, key_of
+from .embedding import Batcher, EmbedderInUse, InThread, key_of
 from .errors import (
     BudgetExceeded,
     EmbedderError,
@@ -88,7 +88,7 @@ class Writer:
     reconciler: Reconciler
     redactor: Redactor
     echoes: Echoes
-    in_thread: Callable[..., Awaitable[Any]]
+    in_thread: InThread
     owner: str
     committed: Callable[[Batch, JournalledChunk, Commit], Awaitable[None]]
     extracted: Callable[[Batch, int, int, int], None]

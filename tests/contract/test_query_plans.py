@@ -4,25 +4,8 @@ from __future__ import annotations
 
 import sqlite3
 
-import pytest
-
 from recollect import Memory
 from recollect.testing import HashEmbedder, ScriptedLanguage
-
-
-@pytest.fixture
-def statements(monkeypatch):
-    """The statements that connections are given, with their values filled in."""
-    seen: list[str] = []
-    connect = sqlite3.connect
-
-    def traced(*arguments, **options):
-        connection = connect(*arguments, **options)
-        connection.set_trace_callback(seen.append)
-        return connection
-
-    monkeypatch.setattr("recollect.adapters.database.sqlite3.connect", traced)
-    return seen
 
 
 def life(memory):

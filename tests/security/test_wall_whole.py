@@ -6,7 +6,6 @@ import inspect
 import json
 import re
 import shutil
-import sqlite3
 
 import chaos
 import pytest
@@ -276,21 +275,6 @@ def verbs_by_id():
         taken = [one for one in inspect.signature(verb).parameters if one in ID]
         if not name.startswith("_") and taken:
             yield name, taken[0]
-
-
-@pytest.fixture
-def statements(monkeypatch):
-    """The statements that connections are given, with their values filled in."""
-    seen: list[str] = []
-    connect = sqlite3.connect
-
-    def traced(*arguments, **options):
-        connection = connect(*arguments, **options)
-        connection.set_trace_callback(seen.append)
-        return connection
-
-    monkeypatch.setattr("recollect.adapters.database.sqlite3.connect", traced)
-    return seen
 
 
 def refused(call, identifier, statements):

@@ -8,9 +8,6 @@ import subprocess
 import sys
 
 import pytest
-from typer.testing import CliRunner
-
-from recollect.surfaces.cli.commands import app
 
 COMMANDS = [
     "setup",
@@ -30,18 +27,6 @@ COMMANDS = [
     "export",
     "audit",
 ]
-
-
-@pytest.fixture
-def cli(tmp_path):
-    runner = CliRunner()
-
-    def call(*words, code=0):
-        done = runner.invoke(app, ["--store", str(tmp_path / "store"), *map(str, words)])
-        assert done.exit_code == code, done.output
-        return done
-
-    return call
 
 
 def answer(done):

@@ -5,23 +5,8 @@ from __future__ import annotations
 import json
 
 import pytest
-from typer.testing import CliRunner
-
-from recollect.surfaces.cli.commands import app
 
 CARD = "4242 4242 4242 4242"
-
-
-@pytest.fixture
-def cli(tmp_path):
-    runner = CliRunner()
-
-    def call(*words, code=0):
-        done = runner.invoke(app, ["--store", str(tmp_path / "store"), *map(str, words)])
-        assert done.exit_code == code, done.output
-        return done
-
-    return call
 
 
 def test_a_secret_is_kept_out_and_told_unless_it_is_to_be_kept(cli):

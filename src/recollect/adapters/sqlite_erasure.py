@@ -12,7 +12,7 @@ import sqlite3
 from collections.abc import Callable, Iterable
 from datetime import datetime
 
-from ..errors import StorageError
+from ..errors import Erased, StorageError
 from ..failpoints import reach
 from ..ports import Tokenizer
 from ..records import ERASED, History, Removal, SaidTurn, Space, UserState
@@ -29,6 +29,7 @@ from .sqlite_ledger import (
     insert_rows,
     retire_rows,
 )
+from .tombstones import ERASED as BURIED
 from .tombstones import bury, erased_key, erased_name
 
 ERASING = "erasing"  # setting of the store
@@ -252,7 +253,7 @@ def _erase_journal(db: sqlite3.Connection, space: Space, removal: Removal) -> di
     db.execute(
         "UPDATE batches SET status = 'done', error = ?2, finished_at = created_at WHERE space = ?1 AND status <> 'done'"
         " AND NOT EXISTS (SELECT 1 FROM chunks c WHERE c.batch_id = batches.id AND c.state <> 'committed')",
-        (space, "Erased"),
+        (space, Erased.__name__),
     )
     _strip_batches(db, space, removal)
     after = _count(db, "batches WHERE space = ? AND status <> 'done'", space)
@@ -272,7 +273,7 @@ def _strip_batches(db: sqlite3.Connection, space: Space, removal: Removal) -> No
         options = json.loads(row["options"])
         kept = {name: options[name] for name in ("retells", "dropped") if name in options}
         key = row["idempotency_key"]
-        hidden = key if key is None or key.startswith("erased:") else erased_key(db, space, key)
+        hidden = key if key is None or key.startswith(BURIED) else erased_key(db, space, key)
         db.execute(
             "UPDATE batches SET agent_id = NULL, session_id = NULL, options = ?, idempotency_key = ?, digest = '',"
             " redacted = '[]' WHERE id = ?",

@@ -10,7 +10,7 @@ from .common import Common, say, with_common
 from .safe import count, cut, moment, plain
 
 if TYPE_CHECKING:
-    from ...results import Quarantined
+    from ...results import Change, Quarantined
 
 reviews = typer.Typer(
     name="quarantine",
@@ -46,11 +46,7 @@ def approve(common: Common, identifier: Id) -> None:
     Example: recollect quarantine approve mem_0123456789abcdef0123456789abcdef
     """
     with common.open() as memory:
-        change = memory.approve(identifier, **common.owner)
-    if common.json:
-        common.answer(change.model_dump(mode="json"))
-        return
-    say(f"approved {identifier}; to take it back:  recollect undo {change.id}")
+        tell(common, memory.approve(identifier, **common.owner), f"approved {identifier}")
 
 
 @reviews.command()
@@ -61,11 +57,15 @@ def drop(common: Common, identifier: Id) -> None:
     Example: recollect quarantine drop mem_0123456789abcdef0123456789abcdef
     """
     with common.open() as memory:
-        change = memory.drop(identifier, **common.owner)
+        tell(common, memory.drop(identifier, **common.owner), f"dropped {identifier}")
+
+
+def tell(common: Common, change: Change, done: str) -> None:
+    """What a review did."""
     if common.json:
         common.answer(change.model_dump(mode="json"))
-        return
-    say(f"dropped {identifier}; to take it back:  recollect undo {change.id}")
+    else:
+        say(f"{done}; to take it back:  recollect undo {change.id}")
 
 
 def show(item: Quarantined) -> None:
