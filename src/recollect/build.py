@@ -151,7 +151,7 @@ def open_store(settings: Settings) -> Store:
     folder = folder_of(settings.path)
     database = Database(folder)
     ledger, tokenizer = SqliteLedger(database, settings.actor), TermCounter()
-    erasure = SqliteErasure(database, tokenizer)
+    erasure = SqliteErasure(database, tokenizer, settings.actor)
     try:
         in_use = EmbedderInUse(choose_embedder(settings, ledger.setting("embedder")))
         ledger.secret()  # made with the store: reading never writes

@@ -262,6 +262,17 @@ def test_an_audit_names_who_did_what_and_tells_no_content(tmp_path):
         assert memory.audit(user_id="someone else") == [] and memory.verify().ok
 
 
+def test_an_audit_names_who_erased(tmp_path):
+    """What an erasure brings back is a change like any other."""
+    with Memory(tmp_path, llm=ScriptedLanguage(), embedder=HashEmbedder(), actor="job 7") as memory:
+        memory.add("home = Rome", user_id="u", session_id="a", timestamp="2024-01-01")
+        memory.add("home = Oslo", user_id="u", session_id="b", timestamp="2024-02-01")
+        before = {one.number for one in memory.audit(user_id="u")}
+        assert memory.erase(user_id="u", session_id="b").restored == 1
+        new = [one for one in memory.audit(user_id="u") if one.number not in before]
+        assert new and {one.actor for one in new} == {"job 7"}
+
+
 @pytest.mark.parametrize("actor", ["", "a\x00b", "a\nb", "x" * 600, 7])
 def test_an_actor_is_checked_like_an_identifier(tmp_path, actor):
     with pytest.raises(InvalidInput, match="actor"):

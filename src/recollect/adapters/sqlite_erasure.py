@@ -49,10 +49,10 @@ _ALL_EMPTY = (
 
 
 class SqliteErasure:
-    """Implements `ports.Erasure` over a `Database`."""
+    """Implements `ports.Erasure` over a `Database`. `actor`: who erases."""
 
-    def __init__(self, database: Database, tokenizer: Tokenizer) -> None:
-        self._database, self._tokenizer = database, tokenizer
+    def __init__(self, database: Database, tokenizer: Tokenizer, actor: str | None = None) -> None:
+        self._database, self._tokenizer, self._actor = database, tokenizer, actor
 
     # --- the transaction -----------------------------------------------------------------------------------------------
 
@@ -67,7 +67,7 @@ class SqliteErasure:
             counted = {"tombstones": len(set(texts)), "kept_quotes": removal.kept_quotes}
             counted |= _erase_journal(db, space, removal)
             counted |= self._erase_content(db, space, removal)
-            counted |= _write_history(db, space, removal, at)
+            counted |= _write_history(db, space, removal, at, self._actor)
             _settle_user(db, space, removal, counted)
             db.execute("INSERT OR REPLACE INTO store VALUES (?, ?)", (ERASING, json.dumps(to_micros(at))))
             reach("erase.taken_out")
@@ -284,7 +284,9 @@ def _strip_batches(db: sqlite3.Connection, space: Space, removal: Removal) -> No
 # --- the history -------------------------------------------------------------------------------------------------------
 
 
-def _write_history(db: sqlite3.Connection, space: Space, removal: Removal, at: datetime) -> dict[str, int]:
+def _write_history(
+    db: sqlite3.Connection, space: Space, removal: Removal, at: datetime, actor: str | None
+) -> dict[str, int]:
     """Changes stay, bare, for numbers refer to them; those of a user who goes whole do not."""
     user = db.execute("SELECT last_recorded_at FROM users WHERE space = ?", (space,)).fetchone()
     recorded_at = max(to_micros(at), user["last_recorded_at"])
@@ -313,7 +315,7 @@ def _write_history(db: sqlite3.Connection, space: Space, removal: Removal, at: d
     insert_rows(db, space, removal.restored)
     retire_rows(db, space, removal.retired)
     insert_hidings(db, space, removal.hidings)
-    insert_changes(db, space, removal.changes, recorded_at)
+    insert_changes(db, space, removal.changes, recorded_at, actor)
     db.execute("UPDATE users SET last_recorded_at = ? WHERE space = ?", (recorded_at, space))
     return {"changes": len(removal.scrubbed), "restored": len(removal.restored)}
 
