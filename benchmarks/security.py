@@ -21,11 +21,11 @@ from unittest import mock
 
 from guarantees import fill
 
-from recollect import Memory, check, pack
+from recollect import Memory, check, fence, pack
 from recollect.intervals import Intervals, Moment
 
 # Keywords of `Memory` that switch a protection off.
-UNPROTECTED: dict[str, Any] = {}
+UNPROTECTED: dict[str, Any] = {"redact": False}
 LIMIT = 1.05
 
 
@@ -41,8 +41,8 @@ def with_protections(*, on: bool) -> ExitStack:
         (check, "text", lambda _argument, value, _limit=0: value),
         (check, "maybe_identifier", lambda _argument, value: value),
         (Intervals, "_believed", believed_quarantined_too),
-        (pack, "harmless", lambda text: text),
-        (pack, "fence_name", lambda _secret, _user: "0" * 16),
+        (pack, "harmless", lambda text, _fence: text),
+        (fence, "fence_name", lambda _secret, _user: "0" * 32),
     ):
         stack.enter_context(mock.patch.object(target, name, getattr(target, name) if on else instead))
     return stack

@@ -39,7 +39,9 @@ def closing(fence: str) -> str:
 
 def harmless(text: str, fence: str) -> str:
     """One line without characters that steer or hide, that neither opens nor closes a fence."""
-    flat = "".join(one for one in _SPACES.sub(" ", text) if not unseen(one))
+    flat = _SPACES.sub(" ", text)
+    if not (flat.isascii() and flat.isprintable()):  # as nearly all lines are
+        flat = "".join(one for one in flat if not unseen(one))
     return _TAG.sub("‹", flat.replace(fence, "…"))
 
 
