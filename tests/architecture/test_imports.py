@@ -150,6 +150,12 @@ def test_heavy_packages_stay_in_their_rooms(path):
         assert room(path) in ROOMS[package], f"{package} in {room(path)}"
 
 
+def test_the_library_knows_nothing_of_the_harness_but_its_commands():
+    for path in MODULES:
+        known = "recollect_evals" in foreign_imports(path)
+        assert not known or path.is_relative_to(SOURCE / "surfaces" / "cli"), path
+
+
 def test_import_is_light():
     heavy = ("litellm", "instructor", "faiss", "numpy", "networkx", "jinja2")
     code = f"import sys, recollect; print([m for m in {heavy} if m in sys.modules])"

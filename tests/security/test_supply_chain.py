@@ -65,7 +65,7 @@ def _plain(name: str) -> str:
 # Files that Python runs, or adds to its path, at every start.
 PTH = {
     "distutils-precedence.pth": "setuptools': chooses its own distutils; it came with the virtual environment",
-    "_editable_impl_recollect.pth": "our own editable install: the line is the path of src",
+    "_recollect.pth": "our own editable install: the line is the path of src",
 }
 
 
@@ -87,7 +87,8 @@ def test_nothing_runs_by_itself_when_python_starts():
 def test_the_wheel_holds_the_package_and_nothing_else(wheel):
     names = zipfile.ZipFile(wheel).namelist()
     own = re.compile(
-        r"recollect/(_prompts/.+\.md|.+\.(py|sql)|py\.typed|demo/[\w.]+\.jsonl?)|recollect-[\d.]+\.dist-info/.+"
+        r"recollect/(_prompts/.+\.md|.+\.(py|sql)|py\.typed|demo/[\w.]+\.jsonl?)"
+        r"|recollect_evals/.+\.(py|jsonl?)|recollect-[\d.]+\.dist-info/.+"
     )
     strange = [name for name in names if not own.fullmatch(name) or "__pycache__" in name or name.endswith(".pth")]
     chaos.record("supply chain: files of the wheel that do not belong there", len(names), len(strange))

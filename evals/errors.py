@@ -1,0 +1,32 @@
+"""What can go wrong in a run. Each is a RecollectError, and says what to do.
+
+EvalError
+├── DataSetInvalid      a file that is absent, truncated, or not of the format
+├── RunMismatch         a run folder of another data set, system or version
+├── SystemFailed        a system under test raised; the record names the conversation or question
+└── ExtraMissing        a package of recollect[evals], or a rival's environment, is not there
+"""
+
+from __future__ import annotations
+
+from recollect.errors import RecollectError
+
+
+class EvalError(RecollectError):
+    """Anything of the harness."""
+
+
+class DataSetInvalid(EvalError):
+    """A data file cannot be read. The message names the file and the place."""
+
+
+class RunMismatch(EvalError):
+    """A run folder belongs to something else. The message says to what."""
+
+
+class SystemFailed(EvalError):
+    """A system under test raised. It is recorded, and the run goes on."""
+
+
+class ExtraMissing(EvalError):
+    """Something is not installed. The message has the command that installs it."""
