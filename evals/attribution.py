@@ -138,8 +138,7 @@ class _System:
     def __init__(self, records: Records) -> None:
         results = [found for record in records.search.values() for found in found_of(record) or ()]
         self.has_memories = bool(records.stored) or any(found.kind == "memory" for found in results)
-        told = [*(found.turns for found in results), *(record["turns"] for record in records.stored.values())]
-        self.names_turns = not told or any(told)
+        self.names_turns = records.names_turns
 
 
 class _Conversation:
