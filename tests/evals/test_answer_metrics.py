@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from hypothesis import given
@@ -18,6 +19,7 @@ from recollect_evals.metrics.f1 import locomo_f1, squad_f1
 from recollect_evals.metrics.judge import accuracy, nuggets, versions
 from recollect_evals.metrics.normalise import locomo_tokens, squad_tokens
 from recollect_evals.model import Spent
+from recollect_evals.stems import stem
 
 
 def test_what_the_normalisations_leave():
@@ -235,3 +237,12 @@ def test_cost_adds_up_and_leaves_failures_out():
     assert all_of_it.search_seconds == Spread(3, 2, 2, pytest.approx(2.9))
     assert all_of_it.context_tokens == Spread(3, 200, 200, pytest.approx(290))
     assert spread([]) == Spread(0, None, None, None)
+
+
+def test_words_are_stemmed_right_in_many_threads():
+    words = [
+        f"{word}{ending}" for word in ("talk", "open", "visit", "plant", "hik") for ending in ("ing", "ed", "s")
+    ] * 40
+    alone = [stem.__wrapped__(word, "porter") for word in words]
+    with ThreadPoolExecutor(8) as pool:
+        assert list(pool.map(lambda word: stem.__wrapped__(word, "porter"), words)) == alone
