@@ -12,7 +12,8 @@ Stage = Literal["ingest", "search", "answer", "judge"]
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """What somebody said. `id`: what evidence names it by, unique in its conversation, such as "D3:11"."""
+    """What somebody said. `id`: what evidence names it by, unique in its conversation, such as "D3:11". `speaker`: a name, or the
+    role where nobody is named."""
 
     id: str
     speaker: str
