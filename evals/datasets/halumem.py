@@ -154,9 +154,10 @@ def _question(
     answer = as_answer(item.get("answer"))
     if answer is None:
         raise ValueError("has no answer")
-    evidence = [
-        _normal(one.get("memory_content") if isinstance(one, dict) else one) for one in item.get("evidence") or []
-    ]
+    told = item.get("evidence") or []
+    if not isinstance(told, list):
+        raise ValueError("evidence: is not a list")
+    evidence = [_normal(one.get("memory_content") if isinstance(one, dict) else one) for one in told]
     if strange := sum(text not in points for text in evidence):
         problems.append(f"{identifier.rpartition('/')[2]}: {strange} pieces of evidence are no memory points; left out")
     return Question(
