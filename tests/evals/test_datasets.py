@@ -171,7 +171,6 @@ def test_what_is_shipped_is_found_by_its_name_wherever_one_is(tmp_path, monkeypa
 
 
 @pytest.mark.parametrize("name", SHIPPED)
-@pytest.mark.skipif(not shipped("changes").exists(), reason="the shipped sets are not written yet")
 def test_what_is_shipped_is_read_strictly(name):
     dataset = load(name)
     assert dataset.conversations and dataset.problems == ()
