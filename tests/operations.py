@@ -170,6 +170,14 @@ def seed_sessions(folder):
         memory.add(said("home = Lima", "likes += jam"), user_id="u", session_id="t", timestamp=LATER)
 
 
+def seed_old_and_new(folder):
+    """Two users, each with something old and something new."""
+    with opened(folder) as memory:
+        for user, place in (("u", "Rome"), ("other", "Bonn")):
+            memory.add(said(f"home = {place}"), user_id=user, timestamp=EARLY)
+            memory.add(said("likes += tea"), user_id=user, timestamp=LATE)
+
+
 def scanned(*secrets):
     """A judge: where the store has it no more, no file has, unless it is recorded that this is still to be done."""
 
@@ -215,6 +223,7 @@ OPERATIONS = (
     Operation(
         "erase of a user", seed_sessions, lambda memory: memory.erase(user_id="u"), scanned("thing7", "Lima", "Rome")
     ),
+    Operation("retention", seed_old_and_new, lambda memory: memory.retention("2024-01-15"), scanned("Bonn", "Rome")),
     Operation("backup", seed_batches, back_up, judge_backup),
 )
 BY_NAME = {operation.name: operation for operation in OPERATIONS}

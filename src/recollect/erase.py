@@ -7,6 +7,9 @@ The rule: what is left is what would be there had it never been said.
   never been told: the version before it, which it closed or reworded, is open again. What was retracted stays retracted.
 - A memory goes with all its versions, with what it took over when it was merged, and with the turns that only it quotes; in
   those that other memories quote too its own quotes are blanked.
+- What has expired goes like a memory: each version that has, and all of them where none is left to believe. Turns that were
+  added with an expiry go too; of those that another memory rests on its quotes stay, and all the rest is blanked. What an
+  expired version ended does not hold again: that it had ended stays true.
 """
 
 from __future__ import annotations
@@ -30,11 +33,18 @@ _WORD = re.compile(r"\w+")
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What is to be erased: a memory; else of all that a user said what was said in a session, before a time, or all of it."""
+    """What is to be erased: a memory; what has `expired` by then; else of all that a user said what was said in a session, before
+    a time, or all of it."""
 
     memory_id: str | None = None
     session_id: str | None = None
     before: datetime | None = None
+    expired: datetime | None = None
+
+    @property
+    def by_turns(self) -> bool:
+        """Whether what was said goes, and memories with it; else memories go, and what was said with them."""
+        return self.memory_id is None and self.expired is None
 
     def has(self, turn: SaidTurn) -> bool:
         """Whether a turn is meant, by session and date."""
@@ -46,14 +56,27 @@ class Wanted:
 def planned(history: History, wanted: Wanted, tokenizer: Tokenizer) -> Removal:
     """What an erasure does to a user's ledger."""
     if wanted == Wanted():
-        return Removal(
-            revision=history.state.revision + 1,
-            everything=True,
-            turns=frozenset(history.turns),
-            statements=frozenset(history.words),
-            sources=frozenset(history.sources),
-        )
+        return _everything(history)
     return _Planner(history, wanted, tokenizer).removal()
+
+
+def outlived(history: History, wanted: Wanted, tokenizer: Tokenizer) -> Removal:
+    """What a retention does to it: the same, but a user of whom nothing is left goes whole, and texts are known again in messages
+    that are as old as those that went, not in every one until today."""
+    removal = planned(history, wanted, tokenizer)
+    if removal.turns and removal.turns == history.turns.keys():
+        removal = _everything(history)
+    return replace(removal, dated_before=wanted.before)
+
+
+def _everything(history: History) -> Removal:
+    return Removal(
+        revision=history.state.revision + 1,
+        everything=True,
+        turns=frozenset(history.turns),
+        statements=frozenset(history.words),
+        sources=frozenset(history.sources),
+    )
 
 
 class _Planner:
@@ -74,7 +97,7 @@ class _Planner:
 
     def removal(self) -> Removal:
         """All steps."""
-        again = _Again(self) if self._wanted.memory_id is None else None
+        again = _Again(self) if self._wanted.by_turns else None
         number = self._history.state.revision + (0 if again is None else len(again.changes)) + 1
         hidden = self._orphaned()
         hiding = ChangeRecord(new_id("chg"), number, Op.DELETE, reason=ERASED, flag=ERASED)
@@ -123,11 +146,20 @@ class _Planner:
     @cached_property
     def statements(self) -> frozenset[int]:
         """Those that go, with all rows that say them."""
+        if self._wanted.expired is not None:
+            return self._expired(self._wanted.expired)
         if self._wanted.memory_id is not None:
             return frozenset(
                 number for number, rows in self._rows_of.items() if any(row.memory_id in self._merged for row in rows)
             )
         return frozenset(number for number in self._history.words if not self._stays(number))
+
+    def _expired(self, now: datetime) -> frozenset[int]:
+        memories: dict[str, list[Row]] = {}
+        for row in self._history.rows.values():
+            memories.setdefault(row.memory_id, []).append(row)
+        whole = [row.statement.number for rows in memories.values() if _have_expired(rows, now) for row in rows]
+        return frozenset(whole) | {number for number, rows in self._rows_of.items() if _have_expired(rows, now)}
 
     def _stays(self, statement: int) -> bool:
         every = self._sources_of.get(statement, [])
@@ -155,10 +187,19 @@ class _Planner:
     @cached_property
     def turns(self) -> frozenset[int]:
         """Those that go."""
-        if self._wanted.memory_id is not None:
-            cited = {source.turn for number in self.statements for source in self._sources_of.get(number, ())}
-            return frozenset(turn for turn in cited if not self._needed(turn))
-        return frozenset(number for number, turn in self._history.turns.items() if self._wanted.has(turn))
+        if self._wanted.by_turns:
+            return frozenset(number for number, turn in self._history.turns.items() if self._wanted.has(turn))
+        cited = {source.turn for number in self.statements for source in self._sources_of.get(number, ())}
+        return frozenset(turn for turn in cited | self._lapsed if not self._needed(turn))
+
+    @cached_property
+    def _lapsed(self) -> frozenset[int]:
+        """Turns that were added with an expiry that is past."""
+        if self._wanted.expired is None:
+            return frozenset()
+        now = to_micros(self._wanted.expired)
+        turns = self._history.turns.items()
+        return frozenset(number for number, turn in turns if turn.expires_at is not None and turn.expires_at <= now)
 
     def _needed(self, turn: int) -> list[str]:
         """Quotes by which memories that stay rest on a turn."""
@@ -175,10 +216,11 @@ class _Planner:
 
     @cached_property
     def blanked(self) -> Mapping[int, str]:
-        """Turns that stay for other memories, without the quotes of the one that goes."""
-        if self._wanted.memory_id is None:
+        """Turns that stay for other memories, without the quotes of the one that goes; of those that have expired themselves
+        nothing stays but what is quoted."""
+        if self._wanted.by_turns:
             return {}
-        taken: dict[int, list[str]] = {}
+        taken = {turn: [self._history.turns[turn].content] for turn in self._lapsed - self.turns}
         for number in self.statements:
             for source in self._sources_of.get(number, ()):
                 if source.turn not in self.turns:
@@ -189,7 +231,7 @@ class _Planner:
 
     def _kept_quotes(self) -> int:
         """Quotes of the memory that goes whose words, or some of them, other memories quote too."""
-        if self._wanted.memory_id is None:
+        if self._wanted.by_turns:
             return 0
         going = [source for number in self.statements for source in self._sources_of.get(number, ())]
         return sum(
@@ -229,7 +271,7 @@ class _Planner:
     def altered(self) -> Mapping[int, Row]:
         """Rows that stay with what their turns that stay, or a caller, gave them: metadata, and where they hold from."""
         memories: dict[str, list[Row]] = {}
-        for row in self._history.rows.values() if self._wanted.memory_id is None else ():
+        for row in self._history.rows.values() if self._wanted.by_turns else ():
             memories.setdefault(row.memory_id, []).append(row)
         before = [row for rows in memories.values() for row in rows if self.stays(row)]
         after = [row for rows in memories.values() for row in self._altered(rows)]
@@ -420,6 +462,13 @@ class _Again:
             )
         self.restored[again.number] = again
         self._place[row.number] = again.number
+
+
+def _have_expired(versions: Sequence[Row], now: datetime) -> bool:
+    """Whether those that are believed have; where none is, those that were believed last."""
+    last = max((row.retired for row in versions if row.retired is not None), default=None)
+    latest = [row for row in versions if row.retired is None] or [row for row in versions if row.retired == last]
+    return all(row.expires_at is not None and row.expires_at <= now for row in latest)
 
 
 def _open_at(row: Row, moment: datetime) -> bool:
