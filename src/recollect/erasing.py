@@ -6,7 +6,7 @@ from __future__ import annotations
 import functools
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from .build import Store
@@ -68,17 +68,17 @@ async def retained(
     if spaces is None:
         expired = policy.at if policy.expired else None
         spaces = await store.in_thread(store.erasure.due, policy.before, expired)
-    total, users = Counter[str](), 0
-    for done, space in enumerate(spaces):
-        emit(listener, Purged(done, len(spaces), total["memories"], total["turns"]))
-        taken: Mapping[str, int] = await whole(store.in_thread(_purge, store, policy, space))
-        total.update(taken)
-        users += bool(taken)
-    emit(listener, Purged(len(spaces), len(spaces), total["memories"], total["turns"]))
+    done = _Tally()
+    try:
+        for space in spaces:
+            emit(listener, done.of(len(spaces)))
+            await whole(store.in_thread(_purge, store, policy, space, done))
+    finally:
+        emit(listener, done.of(len(spaces)))
     reason = "a dry run" if policy.dry_run else await whole(store.in_thread(finished, store))
     return RetentionReceipt(
-        **_counts(total),
-        users=users,
+        **_counts(done.taken),
+        users=done.users,
         before=policy.before,
         dry_run=policy.dry_run,
         complete=reason is None,
@@ -87,12 +87,26 @@ async def retained(
     )
 
 
-def _purge(store: Store, policy: Retention, space: Space) -> Mapping[str, int]:
+@dataclass(slots=True)
+class _Tally:
+    """How many users were looked at, of how many something was taken, and what, also where nobody waits for it any more."""
+
+    looked_at: int = 0
+    users: int = 0
+    taken: Counter[str] = field(default_factory=Counter)
+
+    def of(self, users: int) -> Purged:
+        return Purged(self.looked_at, users, self.taken["memories"], self.taken["turns"])
+
+
+def _purge(store: Store, policy: Retention, space: Space, done: _Tally) -> None:
     plans = [functools.partial(outlived, wanted=wanted, tokenizer=store.tokenizer) for wanted in policy.wanted]
     taken = store.erasure.erase(space, plans, policy.at, rehearse=policy.dry_run)
     if taken and not policy.dry_run:
         store.partitions.drop(space)
-    return taken
+    done.taken.update(taken)
+    done.users += bool(taken)
+    done.looked_at += 1
 
 
 def _counts(taken: Mapping[str, int]) -> dict[str, int]:

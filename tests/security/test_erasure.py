@@ -263,6 +263,26 @@ def test_arguments_that_do_not_go_together(memory):
     assert memory.erase(user_id="nobody").turns == 0 and memory.count(user_id="u") == 1
 
 
+def test_a_scoped_memory_erases_everything_only_where_its_user_is_named(memory):
+    memory.add(said("home = Rome"), user_id="u", session_id="s")
+    memory.add(said("likes += tea"), user_id="u", session_id="t")
+    mine, shared = memory.scoped(user_id="u"), memory.scoped(user_id=None)
+    for nothing in ({}, {"session_id": None}, {"memory_id": None, "before": None}):
+        with pytest.raises(InvalidInput, match="once more"):
+            mine.erase(**nothing)
+    for other in ("v", None):
+        with pytest.raises(TypeError, match="user_id"):
+            mine.erase(user_id=other)
+    assert memory.count(user_id="u") == 2
+    assert mine.erase(session_id="s").turns == 1 and mine.erase(user_id="u", session_id="t").turns == 1
+    memory.add(said("home = Rome"), user_id="u")
+    assert mine.erase(user_id=mine.user_id).turns == 1
+    memory.add(said("home = Rome"), user_id=None)
+    with pytest.raises(InvalidInput):
+        shared.erase()
+    assert shared.erase(user_id=None).turns == 1
+
+
 def test_what_was_erased_is_not_taken_in_again_unless_it_is_allowed_or_said_anew(tmp_path):
     with opened(tmp_path) as memory:
         talk = {"user_id": "u", "session_id": "s", "timestamp": EARLY}

@@ -3,20 +3,41 @@
 from __future__ import annotations
 
 import json
+import shutil
+import signal
+import subprocess
+import sys
 from unittest import mock
 
 import pytest
 from typer.testing import CliRunner
 
+from recollect import Memory
 from recollect.adapters.database import Database
+from recollect.adapters.minilm import MiniLM
 from recollect.adapters.sqlite_erasure import SqliteErasure
 from recollect.errors import StorageFull
 from recollect.surfaces.cli.commands import app
-from recollect.surfaces.cli.common import Terminated
+from recollect.testing import HashEmbedder
+
+
+@pytest.fixture(scope="module")
+def seeded(tmp_path_factory):
+    """Three users, each with something old and something new."""
+    folder, embedder = tmp_path_factory.mktemp("retention") / "store", HashEmbedder(MiniLM.dim)
+    with (
+        mock.patch.object(MiniLM, "embed", lambda self, texts: embedder.embed(texts)),
+        Memory(folder, llm="rules") as memory,
+    ):
+        for user, place in (("ann", "zqrome"), ("bob", "zqbonn"), ("eve", "zqkiel")):
+            memory.add(f"I live in {place}.", user_id=user, timestamp="2024-01-01", infer=False)
+            memory.add("I like tea.", user_id=user, timestamp="2024-03-01", infer=False)
+    return folder
 
 
 @pytest.fixture
-def cli(tmp_path, monkeypatch):
+def cli(seeded, tmp_path, monkeypatch):
+    shutil.copytree(seeded, tmp_path / "store")
     monkeypatch.setenv("RECOLLECT_HOME", str(tmp_path / "store"))
 
     def run(*words, code=0, answer=None):
@@ -24,9 +45,6 @@ def cli(tmp_path, monkeypatch):
         assert done.exit_code == code, done.output
         return done
 
-    for user, place in (("ann", "zqrome"), ("bob", "zqbonn"), ("eve", "zqkiel")):
-        run("add", f"I live in {place}.", "--user", user, "--at", "2024-01-01", "--whole")
-        run("add", "I like tea.", "--user", user, "--at", "2024-03-01", "--whole")
     return run
 
 
@@ -85,25 +103,38 @@ def test_where_there_is_no_store_none_is_made(tmp_path):
     assert done.exit_code == 2 and "no store" in done.output and not (tmp_path / "none").exists()
 
 
-@pytest.mark.parametrize(("signal", "code"), [(KeyboardInterrupt, 130), (Terminated, 143)])
-def test_stopped_it_says_what_went_and_the_same_command_goes_on(cli, tmp_path, signal, code):
-    erase, users = SqliteErasure.erase, []
+STOPPED = """
+import os, time
+from recollect.adapters.sqlite_erasure import SqliteErasure
+from recollect.surfaces.cli import main
 
-    def stopping(self, *arguments, **options):
-        users.append(1)
-        if len(users) == 2:
-            raise signal
-        return erase(self, *arguments, **options)
+erase, users = SqliteErasure.erase, []
 
-    with mock.patch.object(SqliteErasure, "erase", stopping):
-        stopped = cli("retention", "--older-than", "2024-02-01", "--yes", code=code)
-    assert (
-        "1 of 3 users done, erased so far: 1 memory, 1 turn" in stopped.stderr
-        and "goes on from there" in stopped.stderr
-    )
-    assert [len(texts(cli, user)) for user in ("ann", "bob", "eve")] == [1, 2, 2]
-    receipt = json.loads(cli("retention", "--older-than", "2024-02-01", "--yes", "--json").stdout)
-    assert receipt["users"] == 2 and receipt["complete"]
+def stopping(self, *arguments, **options):
+    users.append(1)
+    if len(users) == 2:
+        os.kill(os.getpid(), {signal})
+        time.sleep(0.5)  # until the one that waits has been told
+    return erase(self, *arguments, **options)
+
+SqliteErasure.erase = stopping
+main()
+"""
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_stopped_it_says_what_went_and_the_same_command_goes_on(cli, tmp_path, number, code):
+    words = ["retention", "--older-than", "2024-02-01", "--yes"]
+    stopped = subprocess.run(
+        [sys.executable, "-c", STOPPED.format(signal=int(number)), *words],
+        capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    assert stopped.returncode == code, stopped.stderr
+    assert "2 of 3 users done, erased so far: 2 memories, 2 turns" in stopped.stderr
+    assert "goes on from there" in stopped.stderr and "Traceback" not in stopped.stderr
+    assert [len(texts(cli, user)) for user in ("ann", "bob", "eve")] == [1, 1, 2]
+    receipt = json.loads(cli(*words, "--json").stdout)
+    assert receipt["users"] == 1 and receipt["complete"]
     content = b"".join(one.read_bytes() for one in (tmp_path / "store").iterdir())
     assert not any(one in content for one in (b"zqrome", b"zqbonn", b"zqkiel"))
 
