@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import shutil
 import signal
 import sqlite3
@@ -15,6 +16,7 @@ import chaos
 import numpy as np
 import operations
 import pytest
+from knowing import KnowingModel
 from remnants import GONE, STAYS, Pairs, Refining, Tattler, everything_of, found, opened, plant, said, vectors_of
 
 from recollect import failpoints
@@ -31,7 +33,7 @@ from recollect.errors import (
     UndoConflict,
 )
 from recollect.model import Extraction
-from recollect.testing import HashEmbedder, ScriptedLanguage
+from recollect.testing import HashEmbedder, ModelEndpoint, Reply, ScriptedLanguage
 
 EARLY, LATE, LATER = "2024-01-01", "2024-03-01", "2024-05-01"
 
@@ -373,6 +375,51 @@ def test_an_add_under_way_goes_on_with_what_is_left_and_forgets_what_it_read(tmp
         assert (told[0].status, told[0].erased, len(told[0].turn_ids)) == ("done", 1, 1)
         assert texts(memory) == {"likes is tea": None} and memory.verify().problems == ()
     assert found(tmp_path, ["zqrome"]) == []
+
+
+class There:
+    """An event that has happened when a file is there."""
+
+    def __init__(self, file):
+        self.is_set = file.exists
+
+
+@pytest.mark.parametrize("asked", ["extract", "reconcile"])
+@pytest.mark.parametrize("form", ["all of a user", "before a date"])
+def test_an_add_in_another_process_is_called_off_or_goes_on_with_what_is_left(tmp_path, zygote, form, asked):
+    folder, begin, done = tmp_path / "store", tmp_path / "begin", tmp_path / "done"
+    sentences = {"I live in zqrome.": EARLY, "I drink milk.": LATE}
+    model = KnowingModel({said: {"text": f"The user says: {said}"} for said in sentences})
+
+    def slow(request):
+        reply = Reply(model(request))
+        if ("New facts:" in request.text) != (asked == "reconcile"):
+            return reply
+        begin.touch()
+        return replace(reply, until=There(done))
+
+    wanted = {"user_id": "u"} if form == "all of a user" else {"user_id": "u", "before": "2024-02-01"}
+    messages = [{"role": "user", "content": said, "timestamp": time} for said, time in sentences.items()]
+    options = {"user_id": "u", "metadata": {"zqmeta": 1}, "session_id": "zqsession"}
+    with opened(folder) as memory:  # what a fact is compared with: else nothing is to be decided
+        memory.add(said("likes += tea"), user_id="u", timestamp=LATE)
+    with ModelEndpoint(slow) as endpoint, chaos.tries("an add in another process, and an erasure") as tries:
+        cases = [
+            {"task": "add", "folder": str(folder), "url": endpoint.url, "messages": messages, "options": options},
+            {"task": "erase", "folder": str(folder), "begin": str(begin), "done": str(done), "wanted": wanted},
+        ]
+        (_, [added]), (_, [receipt]) = zygote.run_all(cases)
+        added, receipt = json.loads(added), json.loads(receipt)
+        with tries.one(f"{form}, while it waits to {asked}"), operations.opened(folder) as memory:
+            assert receipt["complete"] and "zqrome" in endpoint.requests[0].text
+            if form == "all of a user":
+                assert added == {"error": "Erased", "batch_id": None} and memory.stats(user_id="u").turns == 0
+                assert found(folder, ["zqrome", "zqmeta", "zqsession", "milk"]) == []
+            else:
+                assert (added["status"], added["erased"], len(added["turn_ids"])) == ("done", 1, 1)
+                assert texts(memory) == {"likes is tea": None, "The user says: I drink milk.": None}
+                assert found(folder, ["zqrome"]) == []
+            assert memory.pending() == [] and memory.verify().problems == ()
 
 
 def test_journalled_facts_of_what_is_pending_are_made_anew(tmp_path):
