@@ -107,15 +107,16 @@ def opened(folder, **options):
 
 # Of these words each stands in one place only, in a session that is erased and in the one that stays.
 GONE = [
-    f"zq{what}gone" for what in ("home", "city", "like", "pet", "name", "meta", "key", "agent", "hush", "fill", "draft")
+    f"zq{what}gone"
+    for what in ("home", "city", "like", "pet", "name", "meta", "key", "agent", "hush", "fill", "draft", "instr")
 ]
 GONE += ["zqhüttegone", "zq日本gone"]
-STAYS = [f"zq{what}stays" for what in ("home", "like", "meta", "hush")]
+STAYS = [f"zq{what}stays" for what in ("home", "like", "meta", "hush", "instr")]
 
 
 def plant(folder):
     """Alice has two sessions, the one to be erased all over the place; Bob has his own."""
-    with opened(folder) as memory:
+    with opened(folder, instructions="leave zqinstrstays out") as memory:
         for user in ("bob", "zqalice"):
             memory.add(
                 said("home = zqhomestays", "likes += zqlikestays", "zqhushstays, by the way"),
@@ -124,6 +125,7 @@ def plant(folder):
                 timestamp=LATE,
                 metadata={"topic": "zqmetastays"},
             )
+    with opened(folder, instructions="leave zqinstrgone out", actor="zqactor") as memory:
         early = {"user_id": "zqalice", "session_id": "zqsession", "agent_id": "zqagentgone", "timestamp": EARLY}
         memory.add(
             said(

@@ -39,7 +39,7 @@ EARLY, LATE, LATER = "2024-01-01", "2024-03-01", "2024-05-01"
 
 
 ERASURES = {
-    "all of a user": ({"user_id": "zqalice"}, [*GONE, *STAYS, "zqalice", "zqsession", "kept"]),
+    "all of a user": ({"user_id": "zqalice"}, [*GONE, *STAYS, "zqalice", "zqactor", "zqsession", "kept"]),
     "a session": ({"user_id": "zqalice", "session_id": "zqsession"}, [*GONE, "zqsession"]),
     "what was said before a date": ({"user_id": "zqalice", "before": "2024-02-01"}, [*GONE, "zqsession"]),
     "a session, before a date": (
@@ -300,6 +300,29 @@ def test_what_was_erased_is_not_taken_in_again_unless_it_is_allowed_or_said_anew
         assert memory.add(said("home = zqrome"), allow_erased=True, **talk).erased == 0
         assert memory.add(said("likes += zqtea"), user_id="u").erased == 0  # said now, after the erasure
         assert set(texts(memory)) == {"pet is dog", "home is zqrome", "likes is zqtea"} and memory.verify().ok
+
+
+def test_of_a_call_that_brings_nothing_but_what_was_erased_nothing_is_kept(tmp_path):
+    plant(tmp_path)
+    secrets = [*GONE, "zqsession"]
+    with opened(tmp_path, instructions="leave zqinstrgone out") as memory:
+        memory.erase(user_id="zqalice", session_id="zqsession")
+        call = {"user_id": "zqalice", "session_id": "zqsession", "agent_id": "zqagentgone", "timestamp": EARLY}
+        call |= {"metadata": {"zqmetagone": 1}, "idempotency_key": "another zqkeygone"}
+        result = memory.add(said("home = zqhomegone", "zqhushgone"), **call)
+        assert (result.erased, result.turn_ids, result.status) == (2, (), "done")
+        assert found(tmp_path, secrets) == []
+        assert memory.add(said("home = zqhomegone", "zqhushgone"), **call).batch_id == result.batch_id
+        assert memory.add(said("home = zqhomegone"), **call, allow_erased=True).erased == 0
+        assert found(tmp_path, secrets) and memory.verify().problems == ()
+
+
+def test_a_key_is_erased_as_often_as_it_is_used(memory):
+    for _ in range(3):
+        added = memory.add(said("home = Rome"), user_id="u", idempotency_key="k", allow_erased=True)
+        assert added.erased == 0 and memory.erase(user_id="u").turns == 1
+        assert memory.add(said("home = Rome"), user_id="u", idempotency_key="k").batch_id == added.batch_id
+    assert memory.verify().problems == ()
 
 
 def test_a_key_of_what_was_erased_brings_nothing_back(memory):

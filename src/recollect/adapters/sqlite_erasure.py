@@ -313,6 +313,10 @@ def _strip_batches(db: sqlite3.Connection, space: Space, removal: Removal) -> No
         kept = {name: options[name] for name in ("retells", "dropped") if name in options}
         key = row["idempotency_key"]
         hidden = key if key is None or key.startswith(BURIED) else erased_key(db, space, key)
+        if hidden != key:  # of two that were erased one after the other the later one is known again
+            db.execute(
+                "UPDATE batches SET idempotency_key = NULL WHERE space = ? AND idempotency_key = ?", (space, hidden)
+            )
         db.execute(
             "UPDATE batches SET agent_id = NULL, session_id = NULL, options = ?, idempotency_key = ?, digest = '',"
             " redacted = '[]' WHERE id = ?",
