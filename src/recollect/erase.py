@@ -284,28 +284,35 @@ class _Planner:
         stays = [row for row in rows if self.stays(row)]
         if not cited & self.turns:
             return stays
-        moved = {row.valid_from: start for row in stays if (start := self._told_from(row)) is not None}
+        begun = {row.valid_from for row in rows}
+        starts = {row.number: self._told_from(row, begun) or row.valid_from for row in stays}
+        moved = {row.valid_from: starts[row.number] for row in stays}
         return [
             replace(
                 row,
                 metadata={k: v for k, v in row.metadata.items() if (k, repr(v)) not in gone or (k, repr(v)) in left},
-                valid_from=self._told_from(row) or row.valid_from,
-                valid_to=row.valid_to and moved.get(row.valid_to, row.valid_to),
+                valid_from=starts[row.number],
+                valid_to=row.valid_to and max(moved.get(row.valid_to, row.valid_to), starts[row.number]),
             )
             for row in stays
         ]
 
-    def _told_from(self, row: Row) -> datetime | None:
-        """Where a row holds from that holds from an erased telling: from the first one that stays. None for others."""
+    def _told_from(self, row: Row, begun: Set[datetime]) -> datetime | None:
+        """Where a row holds from that holds from an erased telling: from the first one that stays. None for others. What was
+        retracted (it ended where none of the memory's versions had `begun`) holds no longer for that."""
         said = {turn: self._history.turns[turn].said_at for turn in self._cited(row.statement.number)}
         if to_micros(row.valid_from) not in {time for turn, time in said.items() if turn in self.turns}:
             return None
-        tellings = sorted(self._tellings(row.statement.number).items())
-        left = [sorted(turns - self.turns) for _, turns in tellings if turns - self.turns]
-        if not left:
+        first = self.first_told(row)
+        if first is None:
             return None
-        start = from_micros(said[left[0][0]])
-        return max(row.valid_from, start if row.valid_to is None else min(start, row.valid_to))
+        start = from_micros(said[first])
+        return start if row.valid_to is None or row.valid_to in begun else min(start, row.valid_to)
+
+    def first_told(self, row: Row) -> int | None:
+        """The first turn that stays of the first telling that has one."""
+        tellings = sorted(self._tellings(row.statement.number).items())
+        return next((min(turns - self.turns) for _, turns in tellings if turns - self.turns), None)
 
     def _given(self, turns: Iterable[int]) -> set[tuple[str, str]]:
         return {(key, repr(value)) for turn in turns for key, value in self._history.turns[turn].metadata.items()}
@@ -383,6 +390,7 @@ class _Again:
             for row in [row for row in self._rows if row.retired == number]:
                 self._again(row, number)
         self._lengthen()
+        self._thread(planner)
 
     def _lengthen(self) -> None:
         """What ended where something that goes began lasts until the next that stays. An earlier erasure may have joined them."""
@@ -397,6 +405,28 @@ class _Again:
             until = min(later, default=None)
             if until != row.valid_to and not (until is None and _said_by_another(row, believed)):
                 self._restore(row, row, until)
+
+    def _thread(self, planner: _Planner) -> None:
+        """Where versions of a memory begin otherwise than they did, each lasts until the next one, as if it had been told so."""
+        moved = {
+            row.memory_id
+            for row in planner.altered.values()
+            if row.valid_from != self._history.rows[row.number].valid_from
+        }
+        for memory_id in sorted(moved):
+            every = [row for row in self._history.rows.values() if row.memory_id == memory_id]
+            begun = {row.valid_from for row in every} | {
+                row.valid_from for row in self._rows if row.memory_id == memory_id
+            }
+            versions = [row for row in self._believed() if row.memory_id == memory_id]
+            versions.sort(key=lambda row: (row.valid_from, planner.first_told(row) or 0))
+            for row, later in zip(versions, [*versions[1:], None], strict=True):
+                ends = [] if later is None else [later.valid_from]
+                if row.valid_to is not None and row.valid_to not in begun:
+                    ends.append(row.valid_to)  # retracted
+                until = min(ends, default=None)
+                if until != row.valid_to and not (until is None and _said_by_another(row, self._believed())):
+                    self._restore(row, row, until)
 
     def _stood(self, number: int) -> bool:
         """Whether what a change brought, or what came in its place and goes too, is still believed."""
