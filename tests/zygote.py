@@ -11,6 +11,7 @@ import functools
 import importlib
 import json
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -155,7 +156,15 @@ def erase(say: Say, folder: str, begin: str, done: str, wanted: dict[str, Any]) 
         say(receipt.model_dump_json())
 
 
-TASKS = {task.__name__: task for task in (operate, write, tell_the_same, add, erase)}
+def erase_and_weigh(say: Say, folder: str, wanted: dict[str, Any]) -> None:
+    """Erase; by how many bytes the process grew meanwhile, at its largest."""
+    with operations.opened(Path(folder)) as memory:
+        before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        assert memory.erase(**wanted).complete
+        say(str((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) * 1024))
+
+
+TASKS = {task.__name__: task for task in (operate, write, tell_the_same, add, erase, erase_and_weigh)}
 
 
 def use_everything(say: Say) -> None:

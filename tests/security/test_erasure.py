@@ -560,6 +560,50 @@ def test_only_a_rewritten_file_has_no_remnants(tmp_path):
         assert found(tmp_path, words) == [] and memory.verify().ok
 
 
+def test_a_large_store_is_not_rewritten_in_memory(tmp_path, zygote):
+    with opened(tmp_path) as memory:
+        memory.add(said("home = zqrome"), user_id="v")
+    with closing(sqlite3.connect(tmp_path / "ledger.sqlite3")) as db:  # in the place of what others said
+        db.execute(
+            "WITH n AS (SELECT 1 AS i UNION ALL SELECT i + 1 FROM n WHERE i < 6000)"
+            " INSERT INTO store SELECT 'filler' || i, hex(randomblob(4000)) FROM n"
+        )
+        db.commit()
+    size = (tmp_path / "ledger.sqlite3").stat().st_size
+    _, [grown] = zygote.run(task="erase_and_weigh", folder=str(tmp_path), wanted={"user_id": "v"})
+    assert size > 40_000_000 > 4 * int(grown) and found(tmp_path, ["zqrome"]) == []
+
+
+@pytest.mark.parametrize("name", ["it's", "a 'folder'; --", "\udcff"])
+def test_what_is_temporary_is_in_the_stores_folder_and_gone_afterwards(tmp_path, monkeypatch, name):
+    """Whatever the folder is called, and the process's own choice is as it was."""
+    folder, seen = tmp_path / name, []
+    with opened(folder) as memory, closing(sqlite3.connect(tmp_path / "other", check_same_thread=False)) as other:
+        memory.add(said("home = zqrome"), user_id="u")
+        other.execute(f"PRAGMA temp_store_directory = '{tmp_path}'")
+        chosen = "PRAGMA temp_store_directory"
+        monkeypatch.setattr(
+            Database, "_connect", watched(Database._connect, lambda: seen.append(other.execute(chosen).fetchone()))
+        )
+        assert memory.erase(user_id="u").complete
+        assert (str(folder),) in seen or not name.isprintable()
+        assert other.execute(chosen).fetchone() == (str(tmp_path),)
+        other.execute("PRAGMA temp_store_directory = ''")
+    assert {file.name for file in folder.iterdir()} <= {"ledger.sqlite3", "ledger.sqlite3-mark"}
+    assert found(folder, ["zqrome"]) == []
+
+
+def watched(connect, look):
+    """Connections that look before they rewrite."""
+
+    def watching(self):
+        connection = connect(self)
+        connection.set_trace_callback(lambda statement: look() if statement == "VACUUM" else None)
+        return connection
+
+    return watching
+
+
 @pytest.mark.parametrize("failpoint", [name for name in failpoints.FAILPOINTS if name.startswith("erase.")])
 def test_killed_anywhere_it_is_finished_at_the_next_opening_or_never_began(tmp_path, zygote, failpoint):
     operation = operations.BY_NAME["erase of a user"]
