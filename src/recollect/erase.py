@@ -287,15 +287,34 @@ class _Planner:
         begun = {row.valid_from for row in rows}
         starts = {row.number: self._told_from(row, begun) or row.valid_from for row in stays}
         moved = {row.valid_from: starts[row.number] for row in stays}
+        ends = {row.number: self._ended(row, rows, starts) for row in stays}
         return [
             replace(
                 row,
                 metadata={k: v for k, v in row.metadata.items() if (k, repr(v)) not in gone or (k, repr(v)) in left},
                 valid_from=starts[row.number],
-                valid_to=row.valid_to and max(moved.get(row.valid_to, row.valid_to), starts[row.number]),
+                valid_to=(until := ends[row.number]) and max(moved.get(until, until), starts[row.number]),
             )
             for row in stays
         ]
+
+    def _ended(self, row: Row, versions: Sequence[Row], starts: Mapping[int, datetime]) -> datetime | None:
+        """When a version ended. One that was taken back, and had ended where one began that goes, is left as if it had lasted
+        until the next one that was believed beside it: an erasure of what took it back may bring it back."""
+        begun = {one.valid_from for one in versions if one.number not in starts}
+        if row.retired is None or row.valid_to is None or row.valid_to not in begun:
+            return row.valid_to
+        return min(
+            (
+                one.valid_from
+                for one in versions
+                if one.number in starts
+                and one.valid_from > row.valid_from
+                and one.recorded < row.retired
+                and (one.retired is None or one.retired > row.recorded)
+            ),
+            default=None,
+        )
 
     def _told_from(self, row: Row, begun: Set[datetime]) -> datetime | None:
         """Where a row holds from that holds from an erased telling: from the first one that stays. None for others. What was
