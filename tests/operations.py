@@ -49,13 +49,15 @@ def opened(folder: Path, embedder: HashEmbedder | None = None) -> Memory:
 class Operation:
     """`act` does one thing to a store that `prepare` made. It can be done again where it left nothing behind.
 
-    `judge` looks at what it left outside of the store, and is told whether it was acknowledged.
+    `judge` looks at what it left outside of the store, and is told whether it was acknowledged. `by_parts`: it may end after any
+    of its commits, and goes on from there when it is done again.
     """
 
     name: str
     prepare: Callable[[Path], None]
     act: Callable[[Memory], object]
     judge: Callable[[Path, bool], None] = lambda folder, acknowledged: None
+    by_parts: bool = False
 
 
 def said(*texts):
@@ -223,7 +225,13 @@ OPERATIONS = (
     Operation(
         "erase of a user", seed_sessions, lambda memory: memory.erase(user_id="u"), scanned("thing7", "Lima", "Rome")
     ),
-    Operation("retention", seed_old_and_new, lambda memory: memory.retention("2024-01-15"), scanned("Bonn", "Rome")),
+    Operation(
+        "retention",
+        seed_old_and_new,
+        lambda memory: memory.retention("2024-01-15"),
+        scanned("Bonn", "Rome"),
+        by_parts=True,
+    ),
     Operation("backup", seed_batches, back_up, judge_backup),
 )
 BY_NAME = {operation.name: operation for operation in OPERATIONS}
