@@ -63,10 +63,9 @@ def planned(history: History, wanted: Wanted, tokenizer: Tokenizer) -> Removal:
 def outlived(history: History, wanted: Wanted, tokenizer: Tokenizer) -> Removal:
     """What a retention does to it: the same, but a user of whom nothing is left goes whole, and texts are known again in messages
     that are as old as those that went, not in every one until today."""
-    removal = planned(history, wanted, tokenizer)
-    if removal.turns and removal.turns == history.turns.keys():
-        removal = _everything(history)
-    return replace(removal, dated_before=wanted.before)
+    planner = _Planner(history, wanted, tokenizer)
+    whole = bool(planner.turns) and planner.turns == history.turns.keys()
+    return replace(_everything(history) if whole else planner.removal(), dated_before=wanted.before)
 
 
 def _everything(history: History) -> Removal:
@@ -96,7 +95,9 @@ class _Planner:
             self._rows_of.setdefault(row.statement.number, []).append(row)
 
     def removal(self) -> Removal:
-        """All steps."""
+        """All steps, where there is anything to take."""
+        if not (self.turns or self.statements or self.blanked):
+            return Removal(revision=self._history.state.revision)
         again = _Again(self) if self._wanted.by_turns else None
         number = self._history.state.revision + (0 if again is None else len(again.changes)) + 1
         hidden = self._orphaned()
@@ -357,12 +358,15 @@ class _Planner:
     def _unexplained(self) -> Iterator[int]:
         """Changes whose reason has words that only what goes had."""
         history = self._history
-        taken = [history.turns[turn].content for turn in self._touched]
-        taken += [history.words[number] for number in self.statements]
+        gone = [history.turns[turn].content for turn in self._touched]
+        taken = self._all(gone + [history.words[number] for number in self.statements])
+        doubtful = [change for change in history.changes if self.words(change.reason) & taken]
+        if not doubtful:  # most reasons are a few words of ours: no need to read all that is left
+            return
         left = [self.blanked.get(n, turn.content) for n, turn in history.turns.items() if n not in self.turns]
         left += [words for number, words in history.words.items() if number not in self.statements]
-        only = self._all(taken) - self._all(left)
-        return (change.number for change in history.changes if self.words(change.reason) & only)
+        only = taken - self._all(left)
+        yield from (change.number for change in doubtful if self.words(change.reason) & only)
 
     def _all(self, texts: Iterable[str]) -> frozenset[str]:
         return frozenset[str]().union(*map(self.words, texts))
