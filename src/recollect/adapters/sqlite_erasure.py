@@ -311,17 +311,20 @@ def _strip_batches(db: sqlite3.Connection, space: Space, removal: Removal) -> No
     for row in over:
         options = json.loads(row["options"])
         kept = {name: options[name] for name in ("retells", "dropped") if name in options}
-        key = row["idempotency_key"]
-        hidden = key if key is None or key.startswith(BURIED) else erased_key(db, space, key)
-        if hidden != key:  # of two that were erased one after the other the later one is known again
-            db.execute(
-                "UPDATE batches SET idempotency_key = NULL WHERE space = ? AND idempotency_key = ?", (space, hidden)
-            )
         db.execute(
-            "UPDATE batches SET agent_id = NULL, session_id = NULL, options = ?, idempotency_key = ?, digest = '',"
-            " redacted = '[]' WHERE id = ?",
-            (codec.dump({**_BARE, **kept}), hidden, row["id"]),
+            "UPDATE batches SET agent_id = NULL, session_id = NULL, options = ?, digest = '', redacted = '[]' WHERE id = ?",
+            (codec.dump({**_BARE, **kept}), row["id"]),
         )
+        _hide_key(db, space, row["id"], row["idempotency_key"])
+
+
+def _hide_key(db: sqlite3.Connection, space: Space, batch_id: str, key: str | None) -> None:
+    """Of two batches of one key that were erased one after the other the later one is known again."""
+    if key is None or key.startswith(BURIED):
+        return
+    hidden = erased_key(db, space, key)
+    db.execute("UPDATE batches SET idempotency_key = NULL WHERE space = ? AND idempotency_key = ?", (space, hidden))
+    db.execute("UPDATE batches SET idempotency_key = ? WHERE id = ?", (hidden, batch_id))
 
 
 # --- the history -------------------------------------------------------------------------------------------------------
