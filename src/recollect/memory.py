@@ -197,8 +197,8 @@ class AsyncMemory:
     ) -> AddResult:
         """Remember messages. They are journalled first, then extracted, reconciled and committed chunk by chunk.
 
-        `timestamp` is the time of messages that have none. `infer=False` keeps each message whole, as a memory. What comes of them
-        is served until `expires_at`; `retention` then destroys it, with the messages.
+        `timestamp` is the time of messages that have none. `infer=False` keeps each message whole, as a memory. What comes of
+        them is served until `expires_at`; `retention` then destroys it, with the messages.
         `wait=False` returns with `.status == "pending"` once the messages are safe on disk. Raises ModelError or
         EmbedderError with `.batch_id` where the batch had to stay pending; `resume()` finishes it. What was erased before, and is
         dated before that, is left out and counted (`.erased`), unless `allow_erased`. Raises Erased where it is erased meanwhile.
