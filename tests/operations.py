@@ -49,13 +49,15 @@ def opened(folder: Path, embedder: HashEmbedder | None = None) -> Memory:
 class Operation:
     """`act` does one thing to a store that `prepare` made. It can be done again where it left nothing behind.
 
-    `judge` looks at what it left outside of the store, and is told whether it was acknowledged.
+    `judge` looks at what it left outside of the store, and is told whether it was acknowledged. `by_parts`: it may end after any
+    of its commits, and goes on from there when it is done again.
     """
 
     name: str
     prepare: Callable[[Path], None]
     act: Callable[[Memory], object]
     judge: Callable[[Path, bool], None] = lambda folder, acknowledged: None
+    by_parts: bool = False
 
 
 def said(*texts):
@@ -170,6 +172,14 @@ def seed_sessions(folder):
         memory.add(said("home = Lima", "likes += jam"), user_id="u", session_id="t", timestamp=LATER)
 
 
+def seed_old_and_new(folder):
+    """Two users, each with something old and something new."""
+    with opened(folder) as memory:
+        for user, place in (("u", "Rome"), ("other", "Bonn")):
+            memory.add(said(f"home = {place}"), user_id=user, timestamp=EARLY)
+            memory.add(said("likes += tea"), user_id=user, timestamp=LATE)
+
+
 def scanned(*secrets):
     """A judge: where the store has it no more, no file has, unless it is recorded that this is still to be done."""
 
@@ -214,6 +224,13 @@ OPERATIONS = (
     ),
     Operation(
         "erase of a user", seed_sessions, lambda memory: memory.erase(user_id="u"), scanned("thing7", "Lima", "Rome")
+    ),
+    Operation(
+        "retention",
+        seed_old_and_new,
+        lambda memory: memory.retention("2024-01-15"),
+        scanned("Bonn", "Rome"),
+        by_parts=True,
     ),
     Operation("backup", seed_batches, back_up, judge_backup),
 )

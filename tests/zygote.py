@@ -11,6 +11,7 @@ import functools
 import importlib
 import json
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -136,7 +137,34 @@ def tell_the_same(say: Say, folder: str, threads: int, infer: bool) -> None:
             teller.join()
 
 
-TASKS = {task.__name__: task for task in (operate, write, tell_the_same)}
+def add(say: Say, folder: str, url: str, messages: list[Any], options: dict[str, Any]) -> None:
+    """Add by the model behind an endpoint; what came of it, as JSON, or the name of the error."""
+    with Memory(folder, llm=Loopback(url), embedder=operations.Embedder()) as memory:
+        try:
+            say(memory.add(messages, **options).model_dump_json())
+        except RecollectError as error:
+            say(json.dumps({"error": type(error).__name__, "batch_id": error.batch_id}))
+
+
+def erase(say: Say, folder: str, begin: str, done: str, wanted: dict[str, Any]) -> None:
+    """Open the store, wait until the file `begin` is there, erase, make the file `done`; the receipt as JSON."""
+    with operations.opened(Path(folder)) as memory:
+        while not Path(begin).exists():
+            time.sleep(0.005)
+        receipt = memory.erase(**wanted)
+        Path(done).touch()
+        say(receipt.model_dump_json())
+
+
+def erase_and_weigh(say: Say, folder: str, wanted: dict[str, Any]) -> None:
+    """Erase; by how many bytes the process grew meanwhile, at its largest."""
+    with operations.opened(Path(folder)) as memory:
+        before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        assert memory.erase(**wanted).complete
+        say(str((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) * 1024))
+
+
+TASKS = {task.__name__: task for task in (operate, write, tell_the_same, add, erase, erase_and_weigh)}
 
 
 def use_everything(say: Say) -> None:
@@ -168,7 +196,9 @@ def main() -> None:
 
 if __name__ == "__main__":
     import operations
+    from contract.loopback import Loopback
 
-    from recollect import failpoints
+    from recollect import Memory, failpoints
+    from recollect.errors import RecollectError
 
     main()

@@ -7,8 +7,9 @@ import json
 import math
 import re
 import unicodedata
+from calendar import monthrange
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from .errors import InvalidInput
@@ -29,6 +30,7 @@ MAX_INSTRUCTIONS = 10_000
 MAX_HITS = 100_000  # `limit`
 MAX_CONTEXT = 1_000_000  # `max_tokens`
 _KEYS = {"role", "content", "name", "timestamp"}
+_AGE = re.compile(r"(\d{1,6}) ?([dwmy])")
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
@@ -91,6 +93,42 @@ def spoken(argument: str, value: object) -> datetime | None:
 def maybe_time(argument: str, value: object) -> datetime | None:
     """`time`, None for None."""
     return None if value is None else time(argument, value)
+
+
+def cutoff(argument: str, value: object, present: datetime) -> datetime:
+    """From when on something is not older: an age before the present, as a timedelta or as "365d", "52w", "12m" or "1y" (days,
+    weeks, months and years of the calendar); or a date in the past, as a datetime or an ISO 8601 string."""
+    try:
+        since = _ago(value, present)
+    except OverflowError:
+        raise InvalidInput(argument, "goes back further than the calendar does") from None
+    if since is None:
+        if not isinstance(value, datetime | str):
+            raise InvalidInput(argument, f"must be an age or a date, not {type(value).__name__}")
+        try:
+            since = time(argument, value)
+        except InvalidInput:
+            raise InvalidInput(argument, "is no age such as 365d, 52w, 12m or 1y, and no date (ISO 8601)") from None
+    if since >= present:
+        raise InvalidInput(argument, "is not in the past")
+    return since
+
+
+def _ago(value: object, present: datetime) -> datetime | None:
+    """The present less an age; None for what is none. Raises OverflowError."""
+    if isinstance(value, timedelta):
+        return present - value
+    match = _AGE.fullmatch(value.strip()) if isinstance(value, str) else None
+    if match is None:
+        return None
+    number, unit = int(match[1]), match[2]
+    if unit in "dw":
+        return present - timedelta(days=number * (7 if unit == "w" else 1))
+    months = present.year * 12 + present.month - 1 - number * (12 if unit == "y" else 1)
+    if months < 12:
+        raise OverflowError
+    year, month = months // 12, months % 12 + 1
+    return present.replace(year=year, month=month, day=min(present.day, monthrange(year, month)[1]))
 
 
 def metadata(argument: str, value: object) -> dict[str, Any]:

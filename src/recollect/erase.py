@@ -7,6 +7,9 @@ The rule: what is left is what would be there had it never been said.
   never been told: the version before it, which it closed or reworded, is open again. What was retracted stays retracted.
 - A memory goes with all its versions, with what it took over when it was merged, and with the turns that only it quotes; in
   those that other memories quote too its own quotes are blanked.
+- What has expired goes like a memory: each version that has, and all of them where none is left to believe. Turns that were
+  added with an expiry go too; of those that another memory rests on its quotes stay, and all the rest is blanked. What an
+  expired version ended does not hold again: that it had ended stays true.
 """
 
 from __future__ import annotations
@@ -30,11 +33,18 @@ _WORD = re.compile(r"\w+")
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What is to be erased: a memory; else of all that a user said what was said in a session, before a time, or all of it."""
+    """What is to be erased: a memory; what has `expired` by then; else of all that a user said what was said in a session, before
+    a time, or all of it."""
 
     memory_id: str | None = None
     session_id: str | None = None
     before: datetime | None = None
+    expired: datetime | None = None
+
+    @property
+    def by_turns(self) -> bool:
+        """Whether what was said goes, and memories with it; else memories go, and what was said with them."""
+        return self.memory_id is None and self.expired is None
 
     def has(self, turn: SaidTurn) -> bool:
         """Whether a turn is meant, by session and date."""
@@ -46,14 +56,26 @@ class Wanted:
 def planned(history: History, wanted: Wanted, tokenizer: Tokenizer) -> Removal:
     """What an erasure does to a user's ledger."""
     if wanted == Wanted():
-        return Removal(
-            revision=history.state.revision + 1,
-            everything=True,
-            turns=frozenset(history.turns),
-            statements=frozenset(history.words),
-            sources=frozenset(history.sources),
-        )
+        return _everything(history)
     return _Planner(history, wanted, tokenizer).removal()
+
+
+def outlived(history: History, wanted: Wanted, tokenizer: Tokenizer) -> Removal:
+    """What a retention does to it: the same, but a user of whom nothing is left goes whole, and texts are known again in messages
+    that are as old as those that went, not in every one until today."""
+    planner = _Planner(history, wanted, tokenizer)
+    whole = bool(planner.turns) and planner.turns == history.turns.keys()
+    return replace(_everything(history) if whole else planner.removal(), dated_before=wanted.before)
+
+
+def _everything(history: History) -> Removal:
+    return Removal(
+        revision=history.state.revision + 1,
+        everything=True,
+        turns=frozenset(history.turns),
+        statements=frozenset(history.words),
+        sources=frozenset(history.sources),
+    )
 
 
 class _Planner:
@@ -73,8 +95,10 @@ class _Planner:
             self._rows_of.setdefault(row.statement.number, []).append(row)
 
     def removal(self) -> Removal:
-        """All steps."""
-        again = _Again(self) if self._wanted.memory_id is None else None
+        """All steps, where there is anything to take."""
+        if not (self.turns or self.statements or self.blanked):
+            return Removal(revision=self._history.state.revision)
+        again = _Again(self) if self._wanted.by_turns else None
         number = self._history.state.revision + (0 if again is None else len(again.changes)) + 1
         hidden = self._orphaned()
         hiding = ChangeRecord(new_id("chg"), number, Op.DELETE, reason=ERASED, flag=ERASED)
@@ -123,11 +147,20 @@ class _Planner:
     @cached_property
     def statements(self) -> frozenset[int]:
         """Those that go, with all rows that say them."""
+        if self._wanted.expired is not None:
+            return self._expired(self._wanted.expired)
         if self._wanted.memory_id is not None:
             return frozenset(
                 number for number, rows in self._rows_of.items() if any(row.memory_id in self._merged for row in rows)
             )
         return frozenset(number for number in self._history.words if not self._stays(number))
+
+    def _expired(self, now: datetime) -> frozenset[int]:
+        memories: dict[str, list[Row]] = {}
+        for row in self._history.rows.values():
+            memories.setdefault(row.memory_id, []).append(row)
+        whole = [row.statement.number for rows in memories.values() if _have_expired(rows, now) for row in rows]
+        return frozenset(whole) | {number for number, rows in self._rows_of.items() if _have_expired(rows, now)}
 
     def _stays(self, statement: int) -> bool:
         every = self._sources_of.get(statement, [])
@@ -155,10 +188,19 @@ class _Planner:
     @cached_property
     def turns(self) -> frozenset[int]:
         """Those that go."""
-        if self._wanted.memory_id is not None:
-            cited = {source.turn for number in self.statements for source in self._sources_of.get(number, ())}
-            return frozenset(turn for turn in cited if not self._needed(turn))
-        return frozenset(number for number, turn in self._history.turns.items() if self._wanted.has(turn))
+        if self._wanted.by_turns:
+            return frozenset(number for number, turn in self._history.turns.items() if self._wanted.has(turn))
+        cited = {source.turn for number in self.statements for source in self._sources_of.get(number, ())}
+        return frozenset(turn for turn in cited | self._lapsed if not self._needed(turn))
+
+    @cached_property
+    def _lapsed(self) -> frozenset[int]:
+        """Turns that were added with an expiry that is past."""
+        if self._wanted.expired is None:
+            return frozenset()
+        now = to_micros(self._wanted.expired)
+        turns = self._history.turns.items()
+        return frozenset(number for number, turn in turns if turn.expires_at is not None and turn.expires_at <= now)
 
     def _needed(self, turn: int) -> list[str]:
         """Quotes by which memories that stay rest on a turn."""
@@ -175,10 +217,11 @@ class _Planner:
 
     @cached_property
     def blanked(self) -> Mapping[int, str]:
-        """Turns that stay for other memories, without the quotes of the one that goes."""
-        if self._wanted.memory_id is None:
+        """Turns that stay for other memories, without the quotes of the one that goes; of those that have expired themselves
+        nothing stays but what is quoted."""
+        if self._wanted.by_turns:
             return {}
-        taken: dict[int, list[str]] = {}
+        taken = {turn: [self._history.turns[turn].content] for turn in self._lapsed - self.turns}
         for number in self.statements:
             for source in self._sources_of.get(number, ()):
                 if source.turn not in self.turns:
@@ -189,7 +232,7 @@ class _Planner:
 
     def _kept_quotes(self) -> int:
         """Quotes of the memory that goes whose words, or some of them, other memories quote too."""
-        if self._wanted.memory_id is None:
+        if self._wanted.by_turns:
             return 0
         going = [source for number in self.statements for source in self._sources_of.get(number, ())]
         return sum(
@@ -229,7 +272,7 @@ class _Planner:
     def altered(self) -> Mapping[int, Row]:
         """Rows that stay with what their turns that stay, or a caller, gave them: metadata, and where they hold from."""
         memories: dict[str, list[Row]] = {}
-        for row in self._history.rows.values() if self._wanted.memory_id is None else ():
+        for row in self._history.rows.values() if self._wanted.by_turns else ():
             memories.setdefault(row.memory_id, []).append(row)
         before = [row for rows in memories.values() for row in rows if self.stays(row)]
         after = [row for rows in memories.values() for row in self._altered(rows)]
@@ -242,28 +285,54 @@ class _Planner:
         stays = [row for row in rows if self.stays(row)]
         if not cited & self.turns:
             return stays
-        moved = {row.valid_from: start for row in stays if (start := self._told_from(row)) is not None}
+        begun = {row.valid_from for row in rows}
+        starts = {row.number: self._told_from(row, begun) or row.valid_from for row in stays}
+        moved = {row.valid_from: starts[row.number] for row in stays}
+        ends = {row.number: self._ended(row, rows, starts) for row in stays}
         return [
             replace(
                 row,
                 metadata={k: v for k, v in row.metadata.items() if (k, repr(v)) not in gone or (k, repr(v)) in left},
-                valid_from=self._told_from(row) or row.valid_from,
-                valid_to=row.valid_to and moved.get(row.valid_to, row.valid_to),
+                valid_from=starts[row.number],
+                valid_to=(until := ends[row.number]) and max(moved.get(until, until), starts[row.number]),
             )
             for row in stays
         ]
 
-    def _told_from(self, row: Row) -> datetime | None:
-        """Where a row holds from that holds from an erased telling: from the first one that stays. None for others."""
+    def _ended(self, row: Row, versions: Sequence[Row], starts: Mapping[int, datetime]) -> datetime | None:
+        """When a version ended. One that was taken back, and had ended where one began that goes, is left as if it had lasted
+        until the next one that was believed beside it: an erasure of what took it back may bring it back."""
+        begun = {one.valid_from for one in versions if one.number not in starts}
+        if row.retired is None or row.valid_to is None or row.valid_to not in begun:
+            return row.valid_to
+        return min(
+            (
+                one.valid_from
+                for one in versions
+                if one.number in starts
+                and one.valid_from > row.valid_from
+                and one.recorded < row.retired
+                and (one.retired is None or one.retired > row.recorded)
+            ),
+            default=None,
+        )
+
+    def _told_from(self, row: Row, begun: Set[datetime]) -> datetime | None:
+        """Where a row holds from that holds from an erased telling: from the first one that stays. None for others. What was
+        retracted (it ended where none of the memory's versions had `begun`) holds no longer for that."""
         said = {turn: self._history.turns[turn].said_at for turn in self._cited(row.statement.number)}
         if to_micros(row.valid_from) not in {time for turn, time in said.items() if turn in self.turns}:
             return None
-        tellings = sorted(self._tellings(row.statement.number).items())
-        left = [sorted(turns - self.turns) for _, turns in tellings if turns - self.turns]
-        if not left:
+        first = self.first_told(row)
+        if first is None:
             return None
-        start = from_micros(said[left[0][0]])
-        return max(row.valid_from, start if row.valid_to is None else min(start, row.valid_to))
+        start = from_micros(said[first])
+        return start if row.valid_to is None or row.valid_to in begun else min(start, row.valid_to)
+
+    def first_told(self, row: Row) -> int | None:
+        """The first turn that stays of the first telling that has one."""
+        tellings = sorted(self._tellings(row.statement.number).items())
+        return next((min(turns - self.turns) for _, turns in tellings if turns - self.turns), None)
 
     def _given(self, turns: Iterable[int]) -> set[tuple[str, str]]:
         return {(key, repr(value)) for turn in turns for key, value in self._history.turns[turn].metadata.items()}
@@ -289,12 +358,15 @@ class _Planner:
     def _unexplained(self) -> Iterator[int]:
         """Changes whose reason has words that only what goes had."""
         history = self._history
-        taken = [history.turns[turn].content for turn in self._touched]
-        taken += [history.words[number] for number in self.statements]
+        gone = [history.turns[turn].content for turn in self._touched]
+        taken = self._all(gone + [history.words[number] for number in self.statements])
+        doubtful = [change for change in history.changes if self.words(change.reason) & taken]
+        if not doubtful:  # most reasons are a few words of ours: no need to read all that is left
+            return
         left = [self.blanked.get(n, turn.content) for n, turn in history.turns.items() if n not in self.turns]
         left += [words for number, words in history.words.items() if number not in self.statements]
-        only = self._all(taken) - self._all(left)
-        return (change.number for change in history.changes if self.words(change.reason) & only)
+        only = taken - self._all(left)
+        yield from (change.number for change in doubtful if self.words(change.reason) & only)
 
     def _all(self, texts: Iterable[str]) -> frozenset[str]:
         return frozenset[str]().union(*map(self.words, texts))
@@ -341,6 +413,7 @@ class _Again:
             for row in [row for row in self._rows if row.retired == number]:
                 self._again(row, number)
         self._lengthen()
+        self._thread(planner)
 
     def _lengthen(self) -> None:
         """What ended where something that goes began lasts until the next that stays. An earlier erasure may have joined them."""
@@ -355,6 +428,28 @@ class _Again:
             until = min(later, default=None)
             if until != row.valid_to and not (until is None and _said_by_another(row, believed)):
                 self._restore(row, row, until)
+
+    def _thread(self, planner: _Planner) -> None:
+        """Where versions of a memory begin otherwise than they did, each lasts until the next one, as if it had been told so."""
+        moved = {
+            row.memory_id
+            for row in planner.altered.values()
+            if row.valid_from != self._history.rows[row.number].valid_from
+        }
+        for memory_id in sorted(moved):
+            every = [row for row in self._history.rows.values() if row.memory_id == memory_id]
+            begun = {row.valid_from for row in every} | {
+                row.valid_from for row in self._rows if row.memory_id == memory_id
+            }
+            versions = [row for row in self._believed() if row.memory_id == memory_id]
+            versions.sort(key=lambda row: (row.valid_from, planner.first_told(row) or 0))
+            for row, later in zip(versions, [*versions[1:], None], strict=True):
+                ends = [] if later is None else [later.valid_from]
+                if row.valid_to is not None and row.valid_to not in begun:
+                    ends.append(row.valid_to)  # retracted
+                until = min(ends, default=None)
+                if until != row.valid_to and not (until is None and _said_by_another(row, self._believed())):
+                    self._restore(row, row, until)
 
     def _stood(self, number: int) -> bool:
         """Whether what a change brought, or what came in its place and goes too, is still believed."""
@@ -420,6 +515,13 @@ class _Again:
             )
         self.restored[again.number] = again
         self._place[row.number] = again.number
+
+
+def _have_expired(versions: Sequence[Row], now: datetime) -> bool:
+    """Whether those that are believed have; where none is, those that were believed last."""
+    last = max((row.retired for row in versions if row.retired is not None), default=None)
+    latest = [row for row in versions if row.retired is None] or [row for row in versions if row.retired == last]
+    return all(row.expires_at is not None and row.expires_at <= now for row in latest)
 
 
 def _open_at(row: Row, moment: datetime) -> bool:

@@ -201,7 +201,8 @@ class Intervals:
         return found
 
     def _support(self, moment: Moment, believed: Mask, holding: Mask) -> tuple[Mask, Integers]:
-        """By turn: whether it may be served for what came of it; and when the last of what is believed of it ended."""
+        """By turn: whether it may be served for what came of it; and when the last of what is believed of it, and has not
+        expired, ended."""
         import numpy as np
 
         rows, sources = self._rows, self._sources
@@ -209,7 +210,7 @@ class Intervals:
         said = np.zeros(self.passages, dtype=bool)
         said[rows["statement"][holding]] = True
         ended = np.full(self.passages, BEGINNING)
-        over = np.flatnonzero(believed & (rows["valid_to"] <= moment.as_of))
+        over = np.flatnonzero(believed & (rows["valid_to"] <= moment.as_of) & (rows["expires_at"] > moment.now))
         np.maximum.at(ended, rows["statement"][over], rows["valid_to"][over])
         stands = moment.believes(sources["added"], sources["retired"])
         turn, statement = sources["turn"][stands], sources["statement"][stands]

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 from . import check
 from .budget import metered
 from .erase import Wanted
-from .erasing import erased, finished
+from .erasing import Retention, erased, finished, retained
 from .errors import Closed, EmbedderUnavailable, Forked, InvalidInput, NotFound, RecollectError, WrongLoop, of_batch
 from .failpoints import reach
 from .filters import parse_filter
@@ -40,6 +40,7 @@ from .results import (
     Reembedded,
     RejectedFact,
     Resumed,
+    RetentionReceipt,
     Source,
     Stats,
     VerifyReport,
@@ -196,7 +197,8 @@ class AsyncMemory:
     ) -> AddResult:
         """Remember messages. They are journalled first, then extracted, reconciled and committed chunk by chunk.
 
-        `timestamp` is the time of messages that have none. `infer=False` keeps each message whole, as a memory.
+        `timestamp` is the time of messages that have none. `infer=False` keeps each message whole, as a memory. What comes of
+        them is served until `expires_at`; `retention` then destroys it, with the messages.
         `wait=False` returns with `.status == "pending"` once the messages are safe on disk. Raises ModelError or
         EmbedderError with `.batch_id` where the batch had to stay pending; `resume()` finishes it. What was erased before, and is
         dated before that, is left out and counted (`.erased`), unless `allow_erased`. Raises Erased where it is erased meanwhile.
@@ -392,7 +394,8 @@ class AsyncMemory:
         Erased where nothing of theirs is left, else they go on with what is. Messages dated before the erasure that are handed in
         again are left out, unless `allow_erased=True`. Backups are yours to deal with.
 
-        A session or a time needs `user_id`; None, said explicitly, is the shared space. Raises NotFound, InvalidInput.
+        A session or a time needs `user_id`; None, said explicitly, is the shared space. A scoped memory is told its own user once
+        more to erase all of it; without any argument that is InvalidInput. Raises NotFound, InvalidInput.
         """
         wanted, whose = await self._wanted(memory_id, user_id, session_id, before)
         return await self._alone(erased(self._store, wanted, whose))
@@ -712,6 +715,41 @@ class AsyncMemory:
 
     # --- the store -----------------------------------------------------------------------------------------------------
 
+    async def retention(
+        self,
+        older_than: timedelta | datetime | str | None = None,
+        *,
+        user_id: MaybeUser = OPERATOR,
+        expired: bool = True,
+        dry_run: bool = False,
+    ) -> RetentionReceipt:
+        """Destroy what is kept no longer, of all users or of one: what was said longer ago than that, as `erase` by date does,
+        and what has expired. Meant to be run every day. There is no undo.
+
+        `older_than`: a timedelta, or "365d", "52w", "12m", "1y" (days, weeks, months and years of the calendar), or a date; None
+        is nothing but what has expired. `user_id`: whose, None is the shared space; left out, everybody's.
+
+        With `expired`, every version of a memory goes whose `expires_at` is past, and the whole memory where no other one is
+        believed. So do messages that were added with an `expires_at` that is past, whatever came of them; of one that another
+        memory rests on, what that one quotes stays and the rest is blanked. What an expired version ended does not hold again.
+
+        It goes user by user, in a transaction each; of a user of whom nothing is left no name is kept. The files are rewritten
+        once, at the end. `on_event` is told of `Purged`. Stopped, killed or failed, what went is gone, the same call goes on from
+        there, and `resume()` or the next opening cleans the files. Messages as old that are handed in again are left out.
+        `dry_run`: what would go; nothing does. Raises InvalidInput, StorageFull.
+        """
+        at = present()
+        before = None if older_than is None else check.cutoff("older_than", older_than, at)
+        policy = Retention(at, before, check.flag("expired", expired), check.flag("dry_run", dry_run))
+        if not policy.wanted:
+            raise InvalidInput("older_than", "say how old, or expired=True")
+        self._check_loop()
+        spaces = None
+        if not isinstance(user_id, _Operator):
+            found = await self._find(scope_of(user_id, None, None))
+            spaces = [] if found is None else [found]
+        return await self._alone(retained(self._store, policy, spaces, self._listener))
+
     async def verify(self) -> VerifyReport:
         """Check that everything in the store fits together; see `.problems`. Changes nothing, and tells `on_event` how far it
         is (`trace.Checked`). Damage is reported, not raised."""
@@ -762,7 +800,7 @@ class AsyncMemory:
         return await self._alone(back_up(self._store, path, overwrite, self._listener))
 
     def scoped(self, *, user_id: UserId) -> Any:
-        """Every verb bound to one user; other users' ids do not exist for it."""
+        """Every verb bound to one user; other users' ids do not exist for it. To `erase` everything it takes `user_id` again."""
         from .scoped import AsyncScopedMemory
 
         scope_of(user_id, None, None)

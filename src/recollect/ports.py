@@ -340,10 +340,17 @@ class Export(Protocol):
 class Erasure(Protocol):
     """The one way in which anything is destroyed. Blocking; called from worker threads."""
 
-    def erase(self, space: Space, plan: Callable[[History], Removal], at: datetime) -> dict[str, int]:
-        """Plan on all that the user has and do it, in one transaction: nobody commits between the two, and what was read before
-        is refused afterwards. How much of what went. The texts of turns that went are known again in messages dated before `at`.
+    def erase(
+        self, space: Space, plans: Sequence[Callable[[History], Removal]], at: datetime, *, rehearse: bool = False
+    ) -> dict[str, int]:
+        """Plan on all that the user has and do it, plan after plan, in one transaction: nobody commits in between, and what was
+        read before is refused afterwards. How much of what went; {} where there is nothing to take. The texts of turns that went
+        are known again in messages dated before `at`. `rehearse`: all of it is taken back.
         """
+        ...
+
+    def due(self, before: datetime | None, expired: datetime | None) -> list[Space]:
+        """Users of whom something was said before a time, or may have expired by one."""
         ...
 
     def unfinished(self) -> bool:

@@ -395,7 +395,8 @@ class Fault:
 
 @dataclass(frozen=True, slots=True)
 class SaidTurn:
-    """A turn as an erasure looks at it. `talk`: its session, else its batch. `said_at`: microseconds."""
+    """A turn as an erasure looks at it. `talk`: its session, else its batch. `said_at`, and `expires_at`, which its add was
+    given: microseconds."""
 
     number: int
     talk: str
@@ -405,6 +406,7 @@ class SaidTurn:
     content: str
     metadata: Metadata
     searchable: bool
+    expires_at: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -428,7 +430,8 @@ class Removal:
     `everything`: all of the user. Rows go with their `statements`. `blanked`: turns and what is left of them. `echoes`: turns
     that are found by words of one that went or was blanked before them. `talks`: batches of the talks that it touches.
     `altered`: rows that stay with other metadata or times. `scrubbed`: changes that lose all content; `unexplained`: those that
-    lose their reason. The rest comes on top.
+    lose their reason. `dated_before`: of which messages the texts are known again, None for those dated before the erasure. The
+    rest comes on top.
     """
 
     revision: int
@@ -447,3 +450,9 @@ class Removal:
     hidings: tuple[Hiding, ...] = ()
     changes: tuple[ChangeRecord, ...] = ()
     kept_quotes: int = 0
+    dated_before: datetime | None = None
+
+    @property
+    def is_nothing(self) -> bool:
+        """Whether there is nothing to take."""
+        return not (self.everything or self.turns or self.statements or self.sources or self.blanked)

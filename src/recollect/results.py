@@ -231,6 +231,16 @@ class Receipt(Result):
     erased_at: datetime
 
 
+class RetentionReceipt(Receipt):
+    """What a `retention` took from all its users together, of whom it took something from `users`. `before`: what was said before
+    then went; None where only what had expired did. Of a `dry_run` it is what would go: nothing is erased, or `complete`.
+    """
+
+    users: int = 0
+    before: datetime | None = None
+    dry_run: bool = False
+
+
 class Context(Result):
     """Memories packed into a token budget. `str(context)` is ready for a prompt, fenced as data."""
 

@@ -9,7 +9,7 @@ import threading
 import weakref
 from collections.abc import Coroutine, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from types import TracebackType
 from typing import Any, TypeVar, cast
 
@@ -32,6 +32,7 @@ from .results import (
     Receipt,
     Reembedded,
     Resumed,
+    RetentionReceipt,
     Source,
     Stats,
     VerifyReport,
@@ -400,6 +401,17 @@ class Memory:
     def stats(self, *, user_id: MaybeUser = OPERATOR) -> Stats:
         """How much a user's memory holds, or, left out, the whole store."""
         return self._wait(self._memory.stats(user_id=user_id))
+
+    def retention(
+        self,
+        older_than: timedelta | datetime | str | None = None,
+        *,
+        user_id: MaybeUser = OPERATOR,
+        expired: bool = True,
+        dry_run: bool = False,
+    ) -> RetentionReceipt:
+        """Destroy what is kept no longer, of all users or of one: what was said longer ago than that, and what has expired."""
+        return self._wait(self._memory.retention(older_than, user_id=user_id, expired=expired, dry_run=dry_run))
 
     def verify(self) -> VerifyReport:
         """Check that everything in the store fits together; see `.problems`. Changes nothing, and tells `on_event` how far it

@@ -79,7 +79,18 @@ class Exported:
     of: int
 
 
-Event: TypeAlias = Journalled | Extracted | Committed | Reembedding | Copied | Checked | Exported
+@dataclass(frozen=True, slots=True)
+class Purged:
+    """A retention is through with `users` of `of` users, of whom so many `memories` and `turns` went so far; told before the
+    first one too."""
+
+    users: int
+    of: int
+    memories: int
+    turns: int
+
+
+Event: TypeAlias = Journalled | Extracted | Committed | Reembedding | Copied | Checked | Exported | Purged
 Listener: TypeAlias = Callable[[Event], None]
 
 
@@ -100,5 +111,7 @@ def emit(listener: Listener | None, event: Event) -> None:
             log.debug("checked users=%d of=%d", event.users, event.of)
         case Exported():
             log.debug("exported records=%d of=%d", event.records, event.of)
+        case Purged():
+            log.debug("purged users=%d of=%d memories=%d turns=%d", event.users, event.of, event.memories, event.turns)
     if listener is not None:
         listener(event)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import base64
 import json
 import shutil
 import signal
@@ -12,15 +11,15 @@ import threading
 from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime
-from pathlib import Path
 
 import chaos
 import numpy as np
 import operations
 import pytest
-from zygote import Zygote
+from knowing import KnowingModel
+from remnants import GONE, STAYS, Pairs, Refining, Tattler, everything_of, found, opened, plant, said, vectors_of
 
-from recollect import Memory, failpoints
+from recollect import failpoints
 from recollect.adapters.database import Database
 from recollect.erase import BLANK, spans, without
 from recollect.errors import (
@@ -33,138 +32,14 @@ from recollect.errors import (
     StorageFull,
     UndoConflict,
 )
-from recollect.model import Add, Entity, Extraction, Reconciliation, Rejected, Relation, Update
-from recollect.testing import HashEmbedder, ScriptedLanguage
+from recollect.model import Extraction
+from recollect.testing import HashEmbedder, ModelEndpoint, Reply, ScriptedLanguage
 
 EARLY, LATE, LATER = "2024-01-01", "2024-03-01", "2024-05-01"
 
 
-# --- where it may hide -------------------------------------------------------------------------------------------------
-
-
-def spellings(secret):
-    """(how, bytes) of everything that would give a text away."""
-    plain = secret.encode()
-    yield "plain", plain
-    yield "UTF-16 LE", secret.encode("utf-16-le")
-    yield "UTF-16 BE", secret.encode("utf-16-be")
-    yield "JSON", json.dumps(secret)[1:-1].encode()
-    for skip in range(3):  # what stands before it decides at which of three places base64 cuts it
-        coded = base64.b64encode(b"\0" * skip + plain)
-        yield f"base64, {skip}", coded[-(-skip * 8 // 6) : (skip + len(plain)) * 8 // 6]
-
-
-def found(folder, secrets, vectors=()):
-    """What of it is in any file of the folder: (what, how, file)."""
-    told = []
-    for file in sorted(Path(folder).rglob("*")):
-        content = file.read_bytes() if file.is_file() else b""
-        told += [(one, how, file.name) for one in secrets for how, look in spellings(one) if look in content]
-        told += [("a vector", "float32", file.name) for vector in vectors if vector in content]
-    return told
-
-
-def vectors_of(folder, user, words):
-    """The bytes of the vectors of all texts that have one of the words, where no other text has the same vector."""
-    query = (
-        "SELECT p.vector, coalesce(m.text, t.content) AS text FROM passages p JOIN users u USING (space)"
-        " LEFT JOIN statements m ON m.space = p.space AND m.number = p.number AND p.kind = 'statement'"
-        " LEFT JOIN turns t ON t.space = p.space AND t.passage = p.number AND p.kind = 'turn'"
-        " WHERE u.name = ? AND p.vector IS NOT NULL"
-    )
-    with closing(sqlite3.connect(folder / "ledger.sqlite3")) as db:
-        rows = db.execute(query, (user,)).fetchall()
-    return [vector for vector, text in rows if any(word in text for word in words)]
-
-
-def everything_of(folder, user):
-    """All rows of a user, in every table."""
-    with closing(sqlite3.connect(folder / "ledger.sqlite3")) as db:
-        space = db.execute("SELECT space FROM users WHERE name = ?", (f"user:{user}",)).fetchone()
-        kept = {"users": db.execute("SELECT * FROM users WHERE space = ?", space).fetchall()}
-        for (table,) in db.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall():
-            if "space" in {row[1] for row in db.execute(f"PRAGMA table_info({table})")}:
-                kept[table] = db.execute(f"SELECT * FROM {table} WHERE space = ? ORDER BY 1, 2, 3", space).fetchall()
-        of_batches = "WHERE batch_id IN (SELECT id FROM batches WHERE space = ?)"
-        for table in ("facts", "rejected", "calls"):
-            kept[table] = db.execute(f"SELECT * FROM {table} {of_batches} ORDER BY 1, 2, 3", space).fetchall()
-    return kept
-
-
-# --- a store that has it everywhere ------------------------------------------------------------------------------------
-
-
-class Tattler(ScriptedLanguage):
-    """Tells what it hears in all that a model may write: names, relations, reasons, and facts that are rejected."""
-
-    down = False
-
-    async def extract(self, chunk):
-        told = await super().extract(chunk)
-        facts = [
-            replace(
-                one, entities=(Entity(f"Ms {one.value}"),), relations=(Relation("user", f"met {one.value}", one.value),)
-            )
-            for one in told.facts
-        ]
-        return Extraction(tuple(facts), tuple(Rejected(f"a rumour: {one.content}", "it is one") for one in chunk.turns))
-
-    async def reconcile(self, cases):
-        if self.down:
-            raise ModelUnavailable("down")
-        answer = await super().reconcile(cases)
-        told = [
-            replace(one, reason=f"{case.fact.text} beside {[c.text for c in case.candidates]}")
-            for one, case in zip(answer.decisions, cases, strict=True)
-        ]
-        return Reconciliation(tuple(told), model="tattler")
-
-
-def said(*texts, name=None):
-    return [{"role": "user", "content": text, **({"name": name} if name else {})} for text in texts]
-
-
-def opened(folder, **options):
-    return Memory(folder, **{"llm": Tattler(), "embedder": HashEmbedder(), **options})
-
-
-# Of these words each stands in one place only, in a session that is erased and in the one that stays.
-GONE = [
-    f"zq{what}gone" for what in ("home", "city", "like", "pet", "name", "meta", "key", "agent", "hush", "fill", "draft")
-]
-GONE += ["zqhüttegone", "zq日本gone"]
-STAYS = [f"zq{what}stays" for what in ("home", "like", "meta", "hush")]
-
-
-def plant(folder):
-    """Alice has two sessions, the one to be erased all over the place; Bob has his own."""
-    with opened(folder) as memory:
-        for user in ("bob", "zqalice"):
-            memory.add(
-                said("home = zqhomestays", "likes += zqlikestays", "zqhushstays, by the way"),
-                user_id=user,
-                session_id="kept",
-                timestamp=LATE,
-                metadata={"topic": "zqmetastays"},
-            )
-        early = {"user_id": "zqalice", "session_id": "zqsession", "agent_id": "zqagentgone", "timestamp": EARLY}
-        memory.add(
-            said(
-                "home = zqhomegone", "likes += zqlikegone", "pet = zqhüttegone", "pet = zq日本gone", name="zqnamegone"
-            ),
-            metadata={"zqmetagone": ["zqmetagone"]},
-            idempotency_key="zqkeygone",
-            **early,
-        )
-        memory.add(said("home = zqcitygone", "likes += zqpetgone", "likes -= zqlikegone", "zqhushgone"), **early)
-        memory.add(said("keeps = zqfillgone"), infer=False, **early)
-        memory.undo(memory.add(said("likes += zqlikegone again"), **early).batch_id)
-        memory.add(said("draft = zqdraftgone"), wait=False, **early)
-    return folder
-
-
 ERASURES = {
-    "all of a user": ({"user_id": "zqalice"}, [*GONE, *STAYS, "zqalice", "zqsession", "kept"]),
+    "all of a user": ({"user_id": "zqalice"}, [*GONE, *STAYS, "zqalice", "zqactor", "zqsession", "kept"]),
     "a session": ({"user_id": "zqalice", "session_id": "zqsession"}, [*GONE, "zqsession"]),
     "what was said before a date": ({"user_id": "zqalice", "before": "2024-02-01"}, [*GONE, "zqsession"]),
     "a session, before a date": (
@@ -239,19 +114,6 @@ def test_the_shared_space_goes_when_it_is_said_so(tmp_path):
 
 
 # --- one memory --------------------------------------------------------------------------------------------------------
-
-
-class Pairs(Tattler):
-    """Two facts of one turn: "home = Rome; likes += tea"."""
-
-    async def extract(self, chunk):
-        facts, own = [], await super().extract(chunk)
-        for turn in chunk.turns:
-            for part in turn.content.split("; "):
-                halves = replace(turn, content=part)
-                told = await ScriptedLanguage.extract(self, replace(chunk, turns=(halves,), context=()))
-                facts += told.facts
-        return Extraction(tuple(facts), own.rejected)
 
 
 def of(memory, text, user="u"):
@@ -373,19 +235,6 @@ def test_what_a_caller_deleted_or_retracted_does_not_come_back(memory):
     assert [(hit.text, hit.until.month) for hit in hits] == [("likes += tea", 3)]
 
 
-class Refining(ScriptedLanguage):
-    """A second word on a pet refines the first one."""
-
-    async def reconcile(self, cases):
-        known = [[c for c in case.candidates if c.slot and c.slot.key == case.fact.slot.key] for case in cases]
-        return Reconciliation(
-            tuple(
-                Update((c[0].number,), "revise", f"{c[0].text} {case.fact.value}") if c else Add()
-                for case, c in zip(cases, known, strict=True)
-            )
-        )
-
-
 def test_a_refinement_goes_with_its_words_and_what_it_refined_is_back(tmp_path):
     with opened(tmp_path, llm=Refining()) as memory:
         memory.add(said("pet = dog"), user_id="u", session_id="a", timestamp=EARLY)
@@ -416,6 +265,26 @@ def test_arguments_that_do_not_go_together(memory):
     assert memory.erase(user_id="nobody").turns == 0 and memory.count(user_id="u") == 1
 
 
+def test_a_scoped_memory_erases_everything_only_where_its_user_is_named(memory):
+    memory.add(said("home = Rome"), user_id="u", session_id="s")
+    memory.add(said("likes += tea"), user_id="u", session_id="t")
+    mine, shared = memory.scoped(user_id="u"), memory.scoped(user_id=None)
+    for nothing in ({}, {"session_id": None}, {"memory_id": None, "before": None}):
+        with pytest.raises(InvalidInput, match="once more"):
+            mine.erase(**nothing)
+    for other in ("v", None):
+        with pytest.raises(TypeError, match="user_id"):
+            mine.erase(user_id=other)
+    assert memory.count(user_id="u") == 2
+    assert mine.erase(session_id="s").turns == 1 and mine.erase(user_id="u", session_id="t").turns == 1
+    memory.add(said("home = Rome"), user_id="u")
+    assert mine.erase(user_id=mine.user_id).turns == 1
+    memory.add(said("home = Rome"), user_id=None)
+    with pytest.raises(InvalidInput):
+        shared.erase()
+    assert shared.erase(user_id=None).turns == 1
+
+
 def test_what_was_erased_is_not_taken_in_again_unless_it_is_allowed_or_said_anew(tmp_path):
     with opened(tmp_path) as memory:
         talk = {"user_id": "u", "session_id": "s", "timestamp": EARLY}
@@ -431,6 +300,29 @@ def test_what_was_erased_is_not_taken_in_again_unless_it_is_allowed_or_said_anew
         assert memory.add(said("home = zqrome"), allow_erased=True, **talk).erased == 0
         assert memory.add(said("likes += zqtea"), user_id="u").erased == 0  # said now, after the erasure
         assert set(texts(memory)) == {"pet is dog", "home is zqrome", "likes is zqtea"} and memory.verify().ok
+
+
+def test_of_a_call_that_brings_nothing_but_what_was_erased_nothing_is_kept(tmp_path):
+    plant(tmp_path)
+    secrets = [*GONE, "zqsession"]
+    with opened(tmp_path, instructions="leave zqinstrgone out") as memory:
+        memory.erase(user_id="zqalice", session_id="zqsession")
+        call = {"user_id": "zqalice", "session_id": "zqsession", "agent_id": "zqagentgone", "timestamp": EARLY}
+        call |= {"metadata": {"zqmetagone": 1}, "idempotency_key": "another zqkeygone"}
+        result = memory.add(said("home = zqhomegone", "zqhushgone"), **call)
+        assert (result.erased, result.turn_ids, result.status) == (2, (), "done")
+        assert found(tmp_path, secrets) == []
+        assert memory.add(said("home = zqhomegone", "zqhushgone"), **call).batch_id == result.batch_id
+        assert memory.add(said("home = zqhomegone"), **call, allow_erased=True).erased == 0
+        assert found(tmp_path, secrets) and memory.verify().problems == ()
+
+
+def test_a_key_is_erased_as_often_as_it_is_used(memory):
+    for _ in range(8):  # batches are gone through in the order of their ids, which are random
+        added = memory.add(said("home = Rome"), user_id="u", idempotency_key="k", allow_erased=True)
+        assert added.erased == 0 and memory.erase(user_id="u").turns == 1
+        assert memory.add(said("home = Rome"), user_id="u", idempotency_key="k").batch_id == added.batch_id
+    assert memory.verify().problems == ()
 
 
 def test_a_key_of_what_was_erased_brings_nothing_back(memory):
@@ -506,6 +398,51 @@ def test_an_add_under_way_goes_on_with_what_is_left_and_forgets_what_it_read(tmp
         assert (told[0].status, told[0].erased, len(told[0].turn_ids)) == ("done", 1, 1)
         assert texts(memory) == {"likes is tea": None} and memory.verify().problems == ()
     assert found(tmp_path, ["zqrome"]) == []
+
+
+class There:
+    """An event that has happened when a file is there."""
+
+    def __init__(self, file):
+        self.is_set = file.exists
+
+
+@pytest.mark.parametrize("asked", ["extract", "reconcile"])
+@pytest.mark.parametrize("form", ["all of a user", "before a date"])
+def test_an_add_in_another_process_is_called_off_or_goes_on_with_what_is_left(tmp_path, zygote, form, asked):
+    folder, begin, done = tmp_path / "store", tmp_path / "begin", tmp_path / "done"
+    sentences = {"I live in zqrome.": EARLY, "I drink milk.": LATE}
+    model = KnowingModel({said: {"text": f"The user says: {said}"} for said in sentences})
+
+    def slow(request):
+        reply = Reply(model(request))
+        if ("New facts:" in request.text) != (asked == "reconcile"):
+            return reply
+        begin.touch()
+        return replace(reply, until=There(done))
+
+    wanted = {"user_id": "u"} if form == "all of a user" else {"user_id": "u", "before": "2024-02-01"}
+    messages = [{"role": "user", "content": said, "timestamp": time} for said, time in sentences.items()]
+    options = {"user_id": "u", "metadata": {"zqmeta": 1}, "session_id": "zqsession"}
+    with opened(folder) as memory:  # what a fact is compared with: else nothing is to be decided
+        memory.add(said("likes += tea"), user_id="u", timestamp=LATE)
+    with ModelEndpoint(slow) as endpoint, chaos.tries("an add in another process, and an erasure") as tries:
+        cases = [
+            {"task": "add", "folder": str(folder), "url": endpoint.url, "messages": messages, "options": options},
+            {"task": "erase", "folder": str(folder), "begin": str(begin), "done": str(done), "wanted": wanted},
+        ]
+        (_, [added]), (_, [receipt]) = zygote.run_all(cases)
+        added, receipt = json.loads(added), json.loads(receipt)
+        with tries.one(f"{form}, while it waits to {asked}"), operations.opened(folder) as memory:
+            assert receipt["complete"] and "zqrome" in endpoint.requests[0].text
+            if form == "all of a user":
+                assert added == {"error": "Erased", "batch_id": None} and memory.stats(user_id="u").turns == 0
+                assert found(folder, ["zqrome", "zqmeta", "zqsession", "milk"]) == []
+            else:
+                assert (added["status"], added["erased"], len(added["turn_ids"])) == ("done", 1, 1)
+                assert texts(memory) == {"likes is tea": None, "The user says: I drink milk.": None}
+                assert found(folder, ["zqrome"]) == []
+            assert memory.pending() == [] and memory.verify().problems == ()
 
 
 def test_journalled_facts_of_what_is_pending_are_made_anew(tmp_path):
@@ -623,11 +560,48 @@ def test_only_a_rewritten_file_has_no_remnants(tmp_path):
         assert found(tmp_path, words) == [] and memory.verify().ok
 
 
-@pytest.fixture(scope="module")
-def zygote():
-    running = Zygote()
-    yield running
-    running.close()
+def test_a_large_store_is_not_rewritten_in_memory(tmp_path, zygote):
+    with opened(tmp_path) as memory:
+        memory.add(said("home = zqrome"), user_id="v")
+    with closing(sqlite3.connect(tmp_path / "ledger.sqlite3")) as db:  # in the place of what others said
+        db.execute(
+            "WITH n AS (SELECT 1 AS i UNION ALL SELECT i + 1 FROM n WHERE i < 6000)"
+            " INSERT INTO store SELECT 'filler' || i, hex(randomblob(4000)) FROM n"
+        )
+        db.commit()
+    size = (tmp_path / "ledger.sqlite3").stat().st_size
+    _, [grown] = zygote.run(task="erase_and_weigh", folder=str(tmp_path), wanted={"user_id": "v"})
+    assert size > 40_000_000 > 4 * int(grown) and found(tmp_path, ["zqrome"]) == []
+
+
+@pytest.mark.parametrize("name", ["it's", "a 'folder'; --", "\udcff"])
+def test_what_is_temporary_is_in_the_stores_folder_and_gone_afterwards(tmp_path, monkeypatch, name):
+    """Whatever the folder is called, and the process's own choice is as it was."""
+    folder, seen = tmp_path / name, []
+    with opened(folder) as memory, closing(sqlite3.connect(tmp_path / "other", check_same_thread=False)) as other:
+        memory.add(said("home = zqrome"), user_id="u")
+        other.execute(f"PRAGMA temp_store_directory = '{tmp_path}'")
+        chosen = "PRAGMA temp_store_directory"
+        monkeypatch.setattr(
+            Database, "_connect", watched(Database._connect, lambda: seen.append(other.execute(chosen).fetchone()))
+        )
+        assert memory.erase(user_id="u").complete
+        assert (str(folder),) in seen or not name.isprintable()
+        assert other.execute(chosen).fetchone() == (str(tmp_path),)
+        other.execute("PRAGMA temp_store_directory = ''")
+    assert {file.name for file in folder.iterdir()} <= {"ledger.sqlite3", "ledger.sqlite3-mark"}
+    assert found(folder, ["zqrome"]) == []
+
+
+def watched(connect, look):
+    """Connections that look before they rewrite."""
+
+    def watching(self):
+        connection = connect(self)
+        connection.set_trace_callback(lambda statement: look() if statement == "VACUUM" else None)
+        return connection
+
+    return watching
 
 
 @pytest.mark.parametrize("failpoint", [name for name in failpoints.FAILPOINTS if name.startswith("erase.")])

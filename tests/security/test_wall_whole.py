@@ -133,6 +133,11 @@ def two_stores_alike(document):
     return kept | at_once
 
 
+def retention(memory, known):
+    told = [memory.retention("2024-01-02", user_id="b", dry_run=dry) for dry in (True, False)]
+    return [told, memory.get_all(user_id="b"), memory.stats(user_id="b"), export(memory, known)]
+
+
 def erase(memory, known):
     receipt = memory.erase(user_id="b", session_id="one")
     return [receipt, memory.get_all(user_id="b"), memory.stats(user_id="b"), export(memory, known)]
@@ -157,7 +162,7 @@ LIFE = [
     ("add", lambda m, k: m.add("home = Oslo", user_id="b", timestamp="2024-02-01")), *READING,
     ("delete_all", delete_all), *READING,
     ("retell", lambda m, k: m.retell(user_id="b")), *READING,
-    ("erase", erase),
+    ("retention", retention), ("erase", erase),
 ]  # fmt: skip
 # Verbs of the operator. What they answer is of all users, by what they are for; what b sees afterwards is compared.
 STORE_WIDE = {
@@ -237,6 +242,9 @@ def test_what_others_do_later_changes_not_a_byte(tmp_path):
             found = getattr(memory, name)
             _ = found() if callable(found) else found
             seen[name] = [exact(verb(memory, known)) for _, verb in READING]
+        memory.add("home = Bern", user_id="a", timestamp="2019-01-01")
+        assert memory.retention("2020-01-01").users == 1
+        seen["a retention of what others said too long ago"] = [exact(verb(memory, known)) for _, verb in READING]
         memory.backup(tmp_path / "copy")
         memory.delete_all(user_id="a")
         seen["a backup, and a deletion of all of another's"] = [exact(verb(memory, known)) for _, verb in READING]
@@ -348,7 +356,8 @@ CALLS = [
     ("undo", ["{change}"]), ("stats", []), ("pending", []), ("ingest", ["{file}"]), ("list", []),
     ("retell", []), ("retell", ["--dry-run"]), ("search", ["where do I live?"]), ("stats", []),
     ("quarantine list", []), ("quarantine approve", ["{waiting[0]}"]), ("quarantine drop", ["{waiting[1]}"]),
-    ("export", []), ("audit", []), ("erase", ["--session", "one", "--yes"]), ("list", []),
+    ("export", []), ("audit", []), ("retention", ["--older-than", "2024-01-02", "--yes"]), ("list", []), ("export", []),
+    ("erase", ["--session", "one", "--yes"]), ("list", []),
 ]  # fmt: skip
 STORE_WIDE_COMMANDS = {
     "setup": "gets the embedder's weights; opens no store",

@@ -14,7 +14,7 @@ import sqlite3
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from importlib import resources
 from pathlib import Path
 
@@ -108,11 +108,14 @@ class Database:
                 self._mark.move(commits)
 
     def rewrite(self) -> None:
-        """Write all pages anew: SQLite blanks what it deletes, not what it moved from one page to another."""
+        """Write all pages anew: SQLite blanks what it deletes, not what it moved from one page to another.
+
+        By a connection of its own, for the copy that SQLite makes on the way is as large as the store: it is not kept in memory,
+        but in a file of the store's folder, which has no name once it is made, and nothing of what was erased."""
         with GATE.inside(), self._write_lock, faults_named("erase"):
             self._check_open()
-            self._writer.execute("PRAGMA synchronous = FULL")
-            self._writer.execute("VACUUM")
+            with closing(self._connect()) as connection, temporary_files(connection, self.path.parent):
+                connection.execute("VACUUM")
 
     def empty_log(self, patience_s: float) -> bool:
         """Work the log into the file, and cut it to nothing; False where a reader of an old snapshot needs it for longer."""
@@ -173,6 +176,35 @@ class Database:
             reader.close()
         self._writer.close()
         self._mark.close()
+
+
+_TEMPORARY_FILES = threading.Lock()
+
+
+@contextmanager
+def temporary_files(connection: sqlite3.Connection, folder: Path) -> Iterator[None]:
+    """Let a connection keep what is temporary in files of that folder: any other might lie on a disk that is not encrypted.
+    SQLite has one such folder for the whole process; where it cannot be set, what is temporary stays in memory."""
+    with _TEMPORARY_FILES:
+        before = _temporary_folder(connection)
+        try:
+            with suppress(UnicodeEncodeError):  # a path that is no text
+                _set_temporary_folder(connection, str(folder))
+            if _temporary_folder(connection) == str(folder):
+                connection.execute("PRAGMA temp_store = FILE")
+            yield
+        finally:
+            _set_temporary_folder(connection, before)
+
+
+def _temporary_folder(connection: sqlite3.Connection) -> str:
+    row = connection.execute("PRAGMA temp_store_directory").fetchone()
+    return "" if row is None else str(row[0])
+
+
+def _set_temporary_folder(connection: sqlite3.Connection, folder: str) -> None:
+    quoted = folder.replace("'", "''")
+    connection.execute(f"PRAGMA temp_store_directory = '{quoted}'")
 
 
 def use_wal(connection: sqlite3.Connection, timeout_s: float) -> None:

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Callable, Iterable
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 
 from ..errors import Erased, StorageError
@@ -41,6 +42,16 @@ _WORDS = (
     " || ' ' || coalesce((SELECT group_concat(r.predicate, ' ') FROM relations r"
     " WHERE r.space = m.space AND r.statement = m.number), '') AS words FROM statements m WHERE space = ?"
 )
+_TURNS = (
+    "SELECT t.*, json_extract(b.options, '$.expires_at') AS expires_at FROM turns t LEFT JOIN batches b ON b.id = t.batch_id"
+    " WHERE t.space = ? ORDER BY t.number"
+)
+_DUE = (
+    "SELECT space FROM turns WHERE said_at < :before"
+    " UNION SELECT space FROM memory_rows WHERE expires_at <= :expired"
+    " UNION SELECT space FROM batches b WHERE json_extract(options, '$.expires_at') <= :expired"
+    " AND EXISTS (SELECT 1 FROM turns t WHERE t.batch_id = b.id) ORDER BY space"
+)
 _EMPTY = "erased = last_turn - first_turn + 1"
 _ALL_EMPTY = (
     "EXISTS (SELECT 1 FROM chunks c WHERE c.batch_id = b.id)"
@@ -56,23 +67,46 @@ class SqliteErasure:
 
     # --- the transaction -----------------------------------------------------------------------------------------------
 
-    def erase(self, space: Space, plan: Callable[[History], Removal], at: datetime) -> dict[str, int]:
+    def erase(
+        self, space: Space, plans: Sequence[Callable[[History], Removal]], at: datetime, *, rehearse: bool = False
+    ) -> dict[str, int]:
         """Plan and do it; see `ports.Erasure`."""
-        with self._database.write() as db:
-            history = _history(db, space)
-            removal = plan(history)
-            reach("erase.planned")
-            texts = [history.turns[turn].content for turn in sorted(removal.turns | removal.blanked.keys())]
-            bury(db, space, texts, to_micros(at))
-            counted = {"tombstones": len(set(texts)), "kept_quotes": removal.kept_quotes}
-            counted |= _erase_journal(db, space, removal)
-            counted |= self._erase_content(db, space, removal)
-            counted |= _write_history(db, space, removal, at, self._actor)
-            _settle_user(db, space, removal, counted)
-            db.execute("INSERT OR REPLACE INTO store VALUES (?, ?)", (ERASING, json.dumps(to_micros(at))))
-            reach("erase.taken_out")
+        counted = Counter[str]()
+        try:
+            with self._database.write() as db:
+                for plan in plans:
+                    counted.update(self._erase(db, space, plan, at))
+                if counted and rehearse:
+                    raise _Rehearsed
+        except _Rehearsed:
+            return counted
         reach("erase.committed")
         return counted
+
+    def _erase(
+        self, db: sqlite3.Connection, space: Space, plan: Callable[[History], Removal], at: datetime
+    ) -> dict[str, int]:
+        history = _history(db, space)
+        removal = plan(history)
+        reach("erase.planned")
+        if removal.is_nothing:
+            return {}
+        texts = [history.turns[turn].content for turn in sorted(removal.turns | removal.blanked.keys())]
+        bury(db, space, texts, to_micros(removal.dated_before or at))
+        counted = {"tombstones": len(set(texts)), "kept_quotes": removal.kept_quotes}
+        counted |= _erase_journal(db, space, removal)
+        counted |= self._erase_content(db, space, removal)
+        counted |= _write_history(db, space, removal, at, self._actor)
+        _settle_user(db, space, removal, counted)
+        db.execute("INSERT OR REPLACE INTO store VALUES (?, ?)", (ERASING, json.dumps(to_micros(at))))
+        reach("erase.taken_out")
+        return counted
+
+    def due(self, before: datetime | None, expired: datetime | None) -> list[Space]:
+        """By what was said, and by what memories and adds were given; see `ports.Erasure`."""
+        with self._database.read() as db:
+            rows = db.execute(_DUE, {"before": maybe_micros(before), "expired": maybe_micros(expired)})
+            return [Space(row["space"]) for row in rows]
 
     def _erase_content(self, db: sqlite3.Connection, space: Space, removal: Removal) -> dict[str, int]:
         before = _memories(db, space)
@@ -157,12 +191,16 @@ class SqliteErasure:
             return f"{type(error).__name__}: {error}"
 
 
+class _Rehearsed(Exception):
+    """Takes a transaction back that was to tell what it would do."""
+
+
 # --- reading -----------------------------------------------------------------------------------------------------------
 
 
 def _history(db: sqlite3.Connection, space: Space) -> History:
     user = db.execute("SELECT * FROM users WHERE space = ?", (space,)).fetchone()
-    turns = db.execute("SELECT * FROM turns WHERE space = ? ORDER BY number", (space,))
+    turns = db.execute(_TURNS, (space,))
     chunks = db.execute("SELECT batch_id, n, first_turn, last_turn FROM chunks WHERE space = ?", (space,))
     hidden = db.execute("SELECT DISTINCT turn FROM hidings WHERE space = ?", (space,))
     return History(
@@ -187,6 +225,7 @@ def _said(row: sqlite3.Row) -> SaidTurn:
         content=row["content"],
         metadata=json.loads(row["metadata"]),
         searchable=bool(row["passage"]) and bool(row["batch_id"]),
+        expires_at=row["expires_at"],
     )
 
 
@@ -272,13 +311,20 @@ def _strip_batches(db: sqlite3.Connection, space: Space, removal: Removal) -> No
     for row in over:
         options = json.loads(row["options"])
         kept = {name: options[name] for name in ("retells", "dropped") if name in options}
-        key = row["idempotency_key"]
-        hidden = key if key is None or key.startswith(BURIED) else erased_key(db, space, key)
         db.execute(
-            "UPDATE batches SET agent_id = NULL, session_id = NULL, options = ?, idempotency_key = ?, digest = '',"
-            " redacted = '[]' WHERE id = ?",
-            (codec.dump({**_BARE, **kept}), hidden, row["id"]),
+            "UPDATE batches SET agent_id = NULL, session_id = NULL, options = ?, digest = '', redacted = '[]' WHERE id = ?",
+            (codec.dump({**_BARE, **kept}), row["id"]),
         )
+        _hide_key(db, space, row["id"], row["idempotency_key"])
+
+
+def _hide_key(db: sqlite3.Connection, space: Space, batch_id: str, key: str | None) -> None:
+    """Of two batches of one key that were erased one after the other the later one is known again."""
+    if key is None or key.startswith(BURIED):
+        return
+    hidden = erased_key(db, space, key)
+    db.execute("UPDATE batches SET idempotency_key = NULL WHERE space = ? AND idempotency_key = ?", (space, hidden))
+    db.execute("UPDATE batches SET idempotency_key = ? WHERE id = ?", (hidden, batch_id))
 
 
 # --- the history -------------------------------------------------------------------------------------------------------

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Iterable, Sequence, Set
+from dataclasses import replace
 from datetime import datetime
 
 from ..errors import Erased, LeaseLost, NotFound, StoreCorrupt
@@ -52,6 +53,10 @@ class SqliteJournal:
             gone = set() if new.allow_erased else buried(db, space, new.messages, new.received_at)
             left = len(new.messages) > len(gone)
             held = lease if left else None
+            key = new.idempotency_key
+            if not left:  # nothing of it is taken in, and so nothing that came with it
+                new = bare(new)
+                key = key and erased_key(db, space, key)
             batch_id = new_id("batch")
             db.execute(
                 "INSERT INTO batches (id, space, agent_id, session_id, status, created_at, infer, options,"
@@ -66,7 +71,7 @@ class SqliteJournal:
                     to_micros(new.received_at),
                     new.infer,
                     dump({**options_of(new), "dropped": len(gone)} if gone else options_of(new)),
-                    new.idempotency_key,
+                    key,
                     new.digest,
                     dump(new.redacted),
                     held and held.owner,
@@ -292,6 +297,12 @@ def find_earlier(db: sqlite3.Connection, space: Space, new: NewBatch) -> str | N
         query, values = "digest = ? AND status <> 'done' AND +idempotency_key IS NULL", [new.digest]
     row = db.execute(f"SELECT id FROM batches WHERE space = ? AND {query}", (space, *values)).fetchone()
     return None if row is None else row["id"]
+
+
+def bare(new: NewBatch) -> NewBatch:
+    """A call of which nothing is kept but that it was made."""
+    scope = Scope(new.scope.user_id)
+    return replace(new, scope=scope, metadata={}, expires_at=None, instructions=None, digest="", redacted=())
 
 
 def options_of(new: NewBatch) -> dict[str, object]:

@@ -229,6 +229,32 @@ def erase(
 
 @app.command()
 @with_common
+def retention(
+    common: Common,
+    older_than: Annotated[
+        str | None,
+        typer.Option(
+            "--older-than", metavar="AGE", help="What was said longer ago: 365d, 52w, 12m, 1y, or before a date"
+        ),
+    ] = None,
+    expired: Annotated[bool, typer.Option("--expired/--no-expired", help="What has expired")] = True,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would go; nothing does")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask")] = False,
+) -> None:
+    """Destroy what is kept no longer, of all users or (--user) of one: what is too old, what has expired. There is no undo.
+
+    Meant to be run every day. Stopped, what went is gone, and the same command goes on from there. Exit code 1 where remnants are
+    left in the files because another process reads: run it again, or `recollect resume`.
+
+    Example: recollect retention --older-than 365d --yes
+    """
+    from .retention import run
+
+    raise typer.Exit(run(common, older_than, expired=expired, dry=dry_run, yes=yes))
+
+
+@app.command()
+@with_common
 def undo(common: Common, change_or_batch_id: Annotated[str, typer.Argument(metavar="ID")]) -> None:
     """Undo a change (chg_…), or all of an add (batch_…).
 
