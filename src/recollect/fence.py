@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterable
 
 from .model import text_key
-from .quarantine import unseen
+from .legible import unseen
 
 _SPACES = re.compile(r"\s+")
 _TAG = re.compile(r"<(?=\s*/?\s*memory\b)", re.IGNORECASE)

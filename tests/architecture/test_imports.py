@@ -16,9 +16,9 @@ SOURCE = Path(recollect.__file__).parent
 FLOORS: list[set[str]] = [
     {"usage", "failpoints"},
     {"errors"},
-    {"ids", "times", "owners", "tasks", "wording"},
+    {"ids", "times", "owners", "tasks", "wording", "legible", "signs", "word_classes"},
     {"model", "filters", "secret_formats"},
-    {"records", "results", "dates", "redact", "quarantine"},
+    {"records", "results", "dates", "redact", "quarantine", "claims"},
     {"ports", "trace", "budget", "fence", "trust"},
     {"prompts", "replies", "evidence", "candidates", "intervals"},
     {"guard"},

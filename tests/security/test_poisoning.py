@@ -14,7 +14,7 @@ from pathlib import Path
 import chaos
 import pytest
 
-from recollect import Memory, quarantine
+from recollect import Memory, legible, signs
 from recollect.errors import InvalidInput, NotFound
 from recollect.fence import fence_name, harmless, unfenced
 from recollect.model import Role, SourceClass
@@ -155,9 +155,9 @@ def test_the_look_for_words_leaves_nothing_out():
     """The fast look for words is a shortcut: the features that it passes over are not there."""
     texts = [one["content"] for one in corpus("payloads")] + [one["text"] for one in corpus("harmless")]
     for text in texts:
-        low = quarantine.readable(text).lower()
-        for name, groups in quarantine._NEEDED.items():
-            if quarantine._COMPILED[name].search(low):
+        low = legible.readable(text).lower()
+        for name, groups in signs.NEEDED.items():
+            if signs.PATTERNS[name].search(low):
                 assert all(any(word in low for word in group) for group in groups), (name, text)
 
 
