@@ -3,8 +3,8 @@
 A user's word is believed most, so whoever gets text into a user's message has most to win: a query with a "note for later" behind
 it, a prepared link, a forged role, a rule for everybody. Such text need not look like an attack; what it has in common is that it
 speaks of others, of safeguards, addresses, ranks or what shall be answered, and not of the one who says it. So words count by
-what they do (`word_classes`), in up to three neighbouring units (sentences, and what stands in quotes or behind a colon), and for
-less where somebody speaks of themselves. Linear in the text.
+what they do (`word_classes`), in a sentence or two (and what stands in quotes or behind a colon), and for less where somebody
+speaks of themselves, asks, or shows code. Linear in the text.
 """
 
 from __future__ import annotations
@@ -16,36 +16,55 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from .legible import decoded, readable
-from .word_classes import A_NAME, CLASSES, I_SAY, I_SAY_UNSPACED, NO_NAMES, NOT_ONES_OWN, PHRASES, WE_SAY
+from .word_classes import A_NAME, A_NUMBER, CLASSES, I_SAY, I_SAY_UNSPACED, NO_NAMES, NOT_ONES_OWN, PHRASES, WE_SAY
 
 LIMIT = 3.0  # from which a passage is a claim
-OF_ONESELF, OF_US = 0.4, 0.75  # what a word counts for in a unit that says "I", or "we"
-TOGETHER = 3  # neighbouring units that are read as one
+LIMIT_ENCODED = 1.5  # … that is written so that no reader sees what it says
+OF_ONESELF, OF_US = 0.4, 0.75  # what a word counts for in a sentence that says "I", or "we"
+OF_A_QUESTION = OF_CODE = 0.4
+OF_A_WEAK_WORD = 0.5  # of one that is often something else
+TOGETHER = 2  # neighbouring units that are read as one
+LONG = 160  # characters from which a sentence is read comma by comma: much that is said is not much that is claimed
+SHORT = 30  # characters of what stands before a colon and belongs to what follows it
+
+_SENTENCE_END = re.compile(r"(?<=[.!?;])\s+|(?<=[。！？；])|\s(?:--|–|—|->)\s")  # noqa: RUF001 - as people write
+_PART_END = re.compile(r"[\"“”„«»()\[\]{}|]+|(?<=[:：])\s*")  # noqa: RUF001
+_COMMA = re.compile(r",\s")
+_WORD = re.compile(r"\w+(?:[-']\w+)*")
+_CODE = re.compile(r"[=;{}<>]|\w\(|\)\.|::")
+_NUMBER = re.compile(r"\d")
+_ASKED_FOR_ME = re.compile(r"\b(?:for|give|tell|show|let|help|find|get|send) me\b")
+_PATTERNS = {name: re.compile(pattern, re.MULTILINE) for name, (_, pattern) in PHRASES.items()}
+_WEIGHTS = {name: weight for name, (weight, *_) in PHRASES.items()}
 _MAX_STEM = 14  # characters
 
-_UNIT_END = re.compile(
-    r"(?<=[.!?;:])\s+|(?<=[。！？；：])|[\n\"“”„«»()\[\]{}|]+|\s(?:--|–|—|->|-)\s"  # noqa: RUF001 - as people write
-)
-_WORD = re.compile(r"[^\W_]+(?:[-'][^\W_]+)*")
-_PATTERNS = {name: re.compile(pattern, re.MULTILINE) for name, (_, pattern) in PHRASES.items()}
-_WEIGHTS = {name: weight for name, (weight, *_) in (*CLASSES.items(), *PHRASES.items())}
-HALF = 0.5  # what a word counts for that is often something else
+_Classes: TypeAlias = list[tuple[str, float]]
+_Table: TypeAlias = Mapping[str, _Classes]
 
 
 def _tables() -> tuple[_Table, _Table, _Table]:
-    """Of words, of stems, and of scripts that leave no spaces: word → (class, its weight)."""
-    words, stems, unspaced = defaultdict[str, _Classes](list), defaultdict[str, _Classes](list), defaultdict[str, _Classes](list)
+    """Of words, of stems, and of scripts that leave no spaces: word → its classes, each with the weight that it has there."""
+    words, stems, unspaced = (defaultdict[str, _Classes](list) for _ in range(3))
     for name, (weight, strong, weak) in CLASSES.items():
-        for listed, share in ((strong, 1.0), (weak, HALF)):
+        for listed, share in ((strong, 1.0), (weak, OF_A_WEAK_WORD)):
             for word in listed.split():
                 table = unspaced if ord(word[0]) > 0x2E80 else stems if word.endswith("*") else words
                 table[word.rstrip("*")].append((name, weight * share))
     return words, stems, unspaced
 
 
-_Classes: TypeAlias = list[tuple[str, float]]
-_Table: TypeAlias = Mapping[str, _Classes]
 _WORDS, _STEMS, _UNSPACED = _tables()
+_HEADS = {stem[:3] for stem in _STEMS}  # most words begin like none
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A passage of the readable text, how much of a claim it is, and by which classes most."""
+
+    start: int
+    end: int
+    much: float
+    why: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,21 +76,26 @@ class _Unit:
     counts: Mapping[str, float]
 
 
-def claims(text: str) -> list[tuple[int, int, str]]:
-    """(start, end, why) of the passages of a user's readable text that are claims, the first first."""
-    found = list(_claims(readable(text), LIMIT))
-    return found or [(at, end, f"encoded: {why}") for at, end, words in decoded(text) for _, _, why in _claims(words, LIMIT / 2)]
+def claims(text: str) -> list[Claim]:
+    """The passages of a user's message that are claims, the first first; else those that are encoded."""
+    found = list(_crowded(readable(text), LIMIT))
+    if found:
+        return found
+    hidden = ((at, end, next(_crowded(words, LIMIT_ENCODED), None)) for at, end, words in decoded(text))
+    return [Claim(at, end, one.much, f"encoded: {one.why}") for at, end, one in hidden if one is not None]
 
 
-def _claims(plain: str, limit: float) -> Iterator[tuple[int, int, str]]:
+def _crowded(plain: str, limit: float) -> Iterator[Claim]:
+    """Units that reach the limit, alone or with those behind them."""
     units = list(_units(plain))
     for place in range(len(units)):
-        for size in range(1, TOGETHER + 1):
-            near = units[place : place + size]
-            counts = _together(near)
-            if sum(counts.values()) >= limit:
-                yield near[0].start, near[-1].end, ", ".join(sorted(counts, key=lambda one: (-counts[one], one))[:3])
-                break
+        near = [units[place : place + size] for size in range(1, TOGETHER + 1)]
+        counted = [(_together(one), one[-1].end) for one in near]
+        counts, end = max(counted, key=lambda one: sum(one[0].values()))
+        much = sum(counts.values())
+        if much >= limit:
+            why = ", ".join(sorted(counts, key=lambda one: (-counts[one], one))[:3])
+            yield Claim(units[place].start, end, much, why)
 
 
 def _together(units: Sequence[_Unit]) -> dict[str, float]:
@@ -82,47 +106,90 @@ def _together(units: Sequence[_Unit]) -> dict[str, float]:
     return counts
 
 
+# --- units -------------------------------------------------------------------------------------------------------------
+
+
 def _units(plain: str) -> Iterator[_Unit]:
-    start = 0
-    for match in _UNIT_END.finditer(plain):
+    at = 0
+    for line in plain.split("\n"):
+        code = len(_CODE.findall(line)) > 1
+        for start, end in _pieces(line, 0, len(line), _SENTENCE_END):
+            sentence = line[start:end]
+            share = OF_CODE if code else _share(sentence)
+            for first, last in _parts(line, start, end):
+                if (counts := _counts(line[first:last])) is not None:
+                    yield _Unit(at + first, at + last, _shared(counts, share))
+        at += len(line) + 1
+
+
+def _pieces(text: str, start: int, end: int, at: re.Pattern[str]) -> Iterator[tuple[int, int]]:
+    for match in at.finditer(text, start, end):
         if match.start() > start:
-            yield _unit(plain, start, match.start())
+            yield start, match.start()
         start = match.end()
-    if start < len(plain):
-        yield _unit(plain, start, len(plain))
+    if start < end:
+        yield start, end
 
 
-def _unit(plain: str, start: int, end: int) -> _Unit:
-    said = plain[start:end]
+def _parts(line: str, start: int, end: int) -> Iterator[tuple[int, int]]:
+    """What a sentence is read by: its parts between quotes, brackets and colons, and between commas where it is long."""
+    held = None
+    for first, last in _pieces(line, start, end, _PART_END):
+        first, held = (first if held is None else held), None
+        if last - first < SHORT and last < end:
+            held = first
+        elif last - first > LONG:
+            yield from _pieces(line, first, last, _COMMA)
+        else:
+            yield first, last
+    if held is not None:
+        yield held, end
+
+
+def _share(sentence: str) -> float:
+    """For how much a sentence counts, by who speaks in it."""
+    heads = {word.split("'")[0] for word in _WORD.findall(_ASKED_FOR_ME.sub(" ", sentence.lower()))}
+    if not heads.isdisjoint(I_SAY) or any(one in sentence for one in I_SAY_UNSPACED):
+        return OF_ONESELF
+    if sentence.rstrip().endswith(("?", "？")):  # noqa: RUF001
+        return OF_A_QUESTION
+    return 1.0 if heads.isdisjoint(WE_SAY) else OF_US
+
+
+def _shared(counts: Mapping[str, float], share: float) -> Mapping[str, float]:
+    kept = {name for together in NOT_ONES_OWN if together <= counts.keys() for name in together}
+    return {name: much if name in kept else much * share for name, much in counts.items()}
+
+
+# --- classes -----------------------------------------------------------------------------------------------------------
+
+
+def _counts(said: str) -> dict[str, float] | None:
+    """class → its weight in what is said; None where no word is."""
     low = said.lower()
     words = _WORD.findall(low)
+    if not words:
+        return None
     found = {name: _WEIGHTS[name] for name, pattern in _PATTERNS.items() if pattern.search(low)}
     for name, weight in _classes(said, words):
         found[name] = max(found.get(name, 0.0), weight)
     if _has_a_name(said):
         found["a name"] = A_NAME
-    share = _share(said, words)
-    kept = {name for together in NOT_ONES_OWN if together <= found.keys() for name in together}
-    return _Unit(start, end, {name: weight * (1.0 if name in kept else share) for name, weight in found.items()})
+    if _NUMBER.search(said):
+        found["a number"] = A_NUMBER
+    return found
 
 
 def _classes(said: str, words: Sequence[str]) -> Iterator[tuple[str, float]]:
     for word in words:
         yield from _WORDS.get(word, ())
-        for length in range(3, min(len(word), _MAX_STEM) + 1):
-            yield from _STEMS.get(word[:length], ())
+        if word[:3] in _HEADS:
+            for length in range(3, min(len(word), _MAX_STEM) + 1):
+                yield from _STEMS.get(word[:length], ())
     if not said.isascii():
         for word, names in _UNSPACED.items():
             if word in said:
                 yield from names
-
-
-def _share(said: str, words: Sequence[str]) -> float:
-    """For how much a unit counts, by who speaks in it."""
-    heads = {word.split("'")[0] for word in words}
-    if not heads.isdisjoint(I_SAY) or any(one in said for one in I_SAY_UNSPACED):
-        return OF_ONESELF
-    return 1.0 if heads.isdisjoint(WE_SAY) else OF_US
 
 
 def _has_a_name(said: str) -> bool:

@@ -15,6 +15,10 @@ MAX_DECODED = 20  # encoded passages of one text that are read
 _SPELT = re.compile(r"\b(?:\w[ .\-_*]){5,}\w\b")
 _BLOB = re.compile(r"\b[A-Za-z0-9+/]{24,}={0,2}|\b(?:[0-9a-fA-F]{2}){20,}\b")
 _URL_QUERY = re.compile(r"\?\S{8,2000}")
+_ESCAPED = re.compile(r"%[0-9A-Fa-f]{2}")
+_LEET_WORD = re.compile(r"\b(?:[a-z]{1,20}[013457]{1,3}[a-z]{1,20}|[013457]{1,2}[a-z]{2,20})\w{0,20}", re.IGNORECASE)
+_LEET = str.maketrans("013457", "oieast")
+_MANY_LEET = 3  # words from which digits stand for letters
 _TAGS = re.compile("[\U000e0020-\U000e007e]{6,}")
 _LOOKALIKES = str.maketrans(
     "аеорсухіјѕԁһӏԛԝАВЕКМНОРСТХІЅοανερτικΑΒΕΗΙΚΜΝΟΡΤΧ", "aeopcyxijsdhlqwABEKMHOPCTXISoaveptikABEHIKMNOPTX"
@@ -28,10 +32,13 @@ def hidden_text(text: str) -> re.Match[str] | None:
 
 
 def decoded(text: str) -> Iterator[tuple[int, int, str]]:
-    """What is written in base64, in hexadecimal, or in a link's query."""
+    """What is written in base64, in hexadecimal, in escapes, or in a link's query."""
     for place, match in enumerate(_URL_QUERY.finditer(text)):
         if place < MAX_DECODED:
             yield match.start(), match.end(), readable(unquote_plus(match[0]).replace("=", ": ").replace("&", ". "))
+    for place, match in enumerate(one for one in re.finditer(r"\S+", text) if len(_ESCAPED.findall(one[0])) > 3):
+        if place < MAX_DECODED:
+            yield match.start(), match.end(), readable(unquote_plus(match[0]))
     for place, match in enumerate(_BLOB.finditer(text)):
         if place < MAX_DECODED and (words := _plain_bytes(match[0])):
             yield match.start(), match.end(), readable(words)
@@ -57,6 +64,8 @@ def readable(text: str) -> str:
     if not text.isascii():
         text = "".join(one for one in text if one in "\n\t" or not unseen(one)).replace("’", "'")
         text = _MIXED.sub(lambda match: match[0].translate(_LOOKALIKES), text)
+    if len(_LEET_WORD.findall(text)) >= _MANY_LEET:
+        text = _LEET_WORD.sub(lambda match: match[0].translate(_LEET), text)
     return _SPELT.sub(lambda match: re.sub(r"[ .\-_*]", "", match[0]), text)
 
 

@@ -14,9 +14,11 @@ from bisect import bisect_left
 from collections import Counter, deque
 from collections.abc import Iterator, Mapping, Sequence
 
+from .claims import claims
 from .legible import decoded, hidden_text, readable
 from .model import Fact, SourceClass, Turn
 from .signs import (
+    ATTACK,
     DESTINATIONS,
     IMAGE,
     NEEDED,
@@ -41,6 +43,7 @@ LIMITS: Mapping[SourceClass, float] = {
     SourceClass.TOOL: 2.0,
     SourceClass.DOCUMENT: 2.0,
 }
+FAR_TOO_MUCH = 7.0  # from which a claim alone is put aside
 FAR = 120  # characters between "send" and where to
 _THE_USER = re.compile(r"\bthe user(?:['’]s)?\b", re.IGNORECASE)
 
@@ -93,7 +96,23 @@ def touches(quote: str, text: str, span: tuple[int, int, str]) -> bool:
 
 
 def suspicions(text: str, source: SourceClass) -> list[tuple[int, int, str]]:
-    """(start, end, why) of passages of the readable text that are too much for that source, the first first."""
+    """(start, end, why) of passages of the readable text that are too much for that source, the first first. Of a user's only
+    those that are claims too, and are not told of: who asks about code, or warns of attacks, uses the same words."""
+    found = orders(text, source)
+    if source is not SourceClass.USER:
+        return found
+    plain, claimed = readable(text), claims(text)
+    agreed = [
+        (start, end, why)
+        for start, end, why in found
+        if any(start < one.end and one.start < end for one in claimed)
+    ]
+    agreed += [(one.start, one.end, one.why) for one in claimed if one.much >= FAR_TOO_MUCH]
+    return sorted(one for one in agreed if not ATTACK.search(plain, max(0, one[0] - NEAR), one[1] + NEAR))
+
+
+def orders(text: str, source: SourceClass) -> list[tuple[int, int, str]]:
+    """(start, end, why) of passages of the readable text that give orders to later readers, the first first."""
     if hidden := hidden_text(text):
         return [(hidden.start(), hidden.end(), "text that is not seen")]
     plain = readable(text)

@@ -214,6 +214,15 @@ PASTED = re.compile(
 SHOWN = re.compile(
     r"\b(?:review|check|translate|fix|proofread|summari[sz]e|explain|polish|rewrite|reformat|correct|shorten|improve|edit|analy[sz]e|read|decode|paraphrase|interpret|what (?:does|do you think|is|about)|is (?:this|it|that)|does this|"
     r"(?:here|this) (?:is|are|came|was)|here's|i (?:got|received|found|saw|read)|übersetz\w*|korrigier\w*|prüf\w*|fass\w*|lies|tradui\w*|résum\w*|corrig\w*|vérifi\w*|revisa\w*|traduc\w*|resum\w*|traduci|riassum\w*|controlla|traduz\w*|revise|vertaal|исправь|переведи|перескажи|проверь|翻译|总结|翻訳|要約)\b"
-    r"[^\n:]{0,80}?(?::\s|\n|[\"“«„])|(?:^|\n)(?:>|```)|(?:^|\n)(?:From|Von|De|Da|Van|От): ",
+    r"[^\n:]{0,80}?(?::\s|\n|[\"“«„])"
+    # … or one that was got from somebody, or that stands below, or behind a dash.
+    r"|\b(?:got|received|found|saw|sent|forwarded|said|says|wrote|writes|posted|copied|pasted|came) (?:me |us )?(?:this|the following|it)\b[^\n.!?:]{0,80}[.!?:\n]"
+    r"|\A[^\n]{0,200}\b(?:this|these|below|following)\b[^\n]{0,100}\n[ \t]*\n|\A[^\n]{0,120}\b(?:this|these|it|for me)\b[^\n]{0,30} (?:--|—|–) "
+    r"|(?:^|\n)(?:>|```)|(?:^|\n)(?:From|Von|De|Da|Van|От): ",
+    re.IGNORECASE,
+)
+# Who speaks of attacks does not attack.
+ATTACK = re.compile(
+    r"\b(?:attack|exploit|phish|scam|inject|jailbreak|malicious|vulnerab|malware|poison|red[- ]team|pentest|payload|spoof|fraud|angriff|attaque|ataque|attacc)\w*|атак\w+|攻击|攻撃",
     re.IGNORECASE,
 )

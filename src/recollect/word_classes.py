@@ -27,11 +27,11 @@ CLASSES: Mapping[str, tuple[float, str, str]] = {
     ),
     "a memory": (
         2.0,
-        "remember* memor* store stored saved keep record* retain* register* knowledge lesson* insight* takeaway* experience* learn*"
+        "memorise memorize lesson* takeaway*"
         " merk* speicher* notier* gespeichert retiens retenez enregistr* mémoris* considère* souviens guarda* recuerda* apunta* anota*"
         " almacena* ricorda* ricordati salva memorizza* annota lembre* guarde anote onthoud* запомни* сохрани*"
         " 记住 保存 记忆 存入 覚え 記憶",
-        "save keeps note noted reminder fact facts associate* consider treat",
+        "memory remembered stored saved recorded knowledge insight* experience reminder fact facts",
     ),
     "lasting": (
         1.0,
@@ -134,6 +134,11 @@ PHRASES: Mapping[str, tuple[float, str]] = {
         r"|override|update|memory|directive)s?)?(?:[^\n:\]]{0,30}[\])*_=]{0,4}\s?:|[^\n\]:]{0,40}\]|[ \t]*$)"
         r"|role[\"']?\s?[:=]\s?[\"'](?:system|developer|assistant|user)|^\W{0,8}(?:begin|end) \w{1,20} (?:context|message|instructions?|memory|data)",
     ),
+    "a memory": (
+        2.0,
+        r"(?:^|[,;]\s|\b(?:please|and|also|then|should|must|to be|to|now|just|kindly|you|for later) )(?:remember|store|save|keep|note|record|log|register"
+        r"|retain|associate|consider|treat|learn|file|add|bear|be aware|know)\b(?! (?:up|at|it up|going|me|us|how|when|to|doing|track|in touch|your))",
+    ),
     "an address": (
         2.0,
         r"https?://|\bwww\.|[\w.+-]@[\w-]{1,63}\.\w|[\w-]\.(?:com|net|org|io|ru|cn|example|test|biz|info|xyz|top)\b|\biban\b"
@@ -154,7 +159,7 @@ PHRASES: Mapping[str, tuple[float, str]] = {
     ),
 }  # fmt: skip
 
-A_NAME = 0.5  # the weight of a name inside a sentence
+A_NAME = A_NUMBER = 0.5  # the weight of a name inside a sentence, and of a number
 NO_NAMES = frozenset(  # … which these are not
     "english german french spanish italian portuguese dutch russian chinese japanese british american swiss deutsch englisch français"
     " anglais español inglés italiano monday tuesday wednesday thursday friday saturday sunday january february march april may june july"
@@ -178,4 +183,6 @@ NOT_ONES_OWN = (
     frozenset({"steering", "a name", "lasting"}),
     frozenset({"steering", "a rank", "lasting"}),
     frozenset({"a safeguard", "doing without"}),
+    frozenset({"an authority", "other people"}),
+    frozenset({"a forged role"}),
 )
