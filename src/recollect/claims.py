@@ -27,8 +27,8 @@ TOGETHER = 2  # neighbouring units that are read as one
 LONG = 160  # characters from which a sentence is read comma by comma: much that is said is not much that is claimed
 SHORT = 30  # characters of what stands before a colon and belongs to what follows it
 
-_SENTENCE_END = re.compile(r"(?<=[.!?;])\s+|(?<=[。！？；])|\s(?:--|–|—|->)\s")  # noqa: RUF001 - as people write
-_PART_END = re.compile(r"[\"“”„«»()\[\]{}|]+|(?<=[:：])\s*")  # noqa: RUF001
+_SENTENCE_END = re.compile(r"(?<=[.!?;])\s+|(?<=[。！？；])|\s(?:--|–|—|->)\s")
+_PART_END = re.compile(r"[\"“”„«»()\[\]{}|]+|(?<=[:：])\s*")
 _COMMA = re.compile(r",\s")
 _WORD = re.compile(r"\w+(?:[-']\w+)*")
 _CODE = re.compile(r"[=;{}<>]|\w\(|\)\.|::")
@@ -151,7 +151,7 @@ def _share(sentence: str) -> float:
     heads = {word.split("'")[0] for word in _WORD.findall(_ASKED_FOR_ME.sub(" ", sentence.lower()))}
     if not heads.isdisjoint(I_SAY) or any(one in sentence for one in I_SAY_UNSPACED):
         return OF_ONESELF
-    if sentence.rstrip().endswith(("?", "？")):  # noqa: RUF001
+    if sentence.rstrip().endswith(("?", "？")):
         return OF_A_QUESTION
     return 1.0 if heads.isdisjoint(WE_SAY) else OF_US
 

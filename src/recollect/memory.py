@@ -148,6 +148,7 @@ class AsyncMemory:
             embedder_api_key=embedder_api_key,
             budget=budget,
             actor=check.maybe_identifier("actor", actor),
+            trust=believed,
         )
         self._store: Store = open_store(settings)
         self._listener = on_event

@@ -7,11 +7,13 @@ from datetime import datetime
 
 from .fence import closing, harmless, opening
 from .model import Role, SourceClass
+from .quarantine import is_claim
 from .rank import estimate_tokens
 from .results import Hit
 
 _TOLD_BY = {
     SourceClass.ASSISTANT: ", said by the assistant",
+    SourceClass.CLAIM: ", claimed, not verified",
     SourceClass.TOOL: ", from a tool",
     SourceClass.DOCUMENT: ", from a document",
 }
@@ -42,8 +44,11 @@ def line(hit: Hit, fence: str) -> str:
 
 
 def told_by(hit: Hit) -> str:
-    """Whose word a memory is; "" where it is the user's, or that of somebody with a name."""
-    if hit.kind == "turn" or hit.source is SourceClass.USER:
+    """Whose word it is; "" where it is the user's, or that of somebody with a name. What a user said is theirs, but for claims."""
+    if hit.kind == "turn":
+        claimed = hit.source is SourceClass.USER and is_claim(hit.text)
+        return _TOLD_BY[SourceClass.CLAIM] if claimed else ""
+    if hit.source is SourceClass.USER:
         return ""
     named = any(one.role is Role.ASSISTANT and one.speaker != "The assistant" for one in hit.sources)
     return "" if named and hit.source is SourceClass.ASSISTANT else _TOLD_BY[hit.source]

@@ -13,8 +13,9 @@ import re
 from bisect import bisect_left
 from collections import Counter, deque
 from collections.abc import Iterator, Mapping, Sequence
+from typing import TypeAlias
 
-from .claims import claims
+from .claims import Claim, claims
 from .legible import decoded, hidden_text, readable
 from .model import Fact, SourceClass, Turn
 from .signs import (
@@ -48,6 +49,10 @@ FAR = 120  # characters between "send" and where to
 _THE_USER = re.compile(r"\bthe user(?:['’]s)?\b", re.IGNORECASE)
 
 
+Span: TypeAlias = tuple[int, int, str]
+"""(start, end, why) of a passage of the readable text."""
+
+
 def is_shown(quote: str, text: str) -> bool:
     """Whether a quote stands, wholly or in part, in what a user only shows: a letter, a page, a listing."""
     shown = SHOWN.search(text)
@@ -57,9 +62,79 @@ def is_shown(quote: str, text: str) -> bool:
     return at < 0 or at + len(quote) > shown.end()
 
 
+class Reader:
+    """Reads texts, each once, however many facts cite it. A part of a text is a quote that stands there."""
+
+    def __init__(self) -> None:
+        self._plain: dict[str, str] = {}
+        self._claims: dict[str, list[Claim]] = {}
+        self._suspicions: dict[tuple[str, SourceClass], list[Span]] = {}
+
+    def judge_fact(self, fact: Fact, turns: Sequence[Turn]) -> str | None:
+        """Why a fact must not be served before somebody has looked at it; None where it may be. `turns`: those that it cites. Of a
+        turn counts what stands at the quote: a page with an order in it may tell facts elsewhere, as a page's word. In a
+        fact of the user's, "the user" is who speaks."""
+        own = fact.source in (SourceClass.USER, SourceClass.CLAIM)
+        if reason := judge(_THE_USER.sub("I", fact.text), SourceClass.USER) if own else judge(fact.text, fact.source):
+            return reason
+        by_id = {turn.id: turn for turn in turns}
+        for evidence in fact.evidence:
+            if (turn := by_id.get(evidence.turn_id)) is not None:
+                for span in self.suspicions(turn.content, SourceClass.of(turn.role)):
+                    if self._touches(evidence.quote, turn.content, span):
+                        return span[2]
+        return None
+
+    def is_claim(self, quote: str, text: str) -> bool:
+        """Whether a part of a user's message stands, at least partly, in what is not for a user to say."""
+        if not (found := self.claims(text)):
+            return any(self._touches(quote, text, span) for span in orders(text, SourceClass.USER))
+        at, end = self._place(quote, text)
+        return any(at < one.end and end > one.start for one in found)
+
+    def claims(self, text: str) -> list[Claim]:
+        """The claims of a user's message."""
+        if text not in self._claims:
+            self._claims[text] = claims(text)
+        return self._claims[text]
+
+    def suspicions(self, text: str, source: SourceClass) -> list[Span]:
+        """The passages that are too much for that source, the first first. Of a user's only those that are claims too, or far
+        too much of one, and are not told of: who asks about code, or warns of attacks, uses the same words."""
+        if (text, source) not in self._suspicions:
+            found = orders(text, source)
+            self._suspicions[text, source] = self._agreed(text, found) if source is SourceClass.USER else found
+        return self._suspicions[text, source]
+
+    def _agreed(self, text: str, found: Sequence[Span]) -> list[Span]:
+        plain, claimed = self._readable(text), self.claims(text)
+        agreed = [one for one in found if any(one[0] < claim.end and claim.start < one[1] for claim in claimed)]
+        agreed += [(claim.start, claim.end, claim.why) for claim in claimed if claim.much >= FAR_TOO_MUCH]
+        return sorted(one for one in agreed if not ATTACK.search(plain, max(0, one[0] - NEAR), one[1] + NEAR))
+
+    def _touches(self, quote: str, text: str, span: Span) -> bool:
+        """Whether a quote stands in, or next to, a passage of its text."""
+        at, quoted = self._place(quote, text)
+        plain = self._readable(text)
+        line_end = plain.find("\n", span[1])
+        end = min(span[1] + ABOUT, len(plain) if line_end < 0 else line_end)
+        return at < end and quoted > span[0]
+
+    def _place(self, quote: str, text: str) -> tuple[int, int]:
+        """Where a quote stands in its readable text. What is not found may be anywhere."""
+        plain = self._readable(text)
+        at = plain.casefold().find(readable(quote).casefold().strip())
+        return (0, len(plain)) if at < 0 else (at, at + len(quote.strip()))
+
+    def _readable(self, text: str) -> str:
+        if text not in self._plain:
+            self._plain[text] = readable(text)
+        return self._plain[text]
+
+
 def judge(text: str, source: SourceClass) -> str | None:
     """Why a text of that source must not be served before somebody has looked at it; None where it may be."""
-    spans = suspicions(text, source)
+    spans = Reader().suspicions(text, source)
     return spans[0][2] if spans else None
 
 
@@ -69,49 +144,16 @@ def judge_turn(turn: Turn) -> str | None:
 
 
 def judge_fact(fact: Fact, turns: Sequence[Turn]) -> str | None:
-    """The same of a fact; `turns`: those that it cites. Of a turn counts what stands at the quote: a page with an order in it
-    may tell facts elsewhere, as a page's word. In a fact of the user's, "the user" is who speaks."""
-    own = fact.source is SourceClass.USER
-    text = _THE_USER.sub("I", fact.text) if own else fact.text
-    if reason := judge(text, fact.source):
-        return reason
-    by_id = {turn.id: turn for turn in turns}
-    for evidence in fact.evidence:
-        turn = by_id.get(evidence.turn_id)
-        if turn is None:
-            continue
-        spans = suspicions(turn.content, SourceClass.of(turn.role))
-        if touched := [span for span in spans if touches(evidence.quote, turn.content, span)]:
-            return touched[0][2]
-    return None
+    """The same of one fact."""
+    return Reader().judge_fact(fact, turns)
 
 
-def touches(quote: str, text: str, span: tuple[int, int, str]) -> bool:
-    """Whether a quote stands in, or next to, a passage of its (readable) text. What is not found is taken to."""
-    plain = readable(text)
-    at = plain.casefold().find(readable(quote).casefold().strip())
-    line_end = plain.find("\n", span[1])
-    end = min(span[1] + ABOUT, len(plain) if line_end < 0 else line_end)
-    return at < 0 or (at < end and at + len(quote.strip()) > span[0])
+def is_claim(text: str) -> bool:
+    """Whether anything in a user's message is not for a user to say."""
+    return Reader().is_claim(text, text)
 
 
-def suspicions(text: str, source: SourceClass) -> list[tuple[int, int, str]]:
-    """(start, end, why) of passages of the readable text that are too much for that source, the first first. Of a user's only
-    those that are claims too, and are not told of: who asks about code, or warns of attacks, uses the same words."""
-    found = orders(text, source)
-    if source is not SourceClass.USER:
-        return found
-    plain, claimed = readable(text), claims(text)
-    agreed = [
-        (start, end, why)
-        for start, end, why in found
-        if any(start < one.end and one.start < end for one in claimed)
-    ]
-    agreed += [(one.start, one.end, one.why) for one in claimed if one.much >= FAR_TOO_MUCH]
-    return sorted(one for one in agreed if not ATTACK.search(plain, max(0, one[0] - NEAR), one[1] + NEAR))
-
-
-def orders(text: str, source: SourceClass) -> list[tuple[int, int, str]]:
+def orders(text: str, source: SourceClass) -> list[Span]:
     """(start, end, why) of passages of the readable text that give orders to later readers, the first first."""
     if hidden := hidden_text(text):
         return [(hidden.start(), hidden.end(), "text that is not seen")]
@@ -129,7 +171,7 @@ def orders(text: str, source: SourceClass) -> list[tuple[int, int, str]]:
     return found
 
 
-def _crowded(plain: str, source: SourceClass) -> Iterator[tuple[int, int, str]]:
+def _crowded(plain: str, source: SourceClass) -> Iterator[Span]:
     """Neighbourhoods whose features add up to the source's limit."""
     near: deque[tuple[int, int, str]] = deque()
     held: Counter[str] = Counter()

@@ -105,6 +105,12 @@ CLASSES: Mapping[str, tuple[float, str, str]] = {
         " администратор* 管理员 官方 管理者 公式",
         "signed department director management according owner",
     ),
+    "a duty": (
+        0.5,
+        "must shall required mandatory müssen muss sollen soll doit doivent devez debe deben deve devono devem moet moeten долж* обязан*"
+        " 必须 应当 务必 必ず べき",
+        "",
+    ),
     "secrecy": (
         1.5,
         "silent* unnoticed hide hides hidden conceal* discreet* covert* invisibl* heimlich unbemerkt secrètement"
@@ -161,19 +167,141 @@ PHRASES: Mapping[str, tuple[float, str]] = {
 
 A_NAME = A_NUMBER = 0.5  # the weight of a name inside a sentence, and of a number
 NO_NAMES = frozenset(  # … which these are not
-    "english german french spanish italian portuguese dutch russian chinese japanese british american swiss deutsch englisch français"
-    " anglais español inglés italiano monday tuesday wednesday thursday friday saturday sunday january february march april may june july"
-    " august september october november december".split()
+    [
+        "english",
+        "german",
+        "french",
+        "spanish",
+        "italian",
+        "portuguese",
+        "dutch",
+        "russian",
+        "chinese",
+        "japanese",
+        "british",
+        "american",
+        "swiss",
+        "deutsch",
+        "englisch",
+        "français",
+        "anglais",
+        "español",
+        "inglés",
+        "italiano",
+        "monday",
+        "tuesday",
+        "wednesday",
+        "thursday",
+        "friday",
+        "saturday",
+        "sunday",
+        "january",
+        "february",
+        "march",
+        "april",
+        "may",
+        "june",
+        "july",
+        "august",
+        "september",
+        "october",
+        "november",
+        "december",
+    ]
 )
 
 # Whose voice it is. "We" is weaker: whole companies say it.
 I_SAY = frozenset(
-    "i me my mine myself i'm i've i'd i'll im ich mir mich mein meine meinen meinem meiner je j m moi mon ma mes yo mí mi mis conmigo io mio"
-    " mia miei mie eu meu minha meus minhas mim ik mij mijn я мне меня мной мой моя моё мои моего моей".split()
+    [
+        "i",
+        "me",
+        "my",
+        "mine",
+        "myself",
+        "i'm",
+        "i've",
+        "i'd",
+        "i'll",
+        "im",
+        "ich",
+        "mir",
+        "mich",
+        "mein",
+        "meine",
+        "meinen",
+        "meinem",
+        "meiner",
+        "je",
+        "j",
+        "m",
+        "moi",
+        "mon",
+        "ma",
+        "mes",
+        "yo",
+        "mí",
+        "mi",
+        "mis",
+        "conmigo",
+        "io",
+        "mio",
+        "mia",
+        "miei",
+        "mie",
+        "eu",
+        "meu",
+        "minha",
+        "meus",
+        "minhas",
+        "mim",
+        "ik",
+        "mij",
+        "mijn",
+        "я",
+        "мне",
+        "меня",
+        "мной",
+        "мой",
+        "моя",
+        "моё",
+        "мои",
+        "моего",
+        "моей",
+    ]
 )
 WE_SAY = frozenset(
-    "we us our ours we're we've wir uns unser unsere nous notre nos nosotros nuestro nuestra noi nostro nostra nós nosso nossa ons onze"
-    " мы нам нас наш наша наши".split()
+    [
+        "we",
+        "us",
+        "our",
+        "ours",
+        "we're",
+        "we've",
+        "wir",
+        "uns",
+        "unser",
+        "unsere",
+        "nous",
+        "notre",
+        "nos",
+        "nosotros",
+        "nuestro",
+        "nuestra",
+        "noi",
+        "nostro",
+        "nostra",
+        "nós",
+        "nosso",
+        "nossa",
+        "ons",
+        "onze",
+        "мы",
+        "нам",
+        "нас",
+        "наш",
+        "наша",
+        "наши",
+    ]
 )
 I_SAY_UNSPACED = ("我", "私", "僕", "俺", "わたし")
 
@@ -185,4 +313,5 @@ NOT_ONES_OWN = (
     frozenset({"a safeguard", "doing without"}),
     frozenset({"an authority", "other people"}),
     frozenset({"a forged role"}),
+    frozenset({"secrecy", "an address"}),
 )
