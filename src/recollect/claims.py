@@ -23,6 +23,7 @@ LIMIT_ENCODED = 1.5  # … that is written so that no reader sees what it says
 OF_ONESELF, OF_US = 0.4, 0.75  # what a word counts for in a sentence that says "I", or "we"
 OF_A_QUESTION = OF_CODE = 0.4
 OF_A_WEAK_WORD = 0.5  # of one that is often something else
+AN_ASIDE = 1.0  # what it counts for that something is told behind a request, of others
 TOGETHER = 2  # neighbouring units that are read as one
 LONG = 160  # characters from which a sentence is read comma by comma: much that is said is not much that is claimed
 SHORT = 30  # characters of what stands before a colon and belongs to what follows it
@@ -32,6 +33,10 @@ _PART_END = re.compile(r"[\"“”„«»()\[\]{}|]+|(?<=[:：])\s*")
 _COMMA = re.compile(r",\s")
 _WORD = re.compile(r"\w+(?:[-']\w+)*")
 _CODE = re.compile(r"[=;{}<>]|\w\(|\)\.|::")
+_REQUEST = re.compile(
+    r"[?？]\W*$|https?://|^\W*(?:give|show|list|find|tell|explain|what|how|which|who|where|can|could|would|please|buy|order|book|translate|look|visit|open|read|check)\b",
+    re.IGNORECASE,
+)
 _NUMBER = re.compile(r"\d")
 _ASKED_FOR_ME = re.compile(r"\b(?:for|give|tell|show|let|help|find|get|send) me\b")
 _PATTERNS = {name: re.compile(pattern, re.MULTILINE) for name, (_, pattern) in PHRASES.items()}
@@ -110,7 +115,7 @@ def _together(units: Sequence[_Unit]) -> dict[str, float]:
 
 
 def _units(plain: str) -> Iterator[_Unit]:
-    at = 0
+    at, asked = 0, False
     for line in plain.split("\n"):
         code = len(_CODE.findall(line)) > 1
         for start, end in _pieces(line, 0, len(line), _SENTENCE_END):
@@ -118,7 +123,10 @@ def _units(plain: str) -> Iterator[_Unit]:
             share = OF_CODE if code else _share(sentence)
             for first, last in _parts(line, start, end):
                 if (counts := _counts(line[first:last])) is not None:
+                    if asked:
+                        counts["an aside"] = AN_ASIDE
                     yield _Unit(at + first, at + last, _shared(counts, share))
+            asked = bool(_REQUEST.search(sentence))
         at += len(line) + 1
 
 
