@@ -18,8 +18,8 @@ from typing import TypeAlias
 from .legible import decoded, readable
 from .word_classes import A_NAME, A_NUMBER, CLASSES, I_SAY, I_SAY_UNSPACED, NO_NAMES, NOT_ONES_OWN, PHRASES, WE_SAY
 
-LIMIT = 3.0  # from which a passage is a claim
-LIMIT_ENCODED = 1.5  # … that is written so that no reader sees what it says
+LIMIT = 2.25  # from which a passage is a claim
+LIMIT_ENCODED = 1.0  # … that is written so that no reader sees what it says
 OF_ONESELF, OF_US = 0.4, 0.75  # what a word counts for in a sentence that says "I", or "we"
 OF_A_QUESTION = OF_CODE = 0.4
 OF_A_WEAK_WORD = 0.5  # of one that is often something else
