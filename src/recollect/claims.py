@@ -18,8 +18,8 @@ from typing import TypeAlias
 from .legible import decoded, readable
 from .word_classes import A_NAME, A_NUMBER, CLASSES, I_SAY, I_SAY_UNSPACED, NO_NAMES, NOT_ONES_OWN, PHRASES, WE_SAY
 
-LIMIT = 2.25  # from which a passage is a claim
-LIMIT_ENCODED = 1.0  # … that is written so that no reader sees what it says
+LIMIT = 2.5  # from which a passage is a claim
+LIMIT_ENCODED = 1.25  # … that is written so that no reader sees what it says
 OF_ONESELF, OF_US = 0.4, 0.75  # what a word counts for in a sentence that says "I", or "we"
 OF_A_QUESTION = OF_CODE = 0.4
 OF_A_WEAK_WORD = 0.5  # of one that is often something else
@@ -32,7 +32,7 @@ _SENTENCE_END = re.compile(r"(?<=[.!?;])\s+|(?<=[。！？；])|\s(?:--|–|—|
 _PART_END = re.compile(r"[\"“”„«»()\[\]{}|]+|(?<=[:：])\s*")
 _COMMA = re.compile(r",\s")
 _WORD = re.compile(r"\w+(?:[-']\w+)*")
-_CODE = re.compile(r"[=;{}<>]|\w\(|\)\.|::")
+_CODE = re.compile(r"[={}<>]|;(?=\s|$)|\w\(|\)\.|::")
 _REQUEST = re.compile(
     r"[?？]\W*$|https?://|^\W*(?:give|show|list|find|tell|explain|what|how|which|who|where|can|could|would|please|buy|order|book|translate|look|visit|open|read|check)\b",
     re.IGNORECASE,

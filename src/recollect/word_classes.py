@@ -158,6 +158,19 @@ CLASSES: Mapping[str, tuple[float, str, str]] = {
         "current jetzt neue neuer neues neu nouveau nouvelle ahora nuevo nueva ora nuovo nuova agora novo nova nu nieuwe новый"
         " новая новое 现在 新的 現在 now since new",
     ),
+    "a sweep": (
+        0.5,
+        "all any everything everyone nobody none no only never always entire whole alle alles jeder jede niemand nur tout tous toutes toute rien"
+        " personne seulement todo todos todas toda nadie solo sólo tutto tutti tutte nessuno soltanto tudo ninguém somente alles iedereen niemand"
+        " все всё никто только 所有 一切 全部 任何 全て すべて 全員 のみ だけ",
+        "",
+    ),
+    "elsewhere": (
+        0.75,
+        "external* outside outsider* third-party elsewhere offsite remote partner publicly anonymous* extern* fremd* externe* tiers externo*"
+        " tercero* esterno* terzi terceiros derden внешн* сторонн* 外部 第三方 第三者",
+        "public online",
+    ),
     "a duty": (
         0.5,
         "must shall required mandatory müssen muss sollen soll doit doivent devez debe deben deve devono devem moet moeten долж*"
@@ -208,6 +221,20 @@ PHRASES: Mapping[str, tuple[float, str]] = {
         r"|\b[a-z]{2}\d{2}(?: ?\w{4}){2,8}|\b0x[0-9a-f]{8,64}|\+?\d[\d ()-]{8,20}\d|\b(?:webhook|wallet|endpoint|pastebin|gist|bucket)\b",
     ),
     "lasting": (1.0, r"\bfrom (?:now|here|today|this (?:point|moment))\b|\bgoing forward\b|\bany ?time\b|\bab (?:jetzt|heute)\b"),
+    "an account": (  # what users do not call themselves
+        1.0,
+        r"\b(?:this|the|that|said) (?:user|account|profile|workspace|id|client|customer|member|owner|subscriber|tenant|person|conversation|chat|session|caller|patient|employee|device)\b"
+        r"|\b(?:dies\w{1,2}|der|die|das) (?:konto|nutzer|benutzer|kunde|profil)\b|\b(?:ce|cet|le|l') ?(?:compte|utilisateur|client|profil)\b"
+        r"|\b(?:esta|este|el|la) (?:cuenta|usuario|cliente|perfil)\b|\b(?:questo|l'|il) ?(?:utente|account|cliente|profilo)\b|\b(?:esta|este|o) (?:conta|usuário|utilizador|cliente|perfil)\b"
+        r"|\b(?:deze|de) (?:gebruiker|klant|account)\b|(?:этот|эта|данн\w+) (?:пользовател\w+|аккаунт|клиент)|(?:该|此|本)(?:用户|账户|客户)|この(?:ユーザー?|アカウント|顧客)",
+    ),
+    "a repetition": (
+        1.25,
+        r"\b(?:as|like) (?:i |we )?(?:said|told|established|mentioned|agreed|noted|stated)\b|\b(?:again|once more|(?:second|third|tenth|last) time|over and over|many times|repeatedly|time and again)\b"
+        r"|\b(?:everyone|everybody|all|experts?|sources?|tests?|studies|doctors|users?) (?:know|agree|say|confirm|advise|recommend|show)s?\b|\b(?:common knowledge|well[- ]known|undisputed|for the record|known fact|it is known|it's known)\b"
+        r"|^\W*facts?\b|wie gesagt|wie (?:bereits|schon)|bekanntlich|comme (?:déjà )?dit|tout le monde sait|como (?:ya )?dije|todos saben|come (?:già )?detto|tutti sanno|como (?:já )?disse|todos sabem|zoals gezegd"
+        r"|как (?:уже )?говорил|все знают|众所周知|再说一遍|前にも言|周知",
+    ),
     "a trigger": (
         0.75,
         r"^\W*(?:when(?:ever)?|if|once|next time|(?:each|every|any) time|after|upon|on (?:hearing|seeing|every|each|any)|as soon as|the (?:moment|next time|day)|should|whoever"
@@ -376,6 +403,9 @@ NOT_ONES_OWN = (
     frozenset({"steering", "a rank", "lasting"}),
     frozenset({"a safeguard", "doing without"}),
     frozenset({"an authority", "other people"}),
+    frozenset({"an authority", "a safeguard"}),
+    frozenset({"an account", "a safeguard"}),
+    frozenset({"an account", "an authority"}),
     frozenset({"a forged role"}),
     frozenset({"secrecy", "an address"}),
 )
