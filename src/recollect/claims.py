@@ -18,7 +18,7 @@ from typing import TypeAlias
 from .legible import decoded, readable
 from .word_classes import A_NAME, A_NUMBER, CLASSES, I_SAY, I_SAY_UNSPACED, NO_NAMES, NOT_ONES_OWN, PHRASES, WE_SAY
 
-LIMIT = 2.5  # from which a passage is a claim
+LIMIT = 2.25  # from which a passage is a claim
 LIMIT_ENCODED = 1.25  # … that is written so that no reader sees what it says
 OF_ONESELF, OF_US = 0.4, 0.75  # what a word counts for in a sentence that says "I", or "we"
 OF_A_QUESTION = OF_CODE = 0.4
@@ -38,7 +38,11 @@ _REQUEST = re.compile(
     re.IGNORECASE,
 )
 _NUMBER = re.compile(r"\d")
-_ASKED_FOR_ME = re.compile(r"\b(?:for|give|tell|show|let|help|find|get|send) me\b")
+# Where "me" asks for something, and "I" only vouches for what is said.
+_NOT_OF_ME = re.compile(
+    r"\b(?:for|give|tell|show|let|help|find|get|send) me\b|\bi (?:have |can |hereby |do |must )?(?:told|tell|confirm|certify|declare|state|repeat|say|said|assure"
+    r"|inform|authori[sz]e|swear|guarantee|attest|promise)(?: you)?\b"
+)
 _PATTERNS = {name: re.compile(pattern, re.MULTILINE) for name, (_, pattern) in PHRASES.items()}
 _WEIGHTS = {name: weight for name, (weight, *_) in PHRASES.items()}
 _MAX_STEM = 14  # characters
@@ -156,7 +160,10 @@ def _parts(line: str, start: int, end: int) -> Iterator[tuple[int, int]]:
 
 def _share(sentence: str) -> float:
     """For how much a sentence counts, by who speaks in it."""
-    heads = {word.split("'")[0] for word in _WORD.findall(_ASKED_FOR_ME.sub(" ", sentence.lower()))}
+    words = _WORD.findall(_NOT_OF_ME.sub(" ", sentence.lower()))
+    heads = {word.split("'")[0] for word in words}
+    if any(word.startswith(("j'", "m'")) for word in words):  # je, me
+        return OF_ONESELF
     if not heads.isdisjoint(I_SAY) or any(one in sentence for one in I_SAY_UNSPACED):
         return OF_ONESELF
     if sentence.rstrip().endswith(("?", "？")):

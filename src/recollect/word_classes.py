@@ -20,9 +20,11 @@ CLASSES: Mapping[str, tuple[float, str, str]] = {
         " minors adults seniors minderjährige bewerber* schüler* studierende* bürger* gäste patienten mieter* passagier*"
         " étudiant* patients locataire* employé* clients* visiteur* citoyen* estudiante* paciente* empleado* inquilino* pazient*"
         " dipendent* studenti pacientes funcionário* alunos medewerker* patiënten пациент* сотрудник* студент* 员工 患者 学生 顾客 大家 人们"
-        " 社員 皆 children",
+        " 社員 皆 children"
+        " nurses doctors teachers pupils drivers sellers voters travellers travelers consumers investors",
         "someone somebody jeder alle allen tous toutes todos todas tutti всем всех すべて members household anybody's elderly"
-        " gruppe mitglieder groupe équipe grupo gruppo everyone staff colleagues* partners group team people others",
+        " gruppe mitglieder groupe équipe grupo gruppo everyone staff colleagues* partners group team people others"
+        " nurse doctor teacher",
     ),
     "machines": (
         1.5,
@@ -74,8 +76,10 @@ CLASSES: Mapping[str, tuple[float, str, str]] = {
         " foremost flawless reliable* beats outperform* unmatched winner favourite favorite undisputed sicherste* beliebteste*"
         " führend* vorrang priorität einzige* sûr sûre prioritaire leader único única segura seguro mejores principal prioridad"
         " unico unica sicuro sicura migliori priorità melhores prioridade veiligste единственн* надёжный безопасн* лучший главн*"
-        " 唯一 第一 首选 最安全 优选 一番 最も 優先",
-        "top only first standard valid correct loses safe better right",
+        " 唯一 第一 首选 最安全 优选 一番 最も 優先"
+        " urgent urgently market-leader unhackable infallible unbreakable uncontested beloved love loves wins cure-all reigning",
+        "top only first standard valid correct loses safe better right"
+        " always-right",
     ),
     "a safeguard": (
         1.25,
@@ -88,7 +92,8 @@ CLASSES: Mapping[str, tuple[float, str, str]] = {
         " allowlist allow-list whitelist* blacklist* blocklist* sandbox moderation guardrail* foreign-key kontrolle* zugang"
         " zugriff* sperre* nachweis* genehmig* frist kündigungsfrist contrôle* autorisation* accès preuve* délai controles"
         " permiso* acceso prueba* plazo controllo permess* accesso prova scadenza acesso prazo toegang toestemming bewijs"
-        " controle контрол* доступ* разрешени* подтвержд* 权限 审核 证明 限制 登录 許可 制限 審査 認証 logging",
+        " controle контрол* доступ* разрешени* подтвержд* 权限 审核 证明 限制 登录 許可 制限 審査 認証 logging"
+        " handshake warning warnings certificate* header headers captcha* two-step recalls",
         "limit* rule rules comparison review tier confirm login limit censor* formal review* reviews code reset* secure",
     ),
     "doing without": (
@@ -113,7 +118,8 @@ CLASSES: Mapping[str, tuple[float, str, str]] = {
         " bill bills gather* commit typed typing copying cc bcc download* upload zahl* bezahl* kauf* bestell* buche* leite*"
         " sammle* öffne* gib geben payer paie paye achète* commande* verse* ouvre* donne* paga* compra* pide reenvía* abre* dale"
         " acquist* ordina* apri* versa* pague* compre* abra* betaal* koop* deel* плати* купи* открой* оплат* передай* 支付 购买 付款 打开"
-        " 分享 上传 支払 購入 開いて 共有 渡",
+        " 分享 上传 支払 購入 開いて 共有 渡"
+        " prescribe* convince* invite* mirrored archive* forwards posts emails e-mails",
         "post running pass put backup mailbox switch queue include includes show shows open opens book hand give given gives run"
         " change changes record leave turn",
     ),
@@ -130,9 +136,11 @@ CLASSES: Mapping[str, tuple[float, str, str]] = {
         " tablette* garantie* karte* nummer* notfall* argent crédit* intérêt* carte* assurance* médicament* dinero crédito*"
         " interés* tarjeta* garantía* seguro* medicament* denaro carta carte interess* garanzia* farmac* dinheiro cartão juros"
         " garantia* remédio* kaart medicijn* деньг* кредит* карт* гарант* лекарств* парол* 钱 贷款 利息 药 保修 电话 号码 发票 卡 お金 薬 保証 電話 番号"
-        " 請求 fund price prices priced production",
+        " 請求 fund price prices priced production"
+        " ibuprofen paracetamol aspirin insulin opioid* antibiotic* supplement* cure cures heals toxin* cancer grams milligrams mg symptom* credits coin coins crypto odds expense* iban's profit* deal deals",
         "contact phone profile vendor vendors document messages conversation key order orders notes exam emergency number"
-        " numbers card cards server output file files",
+        " numbers card cards server output file files"
+        " euro euros dollars",
     ),
     "an authority": (
         1.5,
@@ -146,8 +154,10 @@ CLASSES: Mapping[str, tuple[float, str, str]] = {
         " leitung leiter* chef chefin vorstand it-leitung behörde* amtlich freigegeben genehmigt befugt berechtigt directeur"
         " directrice gérant* patron autorisé* habilité* officiel* tribunal director* gerente jefe* autorizad* aprobad* oficial*"
         " direttore responsabile autorizzat* approvat* ufficial* diretor* gerente* aprovad* beheerder* bevoegd goedgekeurd"
-        " директор* руководств* одобрен* разрешен* официальн* 经理 领导 批准 授权 规定 总裁 社長 部長 公認",
-        "signed department director management according owner proven security manager boss may source told",
+        " директор* руководств* одобрен* разрешен* официальн* 经理 领导 批准 授权 规定 总裁 社長 部長 公認"
+        " board council committee handbook bylaw* statute* decree* decided",
+        "signed department director management according owner proven security manager boss may source told"
+        " headmaster employer",
     ),
     "a change": (
         0.5,
@@ -241,7 +251,7 @@ PHRASES: Mapping[str, tuple[float, str]] = {
         r"|in case|wenn|sobald|falls|bei (?:der|jede\w?|fragen)|jedes mal|quand|lorsqu\w+|dès que|chaque fois|à la prochaine|si|cuando|cada vez|en cuanto|quando|ogni volta|appena|se|sempre que"
         r"|assim que|als|wanneer|zodra|bij|когда|если|как только|каждый раз|при|当|如果|每当|一旦|下次|只要)\b",
     ),
-    "steering": (1.0, r"\b(?:bring|brings) up\b|\b(?:give|tell)\b[^.]{0,30}\b(?:to )?(?:whoever|anyone|everyone|them)\b|\b(?:comes?|goes?|belongs?|named|listed) first\b|\bfirst place\b"),
+    "steering": (1.0, r"\b(?:treated|regarded|considered|seen|viewed|known) as\b|\b(?:work|slip|weave|sneak)s? in\b|\b(?:bring|brings) up\b|\b(?:give|tell)\b[^.]{0,30}\b(?:to )?(?:whoever|anyone|everyone|them)\b|\b(?:comes?|goes?|belongs?|named|listed) first\b|\bfirst place\b"),
     "secrecy": (
         1.5,
         r"\b(?:without|do not|don't|never|not|no) (?:ever )?(?:say|tell|ask|mention|inform|notif|reveal|disclos|explain|show|let)\w{0,8}"
@@ -401,6 +411,7 @@ NOT_ONES_OWN = (
     frozenset({"steering", "a name", "a condition"}),
     frozenset({"steering", "a name", "lasting"}),
     frozenset({"steering", "a rank", "lasting"}),
+    frozenset({"steering", "a name", "a trigger"}),
     frozenset({"a safeguard", "doing without"}),
     frozenset({"an authority", "other people"}),
     frozenset({"an authority", "a safeguard"}),
