@@ -16,14 +16,16 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from .legible import decoded, readable
-from .word_classes import A_NAME, A_NUMBER, CLASSES, I_SAY, I_SAY_UNSPACED, NO_NAMES, NOT_ONES_OWN, PHRASES, WE_SAY
+from .word_classes import A_NAME, A_NUMBER, CLASSES, I_SAY, I_SAY_UNSPACED, NO_NAMES, NOT_ONES_OWN, PHRASES, SOMEBODY, WE_SAY
 
-LIMIT = 2.25  # from which a passage is a claim
-LIMIT_ENCODED = 1.25  # … that is written so that no reader sees what it says
+LIMIT = 2.0  # from which a passage is a claim
+LIMIT_ENCODED = 1.0  # … that is written so that no reader sees what it says
 OF_ONESELF, OF_US = 0.4, 0.75  # what a word counts for in a sentence that says "I", or "we"
 OF_A_QUESTION = OF_CODE = 0.4
 OF_A_WEAK_WORD = 0.5  # of one that is often something else
+NOBODY = 0.5  # what it counts for that it is of no person
 AN_ASIDE = 1.0  # what it counts for that something is told behind a request, of others
+SOME_WORDS = 5
 TOGETHER = 2  # neighbouring units that are read as one
 LONG = 160  # characters from which a sentence is read comma by comma: much that is said is not much that is claimed
 SHORT = 30  # characters of what stands before a colon and belongs to what follows it
@@ -129,6 +131,8 @@ def _units(plain: str) -> Iterator[_Unit]:
                 if (counts := _counts(line[first:last])) is not None:
                     if asked:
                         counts["an aside"] = AN_ASIDE
+                    if _impersonal(line[first:last]):
+                        counts["nobody in it"] = NOBODY
                     yield _Unit(at + first, at + last, _shared(counts, share))
             asked = bool(_REQUEST.search(sentence))
         at += len(line) + 1
@@ -169,6 +173,12 @@ def _share(sentence: str) -> float:
     if sentence.rstrip().endswith(("?", "？")):
         return OF_A_QUESTION
     return 1.0 if heads.isdisjoint(WE_SAY) else OF_US
+
+
+def _impersonal(said: str) -> bool:
+    """Whether a sentence of some length is about nobody."""
+    words = _WORD.findall(said.lower())
+    return len(words) >= SOME_WORDS and not any(word.split("'")[0] in SOMEBODY for word in words)
 
 
 def _shared(counts: Mapping[str, float], share: float) -> Mapping[str, float]:

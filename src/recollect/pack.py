@@ -13,7 +13,7 @@ from .results import Hit
 
 _TOLD_BY = {
     SourceClass.ASSISTANT: ", said by the assistant",
-    SourceClass.CLAIM: ", claimed, not verified",
+    SourceClass.CLAIM: ", the user claims",
     SourceClass.TOOL: ", from a tool",
     SourceClass.DOCUMENT: ", from a document",
 }

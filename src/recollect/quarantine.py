@@ -44,7 +44,7 @@ LIMITS: Mapping[SourceClass, float] = {
     SourceClass.TOOL: 2.0,
     SourceClass.DOCUMENT: 2.0,
 }
-FAR_TOO_MUCH = 5.5  # from which a claim alone is put aside
+FAR_TOO_MUCH = 6.0  # from which a claim alone is put aside
 FAR = 120  # characters between "send" and where to
 _THE_USER = re.compile(r"\bthe user(?:['’]s)?\b", re.IGNORECASE)
 

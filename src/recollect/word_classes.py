@@ -420,3 +420,11 @@ NOT_ONES_OWN = (
     frozenset({"a forged role"}),
     frozenset({"secrecy", "an address"}),
 )
+SOMEBODY = (
+    I_SAY
+    | WE_SAY
+    | frozenset(
+        "he she him his her hers they their you your er sie ihm ihr ihn sein seine il elle lui son sa ses él ella su sus lui lei suo sua ele ela"
+        " seu sua hij zij hem haar он она его её ему ей".split()
+    )
+)
