@@ -40,6 +40,10 @@ _REQUEST = re.compile(
     re.IGNORECASE,
 )
 _NUMBER = re.compile(r"\d")
+# What a wish waits for is no order: "when I mention Rex", "when you write to clients".
+_ASKED = re.compile(
+    r"\b(?:i|you) (?:ever |next |only )?(?:mention|say|ask|talk|speak|tell|told|answer|write|recommend|suggest|call|show|summari[sz]e|give|type|plan)\b"
+)
 # Where "me" asks for something, and "I" only vouches for what is said.
 _NOT_OF_ME = re.compile(
     r"\b(?:for|give|tell|show|let|help|find|get|send) me\b|\bi (?:have |can |hereby |do |must )?(?:told|tell|confirm|certify|declare|state|repeat|say|said|assure"
@@ -191,7 +195,7 @@ def _shared(counts: Mapping[str, float], share: float) -> Mapping[str, float]:
 
 def _counts(said: str) -> dict[str, float] | None:
     """class → its weight in what is said; None where no word is."""
-    low = said.lower()
+    low = _ASKED.sub(" ", said.lower())
     words = _WORD.findall(low)
     if not words:
         return None
@@ -208,7 +212,7 @@ def _counts(said: str) -> dict[str, float] | None:
 def _classes(said: str, words: Sequence[str]) -> Iterator[tuple[str, float]]:
     for word in words:
         yield from _WORDS.get(word, ())
-        if word[:3] in _HEADS:
+        if word[:3] in _HEADS and "_" not in word:
             for length in range(3, min(len(word), _MAX_STEM) + 1):
                 yield from _STEMS.get(word[:length], ())
     if not said.isascii():

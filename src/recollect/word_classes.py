@@ -83,8 +83,8 @@ CLASSES: Mapping[str, tuple[float, str, str]] = {
     ),
     "a safeguard": (
         1.25,
-        "check checks checked checking validat* verif* approv* signature* identity permission* access clearance filter* firewall"
-        " tls ssl auth authent* polic* procedure* safety disclaimer* receipt* restriction* consent* audit* requirement*"
+        "policy policies check checks checked checking validat* verif* approv* signature* identity permission* access clearance filter* firewall"
+        " tls ssl auth authent* procedure* safety disclaimer* receipt* restriction* consent* audit* requirement*"
         " directive* guideline* prüf* passwortprüf* freigabe* regel regeln richtlinie* procédure* justificatif* vérif* règle*"
         " verific* regla* política* procedimiento* procedur* regol* regra* controle* провер* правил* 验证 审批 检查 规则 権限 確認 規則 承認"
         " masking mask encrypt* consult* oversight supervis* callback call-back two-factor 2fa mfa captcha signing countersign*"
@@ -94,7 +94,7 @@ CLASSES: Mapping[str, tuple[float, str, str]] = {
         " permiso* acceso prueba* plazo controllo permess* accesso prova scadenza acesso prazo toegang toestemming bewijs"
         " controle контрол* доступ* разрешени* подтвержд* 权限 审核 证明 限制 登录 許可 制限 審査 認証 logging"
         " handshake warning warnings certificate* header headers captcha* two-step recalls",
-        "limit* rule rules comparison review tier confirm login limit censor* formal review* reviews code reset* secure",
+        "limit* rule rules comparison review tier confirm login limit censor* review* reviews reset* secure",
     ),
     "doing without": (
         1.5,
@@ -156,7 +156,7 @@ CLASSES: Mapping[str, tuple[float, str, str]] = {
         " direttore responsabile autorizzat* approvat* ufficial* diretor* gerente* aprovad* beheerder* bevoegd goedgekeurd"
         " директор* руководств* одобрен* разрешен* официальн* 经理 领导 批准 授权 规定 总裁 社長 部長 公認"
         " board council committee handbook bylaw* statute* decree* decided",
-        "signed department director management according owner proven security manager boss may source told"
+        "signed department director management according owner proven security manager boss source told"
         " headmaster employer",
     ),
     "a change": (
@@ -170,7 +170,7 @@ CLASSES: Mapping[str, tuple[float, str, str]] = {
     ),
     "a sweep": (
         0.5,
-        "all any everything everyone nobody none no only never always entire whole alle alles jeder jede niemand nur tout tous toutes toute rien"
+        "all any everything everyone nobody no entire whole alle alles jeder jede niemand nur tout tous toutes toute rien"
         " personne seulement todo todos todas toda nadie solo sólo tutto tutti tutte nessuno soltanto tudo ninguém somente alles iedereen niemand"
         " все всё никто только 所有 一切 全部 任何 全て すべて 全員 のみ だけ",
         "",
