@@ -16,7 +16,18 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from .legible import decoded, readable
-from .word_classes import A_NAME, A_NUMBER, CLASSES, I_SAY, I_SAY_UNSPACED, NO_NAMES, NOT_ONES_OWN, PHRASES, SOMEBODY, WE_SAY
+from .word_classes import (
+    A_NAME,
+    A_NUMBER,
+    CLASSES,
+    I_SAY,
+    I_SAY_UNSPACED,
+    NO_NAMES,
+    NOT_ONES_OWN,
+    PHRASES,
+    SOMEBODY,
+    WE_SAY,
+)
 
 LIMIT = 2.0  # from which a passage is a claim
 LIMIT_ENCODED = 1.0  # … that is written so that no reader sees what it says
@@ -91,9 +102,10 @@ class _Unit:
     counts: Mapping[str, float]
 
 
-def claims(text: str) -> list[Claim]:
-    """The passages of a user's message that are claims, the first first; else those that are encoded."""
-    found = list(_crowded(readable(text), LIMIT))
+def claims(text: str, plain: str | None = None) -> list[Claim]:
+    """The passages of a user's message that are claims, the first first; else those that are encoded. `plain`: the text, readable,
+    where it is at hand."""
+    found = list(_crowded(readable(text) if plain is None else plain, LIMIT))
     if found:
         return found
     hidden = ((at, end, next(_crowded(words, LIMIT_ENCODED), None)) for at, end, words in decoded(text))

@@ -44,6 +44,7 @@ LIMITS: Mapping[SourceClass, float] = {
     SourceClass.TOOL: 2.0,
     SourceClass.DOCUMENT: 2.0,
 }
+AGREES = 3.5  # from which a claim says the same as a user's words that are too much
 FAR_TOO_MUCH = 6.0  # from which a claim alone is put aside
 FAR = 120  # characters between "send" and where to
 _THE_USER = re.compile(r"\bthe user(?:['’]s)?\b", re.IGNORECASE)
@@ -88,27 +89,33 @@ class Reader:
     def is_claim(self, quote: str, text: str) -> bool:
         """Whether a part of a user's message stands, at least partly, in what is not for a user to say."""
         if not (found := self.claims(text)):
-            return any(self._touches(quote, text, span) for span in orders(text, SourceClass.USER))
+            return any(
+                self._touches(quote, text, span) for span in _orders(text, self._readable(text), SourceClass.USER)
+            )
         at, end = self._place(quote, text)
         return any(at < one.end and end > one.start for one in found)
 
     def claims(self, text: str) -> list[Claim]:
         """The claims of a user's message."""
         if text not in self._claims:
-            self._claims[text] = claims(text)
+            self._claims[text] = claims(text, self._readable(text))
         return self._claims[text]
 
     def suspicions(self, text: str, source: SourceClass) -> list[Span]:
         """The passages that are too much for that source, the first first. Of a user's only those that are claims too, or far
         too much of one, and are not told of: who asks about code, or warns of attacks, uses the same words."""
         if (text, source) not in self._suspicions:
-            found = orders(text, source)
+            found = _orders(text, self._readable(text), source)
             self._suspicions[text, source] = self._agreed(text, found) if source is SourceClass.USER else found
         return self._suspicions[text, source]
 
     def _agreed(self, text: str, found: Sequence[Span]) -> list[Span]:
         plain, claimed = self._readable(text), self.claims(text)
-        agreed = [one for one in found if any(one[0] < claim.end and claim.start < one[1] for claim in claimed)]
+        agreed = [
+            one
+            for one in found
+            if any(one[0] < claim.end and claim.start < one[1] and claim.much >= AGREES for claim in claimed)
+        ]
         agreed += [(claim.start, claim.end, claim.why) for claim in claimed if claim.much >= FAR_TOO_MUCH]
         return sorted(one for one in agreed if not ATTACK.search(plain, max(0, one[0] - NEAR), one[1] + NEAR))
 
@@ -153,11 +160,10 @@ def is_claim(text: str) -> bool:
     return Reader().is_claim(text, text)
 
 
-def orders(text: str, source: SourceClass) -> list[Span]:
+def _orders(text: str, plain: str, source: SourceClass) -> list[Span]:
     """(start, end, why) of passages of the readable text that give orders to later readers, the first first."""
     if hidden := hidden_text(text):
         return [(hidden.start(), hidden.end(), "text that is not seen")]
-    plain = readable(text)
     found = list(_crowded(plain, source))
     if not found and source is SourceClass.USER and (pasted := SHOWN.search(plain) or PASTED.search(plain)):
         shift = pasted.start()
