@@ -113,16 +113,20 @@ def claims(text: str, plain: str | None = None) -> list[Claim]:
 
 
 def _crowded(plain: str, limit: float) -> Iterator[Claim]:
-    """Units that reach the limit, alone or with those behind them."""
+    """Units that reach the limit, alone or with the next. Where one of the two does so alone, the passage is that one."""
     units = list(_units(plain))
+    alone = [_much(one.counts) >= limit for one in units]
     for place in range(len(units)):
-        near = [units[place : place + size] for size in range(1, TOGETHER + 1)]
-        counted = [(_together(one), one[-1].end) for one in near]
-        counts, end = max(counted, key=lambda one: sum(one[0].values()))
-        much = sum(counts.values())
-        if much >= limit:
+        near = units[place : place + TOGETHER]
+        counts = _together(near)
+        if (much := _much(counts)) >= limit:
+            own = [one for one, enough in zip(near, alone[place : place + TOGETHER], strict=True) if enough] or near
             why = ", ".join(sorted(counts, key=lambda one: (-counts[one], one))[:3])
-            yield Claim(units[place].start, end, much, why)
+            yield Claim(min(one.start for one in own), max(one.end for one in own), much, why)
+
+
+def _much(counts: Mapping[str, float]) -> float:
+    return sum(counts.values())
 
 
 def _together(units: Sequence[_Unit]) -> dict[str, float]:

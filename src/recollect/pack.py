@@ -7,7 +7,6 @@ from datetime import datetime
 
 from .fence import closing, harmless, opening
 from .model import Role, SourceClass
-from .quarantine import is_claim
 from .rank import estimate_tokens
 from .results import Hit
 
@@ -46,8 +45,7 @@ def line(hit: Hit, fence: str) -> str:
 def told_by(hit: Hit) -> str:
     """Whose word it is; "" where it is the user's, or that of somebody with a name. What a user said is theirs, but for claims."""
     if hit.kind == "turn":
-        claimed = hit.source is SourceClass.USER and is_claim(hit.text)
-        return _TOLD_BY[SourceClass.CLAIM] if claimed else ""
+        return _TOLD_BY[SourceClass.CLAIM] if hit.source is SourceClass.CLAIM else ""
     if hit.source is SourceClass.USER:
         return ""
     named = any(one.role is Role.ASSISTANT and one.speaker != "The assistant" for one in hit.sources)
