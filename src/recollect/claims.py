@@ -53,11 +53,13 @@ _REQUEST = re.compile(
 _NUMBER = re.compile(r"\d")
 # What a wish waits for is no order: "when I mention Rex", "when you write to clients".
 _ASKED = re.compile(
-    r"\b(?:i|you) (?:ever |next |only )?(?:mention|say|ask|talk|speak|tell|told|answer|write|recommend|suggest|call|show|summari[sz]e|give|type|plan)\b"
+    r"\b(?:i|you) (?:ever |next |only )?(?:mention|say|ask|talk|speak|tell|told|answer|write|recommend|suggest|call|show|summari[sz]e"
+    r"|give|type|plan)\b"
 )
 # Where "me" asks for something, and "I" only vouches for what is said.
 _NOT_OF_ME = re.compile(
-    r"\b(?:for|give|tell|show|let|help|find|get|send) me\b|\bi (?:have |can |hereby |do |must )?(?:told|tell|confirm|certify|declare|state|repeat|say|said|assure"
+    r"\b(?:for|give|tell|show|let|help|find|get|send) me\b|\bi (?:have |can |hereby |do |must )?(?:told|tell|confirm|certify"
+    r"|declare|state|repeat|say|said|assure"
     r"|inform|authori[sz]e|swear|guarantee|attest|promise)(?: you)?\b"
 )
 _PATTERNS = {name: re.compile(pattern, re.MULTILINE) for name, (_, pattern) in PHRASES.items()}
@@ -103,8 +105,8 @@ class _Unit:
 
 
 def claims(text: str, plain: str | None = None) -> list[Claim]:
-    """The passages of a user's message that are claims, the first first; else those that are encoded. `plain`: the text, readable,
-    where it is at hand."""
+    """The passages of a user's message that are claims, the first first; else those that are encoded. `plain`: the text,
+    readable, where it is at hand."""
     found = list(_crowded(readable(text) if plain is None else plain, LIMIT))
     if found:
         return found

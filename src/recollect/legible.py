@@ -19,6 +19,7 @@ _ESCAPED = re.compile(r"%[0-9A-Fa-f]{2}")
 _LEET_WORD = re.compile(r"\b(?:[a-z]{1,20}[013457]{1,3}[a-z]{1,20}|[013457]{1,2}[a-z]{2,20})\w{0,20}", re.IGNORECASE)
 _LEET = str.maketrans("013457", "oieast")
 _MANY_LEET = 3  # words from which digits stand for letters
+_FILLERS = frozenset({0x034F, 0x115F, 0x1160, 0x17B4, 0x17B5, 0x2800, 0x3164, 0xFFA0})
 _TAGS = re.compile("[\U000e0020-\U000e007e]{6,}")
 _LOOKALIKES = str.maketrans(
     "аеорсухіјѕԁһӏԛԝАВЕКМНОРСТХІЅοανερτικΑΒΕΗΙΚΜΝΟΡΤΧ", "aeopcyxijsdhlqwABEKMHOPCTXISoaveptikABEHIKMNOPTX"
@@ -72,6 +73,6 @@ def readable(text: str) -> str:
 def unseen(character: str) -> bool:
     """Control, zero-width, bidi and tag characters, variation selectors and fillers: they steer or hide, and say nothing."""
     code = ord(character)
-    if 0xFE00 <= code <= 0xFE0F or 0xE0000 <= code <= 0xE0FFF or code in (0x034F, 0x115F, 0x1160, 0x17B4, 0x17B5, 0x2800, 0x3164, 0xFFA0):  # fmt: skip
+    if 0xFE00 <= code <= 0xFE0F or 0xE0000 <= code <= 0xE0FFF or code in _FILLERS:
         return True
     return code < 32 or (code > 126 and unicodedata.category(character) in ("Cc", "Cf", "Cs", "Co", "Zl", "Zp"))

@@ -43,7 +43,7 @@ def line(hit: Hit, fence: str) -> str:
 
 
 def told_by(hit: Hit) -> str:
-    """Whose word it is; "" where it is the user's, or that of somebody with a name. What a user said is theirs, but for claims."""
+    """Whose word it is; "" where it is the user's, or that of somebody with a name. What users say is theirs, but for claims."""
     if hit.kind == "turn":
         return _TOLD_BY[SourceClass.CLAIM] if hit.source is SourceClass.CLAIM else ""
     if hit.source is SourceClass.USER:

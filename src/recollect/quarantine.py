@@ -72,8 +72,8 @@ class Reader:
         self._suspicions: dict[tuple[str, SourceClass], list[Span]] = {}
 
     def judge_fact(self, fact: Fact, turns: Sequence[Turn]) -> str | None:
-        """Why a fact must not be served before somebody has looked at it; None where it may be. `turns`: those that it cites. Of a
-        turn counts what stands at the quote: a page with an order in it may tell facts elsewhere, as a page's word. In a
+        """Why a fact must not be served before somebody has looked at it; None where it may be. `turns`: those that it cites. Of
+        a turn counts what stands at the quote: a page with an order in it may tell facts elsewhere, as a page's word. In a
         fact of the user's, "the user" is who speaks."""
         own = fact.source in (SourceClass.USER, SourceClass.CLAIM)
         if reason := judge(_THE_USER.sub("I", fact.text), SourceClass.USER) if own else judge(fact.text, fact.source):
@@ -218,7 +218,7 @@ def _found(plain: str, source: SourceClass) -> list[tuple[int, int, str]]:
 
 
 def _sendings(low: str) -> Iterator[tuple[int, int, str]]:
-    """Where something is to be sent, and what is private: a word of sending with an address, or with a secret, in one sentence."""
+    """Where something is to be sent, and what is private: a word of sending with an address, or a secret, in one sentence."""
     sends = [(match.start(), match.end()) for match in SENDS.finditer(low)]
     if sends:
         starts = [start for start, _ in sends]
