@@ -53,8 +53,8 @@ _REQUEST = re.compile(
 _NUMBER = re.compile(r"\d")
 # What a wish waits for is no order: "when I mention Rex", "when you write to clients".
 _ASKED = re.compile(
-    r"\b(?:i|you) (?:ever |next |only )?(?:mention|say|ask|talk|speak|tell|told|answer|write|recommend|suggest|call|show|summari[sz]e"
-    r"|give|type|plan)\b"
+    r"\b(?:i|you) (?:ever |next |only )?(?:mention|say|ask|talk|speak|tell|told|answer|write|recommend|suggest|call|show"
+    r"|summari[sz]e|give|type|plan)\b"
 )
 # Where "me" asks for something, and "I" only vouches for what is said.
 _NOT_OF_ME = re.compile(

@@ -138,7 +138,9 @@ def test_the_rules_go_by_the_trust_that_the_guard_goes_by():
     assert outcome(decide(lower, "I live in Rome.", trust={"tool": 3}))[0] == "UPDATE"
     assert outcome(decide(lower, "I live in Rome.", trust={"tool": {told.kind.value: 3}}))[0] == "UPDATE"
     assert outcome(decide(lower, "I live in Rome.", trust={"tool": {"event": 3}})) == ("ADD",)
-    assert outcome(decide("I live in Oslo.", "I live in Rome.", source=SourceClass.DOCUMENT, trust={"user": 0})) == ("ADD",)
+    assert outcome(decide("I live in Oslo.", "I live in Rome.", source=SourceClass.DOCUMENT, trust={"user": 0})) == (
+        "ADD",
+    )
     gone = extracted("I no longer live in Rome.")
     less = Fact(gone.text, gone.kind, gone.evidence, gone.slot, gone.value, retracts=True, source=SourceClass.TOOL)
     assert outcome(decide(less, "I live in Rome.")) == ("ADD",)
