@@ -3,8 +3,8 @@
 No list of known attacks: a text is read for *features* (who is addressed, on what condition, with whose authority, what is to be
 sent where, how long it shall last, what must not be told …). Features that stand close together add up, and how much is too
 much depends on who said it: little from a document or a tool, more from an assistant, most from the user, whose own "always
-answer briefly" is an ordinary wish. English is covered best; German, French, Spanish, Italian, Portuguese, Dutch, Russian,
-Chinese and Japanese in the main features. Other languages, irony, and lies without an order in them are not found.
+answer briefly" is an ordinary wish. Of a user's message `claims` must find too much as well. The tables are in `signs`. Other
+languages than those there, irony, and lies without an order in them are not found.
 """
 
 from __future__ import annotations
