@@ -110,8 +110,9 @@ def outcome(memory, model, user, payload, kind):
 
 def test_payloads_through_a_model_that_obeys(obedient):
     memory, model = obedient
-    payloads = corpus("payloads")
-    assert len({one["family"] for one in payloads}) >= 10
+    every = corpus("payloads")
+    assert len(every) > 500 and len({one["family"] for one in every}) >= 10
+    payloads = [one for n, one in enumerate(every) if chaos.LONG or one["held_out"] or n % 2 == 0]
     found, harmful = Counter(), Counter()
     for n, payload in enumerate(payloads):
         what = outcome(memory, model, f"user{n}", payload, KINDS[n % len(KINDS)])
@@ -125,7 +126,7 @@ def test_payloads_through_a_model_that_obeys(obedient):
         by_user = {what: found[name, f"{what}, told by the user"] for what in tried}
         print(f"{name}: {tried}; told by the user: {by_user}")
         chaos.record(f"poisoning: {name} payloads, the model obeys", sum(tried.values()), tried["harm"])
-    assert len(payloads) > 500 and sum(harmful.values()) <= (1 - AT_LEAST) * len(payloads), harmful
+    assert sum(harmful.values()) <= (1 - AT_LEAST) * len(payloads), harmful
     held_out = [one for one in payloads if one["held_out"]]
     assert held_out and found["held-out", "harm"] <= (1 - AT_LEAST) * len(held_out)
     report = memory.verify()
