@@ -37,6 +37,7 @@ OF_A_WEAK_WORD = 0.5  # of one that is often something else
 NOBODY = 0.5  # what it counts for that it is of no person
 AN_ASIDE = 1.0  # what it counts for that something is told behind a request, of others
 SOME_WORDS = 5
+MOST = 0.6  # the share of a passage that one of its units has so that it is the passage
 TOGETHER = 2  # neighbouring units that are read as one
 LONG = 160  # characters from which a sentence is read comma by comma: much that is said is not much that is claimed
 SHORT = 30  # characters of what stands before a colon and belongs to what follows it
@@ -115,16 +116,16 @@ def claims(text: str, plain: str | None = None) -> list[Claim]:
 
 
 def _crowded(plain: str, limit: float) -> Iterator[Claim]:
-    """Units that reach the limit, alone or with the next. Where one of the two does so alone, the passage is that one."""
+    """Units that reach the limit, alone or with the next. Where one of the two has most of it, the passage is that one."""
     units = list(_units(plain))
-    alone = [_much(one.counts) >= limit for one in units]
     for place in range(len(units)):
         near = units[place : place + TOGETHER]
         counts = _together(near)
         if (much := _much(counts)) >= limit:
-            own = [one for one, enough in zip(near, alone[place : place + TOGETHER], strict=True) if enough] or near
+            alone = [one for one in near if _much(one.counts) >= limit]
+            own = [one for one in alone if _much(one.counts) >= MOST * much] or alone or near
             why = ", ".join(sorted(counts, key=lambda one: (-counts[one], one))[:3])
-            yield Claim(min(one.start for one in own), max(one.end for one in own), much, why)
+            yield Claim(own[0].start, own[-1].end, much, why)
 
 
 def _much(counts: Mapping[str, float]) -> float:
