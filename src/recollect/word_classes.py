@@ -210,7 +210,7 @@ PHRASES: Mapping[str, tuple[float, str]] = {
     "a redirection": (
         1.25,
         r"\b(?:refers? to|belongs? to|alias (?:of|for)|(?:read|take|use|swapped?) [^.]{1,30} (?:for|with) (?:the )?(?:other|one)|(?:is|are|was|were|been|now|has|have) (?:now |been |since ){0,2}(?:under|archived|moved|merged|saved"
-        r"|stored|renamed|filed|kept|found|replaced|mapped|listed|transferred)\b|instead\b|look(?: it)? up|same as|equals?"
+        r"|stored|renamed|filed|kept|found|replaced|mapped|listed|transferred)\b|look(?: it)? up|same as|equals?"
         r"|stands? for|liegen jetzt|statt(?:dessen)?\b|jetzt bei|au lieu de|en lugar de|invece di)|代わりに|改为|而不是|вместо",
     ),
     "a forged role": (
