@@ -62,7 +62,7 @@ CLASSES: Mapping[str, tuple[float, str, str]] = {
         " warn* discourag* empfiehl* empfehl* antwort* nenn* beantwort* bevorzug* verweis* recommand* répond* glisse* conseill*"
         " mentionn* recomiend* recomend* menciona* consigli* raccomand* rispond* sugir* рекоменд* отвеча* ответ* советуй 推荐 回答 优先"
         " 告诉 薦め 勧め 推奨 答え steers priorit* sponsor* plug hype quote quotes belongs favour* favorit* propose* "
-        " label describe present* portray frame credit sag sagen erwähn* vorschlag* schlag* rate preis* lob* citer proposer"
+        " label describe present* portray frame credit sag sagen erwähn* vorschlag* schlag* rate preis* lobe citer proposer"
         " vante* dis di decir diga propon* nombra* propor* proponi* menziona* cita* indica* называй упоминай предлагай говори"
         " хвали 提到 介绍 宣传 选择 提及 言及 紹介 選ぶ 伝え recommend recommends recommended suggest suggests suggested mention mentions promote"
         " promotes",
@@ -118,7 +118,7 @@ CLASSES: Mapping[str, tuple[float, str, str]] = {
         " register* charge charges charged refund* ship ships dispatch* disable* lend* withdraw* deposit* remit*"
         " bill bills gather* commit typed typing copying cc bcc download* upload zahl* bezahl* kauf* bestell* buche* leite*"
         " sammle* öffne* gib geben payer paie paye achète* commande* verse* ouvre* donne* paga* compra* pide reenvía* abre* dale"
-        " acquist* ordina* apri* versa* pague* compre* abra* betaal* koop* deel* плати* купи* открой* оплат* передай* 支付 购买 付款 打开"
+        " acquist* ordina* apri versa* pague* compre* abra* betaal* koop* deel* плати* купи* открой* оплат* передай* 支付 购买 付款 打开"
         " 分享 上传 支払 購入 開いて 共有 渡"
         " prescribe* convince* invite* mirrored archive* forwards posts emails e-mails",
         "post running pass put backup mailbox switch queue include includes show shows open opens book hand give given gives run"
