@@ -34,6 +34,7 @@ from .ports import (
 )
 from .records import EmbedderKey, EmbedderRecord, Space
 from .results import Backup
+from .trust import Trust
 
 if TYPE_CHECKING:
     from .ports import Vectors
@@ -63,6 +64,7 @@ class Settings:
     embedder_api_key: str | None = field(default=None, repr=False)
     budget: object = None
     actor: str | None = None
+    trust: Trust = field(default_factory=Trust)
     memory_budget: int = DEFAULT_MEMORY_BUDGET
 
 
@@ -248,7 +250,7 @@ def rules(settings: Settings) -> Language:
     for argument in ("api_base", "api_key", "timeout", "mode"):
         if getattr(settings, argument) is not None:
             raise InvalidInput(argument, 'goes with a language model: choose one by llm=… (without, it is "rules")')
-    return Language(RulesExtractor(), RulesReconciler())
+    return Language(RulesExtractor(), RulesReconciler(settings.trust))
 
 
 def by_model(model: ChatModel) -> Language:

@@ -11,7 +11,9 @@ from dataclasses import replace
 from datetime import datetime
 
 from .model import Add, Candidate, Case, Decision, Delete, Entity, Fact, Keep, Relation, Row, Update, text_key
+from .trust import Trust
 
+TRUST = Trust()
 MAX_CANDIDATES = 24  # memories beside one fact
 
 Near = Sequence[tuple[Row, float]]
@@ -96,7 +98,7 @@ def candidate_of(case: Case, number: int) -> Candidate:
     return next(candidate for candidate in case.candidates if candidate.number == number)
 
 
-def obvious(case: Case) -> Decision | None:
+def obvious(case: Case, trust: Trust = TRUST) -> Decision | None:
     """The decision that needs no reconciler: no candidates at all, or an exact duplicate."""
     fact = case.fact
     if fact.retracts:
@@ -106,7 +108,9 @@ def obvious(case: Case) -> Decision | None:
     for candidate in case.candidates:
         same = text_key(candidate.text) == text_key(fact.text) and candidate.event == fact.event
         if same and candidate.slot == fact.slot:
-            if fact.source.trust > candidate.source.trust:  # what a page said is the user's own word from now on
+            if trust.of(fact.source, fact.kind) > trust.of(
+                candidate.source, candidate.kind
+            ):  # what a page said is the user's own word from now on
                 return Update((candidate.number,), "revise", fact.text, reason="said again by one who is trusted more")
             return Keep(candidate.number, reason="exact duplicate")
     return None

@@ -15,6 +15,7 @@ from datetime import timedelta
 from .dates import DateMention, find_dates
 from .model import EventTime, Evidence, Extraction, Fact, Rejected, Turn, text_key
 from .ports import Chunk
+from .quarantine import Reader
 from .records import Extracted
 from .trust import sourced
 
@@ -42,7 +43,7 @@ def verify(extraction: Extraction, chunk: Chunk) -> Extracted:
 
     A bad quote is dropped, its fact stays while one quote in a turn of the chunk (not only of its context) holds.
     """
-    own, texts = {turn.id for turn in chunk.turns}, Texts()
+    own, texts, reader = {turn.id for turn in chunk.turns}, Texts(), Reader()
     facts: list[Fact] = []
     rejected = list(extraction.rejected)
     for fact in extraction.facts:
@@ -50,7 +51,7 @@ def verify(extraction: Extraction, chunk: Chunk) -> Extracted:
         problem = _problem(fact, held, own) or ("too many facts in one chunk" if len(facts) >= MAX_FACTS else None)
         if problem is None:
             told = replace(fact, evidence=held)
-            told = replace(told, source=sourced(told, (*chunk.context, *chunk.turns)))
+            told = replace(told, source=sourced(told, (*chunk.context, *chunk.turns), reader))
             facts.append(rightly_dated(told, chunk, texts))
         else:
             rejected.append(Rejected(fact.text[:MAX_TEXT], problem))

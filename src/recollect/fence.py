@@ -11,8 +11,8 @@ import hmac
 import re
 from collections.abc import Iterable
 
+from .legible import unseen
 from .model import text_key
-from .quarantine import unseen
 
 _SPACES = re.compile(r"\s+")
 _TAG = re.compile(r"<(?=\s*/?\s*memory\b)", re.IGNORECASE)

@@ -85,9 +85,8 @@ def _refuse_trust(case: Case, decision: Decision, trust: Trust) -> str | None:
     """What is trusted less neither ends nor replaces what is trusted more."""
     if not isinstance(decision, Update | Delete):
         return None
-    own = trust.of(case.fact.source, case.fact.kind)
     targets = [candidate_of(case, number) for number in decision.targets]
-    return "a source of lower trust" if any(trust.of(one.source, one.kind) > own for one in targets) else None
+    return "a source of lower trust" if any(trust.refuses(case.fact, one) for one in targets) else None
 
 
 def _refuse_update(case: Case, decision: Update) -> str | None:

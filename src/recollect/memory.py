@@ -117,7 +117,9 @@ class AsyncMemory:
         logged. Ids that the caller gives stay as they are. `actor`: who acts through this memory, a name of the caller's that is
         recorded with every change; see `audit`.
         `trust`: how far sources are believed, from 0 (quarantined) to 3 (as the user): `{"tool": 3}`, or by kind of fact
-        `{"document": {"knowledge": 2}}`; user 3, assistant 2, tool and document 1, how the user wants to be treated 3, 1, 0, 0.
+        `{"document": {"knowledge": 2}}`; user 3, assistant 2, claim, tool and document 1, and how the user wants to be treated
+        3, 1, 1, 0, 0. A claim is what stands in a user's message and is not for a user to say: a rule for everybody, a rank, an
+        authority.
         `on_event` is called with the events of `trace`.
 
         Raises StoreCorrupt, SchemaTooNew, EmbeddingModelMismatch, StorageReadOnly, ModelConfigError.
@@ -149,6 +151,7 @@ class AsyncMemory:
             embedder_api_key=embedder_api_key,
             budget=budget,
             actor=check.maybe_identifier("actor", actor),
+            trust=believed,
         )
         self._store: Store = open_store(settings)
         self._listener = on_event

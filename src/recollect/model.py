@@ -32,12 +32,13 @@ class SourceClass(StrEnum):
 
     USER = "user"
     ASSISTANT = "assistant"
+    CLAIM = "claim"  # what stands in a user's message, and is not for a user to say
     TOOL = "tool"
     DOCUMENT = "document"
 
     @property
     def trust(self) -> int:
-        """3 for the user's own words, 2 for an assistant's, 1 for tools and documents."""
+        """3 for the user's own words, 2 for an assistant's, 1 for claims, tools and documents."""
         return {"user": 3, "assistant": 2}.get(self.value, 1)
 
     @classmethod

@@ -12,6 +12,7 @@ from .results import Hit
 
 _TOLD_BY = {
     SourceClass.ASSISTANT: ", said by the assistant",
+    SourceClass.CLAIM: ", the user claims",
     SourceClass.TOOL: ", from a tool",
     SourceClass.DOCUMENT: ", from a document",
 }
@@ -42,8 +43,10 @@ def line(hit: Hit, fence: str) -> str:
 
 
 def told_by(hit: Hit) -> str:
-    """Whose word a memory is; "" where it is the user's, or that of somebody with a name."""
-    if hit.kind == "turn" or hit.source is SourceClass.USER:
+    """Whose word it is; "" where it is the user's, or that of somebody with a name. What users say is theirs, but for claims."""
+    if hit.kind == "turn":
+        return _TOLD_BY[SourceClass.CLAIM] if hit.source is SourceClass.CLAIM else ""
+    if hit.source is SourceClass.USER:
         return ""
     named = any(one.role is Role.ASSISTANT and one.speaker != "The assistant" for one in hit.sources)
     return "" if named and hit.source is SourceClass.ASSISTANT else _TOLD_BY[hit.source]

@@ -70,6 +70,10 @@ class Partition:
         self._sources_of: dict[int, list[int]] = {}  # turn → sources
         self._background: tuple[int, tuple[float, int]] | None = None  # with the watermark that it was taken at
         self._evidence: dict[int, int] = {}  # statement → quotes, retired ones too
+        self._hidings_of: dict[int, dict[int, Hiding]] = {}  # turn → those of `hidings`, by the change that hid it
+        self._aside: dict[int, PassageRecord] = {}  # what waits for a review
+        self._doubted: set[int] = set()  # statements that were ever quarantined
+        self._told: set[int] = set()  # … that were ever not
 
     def __len__(self) -> int:
         return len(self._texts)
@@ -93,12 +97,12 @@ class Partition:
                 self._clear()
                 delta = self._ledger.delta(self.space, 0, self.embedder)
             reach("partition.read")
-            self._add_passages(delta.passages)
+            self._intervals.put_passages(delta.passages)
             self._add_sources(delta.sources)
-            self.rows.update((row.number, row) for row in delta.rows)
-            self._intervals.put_rows(delta.rows)
-            self.hidings.update(((one.turn, one.added), one) for one in delta.hidings)
-            self._intervals.put_hidings(delta.hidings)
+            self._add_rows(delta.rows)
+            self._add_hidings(delta.hidings)
+            self._aside.update((one.number, one) for one in delta.passages)
+            self._add_passages([self._aside.pop(one.number) for one in [*self._aside.values()] if not self._waits(one)])
             self.watermark = delta.revision
             return self.watermark
 
@@ -123,7 +127,28 @@ class Partition:
             self._texts.upsert(one.number, one.terms)
             if one.turn is not None:
                 self.turn_of[one.number] = one.turn
-        self._intervals.put_passages(passages)
+
+    def _waits(self, passage: PassageRecord) -> bool:
+        """Whether a text was put aside when it came, and nobody has approved it yet: it takes no part in what scores are made of,
+        else whoever gets texts quarantined could move the scores of others."""
+        if passage.turn is None:
+            return passage.number in self._doubted and passage.number not in self._told
+        return any(
+            one.added <= passage.committed and one.retired is None
+            for one in self._hidings_of.get(passage.turn, {}).values()
+        )
+
+    def _add_rows(self, rows: Sequence[RowSpan]) -> None:
+        for row in rows:
+            self.rows[row.number] = row
+            (self._doubted if row.quarantined else self._told).add(row.statement)
+        self._intervals.put_rows(rows)
+
+    def _add_hidings(self, hidings: Sequence[Hiding]) -> None:
+        for one in hidings:
+            self.hidings[one.turn, one.added] = one
+            self._hidings_of.setdefault(one.turn, {})[one.added] = one
+        self._intervals.put_hidings(hidings)
 
     def _sound(self, vector: Vectors | None) -> bool:
         """Whether a vector can be searched. One that was damaged is left out, and `verify` names it."""

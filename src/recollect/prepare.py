@@ -9,12 +9,12 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from .model import Evidence, Fact, Kind, SourceClass, Turn, Usage
+from .model import Evidence, Fact, Kind, Turn, Usage
 from .plan import Content, Plan
 from .ports import Embedder
-from .quarantine import judge_fact, judge_turn
+from .quarantine import Reader, judge_turn
 from .records import Batch, ChunkDone, JournalledChunk, TurnPassage
-from .trust import Trust
+from .trust import Trust, told_by
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,16 +64,17 @@ class ChunkWork:
 def whole_messages(turns: Sequence[Turn]) -> list[Fact]:
     """`infer=False`: each message a fact as it stands, quoted whole."""
     return [
-        Fact(turn.content, Kind.KNOWLEDGE, (Evidence(turn.id, turn.content),), source=SourceClass.of(turn.role))
-        for turn in turns
+        Fact(turn.content, Kind.KNOWLEDGE, (Evidence(turn.id, turn.content),), source=told_by(turn)) for turn in turns
     ]
 
 
 def doubts_of(facts: Sequence[Fact], chunk: JournalledChunk, trust: Trust) -> tuple[str | None, ...]:
     """Of each fact why it is quarantined; None where it is believed."""
-    turns = (*chunk.context, *chunk.turns)
+    turns, reader = (*chunk.context, *chunk.turns), Reader()
     return tuple(
-        "not a source to be believed in this" if not trust.of(fact.source, fact.kind) else judge_fact(fact, turns)
+        "not a source to be believed in this"
+        if not trust.of(fact.source, fact.kind)
+        else reader.judge_fact(fact, turns)
         for fact in facts
     )
 

@@ -159,6 +159,6 @@ def _marks(slot: Slot | None, source: SourceClass, event: EventTime | None, mark
         first, last = event.start.date(), event.end.date()
         yield f"happens {first}" if first == last else f"happens {first} to {last}"
     if source is not SourceClass.USER:
-        yield f"said by the {source.value}"
+        yield "claimed" if source is SourceClass.CLAIM else f"said by the {source.value}"
     if mark is not None:
         yield mark

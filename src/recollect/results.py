@@ -84,7 +84,7 @@ class Hit(ByKey):
 
     For `kind="turn"`, `text` is what was said, `id` the turn's, `created_at` the time it was said, and `until` is set
     where all that came of the turn has ended since. `source`: whose word it is, the least trusted one's: the user's own, an
-    assistant's, a tool's or a document's.
+    assistant's, a claim in a user's message, a tool's or a document's.
     """
 
     kind: Literal["memory", "turn"]

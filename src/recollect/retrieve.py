@@ -151,7 +151,7 @@ class Retriever:
             served = served.without([one.key for one in crowd])  # what else is there, behind what filled the channels?
         if dense or behind:
             kept = self._spread(space, query, partition, [*kept, *behind], content, scale)
-        return self._hits(space, query, moment, kept[: query.limit], content, served)
+        return self._hits(space, query, partition, moment, kept[: query.limit], content, served)
 
     def _distinct(
         self, space: Space, query: Query, partition: Partition, kept: list[Ranked], content: Content, scale: Scale
@@ -220,21 +220,47 @@ class Retriever:
         )
 
     def _hits(
-        self, space: Space, query: Query, moment: Moment, kept: list[Ranked], content: Content, served: Served
+        self,
+        space: Space,
+        query: Query,
+        partition: Partition,
+        moment: Moment,
+        kept: list[Ranked],
+        content: Content,
+        served: Served,
     ) -> list[Hit]:
         told = [one.key for one in kept if one.key in content.rows]
         said = [content.turns[one.key].number for one in kept if one.key in content.turns]
         sources = Views(self._ledger, space).sources(told, moment.number) if told else {}
         created = self._ledger.created_at(space, [content.rows[key].memory_id for key in told]) if told else {}
         metadata = self._ledger.turn_metadata(space, said) if said else {}
+        claimed = self._claimed(space, partition, moment, said, served) if said else set()
         hits = []
         for one in kept:
             if row := content.rows.get(one.key):
                 hits.append(memory_hit(row, one, created[row.memory_id], sources.get(one.key, ()), query.explain))
             else:
                 turn = content.turns[one.key]
-                hits.append(turn_hit(turn, one, metadata[turn.number], int(served.until[one.key]), query.explain))
+                source = SourceClass.CLAIM if turn.number in claimed else SourceClass.of(turn.role)
+                hits.append(
+                    turn_hit(turn, source, one, metadata[turn.number], int(served.until[one.key]), query.explain)
+                )
         return hits
+
+    def _claimed(
+        self, space: Space, partition: Partition, moment: Moment, turns: Sequence[int], served: Served
+    ) -> set[int]:
+        """Those of the turns of which claims came."""
+        supported = partition.supported(turns, moment)
+        rows = {
+            statement: int(served.rows[statement])
+            for statements in supported.values()
+            for statement in statements
+            if statement < len(served.rows) and served.rows[statement]
+        }
+        told = self._ledger.rows(space, set(rows.values()))
+        claims = {statement for statement, row in rows.items() if told[row].statement.source is SourceClass.CLAIM}
+        return {turn for turn, statements in supported.items() if not claims.isdisjoint(statements)}
 
 
 def order(
@@ -337,7 +363,9 @@ def memory_hit(row: Row, one: Ranked, created_at: datetime, sources: tuple[Sourc
     )
 
 
-def turn_hit(turn: Turn, one: Ranked, metadata: Mapping[str, object], until: int, explain: bool) -> Hit:
+def turn_hit(
+    turn: Turn, source: SourceClass, one: Ranked, metadata: Mapping[str, object], until: int, explain: bool
+) -> Hit:
     """A turn as a hit."""
     return Hit(
         kind="turn",
@@ -349,7 +377,7 @@ def turn_hit(turn: Turn, one: Ranked, metadata: Mapping[str, object], until: int
         valid_from=turn.said_at,
         until=None if until == BEGINNING else from_micros(until),
         speaker=turn.speaker,
-        source=SourceClass.of(turn.role),
+        source=source,
         sources=(turn_source(turn),),
         channels=channels_of(one, explain),
     )

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 
 from .errors import InvalidInput
-from .model import Fact, Kind, SourceClass, Turn
-from .quarantine import is_shown
+from .model import Candidate, Fact, Kind, SourceClass, Turn
+from .quarantine import Reader, is_claim, is_shown
 
 Member = TypeVar("Member", SourceClass, Kind)
 
@@ -31,6 +31,10 @@ class Trust:
         """The trust in facts of that kind from that source."""
         place = (source, kind)
         return self.own.get(place, _DEFAULTS.get(place, source.trust))
+
+    def refuses(self, fact: Fact, known: Candidate) -> bool:
+        """Whether a fact is trusted less than what is known, and so neither ends nor replaces it."""
+        return self.of(fact.source, fact.kind) < self.of(known.source, known.kind)
 
     @classmethod
     def given(cls, value: object) -> Trust:
@@ -71,12 +75,25 @@ def source_of(cited: Sequence[Turn]) -> SourceClass:
     return min(sources, key=lambda source: source.trust)
 
 
-def sourced(fact: Fact, turns: Sequence[Turn]) -> SourceClass:
+def told_by(turn: Turn) -> SourceClass:
+    """Whose word a whole message is."""
+    source = SourceClass.of(turn.role)
+    claimed = source is SourceClass.USER and is_claim(turn.content)
+    return SourceClass.CLAIM if claimed else source
+
+
+def sourced(fact: Fact, turns: Sequence[Turn], reader: Reader | None = None) -> SourceClass:
     """The source class of a fact, by the roles of the turns that it cites, whatever its extractor says. What a user only shows (a
-    letter to translate, a listing) is a document's word."""
+    letter to translate, a listing) is a document's word; what is not for them to say, a claim. `reader`: where many facts
+    of the same turns are asked for."""
+    reader = reader or Reader()
     cited = {evidence.turn_id: evidence.quote for evidence in fact.evidence}
     said = [turn for turn in turns if turn.id in cited]
     users = [turn for turn in said if SourceClass.of(turn.role) is SourceClass.USER]
     if any(is_shown(cited[turn.id], turn.content) for turn in users):
         return SourceClass.DOCUMENT
-    return source_of(said)
+    source = source_of(said)
+    claimed = source.trust > SourceClass.CLAIM.trust and any(
+        reader.is_claim(cited[turn.id], turn.content) for turn in users
+    )
+    return SourceClass.CLAIM if claimed else source

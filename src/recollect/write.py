@@ -410,7 +410,7 @@ class Writer:
         `decided`: what was decided before another writer was faster, by the fact's place. It stands where the fact's
         candidates are the same as then.
         """
-        known = [obvious(case) or decided.again(i, case) for i, case in enumerate(cases)]
+        known = [obvious(case, self.trust) or decided.again(i, case) for i, case in enumerate(cases)]
         open_places = [i for i, decision in enumerate(known) if decision is None]
         try:
             asked = [cases[i] for i in open_places]

@@ -16,8 +16,8 @@ SOURCE = Path(recollect.__file__).parent
 FLOORS: list[set[str]] = [
     {"usage", "failpoints"},
     {"errors"},
-    {"ids", "times", "owners", "tasks", "wording"},
-    {"model", "filters", "secret_formats"},
+    {"ids", "times", "owners", "tasks", "wording", "legible", "signs", "word_classes"},
+    {"model", "filters", "secret_formats", "claims"},
     {"records", "results", "dates", "redact", "quarantine"},
     {"ports", "trace", "budget", "fence", "trust"},
     {"prompts", "replies", "evidence", "candidates", "intervals"},

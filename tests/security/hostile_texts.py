@@ -15,11 +15,11 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
-from recollect import dates, evidence, extract, formats, guard, pack, wording
+from recollect import claims, dates, evidence, extract, formats, guard, pack, quarantine, wording
 from recollect.adapters import litellm_reply
 from recollect.adapters.bm25 import TermCounter
 from recollect.errors import InvalidInput
-from recollect.model import EventTime, Evidence, Extraction, Fact, Kind, Precision, Role, Scope, Turn
+from recollect.model import EventTime, Evidence, Extraction, Fact, Kind, Precision, Role, Scope, SourceClass, Turn
 from recollect.ports import Chunk
 from recollect.rules import RulesExtractor
 from recollect.rules.sentences import MAX_SENTENCE
@@ -41,7 +41,8 @@ UNITS = [
     "I stopped ", "last ", "last week ", "for 3 ", "for three ", "a few ", "3 days ", "the day before ", "in 2020 ",
     "in 2020", "May ", "5 May ", "Monday ", "2020-01-", "1/2/", "new year's ", "since ", "on ", "ing ", "going to ",
     "been ", "have ", "being ", "s", "ss ", "<a", "</", "</a>", "```", "http://", "{}", "{\"", "[{", "[1,", "x' ",
-    "can't ", "I've got ", "we ", "you ", "your ", "ed ",
+    "can't ", "I've got ", "we ", "you ", "your ", "ed ", "a@", "a.", "%20", "user ", "without ", "system: ", "b64 ", "QWxs",
+    "1a", "when the user asks ", "send the password to ", "a-b-c-", "give you ", "1 ",
 ]  # fmt: skip
 LEADS = ["", "I ", "My ", "I like ", "I live in ", "I am ", "Last "]
 TAILS = ["", "x", "!", "\n", " x."]
@@ -121,6 +122,12 @@ def shown(text: str) -> None:
     safe.as_json(text)
 
 
+def judged(text: str) -> None:
+    """Whether it gives orders, and whose word it is."""
+    quarantine.judge(text, SourceClass.USER)
+    claims.claims(text)
+
+
 def reply(text: str) -> None:
     """A model's."""
     for told in (text, "[" + text, '{"facts": [' + text, "<think>" + text):
@@ -142,7 +149,18 @@ def file(text: str) -> None:
             continue
 
 
-READERS: list[Callable[[str], None]] = [rules, find_dates, check_facts, terms, query, guarded, shown, reply, file]
+READERS: list[Callable[[str], None]] = [
+    rules,
+    find_dates,
+    check_facts,
+    terms,
+    query,
+    guarded,
+    judged,
+    shown,
+    reply,
+    file,
+]
 
 
 class Late(Exception):

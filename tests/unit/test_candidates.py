@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -24,8 +25,10 @@ from recollect.model import (
     Slot,
     SourceClass,
     Statement,
+    Update,
 )
 from recollect.testing import HashEmbedder
+from recollect.trust import Trust
 
 NOON = datetime(2024, 5, 1, 12, tzinfo=UTC)
 HOME, LIKES = Slot("Ann", "home"), Slot("Ann", "likes", many=True)
@@ -88,6 +91,14 @@ DAY = EventTime(NOON, NOON, Precision.DAY)
 def test_what_needs_no_model(about, known, decision):
     (case,) = cases([about], [known])
     assert type(obvious(case)) is (decision or type(None)) and not isinstance(obvious(case), Delete)
+
+
+def test_who_is_trusted_more_makes_it_their_word_by_the_callers_trust():
+    """The user says again what the user said: nothing new. Where a tool is trusted more than the user, it becomes the tool's."""
+    told = replace(fact("Ann lives in Rome.", HOME), source=SourceClass.TOOL)
+    (case,) = cases([told], [[row(1, "Ann lives in Rome.", HOME)]])
+    assert type(obvious(case)) is Keep
+    assert type(obvious(case, Trust.given({"user": 1, "tool": 2}))) is Update
 
 
 class Language:

@@ -25,6 +25,7 @@ from recollect.model import (
 )
 from recollect.ports import Chunk
 from recollect.rules import RulesExtractor, RulesReconciler
+from recollect.trust import Trust
 
 SAID = datetime(2026, 11, 24, 12, tzinfo=UTC)
 
@@ -46,12 +47,13 @@ def candidate(fact, number, similarity=0.9, source=SourceClass.USER):
     )  # fmt: skip
 
 
-def decide(new, *known, similarity=0.9, source=SourceClass.USER, make=extracted):
+def decide(new, *known, similarity=0.9, source=SourceClass.USER, make=extracted, trust=None):
     fact = new if isinstance(new, Fact) else make(new)
     facts = [one if isinstance(one, Fact) else make(one) for one in known]
     case = Case(fact, SAID, tuple(candidate(one, n, similarity, source) for n, one in enumerate(facts, start=1)))
-    decision = asyncio.run(RulesReconciler().reconcile([case])).decisions[0]
-    assert type(guard([case], [decision])[0]) is type(decision), "the guard has nothing against it"
+    trust = Trust.given(trust)
+    decision = asyncio.run(RulesReconciler(trust).reconcile([case])).decisions[0]
+    assert type(guard([case], [decision], trust)[0]) is type(decision), "the guard has nothing against it"
     return decision
 
 
@@ -127,6 +129,22 @@ def test_a_source_of_lower_trust_changes_nothing():
     told = extracted("I live in Oslo.")
     lower = Fact(told.text, told.kind, told.evidence, told.slot, told.value, source=SourceClass.TOOL)
     assert outcome(decide(lower, "I live in Rome.")) == ("ADD",)
+
+
+def test_the_rules_go_by_the_trust_that_the_guard_goes_by():
+    """What the caller says of sources, and of kinds, holds for both: neither refuses what the other lets pass."""
+    told = extracted("I live in Oslo.")
+    lower = Fact(told.text, told.kind, told.evidence, told.slot, told.value, source=SourceClass.TOOL)
+    assert outcome(decide(lower, "I live in Rome.", trust={"tool": 3}))[0] == "UPDATE"
+    assert outcome(decide(lower, "I live in Rome.", trust={"tool": {told.kind.value: 3}}))[0] == "UPDATE"
+    assert outcome(decide(lower, "I live in Rome.", trust={"tool": {"event": 3}})) == ("ADD",)
+    assert outcome(decide("I live in Oslo.", "I live in Rome.", source=SourceClass.DOCUMENT, trust={"user": 0})) == (
+        "ADD",
+    )
+    gone = extracted("I no longer live in Rome.")
+    less = Fact(gone.text, gone.kind, gone.evidence, gone.slot, gone.value, retracts=True, source=SourceClass.TOOL)
+    assert outcome(decide(less, "I live in Rome.")) == ("ADD",)
+    assert outcome(decide(less, "I live in Rome.", trust={"tool": 3}))[0] == "DELETE"
 
 
 CHANGES = [

@@ -9,6 +9,7 @@ from typing import TypeAlias
 from ..candidates import meant
 from ..guard import marks
 from ..model import Add, Candidate, Case, Decision, Delete, Fact, Keep, Mode, Reconciliation, Update, text_key
+from ..trust import Trust
 from .sentences import FUNCTION_WORDS, words
 from .statement import KIN, PET
 
@@ -40,7 +41,11 @@ _PLAIN = FUNCTION_WORDS - frozenset(
 
 
 class RulesReconciler:
-    """A `Reconciler` of rules: deterministic, no network. Deletes only what shares slot or nearly the words."""
+    """A `Reconciler` of rules: deterministic, no network. Deletes only what shares slot or nearly the words, and changes nothing
+    that is trusted more, by the `trust` that the guard goes by."""
+
+    def __init__(self, trust: Trust | None = None) -> None:
+        self._trust = trust or Trust()
 
     async def reconcile(self, cases: Sequence[Case]) -> Reconciliation:
         """One decision per case; no target is hit by two operations."""
@@ -48,7 +53,8 @@ class RulesReconciler:
         decisions = []
         for case in cases:
             free = [candidate for candidate in case.candidates if meant(candidate) not in taken]
-            decision = _decide(case.fact, free, case.candidates)
+            mine = [candidate for candidate in free if not self._trust.refuses(case.fact, candidate)]
+            decision = _decide(case.fact, mine, case.candidates)
             if isinstance(decision, Update | Delete):
                 numbered = {candidate.number: candidate for candidate in case.candidates}
                 taken |= {meant(numbered[number]) for number in decision.targets}
@@ -56,13 +62,13 @@ class RulesReconciler:
         return Reconciliation(tuple(decisions))
 
 
-def _decide(fact: Fact, free: Sequence[Candidate], every: Sequence[Candidate]) -> Decision:
+def _decide(fact: Fact, mine: Sequence[Candidate], every: Sequence[Candidate]) -> Decision:
+    """`mine`: the candidates that the fact may change."""
     if fact.retracts:
-        return _retract(fact, free, every)
+        return _retract(fact, mine, every)
     for candidate in every:
         if _says_the_same(fact, candidate) or _same_value(fact, candidate):
             return Keep(candidate.number, reason="says the same")
-    mine = [one for one in free if one.source.trust <= fact.source.trust]
     for ends, mode, reason in _CHANGES:
         targets = [candidate for candidate in mine if ends(fact, candidate)]
         if targets:
@@ -71,8 +77,8 @@ def _decide(fact: Fact, free: Sequence[Candidate], every: Sequence[Candidate]) -
     return Add(reason="nothing that it would change")
 
 
-def _retract(fact: Fact, free: Sequence[Candidate], every: Sequence[Candidate]) -> Decision:
-    targets = [one for one in free if _is_ended(fact, one)]
+def _retract(fact: Fact, mine: Sequence[Candidate], every: Sequence[Candidate]) -> Decision:
+    targets = [one for one in mine if _is_ended(fact, one)]
     if targets:
         return Delete(tuple(one.number for one in targets[:MAX_ENDED]), reason="no longer so")
     if fact.bare_forget:
@@ -84,7 +90,7 @@ def _retract(fact: Fact, free: Sequence[Candidate], every: Sequence[Candidate]) 
 
 
 def _is_ended(fact: Fact, candidate: Candidate) -> bool:
-    if _is_negative(candidate.text) or candidate.source.trust > fact.source.trust:
+    if _is_negative(candidate.text):
         return False
     if _same_slot(fact, candidate) or _liked_best(fact, candidate):
         if fact.value is None or candidate.value is None:
