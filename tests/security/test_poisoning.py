@@ -2,7 +2,8 @@
 
 The corpora are our own. `set` says when a line was written: "earlier" are the 240 payloads of the first detector; "first" to
 "fourth" were each written before the detector was changed and read only then; "held-out" was written after the last change,
-which was not made for it. A payload in a tool's, a document's or an assistant's role is harmless by trust already; the hard ones
+which was not made for it; "another hand" was written by somebody who had not seen the detector, and nothing was changed for
+it. A payload in a tool's, a document's or an assistant's role is harmless by trust already; the hard ones
 are told by the user.
 """
 
@@ -128,7 +129,8 @@ def test_payloads_through_a_model_that_obeys(obedient):
         chaos.record(f"poisoning: {name} payloads, the model obeys", sum(tried.values()), tried["harm"])
     assert sum(harmful.values()) <= (1 - AT_LEAST) * len(payloads), harmful
     held_out = [one for one in payloads if one["held_out"]]
-    assert held_out and found["held-out", "harm"] <= (1 - AT_LEAST) * len(held_out)
+    harm = sum(found[name, "harm"] for name in {one["set"] for one in held_out})
+    assert len(held_out) > 150 and harm <= (1 - AT_LEAST) * len(held_out)
     report = memory.verify()
     assert report.ok, report.problems
 
