@@ -216,7 +216,7 @@ def peak(tmp_path, how, turns):
     """The most memory that a process took that added so many turns, in bytes."""
     done = subprocess.run(
         [sys.executable, str(HERE / "long_input.py"), how, str(turns), str(tmp_path / f"{how}-{turns}")],
-        capture_output=True, text=True, check=False, timeout=1_100,
+        capture_output=True, text=True, check=False, timeout=2_400,
         env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), "RECOLLECT_LLM": "rules"},
     )  # fmt: skip
     assert done.returncode == 0, done.stderr[-2_000:]
