@@ -20,7 +20,9 @@ def switching_often():
 
 
 def test_several_threads_stem_the_same_words_to_the_same_terms(switching_often):
-    words = ["".join(parts) for parts in product("bcdfglmnprst", "aeiou", ("ng", "ll", "rt"), ("ingly", "ations", "ed"))]
+    words = [
+        "".join(parts) for parts in product("bcdfglmnprst", "aeiou", ("ng", "ll", "rt"), ("ingly", "ations", "ed"))
+    ]
     texts = [" ".join(words[start::7]) for start in range(7)]
     count = bm25.TermCounter()
     alone = [count(text) for text in texts]
