@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "evals" / "systems" / "workers"))
-from worker_protocol import serve  # noqa: E402
+from worker_protocol import serve
 
 
 class Keeper:

@@ -11,14 +11,14 @@ from pathlib import Path
 
 import pytest
 from knowing import KnowingModel
+from small_talk import ANN, CARL, NITROGEN, OSLO, REX
+
+from recollect.testing import HashEmbedder, ModelEndpoint
 from recollect_evals import tokens
 from recollect_evals.errors import SystemFailed
 from recollect_evals.model import Conversation, Spent
 from recollect_evals.systems import Access, Options, System, make
 from recollect_evals.systems.external import External, Worker
-from small_talk import ANN, CARL, NITROGEN, OSLO, REX
-
-from recollect.testing import HashEmbedder, ModelEndpoint
 
 TURNS = {turn.id for turn in ANN.turns}
 

@@ -6,9 +6,10 @@ import sys
 from pathlib import Path
 
 import pytest
+from small_talk import ANN, OSLO
+
 from recollect_evals.errors import ExtraMissing, SystemFailed
 from recollect_evals.systems.external import External, Worker
-from small_talk import ANN, OSLO
 
 KEEPER = Path(__file__).with_name("keeps_turns.py")
 INSTALL = ("python3 -m venv keeper-env", "keeper-env/bin/pip install keeper")

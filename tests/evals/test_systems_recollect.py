@@ -6,16 +6,16 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
-from recollect_evals import tokens
-from recollect_evals.errors import SystemFailed
-from recollect_evals.model import Conversation, Question, Stored
-from recollect_evals.systems import Access
-from recollect_evals.systems.recollect import Recollect
 from small_talk import session
 
 from recollect import Memory
 from recollect.errors import ModelUnavailable
 from recollect.testing import HashEmbedder, ScriptedLanguage
+from recollect_evals import tokens
+from recollect_evals.errors import SystemFailed
+from recollect_evals.model import Conversation, Question, Stored
+from recollect_evals.systems import Access
+from recollect_evals.systems.recollect import Recollect
 
 CITIES = ("Rome", "Oslo", "Lima", "Lima")
 HOMES = Conversation(

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from recollect_evals.errors import ExtraMissing
-from recollect_evals.systems import NAMES, VARIANTS, Access, Options, SharedEmbedder, make
 from small_talk import ANN, OSLO
 
 from recollect.errors import InvalidInput
 from recollect.testing import HashEmbedder
+from recollect_evals.errors import ExtraMissing
+from recollect_evals.systems import NAMES, VARIANTS, Access, Options, SharedEmbedder, make
 
 NEED_MORE = {"recollect-model", "recollect-recorded", "mem0"}
 
