@@ -67,7 +67,7 @@ def test_a_deleted_memory_is_told_as_one_that_is_not_live(tmp_path):
     system = opened(tmp_path)
     system.ingest(Conversation("homes", HOMES.sessions[:1]))
     (live,) = system.stored("homes")
-    system._memory.delete(live.id)
+    system.memory.delete(live.id)
     (told,) = system.stored("homes")
     assert told == Stored(told.id, live.text, live.turns, False) and told.id.startswith(f"{live.id}#")
     system.close()

@@ -58,9 +58,9 @@ def test_variants_on_one_folder_share_what_was_ingested(tmp_path):
     both = make("recollect-rules", folder=tmp_path, options=options)
     turns = make("recollect-rules:turns", folder=tmp_path, options=options)
     first = both.ingest(ANN)
-    changes = len(both._memory.audit(user_id="ann"))
+    changes = len(both.memory.audit(user_id="ann"))
     assert turns.ingest(ANN).memories == first.memories
-    assert len(both._memory.audit(user_id="ann")) == changes
+    assert len(both.memory.audit(user_id="ann")) == changes
     assert turns.search("ann", OSLO, 1)[0].id == "s2:1"
     both.close()
     turns.close()
