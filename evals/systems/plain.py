@@ -89,6 +89,13 @@ class FullContext(_Plain):
 
     def __init__(self) -> None:
         super().__init__("full context", {"max_tokens": None})
+        self._whole: dict[str, Packed] = {}
+
+    def ingest(self, conversation: Conversation) -> Ingested:
+        """See `System`."""
+        ingested = super().ingest(conversation)
+        self._whole[conversation.id] = joined(self._parts(conversation.id))
+        return ingested
 
     def search(self, conversation_id: str, question: Question, limit: int) -> list[Found]:  # noqa: ARG002 -- the Protocol's
         """In the order of time, for it prefers none."""
@@ -96,7 +103,8 @@ class FullContext(_Plain):
 
     def context(self, conversation_id: str, question: Question, max_tokens: int) -> Packed:  # noqa: ARG002
         """All turns."""
-        return joined(self._parts(conversation_id))
+        self._parts(conversation_id)
+        return self._whole[conversation_id]
 
 
 # --- with search -------------------------------------------------------------------------------------------------------
