@@ -12,7 +12,7 @@ import queue
 import subprocess
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
@@ -46,40 +46,40 @@ class Worker:
         return self._process is not None and self._process.poll() is None
 
     def start(self) -> None:
-        """Start the process. Only what a program needs of the environment goes with it, no keys. Raises ExtraMissing."""
+        """Start the process. Ctrl-C does not reach it: what is under way ends. Of the environment it gets what a program needs,
+        and no keys. Raises ExtraMissing."""
         self._folder.mkdir(parents=True, exist_ok=True)
         environment = {name: os.environ[name] for name in _PASSED if name in os.environ}
         try:
-            with (self._folder / "worker.log").open("ab") as log:
+            with self._log.open("ab") as log:
                 self._process = subprocess.Popen(
-                    self._command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, env=environment
+                    self._command,
+                    stdin=subprocess.PIPE,
+                    stdout=subprocess.PIPE,
+                    stderr=log,
+                    env=environment,
+                    start_new_session=True,
                 )
         except OSError as error:
             raise ExtraMissing(f"{self._command[0]} cannot be run: {error.strerror}") from error
         self._lines = queue.SimpleQueue()
-        threading.Thread(target=_read, args=(self._process, self._lines), name="eval-worker", daemon=True).start()
+        _in_thread(_read, self._process, self._lines)
 
     def ask(self, do: str, **fields: Any) -> Any:
         """The answer to a request. Raises WorkerError for an error of the worker's, SystemFailed where it does not answer."""
+        assert self._process is not None
         self._number += 1
-        self._send({"id": self._number, "do": do, **fields})
+        _in_thread(_write, self._process, json.dumps({"id": self._number, "do": do, **fields}).encode() + b"\n")
         while True:
             said = self._said()
-            if said.get("id") == self._number and "progress" in said:
-                continue
-            if said.get("id") == self._number and "answer" in said:
+            if said.get("id") != self._number:
+                raise self._failed("said what is no answer")
+            if "answer" in said:
                 return said["answer"]
-            if said.get("id") == self._number and isinstance(told := said.get("error"), Mapping):
+            if isinstance(told := said.get("error"), Mapping):
                 raise WorkerError(str(told.get("type")), self._log)
-            raise self._failed("said what is no answer")
-
-    def _send(self, request: Mapping[str, Any]) -> None:
-        assert self._process is not None and self._process.stdin is not None
-        try:
-            self._process.stdin.write(json.dumps(request).encode() + b"\n")
-            self._process.stdin.flush()
-        except OSError as error:
-            raise self._failed("ended") from error
+            if "progress" not in said:
+                raise self._failed("said what is no answer")
 
     def _said(self) -> Mapping[str, Any]:
         """The next line."""
@@ -88,7 +88,7 @@ class Worker:
         except queue.Empty:
             raise self._failed(f"was silent for {self._patience:g} seconds") from None
         if not line:
-            raise self._failed("ended")
+            raise self._failed(f"ended (exit status {self.stop(GRACE)})")
         try:
             said = json.loads(line)
         except ValueError:
@@ -98,26 +98,37 @@ class Worker:
         return said
 
     def _failed(self, what: str) -> SystemFailed:
-        code = self.stop()
-        status = f" (exit status {code})" if what == "ended" else ""
-        return SystemFailed(f"the worker {what}{status}; what it said is in {self._log}")
+        self.stop()
+        return SystemFailed(f"the worker {what}; what it said is in {self._log}")
 
     @property
     def _log(self) -> Path:
         return self._folder / "worker.log"
 
     def stop(self, grace: float = 0.0) -> int | None:
-        """End the process, after `grace` seconds by force; its exit status."""
+        """End the process, by force where it does not end by itself within `grace` seconds; its exit status."""
         process, self._process = self._process, None
         if process is None:
             return None
-        with suppress(BrokenPipeError):
-            process.stdin.close()  # type: ignore[union-attr]  # a pipe, see `start`
         try:
-            return process.wait(grace or 1.0 if process.poll() is None and grace else 0.2)
+            code = process.wait(grace)
         except subprocess.TimeoutExpired:
             process.kill()
-            return process.wait()
+            code = process.wait()
+        with suppress(OSError):  # what was not written is of no use any more
+            process.stdin.close()  # type: ignore[union-attr]  # a pipe, see `start`
+        return code
+
+
+def _in_thread(function: Callable[..., None], *arguments: object) -> None:
+    threading.Thread(target=function, args=arguments, name="eval-worker", daemon=True).start()
+
+
+def _write(process: subprocess.Popen[bytes], request: bytes) -> None:
+    """Hand over a request. One that is not taken is seen by the silence after it."""
+    with suppress(OSError, ValueError):  # the worker ended; reading tells
+        process.stdin.write(request)  # type: ignore[union-attr]  # a pipe, see `Worker.start`
+        process.stdin.flush()  # type: ignore[union-attr]
 
 
 def _read(process: subprocess.Popen[bytes], lines: queue.SimpleQueue[bytes]) -> None:
@@ -212,7 +223,7 @@ class External:
             if self._worker.running:
                 with suppress(SystemFailed):  # it ends either way
                     self._worker.ask("close")
-            self._worker.stop(GRACE)
+                self._worker.stop(GRACE)
 
     def _results(self, conversation_id: str, question: Question, limit: int) -> list[dict[str, Any]]:
         self._known(conversation_id)

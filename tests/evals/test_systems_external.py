@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from small_talk import ANN, OSLO
 
 from recollect_evals.errors import ExtraMissing, SystemFailed
+from recollect_evals.model import Session
 from recollect_evals.systems.external import External, Worker
 
 KEEPER = Path(__file__).with_name("keeps_turns.py")
@@ -78,6 +80,17 @@ def test_one_that_hangs_is_stopped_and_started_again_for_the_next_question(scrip
     assert process.poll() is not None and not system._worker.running
     system._worker._patience = 60
     assert system.ingest(ANN).memories == 0 and system._worker.running
+
+
+def test_one_that_reads_nothing_is_stopped_however_much_it_is_to_read(tmp_path):
+    script = tmp_path / "worker.py"
+    script.write_text("import json, time\nprint(json.dumps({'id': 1, 'answer': {}}), flush=True)\ntime.sleep(600)\n")
+    system = external(script, tmp_path / "state")
+    system._worker._patience = 0.2
+    long = replace(ANN.turns[0], text="word " * 100_000)
+    with pytest.raises(SystemFailed, match="silent"):
+        system.ingest(replace(ANN, sessions=(Session("s", (long,)),)))
+    system.close()
 
 
 def test_one_that_ended_goes_on_from_what_it_kept(tmp_path):
