@@ -18,6 +18,7 @@ from .vectors import SharedEmbedder as SharedEmbedder
 class System(Protocol):
     """A memory system under test. Calls come from several threads, a conversation's only after its `ingest` ended.
 
+    A question that has a day is answered from what was said until then, whatever was ingested.
     `name` is what reports call it ("recollect, rules"); `settings` what a run records of it, JSON values without secrets. What it
     raises is recorded against the conversation or question.
     """

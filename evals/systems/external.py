@@ -165,7 +165,7 @@ class External:
         self.name = name
         self._worker, self._opening, self._install = worker, opening, install
         self._lock = threading.Lock()
-        self._ingested: set[str] = set()
+        self._ingested: dict[str, dict[str, datetime | None]] = {}
         with self._lock:
             self.settings: Mapping[str, object] = {**settings, **self._open()}
 
@@ -191,7 +191,7 @@ class External:
         """See `System`; the worker knows what it has already."""
         began = time.perf_counter()
         told = self._ask("ingest", conversation=as_json(conversation))
-        self._ingested.add(conversation.id)
+        self._ingested[conversation.id] = {turn.id: turn.said_at for turn in conversation.turns}
         with self._understood():
             spent = Spent(**told["spent"]) + Spent(seconds=time.perf_counter() - began)
             return Ingested(int(told["memories"]), spent, dict(told.get("rejected", {})))
@@ -226,14 +226,17 @@ class External:
                 self._worker.stop(GRACE)
 
     def _results(self, conversation_id: str, question: Question, limit: int) -> list[dict[str, Any]]:
-        self._known(conversation_id)
+        """Results of what had been said when the question is asked: those of later turns alone are passed over."""
+        said = self._known(conversation_id)
         asked = {"conversation": conversation_id, "question": question.text, "asked_at": _iso(question.asked_at)}
         found: list[dict[str, Any]] = list(self._ask("search", **asked, limit=limit))
-        return found[:limit]
+        return [one for one in found[:limit] if _heard(question, [said.get(turn) for turn in one["turns"]])]
 
-    def _known(self, conversation_id: str) -> None:
+    def _known(self, conversation_id: str) -> dict[str, datetime | None]:
+        """When each turn of a conversation was said."""
         if conversation_id not in self._ingested:
             raise unknown(conversation_id)
+        return self._ingested[conversation_id]
 
     @contextmanager
     def _understood(self) -> Iterator[None]:
@@ -261,6 +264,12 @@ def _turn(turn: Turn) -> dict[str, Any]:
 
 def _iso(time: datetime | None) -> str | None:
     return None if time is None else time.isoformat()
+
+
+def _heard(question: Question, said: Sequence[datetime | None]) -> bool:
+    if question.asked_at is None or not said:
+        return True
+    return any(time is None or time <= question.asked_at for time in said)
 
 
 def _part(result: Mapping[str, Any]) -> Part:

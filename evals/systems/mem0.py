@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 
 from recollect.errors import InvalidInput
 from recollect.ports import Embedder
 from recollect.testing import ModelEndpoint
+from recollect.usage import Usage
 
+from ..model import Conversation, Ingested
 from .external import PATIENCE, WORKERS, External, Worker, missing
 from .recollect import Access
 
+MESSAGES = 2  # per add, see the worker
+PROMPT_TOKENS, REPLY_TOKENS = 9_500, 150  # of an add: mem0 2.2.1 on a LoCoMo conversation, rounded up
 PYTHON_VARIABLE = "RECOLLECT_MEM0_PYTHON"
 INSTALL = (
     "python3 -m venv ~/mem0-env",
@@ -32,6 +37,7 @@ class Mem0(External):
             raise missing("mem0", INSTALL)
         if not isinstance(access.llm, str) or access.llm == "rules":
             raise InvalidInput("llm", "mem0 needs a language model: name one by its litellm name (openai/gpt-5-mini)")
+        self._llm = access.llm
         self._endpoint = ModelEndpoint(embedder=embedder)
         self._endpoint.__enter__()
         try:
@@ -49,6 +55,22 @@ class Mem0(External):
         except BaseException:
             self._endpoint.__exit__()
             raise
+
+    def ingest(self, conversation: Conversation) -> Ingested:
+        """See `External`; with what the calls cost by the local price list, 0 where that does not know the model."""
+        told = super().ingest(conversation)
+        usd = self._price(Usage(told.spent.calls, told.spent.input_tokens, told.spent.output_tokens)).cost_usd
+        return replace(told, spent=replace(told.spent, usd=usd or 0.0))
+
+    def estimate(self, conversation: Conversation) -> Usage:
+        """What taking a conversation in would cost: a call an add, each with mem0's prompt."""
+        adds = sum(-(-len(session.turns) // MESSAGES) for session in conversation.sessions)
+        return self._price(Usage(adds, adds * PROMPT_TOKENS, adds * REPLY_TOKENS))
+
+    def _price(self, usage: Usage) -> Usage:
+        from recollect.adapters.litellm_model import LitellmModel
+
+        return replace(usage, cost_usd=LitellmModel(self._llm).price(usage))
 
     def close(self) -> None:
         """End the worker and the endpoint."""

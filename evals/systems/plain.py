@@ -34,7 +34,7 @@ class _Plain:
     def ingest(self, conversation: Conversation) -> Ingested:
         """See `System`."""
         self._talks[conversation.id] = [
-            Part.of(line(turn), [turn.id], place) for place, turn in enumerate(conversation.turns)
+            Part.of(line(turn), [turn.id], place, turn.said_at) for place, turn in enumerate(conversation.turns)
         ]
         return Ingested(0, Spent())
 
@@ -51,6 +51,9 @@ class _Plain:
         if conversation_id not in self._talks:
             raise unknown(conversation_id)
         return self._talks[conversation_id]
+
+    def _heard(self, conversation_id: str, question: Question) -> list[Part]:
+        return [part for part in self._parts(conversation_id) if part.known(question)]
 
 
 def unknown(conversation_id: str) -> SystemFailed:
@@ -72,16 +75,16 @@ class LastTurns(_Plain):
         super().__init__(f"last {last} turns", {"last": last})
         self._last = last
 
-    def search(self, conversation_id: str, question: Question, limit: int) -> list[Found]:  # noqa: ARG002 -- the Protocol's
+    def search(self, conversation_id: str, question: Question, limit: int) -> list[Found]:
         """The latest first."""
-        return [_found(part, None) for part in self._latest(conversation_id)[:limit]]
+        return [_found(part, None) for part in self._latest(conversation_id, question)[:limit]]
 
-    def context(self, conversation_id: str, question: Question, max_tokens: int) -> Packed:  # noqa: ARG002
+    def context(self, conversation_id: str, question: Question, max_tokens: int) -> Packed:
         """The latest that fit."""
-        return packed(self._latest(conversation_id), max_tokens)
+        return packed(self._latest(conversation_id, question), max_tokens)
 
-    def _latest(self, conversation_id: str) -> list[Part]:
-        return self._parts(conversation_id)[-self._last :][::-1]
+    def _latest(self, conversation_id: str, question: Question) -> list[Part]:
+        return self._heard(conversation_id, question)[-self._last :][::-1]
 
 
 class FullContext(_Plain):
@@ -97,14 +100,15 @@ class FullContext(_Plain):
         self._whole[conversation.id] = joined(self._parts(conversation.id))
         return ingested
 
-    def search(self, conversation_id: str, question: Question, limit: int) -> list[Found]:  # noqa: ARG002 -- the Protocol's
+    def search(self, conversation_id: str, question: Question, limit: int) -> list[Found]:
         """In the order of time, for it prefers none."""
-        return [_found(part, None) for part in self._parts(conversation_id)[:limit]]
+        return [_found(part, None) for part in self._heard(conversation_id, question)[:limit]]
 
-    def context(self, conversation_id: str, question: Question, max_tokens: int) -> Packed:  # noqa: ARG002
+    def context(self, conversation_id: str, question: Question, max_tokens: int) -> Packed:  # noqa: ARG002 -- the Protocol's
         """All turns."""
-        self._parts(conversation_id)
-        return self._whole[conversation_id]
+        heard = self._heard(conversation_id, question)
+        whole = self._whole[conversation_id]
+        return whole if len(heard) == len(whole.turns) else joined(heard)
 
 
 # --- with search -------------------------------------------------------------------------------------------------------
@@ -180,7 +184,8 @@ class TurnSearch(_Plain):
         if not parts:
             return []
         fused = self._fused(self._scores(self._indexes[conversation_id], question.text))
-        return [(parts[row], float(fused[row])) for row in np.argsort(-fused, kind="stable") if np.isfinite(fused[row])]
+        best = (row for row in np.argsort(-fused, kind="stable") if np.isfinite(fused[row]))
+        return [(parts[row], float(fused[row])) for row in best if parts[row].known(question)]
 
     def _scores(self, index: _Index, question: str) -> list[Scores]:
         """Of each channel, for all turns."""

@@ -153,8 +153,10 @@ class Recollect:
         return Packed("", 0)
 
     def _asked(self, conversation_id: str, talk: _Talk, question: Question) -> dict[str, Any]:
-        now = question.asked_at or (None if talk.ended is None else talk.ended + timedelta(minutes=1))
-        return {"user_id": conversation_id, "now": now, "include": self._include, "graph": self._graph}
+        """A question that has a day is asked of what held then. Without one it is asked after the last turn."""
+        then = question.asked_at
+        now = then or (None if talk.ended is None else talk.ended + timedelta(minutes=1))
+        return {"user_id": conversation_id, "now": now, "as_of": then, "include": self._include, "graph": self._graph}
 
     def _talk(self, conversation_id: str) -> _Talk:
         if conversation_id not in self._talks:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from .. import tokens
-from ..model import Packed, Turn
+from ..model import Packed, Question, Turn
 
 
 def line(turn: Turn) -> str:
@@ -17,17 +18,23 @@ def line(turn: Turn) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """What may go into a context. `place`: where it stands in time. `cost`: its tokens with the line break after it."""
+    """What may go into a context. `place`: where it stands in time. `cost`: its tokens with the line break after it. `said_at`:
+    None where that is not known."""
 
     text: str
     turns: tuple[str, ...]
     place: float | str
     cost: int
+    said_at: datetime | None = None
 
     @classmethod
-    def of(cls, text: str, turns: Sequence[str], place: float | str) -> Part:
+    def of(cls, text: str, turns: Sequence[str], place: float | str, said_at: datetime | None = None) -> Part:
         """A part, its tokens counted."""
-        return cls(text, tuple(turns), place, tokens.count(f"{text}\n"))
+        return cls(text, tuple(turns), place, tokens.count(f"{text}\n"), said_at)
+
+    def known(self, question: Question) -> bool:
+        """Whether it had been said when the question is asked."""
+        return question.asked_at is None or self.said_at is None or self.said_at <= question.asked_at
 
 
 def packed(parts: Iterable[Part], max_tokens: int) -> Packed:

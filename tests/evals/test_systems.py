@@ -90,6 +90,14 @@ class Contract:
         assert len(full.search("ann", NITROGEN, 3)) <= 3
         assert full.context("ann", NITROGEN, 40).tokens <= 40
 
+    def test_a_question_that_has_a_day_is_answered_from_what_was_said_until_then(self, full):
+        then = replace(OSLO, asked_at=ANN.sessions[0].turns[1].said_at)
+        early = {"s1:1", "s1:2"}
+        assert {turn for one in full.search("ann", then, 10) for turn in one.turns} <= early
+        assert set(full.context("ann", then, 1000).turns) <= early
+        nurse = replace(then, text="Ben, a nurse in Hamburg")
+        assert "s1:2" in {turn for one in full.search("ann", nurse, 10) for turn in one.turns}
+
     def test_an_unknown_conversation_is_an_error(self, system):
         for ask in (
             lambda: system.search("nobody", OSLO, 10),

@@ -171,6 +171,7 @@ class TestItself:
         made.close()
 
     def test_it_ingests_finds_and_tells_what_it_has(self, system, endpoint, tmp_path):
+        assert system.estimate(ANN).llm_calls == 4 and system.estimate(ANN).input_tokens > 10_000
         ingested = system.ingest(ANN)
         system.ingest(CARL)
         assert (
