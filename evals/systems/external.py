@@ -249,7 +249,7 @@ class External:
 
 def missing(name: str, install: Sequence[str]) -> ExtraMissing:
     """The error for a rival that is not installed, with the commands that install it."""
-    return ExtraMissing(f"{name} needs an environment of its own:\n" + "\n".join(f"  {line}" for line in install))
+    return ExtraMissing(f"{name} needs an environment of its own: {' && '.join(install)}")
 
 
 def as_json(conversation: Conversation) -> dict[str, Any]:
