@@ -194,3 +194,12 @@ class TestItself:
         asked = len(endpoint.requests)
         assert replace(system.ingest(ANN).spent, seconds=0) == replace(before.spent, seconds=0)
         assert len(endpoint.requests) == asked
+
+    def test_one_that_was_killed_goes_on(self, system):
+        system.ingest(ANN)
+        before = system.search("ann", OSLO, 5)
+        process = system._worker._process
+        process.kill()
+        process.wait()
+        assert system.search("ann", OSLO, 5) == before
+        assert system._worker._process is not process
