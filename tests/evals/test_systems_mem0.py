@@ -197,9 +197,9 @@ class TestItself:
 
     def test_one_that_was_killed_goes_on(self, system):
         system.ingest(ANN)
-        before = system.search("ann", OSLO, 5)
+        before = [one.id for one in system.search("ann", OSLO, 5)]
         process = system._worker._process
         process.kill()
         process.wait()
-        assert system.search("ann", OSLO, 5) == before
+        assert [one.id for one in system.search("ann", OSLO, 5)] == before
         assert system._worker._process is not process
