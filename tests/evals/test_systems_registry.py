@@ -49,6 +49,10 @@ def test_mem0_without_an_environment_says_how_to_make_one(tmp_path, monkeypatch)
         make("mem0", folder=tmp_path, options=options)
 
 
+def test_a_key_is_not_shown():
+    assert "secret" not in repr(Options(access=Access("openai/any", api_key="secret")))
+
+
 def test_every_variant_is_described():
     assert all(VARIANTS.values()) and all(NAMES.values())
 
