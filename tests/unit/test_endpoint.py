@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from recollect.testing import ModelEndpoint, Reply
+from recollect.testing import HashEmbedder, ModelEndpoint, Reply
 
 
 def post(endpoint: ModelEndpoint, path: str = "chat/completions", **body) -> tuple[int, dict]:
@@ -69,3 +69,9 @@ def test_embeddings_are_computed_or_scripted():
     assert one["data"][0]["embedding"] == answer["data"][0]["embedding"]
     with ModelEndpoint(embeddings=[Reply({"data": []})]) as endpoint:
         assert post(endpoint, "embeddings", model="m", input=["a"]) == (200, {"data": []})
+
+
+def test_texts_are_embedded_by_the_embedder_that_it_is_given():
+    with ModelEndpoint(embedder=HashEmbedder(8)) as endpoint:
+        told = post(endpoint, "embeddings", model="m", input=["a b", "c"])[1]
+    assert [one["embedding"] for one in told["data"]] == HashEmbedder(8).embed(["a b", "c"]).tolist()
