@@ -139,8 +139,8 @@ class Found:
 
 @dataclass(frozen=True, slots=True)
 class Packed:
-    """A context for a reader. `tokens` is counted by the harness (`tokens.count`), for all systems alike; `turns`: what its parts
-    stand for."""
+    """A context for a reader. `tokens` is counted by the harness (`tokens.count`), for all systems alike; `turns`: what its
+    parts stand for."""
 
     text: str
     tokens: int
