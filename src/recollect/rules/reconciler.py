@@ -36,7 +36,8 @@ _NUMBER = re.compile(
     r"\d+(?:[.,:/-]\d+)*|\b(?:first|second|third|fourth|fifth|sixth|one|two|three|four|five|six|seven|eight|nine|ten)\b",
     re.IGNORECASE,
 )
-_NEGATIVE = re.compile(r"\b(?:no longer|not|never|stopped|quit|cancelled|canceled|sold)\b|n['’]t\b", re.IGNORECASE)
+_OVER = r"quit|stopped|cancell?ed|sold|resigned|gave (?:up|away)|given (?:up|away)|got rid of|broke up|split up|died|passed away"
+_NEGATIVE = re.compile(rf"\b(?:no longer|not|never|{_OVER})\b|n['’]t\b", re.IGNORECASE)
 _QUOTED = "[\"'“‘]?"
 _CHANGED = re.compile(
     rf"^(?P<what>.*\b(?:chang|updat|evolv|switch|increas|decreas|rais|went|rose|fell|refin)\w*\b.*?) from {_QUOTED}(?P<old>.{{1,60}}?)[\"'”’]?"
@@ -58,12 +59,11 @@ _NEVER_WAS = re.compile(r"\bnever (?:was|were|had|has|did|been|lived|worked|owne
 _INSTEAD = re.compile(r"\b(?:instead of|in place of|in exchange for|rather than)\s+(?P<old>[^,;.!?]+)", re.IGNORECASE)
 # An end that is an event of its own, or that tells its reason, is worth remembering; what is merely over is not.
 _ENDING = re.compile(
-    r"\b(?:quit|resigned|left|lost|sold|gave|given (?:up|away)|got rid of|returned|crashed|fired|laid off|cancell?ed|called off|broke up|split up"
-    r"|divorced|separated|died|passed away)\b",
+    rf"\b(?!stopped)(?:{_OVER}|left|lost|returned|crashed|fired|laid off|called off|divorced|separated)\b",
     re.IGNORECASE,
 )
 _REASON = re.compile(r"\b(?:because|since|due to|for lack of|owing to)\b", re.IGNORECASE)
-_EVERYTHING = re.compile(r"\beverything (?:about|on|of)\b", re.IGNORECASE)
+_EVERYTHING = re.compile(r"\beverything (?:about|on|of) (?P<whom>.+)", re.IGNORECASE)
 _PLANNED = frozenset("plan want wish hope intend will go going".split())
 TOLD_MORE = 3  # content words that a fact has and a memory of the same value has not, from which it is no repetition
 LOST = 1  # content words of a memory that a fact may leave out and still stand for both
@@ -127,7 +127,7 @@ def _retract(fact: Fact, free: Sequence[Candidate], every: Sequence[Candidate]) 
 def _is_ended(fact: Fact, candidate: Candidate) -> bool:
     if _is_negative(candidate.text) or candidate.source.trust > fact.source.trust:
         return False
-    if fact.bare_forget and _EVERYTHING.search(fact.text) and names(fact.entities) & names(candidate.entities):
+    if fact.bare_forget and _all_about(fact) & names(candidate.entities):
         return True
     if candidate.kind is Kind.EVENT and candidate.event is not None and not fact.bare_forget:
         return False  # it has happened, whatever is over now
@@ -136,6 +136,12 @@ def _is_ended(fact: Fact, candidate: Candidate) -> bool:
             return fact.slot is not None and not fact.slot.many and fact.value is None
         return _overlapping(fact.value, candidate.value)
     return _same_subject(fact, candidate) and _shared(_topic(fact), _topic_of(candidate)) >= SAME_TOPIC
+
+
+def _all_about(fact: Fact) -> set[str]:
+    """Of whom or what everything is to be forgotten; who asks for it is not meant."""
+    asked = _EVERYTHING.search(fact.text)
+    return {name for name in names(fact.entities) if asked and name in asked["whom"].casefold()}
 
 
 def _is_event(fact: Fact) -> bool:
