@@ -1,6 +1,7 @@
-"""Labelled decisions: a new fact, the memories that there are, and what is right to do with it. docs/evals.md describes the format.
+"""Labelled decisions: a new fact, the memories that there are, and what is right to do with it.
 
-It is read strictly, for it is written by hand: whatever is wrong is told, by file and line, all of it at once.
+docs/evals.md describes the format. It is read strictly, for it is written by hand: whatever is wrong is told, by file and
+line, all of it at once.
 """
 
 from __future__ import annotations

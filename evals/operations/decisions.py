@@ -38,7 +38,7 @@ async def decisions(
     """A record per case that is not `done`, in their order; `keep` gets each as soon as it is there.
 
     {"case", "kind", "right", "also", "got": {"op", "targets", "mode"}, "harmed": [places of known that should have stayed and did
-    not], "text", "reason", "flag", "spent"}; or what is known before, and "error": {"type", "message"}. `embedder`: as for `Memory`.
+    not], "text", "reason", "flag", "spent"}; or the first four, and "error": {"type", "message"}. `embedder`: as for `Memory`.
     Up to `at_once` cases are under way together; each has a user of its own.
     """
     told = {(case.id, one.text, one.said_at): one for case in cases for one in (case.fact, *case.known)}
@@ -158,7 +158,7 @@ async def _stands_before(memory: AsyncMemory, user: str, target: MemoryItem, cha
 
 
 def may_end(case: Labelled) -> set[int]:
-    """The places of what is known whose text a right answer takes out of the present. What is superseded by something older stays."""
+    """The places of what is known whose text a right answer takes out of the present: not what an older fact supersedes."""
     stated = case.fact.valid_from or case.fact.said_at
     return {
         target

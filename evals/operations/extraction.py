@@ -40,10 +40,10 @@ async def extraction(
 ) -> list[Record]:
     """Ingest the sessions one after the other; a record per session that has points or left memories:
 
-    {"conversation", "session", "points": [{"id", "text", "interference", "importance", "is_update", "match"}], "memories": [{"text",
-    "match"}], "spent"}. A point's `match` is the place of its likest memory of that session, where that is like enough, else None;
-    a memory's the id of its likest point. An interference point matches only a memory that is like no other point as much:
-    what the user said of the same matter is no false memory. `language`: as for `Memory` (`llm`, `api_base` …).
+    {"conversation", "session", "points": [{"id", "text", "interference", "importance", "is_update", "match"}],
+    "memories": [{"text", "match"}], "spent"}. A point's `match` is the place of its likest memory of that session, where that is
+    like enough, else None; a memory's the id of its likest point. An interference point matches only a memory that is like no
+    other point as much: what the user said of the same matter is no false memory. `language`: as for `Memory` (`llm` …).
     """
     alike = likeness or by_words(name_of(conversation))
     records = []
