@@ -16,8 +16,8 @@ Figures: TypeAlias = dict[str, float | int | None]
 
 
 def updating(records: Sequence[Record]) -> Figures:
-    """Shares of what became of updates (right, of another memory, taken for known, omitted) and of new points (right, taken for
-    an update, taken for known). "shown": of the updates whose original is in memory and that were decided on, how often it stood
+    """Shares of what became of updates (right, of another memory, taken for known, omitted) and of new points (right, joined to
+    what their session told before, taken for an update, taken for known). "shown": of the updates whose original is in memory and that were decided on, how often it stood
     among the candidates."""
     changed = [one for one in records if one["is_update"]]
     new = [one for one in records if not one["is_update"]]
@@ -30,7 +30,7 @@ def updating(records: Sequence[Record]) -> Figures:
         },
         "originals shown": fmean(seen) if seen else None,
         "new": len(new),
-        **{f"new, {what}": share for what, share in _outcomes(new, ("right", "update", "known")).items()},
+        **{f"new, {what}": share for what, share in _outcomes(new, ("right", "joined", "update", "known")).items()},
     }
 
 

@@ -34,8 +34,9 @@ async def updates(conversation: Conversation, reconciler: Reconciler, *, embedde
     """A record per point that is to be remembered:
 
     {"conversation", "point", "is_update", "op", "outcome", "stored", "shown", "flag", "spent"}. `outcome`: of an update "right",
-    "wrong" (another memory was updated), "known" (taken for nothing new) or "omitted"; of a new one "right", "update" (taken
-    for one) or "known". `stored`: the original is in memory; `shown`: it stood among the candidates, None where nothing was
+    "wrong" (another memory was updated), "known" (taken for nothing new) or "omitted"; of a new one "right", "joined" (it refined
+    what the same session told before: the data have a taste, and then the taste with its reason), "update" (taken for one) or
+    "known". `stored`: the original is in memory; `shown`: it stood among the candidates, None where nothing was
     to be decided.
     """
     given = Given(reconciler, lambda turn: fact_of(turn, name_of(conversation)), lambda turn: turn.name == _ORIGINAL)
@@ -63,16 +64,20 @@ class _Played:
     given: Given
     records: list[Record] = field(default_factory=list)
     stands_for: dict[str, set[str]] = field(default_factory=dict)
+    of_session: set[str] = field(default_factory=set)  # memories that began in the session under way
 
     async def session(self, points: Iterable[Point], at: datetime) -> None:
         """Store the originals, then add the points."""
         points = list(points)
+        self.of_session = set()
         for original in dict.fromkeys(key(one) for point in points for one in point.originals):
             if not any(original in texts for texts in self.stands_for.values()):
                 text = next(plain(one) for point in points for one in point.originals if key(one) == original)
                 await self._add(text, at - timedelta(days=1), name=_ORIGINAL)
+        before = set(self.stands_for)
         for place, point in enumerate(points):
             self.records.append(await self._point(point, at + timedelta(seconds=place)))
+            self.of_session = set(self.stands_for) - before
 
     async def _point(self, point: Point, at: datetime) -> Record:
         originals = set(map(key, point.originals))
@@ -86,7 +91,12 @@ class _Played:
             "point": point.id,
             "is_update": bool(point.is_update and originals),
             "op": change.op.value if change else None,
-            "outcome": outcome(change, bool(point.is_update and originals), updated in of_originals),
+            "outcome": outcome(
+                change,
+                is_update=bool(point.is_update and originals),
+                on_original=updated in of_originals,
+                on_own=updated in self.of_session,
+            ),
             "stored": bool(of_originals),
             "shown": None if candidates is None else _shown(candidates, of_originals),
             "flag": change.flag if change else None,
@@ -103,12 +113,12 @@ class _Played:
         return added, changes
 
 
-def outcome(change: Change | None, is_update: bool, on_original: bool) -> str:
+def outcome(change: Change | None, *, is_update: bool, on_original: bool, on_own: bool) -> str:
     """What became of a point, in the words of the record."""
     op = change.op.value if change else "NONE"
     if is_update:
         return {"UPDATE": "right" if on_original else "wrong", "NONE": "known"}.get(op, "omitted")
-    return {"ADD": "right", "NONE": "known"}.get(op, "update")
+    return {"ADD": "right", "NONE": "known"}.get(op, "joined" if on_own else "update")
 
 
 def _shown(candidates: Iterable[Candidate], memories: set[str]) -> bool:

@@ -115,6 +115,8 @@ def test_what_became_of_updates():
         updated("known", shown=None),
         updated("right", is_update=False),
         updated("update", is_update=False),
+        updated("joined", is_update=False),
+        updated("known", is_update=False),
     ]
     assert updating(records) == {
         "updates": 4,
@@ -123,10 +125,11 @@ def test_what_became_of_updates():
         "updates, known": 0.25,
         "updates, omitted": 0.25,
         "originals shown": 2 / 3,
-        "new": 2,
-        "new, right": 0.5,
-        "new, update": 0.5,
-        "new, known": 0.0,
+        "new": 4,
+        "new, right": 0.25,
+        "new, joined": 0.25,
+        "new, update": 0.25,
+        "new, known": 0.25,
     }
     assert set(updating([]).values()) == {0, None}
 

@@ -190,6 +190,7 @@ CONVERSATION = Conversation(
     (
         Session("s1", (said("s1", 1, "user", "I live in Rome and I have a dog."),)),
         Session("s2", (said("s2", 1, "user", "I moved to Oslo."), said("s2", 2, "assistant", "So you hate Rome."))),
+        Session("s3", (said("s3", 1, "user", "I play chess."),)),
     ),
     points=(
         told("s1", 1, "Bo Berg lives in Rome."),
@@ -197,6 +198,7 @@ CONVERSATION = Conversation(
         told("s2", 1, "Bo Berg lives in Oslo.", "[Home] Bo Berg lives in Rome"),
         told("s2", 2, "Bo Berg's dog is ill after a walk.", "Bo Berg's cat is ill after a meal."),
         told("s2", 3, "Bo Berg hates Rome.", source="interference"),
+        told("s3", 1, "Bo Berg plays chess."),
     ),
 )
 
@@ -215,22 +217,21 @@ def test_updates_of_points():
         ("s1/2", "right"),
         ("s2/1", "right"),  # the point of the first session is its original
         ("s2/2", "omitted"),  # the original was stored, and is nothing that a rule changes
+        ("s3/1", "right"),
     ]
     assert all(one["stored"] and one["shown"] for one in records if one["is_update"])
     assert updating(records)["updates, right"] == 0.5
     wrongly = asyncio.run(measured(Always(supersede)))
-    assert {one["outcome"] for one in wrongly if not one["is_update"]} == {"right", "update"}, (
-        "the first one has no candidate"
-    )
+    assert [one["outcome"] for one in wrongly if not one["is_update"]] == ["right", "joined", "update"]
 
 
 def test_an_extraction_is_matched_with_its_points():
     records = asyncio.run(extraction(CONVERSATION, embedder=HashEmbedder(), llm="rules"))
-    assert [one["session"] for one in records] == ["s1", "s2"]
+    assert [one["session"] for one in records] == ["s1", "s2", "s3"]
     assert [point["match"] is not None for point in records[0]["points"]] == [True, True]
     figures = extracting(records)
     assert figures["interference points"] == 1 and figures["resistance"] == 1.0
-    assert figures["precision"] == 1.0 and figures["recall"] == 0.75  # nothing is said of an ill dog
+    assert figures["precision"] == 1.0 and figures["recall"] == 0.8  # nothing is said of an ill dog
 
 
 GOLD, LURE = told("s", 1, "Bo Berg likes red wine."), told("s", 2, "Bo Berg hates red wine.", source="interference")
