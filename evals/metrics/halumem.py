@@ -17,8 +17,8 @@ Figures: TypeAlias = dict[str, float | int | None]
 
 def updating(records: Sequence[Record]) -> Figures:
     """Shares of what became of updates (right, of another memory, taken for known, omitted) and of new points (right, joined to
-    what their session told before, taken for an update, taken for known). "shown": of the updates whose original is in memory and that were decided on, how often it stood
-    among the candidates."""
+    what their session told before, taken for an update, taken for known). "originals shown": of the updates whose original
+    is in memory and that were decided on, how often it stood among the candidates."""
     changed = [one for one in records if one["is_update"]]
     new = [one for one in records if not one["is_update"]]
     seen = [one["shown"] for one in changed if one["stored"] and one["shown"] is not None]

@@ -6,8 +6,9 @@ Each module gives records, one JSON object each; `metrics.operations` turns them
 from __future__ import annotations
 
 from .decisions import decisions
-from .extraction import by_words, extraction
+from .extraction import extraction
 from .language import opened
+from .matching import ByJudge, ByWords
 from .updates import updates
 
-__all__ = ["by_words", "decisions", "extraction", "opened", "updates"]
+__all__ = ["ByJudge", "ByWords", "decisions", "extraction", "opened", "updates"]

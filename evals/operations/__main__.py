@@ -1,4 +1,4 @@
-"""python -m recollect_evals.operations decisions | HALUMEM [--llm NAME --api-base URL] [--wrong] [--json]"""
+"""python -m recollect_evals.operations decisions | HALUMEM [--llm NAME --api-base URL] [--judge NAME] [--wrong] [--json]"""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 from ..datasets import load
 from ..datasets.decisions import load as load_decisions
 from ..metrics import halumem, operations
-from . import decisions, extraction, opened, updates
+from . import ByJudge, decisions, extraction, opened, updates
 
 
 def main() -> None:
@@ -22,6 +22,7 @@ def main() -> None:
     parser.add_argument("--api-base")
     parser.add_argument("--api-key")
     parser.add_argument("--mode")
+    parser.add_argument("--judge", help="a model that says which memory tells which point (default: by words)")
     parser.add_argument("--at-once", type=int, default=1)
     parser.add_argument("--wrong", action="store_true", help="list the wrong ones")
     parser.add_argument("--json", action="store_true", help="print the records, a line each")
@@ -56,10 +57,13 @@ async def _decisions(options: argparse.Namespace, language: dict[str, Any]) -> N
 async def _halumem(options: argparse.Namespace, language: dict[str, Any]) -> None:
     told: list[dict[str, Any]] = []
     extracted: list[dict[str, Any]] = []
-    for conversation in load(options.data).conversations:
-        async with opened(**language) as reads:
-            told += await updates(conversation, reads.reconciler)
-        extracted += await extraction(conversation, **language)
+    server = {"api_base": options.api_base, "api_key": options.api_key} if options.judge else {}
+    async with opened(options.judge or "rules", **server) as judges:
+        matching = ByJudge(judges.model) if judges.model is not None else None
+        for conversation in load(options.data).conversations:
+            async with opened(**language) as reads:
+                told += await updates(conversation, reads.reconciler)
+            extracted += await extraction(conversation, matching=matching, **language)
     if options.json:
         return _print([*told, *extracted])
     for name, value in {**halumem.updating(told), **halumem.extracting(extracted)}.items():

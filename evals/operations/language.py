@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 
 from recollect.build import Language, Settings, language
-from recollect.model import Add, Candidate, Case, Extraction, Fact, Reconciliation, Turn
+from recollect.model import Add, Candidate, Case, Extraction, Fact, Reconciliation, Turn, Usage
 from recollect.ports import Chunk, Reconciler
 from recollect.results import AddUsage
 
@@ -57,6 +57,6 @@ def _turn(case: Case) -> str:
     return case.fact.evidence[0].turn_id
 
 
-def spent(usage: AddUsage) -> Spent:
-    """What an add cost, in the harness's words."""
+def spent(usage: AddUsage | Usage) -> Spent:
+    """What an add or a call cost, in the harness's words."""
     return Spent(usage.llm_calls, usage.input_tokens, usage.output_tokens, usage.cost_usd or 0.0)

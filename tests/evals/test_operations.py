@@ -16,9 +16,9 @@ from recollect_evals.datasets.decisions import Labelled, load
 from recollect_evals.levels import recorded
 from recollect_evals.metrics.halumem import extracting, updating
 from recollect_evals.metrics.operations import judged, shares
-from recollect_evals.model import Conversation, Point, Session, Turn
-from recollect_evals.operations import by_words, decisions, extraction, opened, updates
-from recollect_evals.operations.extraction import matched
+from recollect_evals.model import Conversation, Point, Session, Spent, Turn
+from recollect_evals.operations import ByJudge, ByWords, decisions, extraction, opened, updates
+from recollect_evals.operations.matching import Matched
 
 CASES = {case.id: case for case in load().cases}
 
@@ -234,28 +234,84 @@ def test_an_extraction_is_matched_with_its_points():
     assert figures["precision"] == 1.0 and figures["recall"] == 0.8  # nothing is said of an ill dog
 
 
-GOLD, LURE = told("s", 1, "Bo Berg likes red wine."), told("s", 2, "Bo Berg hates red wine.", source="interference")
+GOLD, LURE = "Bo Berg likes red wine.", "Bo Berg hates red wine."
 
 
 @pytest.mark.parametrize(
     ("memories", "gold", "lure", "of_memory"),
     [
-        (["Bo likes red wine."], 0, None, "s/1"),
-        (["Bo hates red wine."], 0, 0, "s/2"),  # like enough to both, and likest to the false one
-        (["Bo said that red wine is fine."], 0, None, "s/1"),  # to both alike: the benefit of the doubt
+        (["Bo likes red wine."], 0, None, 0),
+        (["Bo hates red wine."], 0, 0, 1),  # like enough to both, and likest to the false one
+        (["Bo said that red wine is fine."], 0, None, 0),  # to both alike: the benefit of the doubt
         (["Bo plays chess."], None, None, None),
         ([], None, None, None),
         (["Bo plays chess.", "Bo likes red wine.", "Bo likes a red wine too."], 1, None, None),
     ],
 )
 def test_a_false_memory_is_one_that_is_like_no_true_point_as_much(memories, gold, lure, of_memory):
-    found = matched([GOLD, LURE], memories, by_words("Bo Berg"), 0.5)
-    assert [point["match"] for point in found["points"]] == [gold, lure]
-    assert [one["match"] for one in found["memories"]][:1] == ([of_memory] if memories else [])
+    found = asyncio.run(ByWords("Bo Berg").matched([GOLD, LURE], memories, frozenset({1})))
+    assert found.points == (gold, lure)
+    assert list(found.memories[:1]) == ([of_memory] if memories else [])
 
 
 def test_likeness_is_of_content_words():
-    alike = by_words("Bo Berg")
+    alike = ByWords("Bo Berg").likeness
     assert alike("Bo Berg likes dogs.", "She has liked the dog") == 1.0
     assert alike("Bo Berg is here", "Bo Berg is there") == 0.0
     assert alike("red wine", "red tea") == 0.5
+
+
+def judged_by(*replies, points=(GOLD, LURE), memories=("Bo Berg is fond of red wine.",)):
+    """What a judge behind an endpoint says, and the requests that it got."""
+
+    async def measured(endpoint):
+        async with opened("openai/any", api_base=endpoint.url, api_key="none") as judges:
+            return await ByJudge(judges.model).matched(points, memories, frozenset({1}))
+
+    with ModelEndpoint(replies) as endpoint:
+        return asyncio.run(measured(endpoint)), endpoint.requests
+
+
+MATCH = {
+    "points": [{"point": 1, "memory": 3}, {"point": 2, "memory": None}],
+    "memories": [{"memory": 3, "point": 1}],
+}
+
+
+def test_a_judge_says_what_is_the_same_in_other_words():
+    found, requests = judged_by(MATCH)
+    assert (found.points, found.memories, found.spent.calls) == ((0, None), (0,), 1)
+    assert "[2] Bo Berg hates red wine.\n\nMemories:\n[3] Bo Berg is fond of red wine." in requests[0].text
+    assert "interference" not in requests[0].text, "it does not know which are false"
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {**MATCH, "points": MATCH["points"][:1]},
+        {**MATCH, "points": MATCH["points"][::-1]},
+        {**MATCH, "points": [{"point": 1, "memory": 1}, {"point": 2, "memory": None}]},
+        {**MATCH, "memories": [{"memory": 3, "point": 3}]},
+        {"points": MATCH["points"]},
+    ],
+)
+def test_a_judge_who_leaves_something_out_is_asked_again(wrong):
+    found, requests = judged_by(wrong, MATCH)
+    assert found.points == (0, None) and len(requests) == 2
+
+
+def test_a_judge_is_not_asked_where_there_is_nothing_to_compare():
+    found, requests = judged_by(memories=())
+    assert (found.points, found.memories, requests) == ((None, None), (), [])
+    found, requests = judged_by(points=())
+    assert (found.points, found.memories, requests) == ((), (None,), [])
+
+
+def test_an_extraction_may_be_judged():
+    class Generous:
+        async def matched(self, points, memories, lures):
+            return Matched((0,) * len(points), (0,) * len(memories), Spent(calls=1))
+
+    records = asyncio.run(extraction(CONVERSATION, embedder=HashEmbedder(), matching=Generous(), llm="rules"))
+    assert extracting(records)["recall"] == 1.0 and extracting(records)["resistance"] == 0.0
+    assert sum(one["judged"]["calls"] for one in records) == len(records) == 3
