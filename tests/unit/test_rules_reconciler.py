@@ -253,6 +253,11 @@ MODELLED = {
         told("Ann and Otti sailed to Rügen in May 2026.", "trip*", "Rügen", RAN, "2026-05", named=["Otti"]),
         ("DELETE", 1),
     ),
+    "who asks is not meant, and nobody whose name is like it": (
+        told("Ann asks to forget everything about Anna.", "friend*", named=["Anna"], bare_forget=True, retracts=True),
+        told("Ann sailed to Rügen in May 2026.", "trip*", "Rügen", RAN, "2026-05"),
+        ("NONE", None),
+    ),
     "what is about others is not": (
         told("Ann asks to forget everything about Otti.", "friend*", named=["Otti"], bare_forget=True, retracts=True),
         told("Ann and Bo sailed to Rügen in May 2026.", "trip*", "Rügen", RAN, "2026-05", named=["Bo"]),
