@@ -41,7 +41,7 @@ lint: $(STAMP)   ## ruff
 types: $(STAMP)   ## mypy, strict
 	@$(BIN)/mypy
 
-bench: $(STAMP)   ## timings, as ratios to floors taken in the same run (floor.py and halumem.py need RECOLLECT_DATA)
+bench: $(STAMP)   ## timings, as ratios to floors taken in the same run (floor.py needs RECOLLECT_DATA)
 	@for b in core embedder concurrency guarantees security; do $(BIN)/python benchmarks/$$b.py || exit 1; done
 
 lock:   ## write the lock files anew

@@ -29,11 +29,12 @@ from .word_classes import (
     WE_SAY,
 )
 
-LIMIT = 2.0  # from which a passage is a claim
+LIMIT = 2.0  # from which a passage is a claim, by what its words do
 LIMIT_ENCODED = 1.0  # … that is written so that no reader sees what it says
 OF_ONESELF, OF_US = 0.4, 0.75  # what a word counts for in a sentence that says "I", or "we"
 OF_A_QUESTION = OF_CODE = 0.4
 OF_A_WEAK_WORD = 0.5  # of one that is often something else
+GENERAL = frozenset({"a name", "a number", "nobody in it"})  # what alone makes no claim, but a clear one clearer
 NOBODY = 0.5  # what it counts for that it is of no person
 AN_ASIDE = 1.0  # what it counts for that something is told behind a request, of others
 SOME_WORDS = 5
@@ -52,6 +53,8 @@ _REQUEST = re.compile(
     re.IGNORECASE,
 )
 _NUMBER = re.compile(r"\d")
+# Somebody who tells of themselves as memories do: "The user lives in Rome."
+_OF_THE_USER = re.compile(r"^\W*the user(?:['’]s)?\b", re.IGNORECASE)
 # What a wish waits for is no order: "when I mention Rex", "when you write to clients".
 _ASKED = re.compile(
     r"\b(?:i|you) (?:ever |next |only )?(?:mention|say|ask|talk|speak|tell|told|answer|write|recommend|suggest|call|show"
@@ -121,15 +124,17 @@ def _crowded(plain: str, limit: float) -> Iterator[Claim]:
     for place in range(len(units)):
         near = units[place : place + TOGETHER]
         counts = _together(near)
-        if (much := _much(counts)) >= limit:
-            alone = [one for one in near if _much(one.counts) >= limit]
-            own = [one for one in alone if _much(one.counts) >= MOST * much] or alone or near
+        if _done(counts) >= limit:
+            much = sum(counts.values())
+            alone = [one for one in near if _done(one.counts) >= limit]
+            own = [one for one in alone if sum(one.counts.values()) >= MOST * much] or alone or near
             why = ", ".join(sorted(counts, key=lambda one: (-counts[one], one))[:3])
             yield Claim(own[0].start, own[-1].end, much, why)
 
 
-def _much(counts: Mapping[str, float]) -> float:
-    return sum(counts.values())
+def _done(counts: Mapping[str, float]) -> float:
+    """How much the words do."""
+    return sum(much for name, much in counts.items() if name not in GENERAL)
 
 
 def _together(units: Sequence[_Unit]) -> dict[str, float]:
@@ -148,7 +153,7 @@ def _units(plain: str) -> Iterator[_Unit]:
     for line in plain.split("\n"):
         code = len(_CODE.findall(line)) > 1
         for start, end in _pieces(line, 0, len(line), _SENTENCE_END):
-            sentence = line[start:end]
+            sentence = _OF_THE_USER.sub("I", line[start:end])
             share = OF_CODE if code else _share(sentence)
             for first, last in _parts(line, start, end):
                 if (counts := _counts(line[first:last])) is not None:
@@ -214,7 +219,7 @@ def _shared(counts: Mapping[str, float], share: float) -> Mapping[str, float]:
 
 def _counts(said: str) -> dict[str, float] | None:
     """class → its weight in what is said; None where no word is."""
-    low = _ASKED.sub(" ", said.lower())
+    low = _ASKED.sub(" ", _OF_THE_USER.sub("i", said.lower()))
     words = _WORD.findall(low)
     if not words:
         return None
