@@ -20,7 +20,7 @@ from ..model import Question, Stage
 from ..run import Run
 from . import answer, judge, search
 from .models import Model
-from .selection import Selection
+from .selection import Selection, unrelated_to
 from .subjects import Subject
 
 ANSWER_TOKENS = 50
@@ -55,7 +55,7 @@ def of_search(run: Run, selection: Selection, subjects: Sequence[Subject]) -> Fo
         done = {kind: run.good(kind, subject.slug) for kind in search.KINDS}
         for talk in selection.chosen:
             number += sum(question.id not in done["search"] for question in talk.questions)
-            strangers = search.unrelated_to(talk, selection, run.manifest.unrelated, run.manifest.seed)
+            strangers = unrelated_to(talk, selection, run.manifest.unrelated, run.manifest.seed)
             number += sum((talk.id, question.id) not in done["unrelated"] for question in strangers)
     return Forecast("search", number, Usage())
 
