@@ -157,9 +157,12 @@ class Run:
     def lines(self, kind: Kind, system: str | None = None) -> list[Record]:
         """All records in their order, those that a later one replaced among them: what was paid is in all. Raises RunInvalid."""
         path = self._path(kind, system)
-        if not path.exists():
+        try:
+            *whole, _torn = path.read_bytes().split(b"\n")
+        except FileNotFoundError:
             return []
-        *whole, _torn = path.read_bytes().split(b"\n")
+        except OSError as error:
+            raise RunInvalid(f"{path} cannot be read: {error.strerror}") from None
         return [_parsed(path, number, line) for number, line in enumerate(whole, start=1)]
 
     def records(self, kind: Kind, system: str | None = None) -> dict[Any, Record]:

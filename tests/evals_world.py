@@ -6,9 +6,13 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import resource
+import signal
 import sys
 from collections import Counter
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -64,18 +68,21 @@ class Turns:
         return Ingested(len(conversation.turns), Spent(), {"too short": 1})
 
     def search(self, conversation_id, question, limit):
-        self.log.append(("search", question.id))
+        self.log.append(("search", f"{question.id} in {conversation_id}"))
         self._check(question.id)
+        return self._ranked(conversation_id, question)[:limit]
+
+    def _ranked(self, conversation_id, question):
         words = set(re.findall(r"\w+", question.text.casefold()))
         scored = [
             (len(words & set(re.findall(r"\w+", f"{t.speaker} {t.text}".casefold()))) / len(words), t)
             for t in self.talks[conversation_id].turns
         ]
         ranked = sorted(scored, key=lambda one: -one[0])
-        return [Found("turn", t.id, t.text, (t.id,), score) for score, t in ranked if score > 0][:limit]
+        return [Found("turn", t.id, t.text, (t.id,), score) for score, t in ranked if score > 0]
 
     def context(self, conversation_id, question, max_tokens):
-        found = self.search(conversation_id, question, 3)
+        found = self._ranked(conversation_id, question)[:3]
         text = "\n".join(one.text for one in found)
         return Packed(text, tokens.count(text), tuple(one.id for one in found))
 
@@ -215,14 +222,36 @@ def timeless(record):
     return {**rest, "spent": spent} if spent else rest
 
 
-def work(folder, url, system, only, concurrency=1):
-    """Work on a run of three conversations until it is done, or this process is killed."""
-    data = data_set()
-    made = Memories(Path(folder) / "memories", url) if system == "memories" else Turns()
-    with opened(Path(folder) / "run", data, [made]) as run:
-        print("ready", flush=True)
-        phases(run, data, [made], url, only=only, concurrency=concurrency)
-    made.close()
+def made(system, folder, url):
+    """A system, by what it is called here."""
+    return Memories(Path(folder) / "memories", url) if system == "memories" else Turns()
+
+
+def work(folder, url, system, only, concurrency=1, dies_at=None):
+    """Work on a run of three conversations until it is done, or this process is killed; by itself, at a question."""
+    data, mine = data_set(), made(system, folder, url)
+    if dies_at:
+        mine.ask = lambda name: name == dies_at and os.kill(os.getpid(), signal.SIGKILL)
+    with opened(Path(folder) / "run", data, [mine]) as run:
+        phases(run, data, [mine], url, only=only, concurrency=concurrency)
+    mine.close()
+
+
+def related(system):
+    """Questions that a system was asked of their own conversation, in order."""
+    asked = [name.split(" in ") for verb, name in system.log if verb == "search"]
+    return [question for question, talk in asked if question.split("/")[0].lower() == talk]
+
+
+@contextmanager
+def full_disk(most):
+    """Files of more bytes than these cannot be written: the write that crosses the line is a short one, the next one fails."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (most, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
 def counted(run, slug):

@@ -90,16 +90,17 @@ def each(
         threading.Thread(target=pool.work, name=f"eval-{n}", daemon=True) for n in range(min(concurrency, len(tasks)))
     ]
     progress(pool.told)
-    for thread in threads:
-        thread.start()
     try:
+        for thread in threads:
+            thread.start()
         for _ in threads:
             pool.listen()
     except KeyboardInterrupt:
         pool.stop.set()
         progress(replace(pool.told, stopping=True))
         for thread in threads:
-            thread.join()
+            if thread.ident is not None:  # it was started
+                thread.join()
         pool.hear_the_rest()
         raise
     return Outcome(pool.told, skipped, pool.stopped)
@@ -144,7 +145,9 @@ class _Pool(Generic[T]):
 
     def _attempt(self, task: T) -> _Ended:
         try:
-            return _Ended(self.job.do(task))
+            spent = self.job.do(task)
+            self._count(None)
+            return _Ended(spent)
         except FATAL as error:
             self.stop.set()
             return _Ended(error=error)
@@ -158,7 +161,16 @@ class _Pool(Generic[T]):
         except RunUnwritable as unwritable:
             self.stop.set()
             return _Ended(error=unwritable)
+        self._count(error)
         return _Ended(spent, error)
+
+    def _count(self, error: Exception | None) -> None:
+        """Stop where a model fails time after time."""
+        with self._taking:
+            self._in_a_row = self._in_a_row + 1 if isinstance(error, ModelError) else 0
+            if self._in_a_row >= IN_A_ROW and isinstance(error, ModelError):
+                self.stopped = self.stopped or error
+                self.stop.set()
 
     def listen(self) -> None:
         """Hear of tasks until one thread has ended."""
@@ -174,16 +186,11 @@ class _Pool(Generic[T]):
     def _hear(self, ended: _Ended) -> None:
         spent = self.told.spent + ended.spent
         if ended.error is None:
-            self._in_a_row = 0
             self.told = replace(self.told, done=self.told.done + 1, spent=spent)
         elif isinstance(ended.error, FATAL):
             self.stopped = self.stopped or ended.error
         else:
-            self._in_a_row = self._in_a_row + 1 if isinstance(ended.error, ModelError) else 0
             self.told = replace(self.told, failed=self.told.failed + 1, spent=spent)
-            if self._in_a_row >= IN_A_ROW and isinstance(ended.error, ModelError):
-                self.stop.set()
-                self.stopped = self.stopped or ended.error
         self._progress(self.told)
 
 

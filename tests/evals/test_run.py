@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from evals_world import Turns, data_set, opened
+from evals_world import Turns, data_set, full_disk, opened
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -162,7 +162,7 @@ def test_records_without_a_manifest_are_not_taken_for_an_empty_run(folder):
     with Run.open(folder, MANIFEST) as run:
         run.append("answers", record(1), "a")
     (folder / "run.json").unlink()
-    with pytest.raises(RunInvalid, match="no run.json"):
+    with pytest.raises(RunInvalid, match=r"no run\.json"):
         Run.open(folder, MANIFEST)
 
 
@@ -171,6 +171,12 @@ def test_a_folder_of_a_newer_format_is_not_read(folder):
     (folder / "run.json").write_text(json.dumps({"format": 2}))
     with pytest.raises(RunMismatch, match="format 2"):
         Run.read(folder)
+
+
+def test_a_file_that_cannot_be_read_is_said_to_be(folder):
+    (folder / "systems" / "a" / "answers.jsonl").mkdir(parents=True)
+    with pytest.raises(RunInvalid, match=r"answers\.jsonl cannot be read"):
+        Run(folder, MANIFEST).records("answers", "a")
 
 
 def test_names_become_folders(folder):
@@ -214,21 +220,11 @@ def test_two_processes_are_not_let_in_and_a_killed_one_does_not_stay_in_the_way(
 
 
 def test_a_full_disk_is_a_named_error_and_no_part_of_the_record_stays(folder):
-    """The limit on a file's size stands for a full disk: the write that crosses it is a short one, the next one fails."""
-    import resource
-
     with Run.open(folder, MANIFEST) as run:
         run.append("answers", record(1), "a")
         before = (folder / "systems" / "a" / "answers.jsonl").read_bytes()
-        soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-        handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-        resource.setrlimit(resource.RLIMIT_FSIZE, (len(before) + 20, hard))
-        try:
-            with pytest.raises(RunUnwritable):
-                run.append("answers", record(2, padding="x" * 1000), "a")
-        finally:
-            resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
-            signal.signal(signal.SIGXFSZ, handler)
+        with full_disk(len(before) + 20), pytest.raises(RunUnwritable):
+            run.append("answers", record(2, padding="x" * 1000), "a")
         assert (folder / "systems" / "a" / "answers.jsonl").read_bytes() == before
         run.append("answers", record(3), "a")
         assert list(run.records("answers", "a")) == ["q1", "q3"]
