@@ -57,8 +57,9 @@ def talk(n, questions):
 class Turns:
     """Turns by the words they share with the question; all in memory. `fails`: conversations or questions that it cannot do."""
 
-    def __init__(self, name="turns, by words", *, fails=(), ask=None):
-        self.name, self.settings, self.fails, self.ask = name, {"fails": list(fails)}, fails, ask
+    def __init__(self, name="turns, by words", *, fails=()):
+        self.name, self.settings, self.fails = name, {"fails": list(fails)}, fails
+        self.dies_at = None
         self.talks, self.log = {}, []
 
     def ingest(self, conversation):
@@ -69,7 +70,7 @@ class Turns:
 
     def search(self, conversation_id, question, limit):
         self.log.append(("search", f"{question.id} in {conversation_id}"))
-        self._check(question.id)
+        self._check(question.id, conversation_id)
         return self._ranked(conversation_id, question)[:limit]
 
     def _ranked(self, conversation_id, question):
@@ -92,11 +93,11 @@ class Turns:
     def close(self):
         self.log.append(("close", None))
 
-    def _check(self, name):
+    def _check(self, name, place=None):
         if name in self.fails:
             raise LookupError(f"cannot do {name}")
-        if self.ask:
-            self.ask(name)
+        if f"{name} in {place}" == self.dies_at:
+            os.kill(os.getpid(), signal.SIGKILL)
 
 
 class Memories:
@@ -231,7 +232,7 @@ def work(folder, url, system, only, concurrency=1, dies_at=None):
     """Work on a run of three conversations until it is done, or this process is killed; by itself, at a question."""
     data, mine = data_set(), made(system, folder, url)
     if dies_at:
-        mine.ask = lambda name: name == dies_at and os.kill(os.getpid(), signal.SIGKILL)
+        mine.dies_at = dies_at
     with opened(Path(folder) / "run", data, [mine]) as run:
         phases(run, data, [mine], url, only=only, concurrency=concurrency)
     mine.close()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import queue
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Generic, Protocol, TypeVar
@@ -23,6 +24,7 @@ T = TypeVar("T")
 Taken = TypeVar("Taken", contravariant=True)
 
 IN_A_ROW = 5  # failures of a model, one after the other: the fault is not the questions'
+LISTENING = 0.1  # seconds: the system may hand Ctrl-C to another thread, which does not wake this one
 LONGEST_MESSAGE = 500  # characters of an error's message in a record
 FATAL = (BudgetExceeded, ModelConfigError, RunUnwritable, RunInvalid, ExtraMissing)
 
@@ -98,9 +100,8 @@ def each(
     except KeyboardInterrupt:
         pool.stop.set()
         progress(replace(pool.told, stopping=True))
-        for thread in threads:
-            if thread.ident is not None:  # it was started
-                thread.join()
+        while any(thread.is_alive() for thread in threads):
+            time.sleep(LISTENING)
         pool.hear_the_rest()
         raise
     return Outcome(pool.told, skipped, pool.stopped)
@@ -174,7 +175,13 @@ class _Pool(Generic[T]):
 
     def listen(self) -> None:
         """Hear of tasks until one thread has ended."""
-        while (ended := self._ended.get()) is not None:
+        while True:
+            try:
+                ended = self._ended.get(timeout=LISTENING)
+            except queue.Empty:
+                continue
+            if ended is None:
+                return
             self._hear(ended)
 
     def hear_the_rest(self) -> None:
