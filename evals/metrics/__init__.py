@@ -84,3 +84,4 @@ ANSWERS: dict[str, Metric] = {
     "phrase_abstention_precision": _by_phrases(abstention.precision),
     "phrase_abstention_wrong": _by_phrases(abstention.wrong),
 }
+LOWER_IS_BETTER = frozenset({"abstention_wrong", "phrase_abstention_wrong"})
