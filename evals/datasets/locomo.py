@@ -158,7 +158,8 @@ def _question(
         raise ValueError("has no answer")
     if answer is None and "adversarial_answer" not in item:
         raise ValueError("has neither an answer nor an adversarial_answer")
-    evidence = item.get("evidence", [])
+    # What an adversarial question names is the turn that it twists; no turn carries an answer.
+    evidence = [] if category == 5 else item.get("evidence", [])
     named = once(_named(evidence if isinstance(evidence, list) else [evidence]))
     if strange := [one for one in named if one not in turns]:
         place = identifier.rpartition("/")[2]
