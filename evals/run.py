@@ -125,8 +125,8 @@ class Run:
             lock = _locked(folder)
         try:
             manifest = _read_manifest(folder).joined(wanted) if (folder / _MANIFEST).exists() else _new(folder, wanted)
+            _write_manifest(folder, manifest)
             with _faults():
-                _write_whole(folder / _MANIFEST, json.dumps(asdict(manifest), indent=1, default=str) + "\n")
                 for file in (*folder.glob("*.jsonl"), *folder.glob("systems/*/*.jsonl")):
                     _drop_torn_line(file)
         except BaseException:
@@ -139,9 +139,20 @@ class Run:
         """A run to look at: nothing is written, and whoever works on it goes on. Raises RunInvalid."""
         return cls(folder, _read_manifest(folder))
 
-    def state(self, system: str) -> Path:
-        """A folder in which a system may keep what it stores."""
-        return self.folder / "systems" / system / "state"
+    @classmethod
+    def planned(cls, folder: Path, wanted: Manifest) -> Run:
+        """A run as it would be gone on with, to look at: nothing is written. Raises RunMismatch, RunInvalid."""
+        return cls(folder, _read_manifest(folder).joined(wanted) if (folder / _MANIFEST).exists() else wanted)
+
+    def admit(self, systems: Mapping[str, Mapping[str, Any]]) -> None:
+        """Take systems into the manifest. Raises RunMismatch where one is there with other settings, RunUnwritable."""
+        self.manifest = self.manifest.joined(replace(self.manifest, systems=systems))
+        if self._lock is not None:
+            _write_manifest(self.folder, self.manifest)
+
+    def store(self, name: str) -> Path:
+        """A folder in which systems may keep what they store."""
+        return self.folder / "stores" / slug_of(name)
 
     def append(self, kind: Kind, record: Record, system: str | None = None) -> None:
         """Write a record, and hand it to the operating system before returning. Raises RunUnwritable; no part stays behind."""
@@ -279,6 +290,11 @@ def _read_manifest(folder: Path) -> Manifest:
         raise RunInvalid(f"{path} is damaged: it is no manifest of a run") from None
     except OSError as error:
         raise RunInvalid(f"{path} cannot be read: {error.strerror}") from None
+
+
+def _write_manifest(folder: Path, manifest: Manifest) -> None:
+    with _faults():
+        _write_whole(folder / _MANIFEST, json.dumps(asdict(manifest), indent=1, default=str) + "\n")
 
 
 def _parsed(path: Path, number: int, line: bytes) -> Record:

@@ -24,7 +24,10 @@ def updating(records: Sequence[Record]) -> Figures:
     seen = [one["shown"] for one in changed if one["stored"] and one["shown"] is not None]
     return {
         "updates": len(changed),
-        **{f"updates, {what}": share for what, share in _outcomes(changed, ("right", "wrong", "known", "omitted")).items()},
+        **{
+            f"updates, {what}": share
+            for what, share in _outcomes(changed, ("right", "wrong", "known", "omitted")).items()
+        },
         "originals shown": fmean(seen) if seen else None,
         "new": len(new),
         **{f"new, {what}": share for what, share in _outcomes(new, ("right", "update", "known")).items()},
@@ -37,13 +40,15 @@ def _outcomes(records: Sequence[Record], outcomes: Iterable[str]) -> dict[str, f
 
 
 def extracting(records: Sequence[Record]) -> Figures:
-    """"recall": of the points to be remembered, how many a memory of their session matches; "weighted recall": the same by their
+    """ "recall": of the points to be remembered, how many a memory of their session matches; "weighted recall": the same by their
     importance. "precision": of the memories, how many match such a point. "resistance": of the interference points, how
     many no memory matches."""
     points = [point for record in records for point in record["points"]]
     gold = [point for point in points if not point["interference"]]
     lures = [point for point in points if point["interference"]]
-    false = {(record["conversation"], one["id"]) for record in records for one in record["points"] if one["interference"]}
+    false = {
+        (record["conversation"], one["id"]) for record in records for one in record["points"] if one["interference"]
+    }
     memories = [(record["conversation"], memory["match"]) for record in records for memory in record["memories"]]
     found = [point["match"] is not None for point in gold]
     weights = [1.0 if point["importance"] is None else point["importance"] for point in gold]
@@ -53,7 +58,9 @@ def extracting(records: Sequence[Record]) -> Figures:
         "recall": fmean(found) if found else None,
         "weighted recall": weighed / sum(weights) if sum(weights) else None,
         "memories": len(memories),
-        "precision": fmean(match is not None and (of, match) not in false for of, match in memories) if memories else None,
+        "precision": fmean(match is not None and (of, match) not in false for of, match in memories)
+        if memories
+        else None,
         "interference points": len(lures),
         "resistance": fmean(point["match"] is None for point in lures) if lures else None,
     }

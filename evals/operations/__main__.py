@@ -45,7 +45,9 @@ async def _decisions(options: argparse.Namespace, language: dict[str, Any]) -> N
         print(f"{right:<18} -> {got:<18}{number:>5}")
     for case, record in zip(cases, records, strict=True):
         if options.wrong and not operations.judged(record).whole:
-            print(f"\n{case.id} right {operations.told(case.right.model_dump())} got {operations.told(record.get('got'))}")
+            print(
+                f"\n{case.id} right {operations.told(case.right.model_dump())} got {operations.told(record.get('got'))}"
+            )
             print(f"  + {case.fact.text}   [{record.get('reason')}; {record.get('flag') or record.get('error')}]")
             print("\n".join(f"  {place} {known.text}" for place, known in enumerate(case.known, start=1)))
     return None

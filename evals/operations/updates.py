@@ -43,7 +43,9 @@ async def updates(conversation: Conversation, reconciler: Reconciler, *, embedde
         async with AsyncMemory(folder, llm=given, embedder=embedder, redact=False) as memory:
             played = _Played(conversation, memory, given)
             for session in conversation.sessions:
-                said_at = next((turn.said_at for turn in session.turns if turn.said_at), datetime(2040, 1, 1, tzinfo=UTC))
+                said_at = next(
+                    (turn.said_at for turn in session.turns if turn.said_at), datetime(2040, 1, 1, tzinfo=UTC)
+                )
                 points = [one for one in conversation.points if one.session == session.id and not one.interference]
                 await played.session(points, said_at - _EARLIER)
             return played.records

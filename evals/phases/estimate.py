@@ -18,13 +18,15 @@ from recollect.usage import Usage
 from .. import tokens
 from ..model import Question, Stage
 from ..run import Run
-from . import answer, judge, search
+from ..systems.plain import FullContext
+from . import answer, ingest, judge, search
 from .models import Model
-from .selection import Selection, unrelated_to
+from .selection import Outline, Selection, unrelated_to
 from .subjects import Subject
 
 ANSWER_TOKENS = 50
 VERDICT_TOKENS = 60
+LINE_TOKENS = 15  # of a turn's date and speaker in a context
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,14 +40,12 @@ class Forecast:
 
 def of_ingest(run: Run, selection: Selection, subjects: Sequence[Subject]) -> Forecast:
     """What systems say themselves that taking conversations in would cost."""
-    tasks, total = 0, Usage()
-    for subject in subjects:
-        done = run.good("ingest", subject.slug)
-        for talk in selection.chosen:
-            if talk.id not in done:
-                tasks += 1
-                total += subject.estimate(functools.partial(selection.read, talk))
-    return Forecast("ingest", tasks, total)
+    tasks, total, paid = ingest.left(run, selection, subjects), Usage(), ingest.in_stores(run, subjects)
+    for task in tasks:
+        if task.place not in paid:
+            total += task.subject.estimate(functools.partial(selection.read, task.talk))
+            paid.add(task.place)
+    return Forecast("ingest", len(tasks), total)
 
 
 def of_search(run: Run, selection: Selection, subjects: Sequence[Subject]) -> Forecast:
@@ -60,17 +60,26 @@ def of_search(run: Run, selection: Selection, subjects: Sequence[Subject]) -> Fo
     return Forecast("search", number, Usage())
 
 
-def of_answer(run: Run, selection: Selection, systems: Sequence[str], reader: Model) -> Forecast:
+def of_answer(run: Run, selection: Selection, subjects: Sequence[Subject], reader: Model) -> Forecast:
     """The reader's calls."""
     prompt, number, read = answer.prompt(), 0, 0
-    for slug in systems:
-        done, searched = run.good("answers", slug), run.good("search", slug)
-        for question_id, (talk, question) in selection.questions.items():
-            if question_id not in done:
-                told = answer.messages(prompt, answer.Task(slug, talk, question, ""))
-                context = searched.get(question_id, {}).get("context", {}).get("tokens", run.manifest.max_tokens)
-                number, read = number + 1, read + asked(told, answer.AnswerReply) + context
+    for subject in subjects:
+        done, searched = run.good("answers", subject.slug), run.good("search", subject.slug)
+        for talk in selection.chosen:
+            full = context_tokens(subject, selection, talk, run.manifest.max_tokens)
+            for question in talk.questions:
+                if question.id not in done:
+                    told = answer.messages(prompt, answer.Task(subject.slug, talk, question, ""))
+                    context = searched[question.id]["context"]["tokens"] if question.id in searched else full
+                    number, read = number + 1, read + asked(told, answer.AnswerReply) + context
     return priced("answer", reader, Usage(number, read, number * ANSWER_TOKENS))
+
+
+def context_tokens(subject: Subject, selection: Selection, talk: Outline, most: int) -> int:
+    """Of a context that is not made yet: the budget, or all of the conversation where that is what a system gives."""
+    if not isinstance(subject.system, FullContext):
+        return most
+    return sum(tokens.count(turn.text) + LINE_TOKENS for turn in selection.read(talk).turns)
 
 
 def of_judge(run: Run, selection: Selection, systems: Sequence[str], by: Model) -> Forecast:

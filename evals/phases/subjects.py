@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import threading
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
@@ -18,9 +19,13 @@ from .work import usage_of
 
 @dataclass(slots=True)
 class Subject:
-    """A system under test. What it holds in memory alone has to be taken in by every process anew; `ready` sees to that."""
+    """A system under test. What it holds in memory alone has to be taken in by every process anew; `ready` sees to that.
+
+    `store`: systems of one store have what one of them took in; what that cost is counted once.
+    """
 
     system: System
+    store: str = ""
     slug: str = ""
     _there: set[str] = field(default_factory=set)
     _locks: dict[str, threading.Lock] = field(default_factory=dict)
@@ -28,6 +33,7 @@ class Subject:
 
     def __post_init__(self) -> None:
         self.slug = slug_of(self.system.name)
+        self.store = self.store or self.slug
 
     def ingest(self, conversation: Conversation) -> Ingested:
         """Take a conversation in."""
@@ -54,9 +60,15 @@ class Subject:
             return self._locks.setdefault(conversation_id, threading.Lock())
 
 
-def subjects(systems: Iterable[System]) -> list[Subject]:
-    """Systems by their slugs, which name their folders. Raises InvalidInput where two have the same."""
-    found = [Subject(system) for system in systems]
+def subjects(systems: Iterable[System], stores: Iterable[str] = ()) -> list[Subject]:
+    """Systems by their slugs, which name their folders, with the store of each (default: its own).
+
+    Raises InvalidInput where two have the same slug.
+    """
+    found = [
+        Subject(system, store)
+        for system, store in zip(systems, itertools.chain(stores, itertools.repeat("")), strict=False)
+    ]
     slugs = [one.slug for one in found]
     for one in found:
         if slugs.count(one.slug) > 1:
