@@ -454,6 +454,20 @@ def test_what_is_said_is_a_value_and_never_a_template():
     assert judge.messages(judge.prompt(), question, hostile)[1]["content"].count(hostile) == 4
 
 
+def test_the_examples_of_the_prompts_are_replies_that_can_be_read():
+    for prompt, shapes in (
+        (answer.prompt(), [answer.AnswerReply]),
+        (judge.prompt(), [judge.Verdict, judge.VerdictOnNothing]),
+    ):
+        assert prompt.response_model == shapes[0].__name__
+        examples = re.findall(r"^.*?(\{\"\w+\": \"[^…}]+\".*?\})", prompt.system, re.M)
+        replies = [shapes[0].model_validate_json(one) for one in examples]
+        assert replies or prompt.name == "judge"
+        for shape in shapes:
+            assert all(f'"{field}"' in prompt.system for field in shape.model_fields)
+    assert judge.NEVER_SAID in judge.prompt().system and "Not said." in answer.prompt().system
+
+
 @pytest.mark.parametrize("name", ["rules", "", None, 7])
 def test_a_reader_is_a_language_model(name):
     with pytest.raises(InvalidInput, match="language model"):
