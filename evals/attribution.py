@@ -10,6 +10,7 @@ not retrieved          live memories have it, none of them is among the results
 over the budget        it is among the results, not in the context
 misread                all evidence stands in the context, and the answer is wrong
 
+A system that tells of no stored memory, because it keeps turns or does not say, loses nothing before "not retrieved".
 Further: "made up" (an answer to what was never said), "unknown" (the question names no evidence, or the system no turns), and
 "failed" (an error is recorded).
 
@@ -40,7 +41,7 @@ from .metrics import Asked
 from .metrics.judge import accuracy
 from .metrics.order import wanted
 from .model import Conversation, DataSet, Found, Question, Stored, Turn
-from .records import Record, Records, found_of, stored_of
+from .records import Record, Records, stored_of
 from .terms import Terms, days, exact_day, taken, words_of
 
 Stage = Literal[
@@ -110,10 +111,10 @@ def attribute(data: DataSet, records: Records) -> list[Case]:
     for record in records.stored.values():
         stored[record["conversation"]].append(stored_of(record))
     asked = {one.question.id: one for _, one in records.asked(data)}
-    system = _System(records)
+    names_turns = records.names_turns
     cases = []
     for conversation in data.conversations:
-        found_in = _Conversation(conversation, stored[conversation.id], system)
+        found_in = _Conversation(conversation, stored[conversation.id], bool(records.stored), names_turns)
         failed = _error(records.ingest.get(conversation.id))
         for question in conversation.questions:
             error = failed or _error(records.search.get(question.id)) or _error(records.answers.get(question.id))
@@ -132,27 +133,19 @@ def table(cases: Iterable[Case]) -> dict[str, dict[Stage, int]]:
     return {category: {stage: n[stage] for stage in STAGES if n[stage]} for category, n in sorted(counts.items())}
 
 
-class _System:
-    """What kind of system a run's records are of."""
-
-    def __init__(self, records: Records) -> None:
-        results = [found for record in records.search.values() for found in found_of(record) or ()]
-        self.has_memories = bool(records.stored) or any(found.kind == "memory" for found in results)
-        self.names_turns = records.names_turns
-
-
 class _Conversation:
     """One conversation with what the system stored of it."""
 
-    def __init__(self, conversation: Conversation, stored: Sequence[Stored], system: _System) -> None:
+    def __init__(
+        self, conversation: Conversation, stored: Sequence[Stored], has_memories: bool, names_turns: bool
+    ) -> None:
         self.id = conversation.id
         self.turns = {turn.id: turn for turn in conversation.turns}
-        self.stored = {memory.id: memory for memory in stored}
+        self.has_memories, self.names_turns = has_memories, names_turns
         self.citing: dict[str, list[Stored]] = defaultdict(list)
         for memory in stored:
             for turn in dict.fromkeys(memory.turns):
                 self.citing[turn].append(memory)
-        self.system = system
 
     def case(self, asked: Asked) -> Case | None:
         """The case of a question, None where it is not lost."""
@@ -170,7 +163,7 @@ class _Conversation:
         judged = asked.judgement is not None
         if asked.question.answer is None:
             return "made up" if judged else None
-        if not evidence or not self.system.names_turns:
+        if not evidence or not self.names_turns:
             return "unknown" if judged else None
         lost = min((LOST.index(one.stage) for one in evidence if one.stage in LOST), default=None)
         if lost is not None:
@@ -210,7 +203,7 @@ class _Conversation:
     def _lost_in_store(self, turn: Turn, asks: Terms, missing: Sequence[str]) -> Stage | None:
         citing = self.citing[turn.id]
         live = [one for one in citing if one.live]
-        if not self.system.has_memories:
+        if not self.has_memories:
             return None
         if not citing:
             return "not extracted"

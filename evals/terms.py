@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import functools
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
-from typing import Any
+
+from .stems import stem
 
 _WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)?")
 _ORDINAL = re.compile(r"(\d+)(?:st|nd|rd|th)")
@@ -22,14 +22,14 @@ in into is isn't it it's its just like likely made make makes making more most m
 over really she since so some such take takes taking than that the their them then there these they this those to too
 took up us very want wants wanted was we went were what when where which while who why will with work works worked
 working would yes you your"""
-_MONTHS = _MONTH_NAMES.split()
+MONTHS = _MONTH_NAMES.split()
 _DAYS = frozenset(_DAY_NAMES.split())
-_NUMBERS = {word: str(n) for n, word in enumerate(_NUMBER_NAMES.split())}
-_STOP = frozenset(_STOP_WORDS.split())
-_MONTH = "|".join(f"{month[:3]}(?:{month[3:]})?" if month[3:] else month for month in _MONTHS)
-_ISO = re.compile(r"\b(\d{4})-(\d{2})-(\d{2})\b")
-_DAY_FIRST = re.compile(rf"\b(\d{{1,2}})(?:st|nd|rd|th)?(?:\s+of)?\s+({_MONTH})\.?,?\s+(\d{{4}})\b", re.IGNORECASE)
-_MONTH_FIRST = re.compile(rf"\b({_MONTH})\.?\s+(\d{{1,2}})(?:st|nd|rd|th)?,?\s+(\d{{4}})\b", re.IGNORECASE)
+NUMBERS = {word: str(n) for n, word in enumerate(_NUMBER_NAMES.split())}
+STOP = frozenset(_STOP_WORDS.split())
+_MONTH = "|".join(f"{month[:3]}(?:{month[3:]})?" if month[3:] else month for month in MONTHS)
+ISO_DAY = re.compile(r"\b(\d{4})-(\d{2})-(\d{2})\b")
+DAY_FIRST = re.compile(rf"\b(\d{{1,2}})(?:st|nd|rd|th)?(?:\s+of)?\s*({_MONTH})\.?,?\s+(\d{{4}})\b", re.IGNORECASE)
+MONTH_FIRST = re.compile(rf"\b({_MONTH})\.?\s+(\d{{1,2}})(?:st|nd|rd|th)?,?\s+(\d{{4}})\b", re.IGNORECASE)
 _RELATIVE = re.compile(
     r"\b(?:before|after|week|weekend|since|until|between|around|about)\b|" + "|".join(_DAYS), re.IGNORECASE
 )
@@ -72,20 +72,22 @@ def terms(text: str) -> Terms:
     marks: set[str] = set()
     words: set[str] = set()
     for match in _WORD.finditer(text):
-        word, stem = match[0], _stem(match[0])
+        word, root = match[0], _stem(match[0])
         starts = _SENTENCE_START.search(text[: match.start()]) is not None
-        if stem[0].isdigit() or (word[0].isupper() and (_calendar(word) or (not starts and word.lower() not in _STOP))):
-            marks.add(stem)
-        elif word.lower() not in _STOP:
-            words.add(stem)
+        if root[0].isdigit() or (
+            word[0].isupper() and (in_calendar(word) or (not starts and word.lower() not in STOP))
+        ):
+            marks.add(root)
+        elif word.lower() not in STOP:
+            words.add(root)
     return Terms(frozenset(marks), frozenset(words - marks))
 
 
 def days(text: str) -> frozenset[date]:
     """The exact days that a text names: "7 May 2023", "May 7, 2023", "2023-05-07". Impossible ones are none."""
-    found = [(int(y), int(m), int(d)) for y, m, d in _ISO.findall(text)]
-    found += [(int(y), _month(m), int(d)) for d, m, y in _DAY_FIRST.findall(text)]
-    found += [(int(y), _month(m), int(d)) for m, d, y in _MONTH_FIRST.findall(text)]
+    found = [(int(y), int(m), int(d)) for y, m, d in ISO_DAY.findall(text)]
+    found += [(int(y), month_number(m), int(d)) for d, m, y in DAY_FIRST.findall(text)]
+    found += [(int(y), month_number(m), int(d)) for m, d, y in MONTH_FIRST.findall(text)]
     return frozenset(day for day in (_date(*one) for one in found) if day is not None)
 
 
@@ -106,19 +108,21 @@ def _stems(text: str) -> frozenset[str]:
 
 
 def _plain_dates(text: str) -> str:
-    return _ISO.sub(lambda match: f"{int(match[3])} {_name(int(match[2]))} {match[1]}", text)
+    return ISO_DAY.sub(lambda match: f"{int(match[3])} {_name(int(match[2]))} {match[1]}", text)
 
 
 def _name(month: int) -> str:
-    return _MONTHS[month - 1].capitalize() if 1 <= month <= 12 else str(month)
+    return MONTHS[month - 1].capitalize() if 1 <= month <= 12 else str(month)
 
 
-def _calendar(word: str) -> bool:
-    return word.lower() in _DAYS or word.lower() in _MONTHS
+def in_calendar(word: str) -> bool:
+    """Whether a word names a month or a day of the week."""
+    return word.lower() in _DAYS or word.lower() in MONTHS
 
 
-def _month(name: str) -> int:
-    return next(n for n, month in enumerate(_MONTHS, start=1) if month.startswith(name.lower()[:3]))
+def month_number(name: str) -> int:
+    """1 to 12, of a month's English name or its first three letters."""
+    return next(n for n, month in enumerate(MONTHS, start=1) if month.startswith(name.lower()[:3]))
 
 
 def _date(year: int, month: int, day: int) -> date | None:
@@ -128,16 +132,8 @@ def _date(year: int, month: int, day: int) -> date | None:
         return None
 
 
-@functools.lru_cache(maxsize=50_000)
 def _stem(word: str) -> str:
     plain = word.lower().replace("’", "'").removesuffix("'s")
     if ordinal := _ORDINAL.fullmatch(plain):
         return ordinal[1]
-    return _NUMBERS.get(plain) or str(_stemmer().stemWord(plain))
-
-
-@functools.lru_cache(maxsize=1)
-def _stemmer() -> Any:
-    import snowballstemmer
-
-    return snowballstemmer.stemmer("english")
+    return NUMBERS.get(plain) or stem(plain, "english")

@@ -40,8 +40,9 @@ Metric = Callable[[Asked], float | None]
 
 
 def retrieval(ks: Sequence[int] = KS) -> dict[str, Metric]:
-    """Of results and context, for questions with evidence: recall@k, hit@k, ndcg@k, mrr, precision, coverage."""
-    at = {"recall": recall, "hit": hit, "ndcg": ndcg}
+    """Of results and context, for questions with evidence: recall@k, hit@k, ndcg@k and precision@k, mrr,
+    precision (of all that is returned), coverage."""
+    at = {"recall": recall, "hit": hit, "ndcg": ndcg, "precision": precision}
     ranking = {f"{name}@{k}": _of_found(metric, k) for name, metric in at.items() for k in ks}
     return ranking | {
         "mrr": _of_found(reciprocal_rank),

@@ -87,6 +87,8 @@ STAGES_SEEN = {
     "turns alone: not found": ("not retrieved", run(found=[result("turn", "D1:2", HOME.text, "D1:2")])),
     "turns alone: no room": ("over the budget", run(found=[AS_TURN], context=packed("-"))),
     "turns alone: in the context": ("misread", run(found=[AS_TURN], context=packed("Ana: We finally", "D1:1"))),
+    "what is stored is not told": ("not retrieved", run(found=[OTHER])),
+    "what is stored is not told, and it was found": ("over the budget", run(found=[FOUND])),
     "no turns are named": ("unknown", run([stored() | {"turns": []}], [FOUND | {"turns": []}])),
     "no evidence is named": ("unknown", run([stored()], [FOUND], question=BARE)),
     "it was never said": ("made up", run([stored()], [FOUND], packed(RIGHT, "D1:1"), question=NEVER)),

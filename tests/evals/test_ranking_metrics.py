@@ -79,7 +79,15 @@ def test_a_phase_that_was_not_run_takes_no_part():
 
 def test_nothing_found_is_nought_and_not_left_out():
     values = {name: metric(Asked(ASKED, [], Packed("", 0))) for name, metric in retrieval((5,)).items()}
-    assert values == {"recall@5": 0, "hit@5": 0, "ndcg@5": 0, "mrr": 0, "precision": None, "coverage": 0}
+    assert values == {
+        "recall@5": 0,
+        "hit@5": 0,
+        "ndcg@5": 0,
+        "precision@5": None,
+        "mrr": 0,
+        "precision": None,
+        "coverage": 0,
+    }
 
 
 results = st.lists(st.lists(st.sampled_from(NAMES), max_size=3), max_size=10).map(
