@@ -328,8 +328,9 @@ def failures(number: int) -> str:
 
 
 def money(spent: Spent) -> str:
-    """ "12 calls, $0.0210"; "" where nothing was called."""
-    return f"{count(spent.calls, 'call')}, ${spent.usd:.4f}" if spent.calls else ""
+    """ "12 calls, $0.0210", without the money where nothing is known of it; "" where nothing was called."""
+    price = f", ${spent.usd:.4f}" if spent.usd else ""
+    return f"{count(spent.calls, 'call')}{price}" if spent.calls else ""
 
 
 # --- what is said ------------------------------------------------------------------------------------------------------

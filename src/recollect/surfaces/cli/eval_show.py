@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from rich.measure import Measurement
 from rich.table import Table
 
 from recollect_evals import datasets, systems
@@ -23,6 +24,7 @@ from ...errors import InvalidInput
 from .common import FAULT, Common, say
 from .safe import count, plain, words
 
+WIDEST = 1000  # columns of a table
 INSTALL = "pip install 'recollect[evals]'"
 # Metric → the head of its column. A column is shown where any system has a number in it.
 SHOWN = {
@@ -84,7 +86,8 @@ def show_result(common: Common, result: Result) -> None:
         "questions about somebody else. Intervals, categories and the corrected key: --json, or `recollect eval report`."
     )
     if result.spent.calls:
-        say(f"paid: {count(result.spent.calls, 'call')}, ${result.spent.usd:.4f}")
+        price = f"${result.spent.usd:.4f}" if result.priced else "price not known"
+        say(f"paid: {count(result.spent.calls, 'call')}, {price}")
     for problem in result.problems:
         say(f"not read: {plain(problem)}", stderr=True)
 
@@ -92,7 +95,10 @@ def show_result(common: Common, result: Result) -> None:
 def show_table(common: Common, table: Table) -> None:
     """A table at its full width, however wide the terminal is: numbers that are cut say nothing."""
     console = common.console()
-    console.print(table, width=max(console.width, console.measure(table).maximum), crop=False)
+    console.width = max(
+        console.width, Measurement.get(console, console.options.update(max_width=WIDEST), table).maximum
+    )
+    console.print(table)
 
 
 def percent(estimate: Estimate | None) -> str:
@@ -220,7 +226,7 @@ def write_report(
     if common.json and out is None:
         common.answer([one.document() for one in results])
         return
-    page = rendered(results, html=out is not None and out.suffix == ".html")
+    page = rendered(results, html=out is not None and out.suffix == ".html", by_conversation=by_conversation)
     if out is None:
         say(page)
         return
@@ -232,11 +238,12 @@ def write_report(
     common.answer({"report": str(out)}) if common.json else say(f"{out}: {count(len(results), 'run')}")
 
 
-def rendered(results: Sequence[Result], *, html: bool) -> str:
+def rendered(results: Sequence[Result], *, html: bool, by_conversation: bool) -> str:
     """The report's text. Raises ExtraMissing where what draws it is not installed."""
     try:
         report = importlib.import_module("recollect_evals.report")
-        return str(report.html(results) if html else report.markdown(results))
+        write = report.html if html else report.markdown
+        return str(write(results, by_conversation=by_conversation))
     except ModuleNotFoundError as error:
         raise ExtraMissing(f"a report needs {error.name}, which is not installed: {INSTALL}") from None
 
