@@ -102,7 +102,9 @@ def test_a_run_through_all_phases_gives_its_numbers_and_again_offline_to_the_dig
     assert list(bm25["judges"].values()) == [12] and "recall@50" not in bm25["tables"]["released"]["overall"]
     assert answer(cli("rescore", out, "--json")) == told["result"]
     shown = cli("rescore", out).stdout
-    assert "turns, BM25" in shown and "recollect, rules" in shown and re.search(r"paid: \d+ calls", shown)
+    assert (
+        "turns, BM25" in shown and "recollect, rules" in shown and re.search(r"paid: \d+ calls, price not known", shown)
+    )
     assert not [one for one in out.rglob("*") if one.is_file() and KEY.encode() in one.read_bytes()]
 
 
@@ -367,8 +369,8 @@ def test_runs_of_different_data_are_not_compared(cli, tmp_path, baseline):
 
 def test_a_report_is_written_where_it_is_wanted(cli, tmp_path, baseline, monkeypatch):
     made = types.ModuleType("recollect_evals.report")
-    made.markdown = lambda results: f"# {', '.join(one.name for one in results)} \ud800"
-    made.html = lambda results: f"<title>{results[0].system('turns-bm25')}</title>"
+    made.markdown = lambda results, **_: f"# {', '.join(one.name for one in results)} \ud800"
+    made.html = lambda results, **_: f"<title>{results[0].system('turns-bm25')}</title>"
     monkeypatch.setitem(sys.modules, "recollect_evals.report", made)
     assert "# base, base" in cli("report", baseline, baseline).stdout
     cli("report", baseline, "--out", tmp_path / "new" / "report.html")
@@ -381,7 +383,7 @@ def test_a_report_is_written_where_it_is_wanted(cli, tmp_path, baseline, monkeyp
 
 
 def test_what_draws_a_report_may_be_missing_and_the_error_has_the_line_that_installs_it(cli, baseline, monkeypatch):
-    def html(_):
+    def html(*_, **__):
         raise ModuleNotFoundError("No module named 'matplotlib'", name="matplotlib")
 
     made = types.ModuleType("recollect_evals.report")
