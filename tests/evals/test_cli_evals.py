@@ -23,7 +23,7 @@ from recollect.testing import ModelEndpoint, Reply
 from recollect_evals.run import Run
 
 KEY = "sk-a-key-that-nobody-may-see"
-COMMANDS = ["run", "baseline", "rescore", "compare", "report", "datasets", "systems"]
+COMMANDS = ["run", "baseline", "probe", "rescore", "compare", "report", "datasets", "systems"]
 RECOLLECT = [sys.executable, "-c", "from recollect.surfaces.cli import main; main()"]
 
 
@@ -166,6 +166,31 @@ def test_systems_of_one_store_take_a_conversation_in_once(cli, data, tmp_path):
         assert told["result"]["spent"]["calls"] == endpoint.calls > 0
         forecast = answer(cli("run", data, *both, *words, "--out", tmp_path / "other", "--json", "--dry-run"))
         assert forecast["phases"]["ingest"]["llm_calls"] <= 2 * endpoint.calls
+
+
+def test_a_judge_is_probed_with_replies_of_known_worth(cli, data, tmp_path):
+    words = [
+        "probe",
+        data,
+        "--judge",
+        "openai/judge",
+        "--mode",
+        "json_schema",
+        "--out",
+        tmp_path / "run",
+        "--per-kind",
+        4,
+    ]
+    with ModelEndpoint(says) as endpoint:
+        told = answer(cli(*words, "--api-base", endpoint.url, "--json"))["accepted"]
+        assert told["right"]["mean"] > 0 and told["vague"]["mean"] == told["other answer"]["mean"] == 0
+        asked = endpoint.calls
+        shown = cli(*words, "--api-base", endpoint.url)
+        assert endpoint.calls == asked and "taken for right" in shown.stdout
+        assert "1 or more" in cli(*words, "--api-base", endpoint.url, "--concurrency", 0, code=2).stderr
+    with ModelEndpoint(lambda _: Reply(status=401)) as endpoint:
+        done = cli(*words[:-3], tmp_path / "new", "--api-base", endpoint.url, code=1)
+        assert "Stopped: ModelConfigError" in done.stderr
 
 
 # --- beforehand ----------------------------------------------------------------------------------------------------------

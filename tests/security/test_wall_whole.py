@@ -360,6 +360,7 @@ STORE_WIDE_COMMANDS = {
     "restore": "makes a whole store",
     "eval run": "works on a run's folder; stores in it are its own",
     "eval baseline": "works on a run's folder; opens no store",
+    "eval probe": "works on a run's folder; opens no store",
     "eval rescore": "reads a run's folder; opens no store",
     "eval compare": "reads runs' folders; opens no store",
     "eval report": "reads runs' folders; opens no store",

@@ -136,6 +136,27 @@ def baseline(
 
 @evals.command()
 @with_common
+def probe(
+    common: Common,
+    data: Data,
+    out: Out,
+    judge: Annotated[str, typer.Option(metavar="MODEL", help="The judge to look at")],
+    per_kind: Annotated[int, typer.Option(help="Replies of each kind")] = 25,
+    seed: Annotated[int, typer.Option(help="Of the questions that are drawn")] = 0,
+    concurrency: Annotated[int, typer.Option(help="Calls of the judge at once")] = 4,
+    format: Format = None,
+) -> None:
+    """Find out how far a judge can be trusted: replies that are right, vague, incomplete or wrong, made from the key by code.
+
+    Example: recollect eval probe changes --judge openai/gpt-5-mini --out runs/probe
+    """
+    from .eval_probe import Probed, run
+
+    raise typer.Exit(run(common, Probed(data, out, judge, format, per_kind, seed, concurrency)))
+
+
+@evals.command()
+@with_common
 def rescore(
     common: Common,
     run: Annotated[Path, typer.Argument(metavar="RUN", help="The folder of a run")],
