@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from contextlib import ExitStack
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from rich.table import Table
 
 from recollect_evals import datasets, probe
+from recollect_evals.model import DataSet
 from recollect_evals.phases import judge
 from recollect_evals.phases.models import meter_of
 from recollect_evals.phases.selection import select
-from recollect_evals.run import Run, manifest_of, slug_of
+from recollect_evals.phases.work import Outcome
+from recollect_evals.run import Manifest, Record, Run, manifest_of, slug_of
 from recollect_evals.statistics import Estimate
 
 from ...errors import InvalidInput
 from .common import FAULT, Common, describe, exit_code_of, report, say
-from .eval_run import Bars, model, run_limit
+from .eval_run import Bars, model, run_limit, source_of
 from .eval_show import show_table
 from .safe import count, plain, words
 
@@ -40,44 +41,54 @@ def run(common: Common, chosen: Probed) -> int:
     """Have replies of known worth judged; the exit code."""
     if chosen.per_kind < 1 or chosen.concurrency < 1:
         raise InvalidInput("--per-kind" if chosen.per_kind < 1 else "--concurrency", "must be 1 or more")
-    limit = run_limit(common.budget or ())
     data = datasets.load(chosen.data, chosen.format_name)
     made = probe.answers(probe.probes(data, per_kind=chosen.per_kind, seed=chosen.seed))
-    slugs = {kind: slug_of(kind) for kind in made}
-    manifest = manifest_of(
-        data,
-        source=chosen.data if chosen.data in datasets.SHIPPED else str(datasets.located(chosen.data).absolute()),
-        systems={slugs[kind]: {"name": kind, "settings": {"probe": probe.PROMPT}} for kind in made},
-        judge=chosen.judge,
-        prompts={"judge": judge.prompt().id},
-        seed=chosen.seed,
-    )
-    bars = Bars(common)
-    with ExitStack() as stack:
-        folder = stack.enter_context(Run.open(chosen.out, manifest))
-        by = stack.enter_context(model(common, "judge", chosen.judge, None, meter_of(limit, folder.spent())))
-        for kind, records in made.items():
-            there = folder.records("answers", slugs[kind])
-            for record in records:
-                if record["question"] not in there:
-                    folder.append("answers", record, slugs[kind])
+    with Run.open(chosen.out, manifest(chosen, data, made)) as folder:
+        put_in(folder, made)
         say(f"estimate: judge: at most {count(sum(map(len, made.values())), 'call')}", stderr=True)
-        stack.enter_context(bars.progress)
         try:
-            ended = judge.judge(
-                folder, select(data), list(slugs.values()), by, concurrency=chosen.concurrency, progress=bars.listen
-            )
+            ended = judged(common, chosen, data, folder, made)
         except KeyboardInterrupt as stop:
             say("Stopped. What was judged is recorded; the same command goes on from there.", stderr=True)
             report(*describe(stop), as_json=common.json)
             return exit_code_of(stop)
-        accepted = probe.accepted(data, {kind: folder.good("judgements", slugs[kind]).values() for kind in made})
-    show(common, accepted)
+        verdicts = {kind: folder.good("judgements", slug_of(kind)).values() for kind in made}
+    show(common, probe.accepted(data, verdicts))
     if ended.stopped is not None:
         name, message, code = describe(ended.stopped)
         say(f"Stopped: {name}: {plain(message)}. The same command goes on from there.", stderr=True)
         return code
     return FAULT if ended.progress.failed else 0
+
+
+def manifest(chosen: Probed, data: DataSet, kinds: Iterable[str]) -> Manifest:
+    """Of a run in which each kind of reply stands for a system."""
+    return manifest_of(
+        data,
+        source=source_of(chosen.data),
+        systems={slug_of(kind): {"name": kind, "settings": {"probe": probe.PROMPT}} for kind in kinds},
+        judge=chosen.judge,
+        prompts={"judge": judge.prompt().id},
+        seed=chosen.seed,
+    )
+
+
+def put_in(folder: Run, made: Mapping[probe.Kind, Sequence[Record]]) -> None:
+    """Record the replies as an answer phase would; those that are there already are the same."""
+    for kind, records in made.items():
+        there = folder.records("answers", slug_of(kind))
+        for record in records:
+            if record["question"] not in there:
+                folder.append("answers", record, slug_of(kind))
+
+
+def judged(common: Common, chosen: Probed, data: DataSet, folder: Run, kinds: Iterable[str]) -> Outcome:
+    """The judge's phase. (What it leaves out are the questions of which no reply of a kind can be made.)"""
+    bars, slugs = Bars(common), [slug_of(kind) for kind in kinds]
+    meter = meter_of(run_limit(common.budget or ()), folder.spent())
+    with model(common, "judge", chosen.judge, None, meter) as by, bars.progress:
+        width = chosen.concurrency
+        return judge.judge(folder, select(data), slugs, by, concurrency=width, progress=bars.listen)
 
 
 def show(common: Common, accepted: Mapping[probe.Kind, Estimate]) -> None:

@@ -147,7 +147,7 @@ def manifest_for(chosen: Chosen, data: DataSet, before: Manifest | None) -> Mani
     }
     return manifest_of(
         data,
-        source=chosen.data if chosen.data in datasets.SHIPPED else str(datasets.located(chosen.data).absolute()),
+        source=source_of(chosen.data),
         reader=chosen.reader,
         judge=chosen.judge,
         prompts=prompts,
@@ -155,6 +155,11 @@ def manifest_for(chosen: Chosen, data: DataSet, before: Manifest | None) -> Mani
         **said,
         **kept,
     )
+
+
+def source_of(data: str) -> str:
+    """What a run records as the place of its data: a shipped set's name, or the whole path."""
+    return data if data in datasets.SHIPPED else str(datasets.located(data).absolute())
 
 
 def made(common: Common, chosen: Chosen, run: Run, stack: ExitStack) -> list[Subject]:
