@@ -286,6 +286,39 @@ def test_stopped_by_a_signal_it_records_what_is_under_way_and_says_how_to_go_on(
         assert endpoint.calls == 24 and seen == {"answer": 12, "judge": 12}
 
 
+def test_a_second_ctrl_c_ends_it_though_a_conversation_is_taken_in_by_a_model(cli, data, tmp_path):
+    go, asked = threading.Event(), threading.Event()
+
+    def waits(request):
+        asked.set()
+        return Reply(says(request), until=go)
+
+    words = [
+        "run",
+        data,
+        "--system",
+        "recollect-model",
+        "--llm",
+        "openai/memory",
+        "--mode",
+        "json_schema",
+        "--phase",
+        "ingest",
+    ]
+    words += ["--out", tmp_path / "run"]
+    with ModelEndpoint(waits) as endpoint:
+        with process(*words, "--api-base", endpoint.url, home=tmp_path / "home") as stopped:
+            assert asked.wait(timeout=60)
+            stopped.send_signal(signal.SIGINT)
+            assert any("Ctrl-C again leaves it" in line for line in iter(stopped.stderr.readline, ""))
+            stopped.send_signal(signal.SIGINT)
+            _, errors = stopped.communicate(timeout=60)
+        assert stopped.returncode == 130 and "the same command goes on from there" in errors and not go.is_set()
+        go.set()
+        cli(*words, "--api-base", endpoint.url)
+    assert len(Run.read(tmp_path / "run").good("ingest", "recollect-openai-memory")) == 3
+
+
 # --- bad input ---------------------------------------------------------------------------------------------------------
 
 

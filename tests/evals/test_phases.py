@@ -27,7 +27,7 @@ from recollect_evals.phases import answer, judge
 from recollect_evals.phases.models import Model
 from recollect_evals.phases.selection import Outline, select, unrelated_to
 from recollect_evals.phases.subjects import Subject, subjects
-from recollect_evals.phases.work import IN_A_ROW, each
+from recollect_evals.phases.work import IN_A_ROW, Abandoned, each
 from recollect_evals.run import Run
 
 DATA = data_set()  # three conversations of four questions each, one of them without an answer
@@ -246,9 +246,9 @@ def test_a_second_ctrl_c_does_not_wait_for_what_is_under_way(again, recorded_by_
     interrupt_when(job.began)
     if again:
         interrupt_when(stopping)
-    with pytest.raises(KeyboardInterrupt):
+    with pytest.raises(KeyboardInterrupt) as raised:
         each(job, range(5), concurrency=2, progress=listen)
-    assert len(job.recorded) == recorded_by_then
+    assert len(job.recorded) == recorded_by_then and isinstance(raised.value, Abandoned) == again
     job.go.set()
 
 

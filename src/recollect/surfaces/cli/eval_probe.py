@@ -18,8 +18,8 @@ from recollect_evals.run import Manifest, Record, Run, manifest_of, slug_of
 from recollect_evals.statistics import Estimate
 
 from ...errors import InvalidInput
-from .common import FAULT, Common, describe, exit_code_of, report, say
-from .eval_run import Bars, model, run_limit, source_of
+from .common import FAULT, Common, describe, report, say
+from .eval_run import Bars, ended_by, model, run_limit, source_of
 from .eval_show import show_table
 from .safe import count, plain, words
 
@@ -51,7 +51,7 @@ def run(common: Common, chosen: Probed) -> int:
         except KeyboardInterrupt as stop:
             say("Stopped. What was judged is recorded; the same command goes on from there.", stderr=True)
             report(*describe(stop), as_json=common.json)
-            return exit_code_of(stop)
+            return ended_by(stop)
         verdicts = {kind: folder.good("judgements", slug_of(kind)).values() for kind in made}
     show(common, probe.accepted(data, verdicts))
     if ended.stopped is not None:

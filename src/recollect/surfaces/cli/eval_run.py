@@ -20,7 +20,7 @@ from recollect_evals.phases import answer, estimate, ingest, judge, search
 from recollect_evals.phases.models import Model, meter_of
 from recollect_evals.phases.selection import Selection, select
 from recollect_evals.phases.subjects import Subject, described, subjects
-from recollect_evals.phases.work import Outcome
+from recollect_evals.phases.work import Abandoned, Outcome
 from recollect_evals.phases.work import Progress as Done
 from recollect_evals.results import rescore
 from recollect_evals.run import Manifest, Run, manifest_of
@@ -225,7 +225,7 @@ def work(common: Common, sitting: Sitting) -> int:
             stderr=True,
         )
         report(*describe(stop), as_json=common.json)
-        return exit_code_of(stop)
+        return ended_by(stop)
     told = show(common, sitting)
     if stopped is not None:
         if common.debug:
@@ -239,6 +239,17 @@ def work(common: Common, sitting: Sitting) -> int:
     if told:
         say(f"{told}: the same command tries again.", stderr=True)
     return FAULT if told else 0
+
+
+def ended_by(stop: KeyboardInterrupt) -> int:
+    """The exit code. Whoever pressed Ctrl-C twice does not want to wait for a store to close whose add is under way: the process
+    ends here, and what it held is as after a kill, which runs and stores are made for."""
+    code = exit_code_of(stop.__cause__ if isinstance(stop.__cause__, KeyboardInterrupt) else stop)
+    if isinstance(stop, Abandoned):
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
+    return code
 
 
 def all_phases(common: Common, sitting: Sitting, bars: Bars) -> RecollectError | None:
