@@ -34,9 +34,8 @@ class Question:
     """What is asked about a conversation.
 
     `id` is unique in its data set. `answer` None: it was never said, and a right reply says so. `evidence`: ids of the turns
-    that carry the answer. `asked_at`: the day on which it is asked; None: after the last session. `nuggets`: what a right answer
-    must have, where the data set says so. `doubts`: what an audit found wrong with the key ("answer", "evidence").
-    """
+    that carry the answer. `asked_at`: the day on which it is asked; None: after the last session. `nuggets`: what a right
+    answer must have, where the data set says so. `doubts`: what an audit found wrong with the key ("answer", "evidence")."""
 
     id: str
     text: str
@@ -106,8 +105,8 @@ class Found:
 
 @dataclass(frozen=True, slots=True)
 class Packed:
-    """A context for a reader. `tokens` is counted by the harness (`tokens.count`), for all systems alike; `turns`: what its parts
-    stand for."""
+    """A context for a reader. `tokens` is counted by the harness (`tokens.count`), for all systems alike; `turns`: what its
+    parts stand for."""
 
     text: str
     tokens: int
