@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal
@@ -12,7 +12,8 @@ Stage = Literal["ingest", "search", "answer", "judge"]
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """What somebody said. `id`: what evidence names it by, unique in its conversation, such as "D3:11"."""
+    """What somebody said. `id`: what evidence names it by, unique in its conversation, such as "D3:11". `speaker`: a name, or the
+    role where nobody is named."""
 
     id: str
     speaker: str
@@ -34,8 +35,10 @@ class Question:
     """What is asked about a conversation.
 
     `id` is unique in its data set. `answer` None: it was never said, and a right reply says so. `evidence`: ids of the turns
-    that carry the answer. `asked_at`: the day on which it is asked; None: after the last session. `nuggets`: what a right
-    answer must have, where the data set says so. `doubts`: what an audit found wrong with the key ("answer", "evidence")."""
+    that carry the answer. `asked_at`: the day on which it is asked; None: after the last session. `nuggets`: what a right answer
+    must have, where the data set says so. `doubts`: what an audit found wrong with the key ("answer", "evidence").
+    `points`: ids of the conversation's points that carry the answer, where the data set names those instead of turns.
+    """
 
     id: str
     text: str
@@ -45,15 +48,42 @@ class Question:
     asked_at: datetime | None = None
     nuggets: tuple[str, ...] = ()
     doubts: frozenset[str] = frozenset()
+    points: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """A memory that a session should leave behind, or must not: the gold of HaluMem.
+
+    `id` is unique in its conversation ("s4/7"), `session` the id of the session that it was told in, and after which it is looked
+    for. `type` and `source` are the data set's own words ("Persona Memory"; "secondary", "system", "interference").
+    `is_update`: it changes the memories `originals`, whose texts may be those of points of earlier sessions, word by word, or
+    of none.
+    """
+
+    id: str
+    session: str
+    text: str
+    type: str
+    source: str
+    is_update: bool = False
+    originals: tuple[str, ...] = ()
+    importance: float | None = None  # 0..1
+
+    @property
+    def interference(self) -> bool:
+        """It was only insinuated (by the assistant, mostly), and a right memory does not have it."""
+        return self.source == "interference"
 
 
 @dataclass(frozen=True, slots=True)
 class Conversation:
-    """One conversation with the questions about it."""
+    """One conversation with the questions about it. `points`: gold memories in the order of the sessions, where there are any."""
 
     id: str
     sessions: tuple[Session, ...]
     questions: tuple[Question, ...] = ()
+    points: tuple[Point, ...] = ()
 
     @property
     def turns(self) -> tuple[Turn, ...]:
@@ -63,10 +93,14 @@ class Conversation:
 
 @dataclass(frozen=True, slots=True)
 class DataSet:
-    """Conversations of one source. `checksum`: sha256 of the files that it was read from, in hex; a run names it."""
+    """Conversations of one source. `checksum`: sha256 of the files that it was read from, in hex; a run names it.
+
+    `conversations` may be read from disk whenever one is asked for, where all of them would fill the memory: go over them once
+    rather than several times.
+    """
 
     name: str
-    conversations: tuple[Conversation, ...]
+    conversations: Sequence[Conversation]
     checksum: str
     problems: tuple[str, ...] = ()  # what could not be read, by file and place; the rest goes on
 

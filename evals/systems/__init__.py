@@ -6,6 +6,12 @@ from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from ..model import Conversation, Found, Ingested, Packed, Question, Stored
+from .recollect import Access as Access
+from .registry import NAMES as NAMES
+from .registry import VARIANTS as VARIANTS
+from .registry import Options as Options
+from .registry import make as make
+from .vectors import SharedEmbedder as SharedEmbedder
 
 
 class System(Protocol):
@@ -25,7 +31,7 @@ class System(Protocol):
         """What is found for a question in that conversation alone, best first; at most `limit`. Empty: nothing fits."""
 
     def context(self, conversation_id: str, question: Question, max_tokens: int) -> Packed:
-        """What a reader is given, within `max_tokens` as `tokens.count` counts them."""
+        """What a reader is given, within `max_tokens` as `tokens.count` counts them; the full context alone is always whole."""
 
     def stored(self, conversation_id: str) -> Sequence[Stored]:
         """All memories it has or had, for attribution; empty for systems that have none."""

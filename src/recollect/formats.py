@@ -294,16 +294,16 @@ def _locomo_sample(sample: Any, place: int, file: str) -> Iterator[Found]:
         yield FormatProblem(file, None, f"conversation {place}: {error}")
         return
     sessions = []
-    for key in _session_keys(talk):
+    for key in locomo_sessions(talk):
         if len(key) > check.MAX_ID:
             yield FormatProblem(file, None, f"{name}: the name of a session is longer than {check.MAX_ID} characters")
             continue
         messages = []
-        for found in _locomo_session(talk, key):
-            if isinstance(found, Message):
-                messages.append(found)
-            else:
+        for found in locomo_session(talk, key):
+            if isinstance(found, str):
                 yield FormatProblem(file, None, f"{name} {key}: {found}")
+            else:
+                messages.append(found[1])
         if messages:
             sessions.append(Session(key, tuple(messages)))
     if sessions:
@@ -312,16 +312,16 @@ def _locomo_sample(sample: Any, place: int, file: str) -> Iterator[Found]:
         yield FormatProblem(file, None, f"{name}: has no messages")
 
 
-def _session_keys(talk: Mapping[str, Any]) -> list[str]:
-    """Those that are there, by number: the files name dates of sessions that do not exist."""
+def locomo_sessions(talk: Mapping[str, Any]) -> list[str]:
+    """The keys of the sessions that are there, by number: the files name dates of sessions that do not exist."""
     matches = (_SESSION.fullmatch(key) for key in talk)
     # By length and digits: what is longer than 4,300 digits Python makes no number of.
     digits = ((match[0], match[1].lstrip("0")) for match in matches if match)
     return [key for key, number in sorted(digits, key=lambda one: (len(one[1]), one[1]))]
 
 
-def _locomo_session(talk: Mapping[str, Any], key: str) -> Iterator[Message | str]:
-    """The session's messages, and what is wrong with it, in words."""
+def locomo_session(talk: Mapping[str, Any], key: str) -> Iterator[tuple[int, Message] | str]:
+    """The session's messages with their places in its list, from 1; and what is wrong with it, in words."""
     turns = talk[key]
     if not isinstance(turns, list):
         yield "is not a list"
@@ -331,7 +331,7 @@ def _locomo_session(talk: Mapping[str, Any], key: str) -> Iterator[Message | str
         yield f"has no date that parses ({key}_date_time); its turns are stored without one"
     for place, turn in enumerate(turns, start=1):
         try:
-            yield _locomo_turn(turn, None if began is None else began + timedelta(seconds=place - 1))
+            yield place, _locomo_turn(turn, None if began is None else began + timedelta(seconds=place - 1))
         except ValueError as error:
             yield f"turn {place}: {error}"
 

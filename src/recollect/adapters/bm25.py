@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import re
+import threading
 import unicodedata
 from array import array
 from collections import Counter
@@ -73,11 +74,16 @@ def _stem(word: str) -> str:
     return str(_stemmer().stemWord(word)) if word.isascii() and word.isalpha() else word
 
 
-@lru_cache(maxsize=1)
 def _stemmer() -> Any:
-    import snowballstemmer
+    """This thread's own: a stemmer keeps the word that it works on in itself."""
+    if not hasattr(_own, "english"):
+        import snowballstemmer
 
-    return snowballstemmer.stemmer("english")
+        _own.english = snowballstemmer.stemmer("english")
+    return _own.english
+
+
+_own = threading.local()
 
 
 class _Postings:

@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any, Literal, TypeAlias
 
+from ..ports import Embedder
 from .scripted import HashEmbedder
 
 
@@ -74,7 +75,7 @@ class ModelEndpoint:
 
     `script` answers chat requests: replies in order, or a function of the request. A plain value stands for `Reply(value)`. A
     script that has run out answers 410. `embeddings` does the same for embedding requests; without it they are answered with
-    the vectors of `HashEmbedder(dim)`. `latency`: seconds before every answer.
+    the vectors of `embedder`, by default `HashEmbedder(dim)`. `latency`: seconds before every answer.
 
     `url`: the base address, to be given as `api_base`. `requests`: what came in; `most_at_once`: how many of them together.
     `calls`, `input_tokens`, `output_tokens`: what was answered with a whole completion, as a provider would bill it, the tokens
@@ -82,11 +83,17 @@ class ModelEndpoint:
     """
 
     def __init__(
-        self, script: Script = (), *, embeddings: Script | None = None, latency: float = 0.0, dim: int = 64
+        self,
+        script: Script = (),
+        *,
+        embeddings: Script | None = None,
+        latency: float = 0.0,
+        dim: int = 64,
+        embedder: Embedder | None = None,
     ) -> None:
         self._chat = _player(script)
         self._embeddings = None if embeddings is None else _player(embeddings)
-        self._embedder = HashEmbedder(dim)
+        self._embedder: Embedder = embedder or HashEmbedder(dim)
         self._latency = latency
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="model-endpoint", daemon=True)
@@ -178,7 +185,7 @@ class ModelEndpoint:
 
     def _embedded(self, request: Request) -> dict[str, Any]:
         texts = texts_of(request.body)
-        vectors = self._embedder.embed(texts)
+        vectors: Any = self._embedder.embed(texts)
         coded = request.body.get("encoding_format") == "base64"
         data = [
             {
