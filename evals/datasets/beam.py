@@ -36,12 +36,12 @@ class _Files(NamedTuple):
 
 
 def recognises(path: Path) -> bool:
-    """By its folders."""
-    return _first(path if path.is_dir() else path.parent, _CHATS) is not None or any(_folders(path))
+    """By the names of its files."""
+    return path.name in _CHATS or any(_folders(path))
 
 
 def read(path: Path, name: str) -> DataSet:
-    """One chat's folder (or its chat file), or a folder of such folders, at any depth.
+    """One chat's folder (or its chat file), a folder of such folders ("100K"), or a folder of those.
 
     Raises DataSetInvalid where there are none, or a chat has no questions.
     """
@@ -67,15 +67,15 @@ def read(path: Path, name: str) -> DataSet:
     return DataSet(name, tuple(found), files.digest(read), tuple(problems))
 
 
-def _folders(path: Path) -> Iterator[Path]:
+def _folders(path: Path, depth: int = 2) -> Iterator[Path]:
     """Those of chats; what is below one (the plans of a chat of 10M) belongs to it."""
     if not path.is_dir():
         return
     if _first(path, _CHATS):
         yield path
-        return
-    for one in sorted((one for one in path.iterdir() if one.is_dir()), key=files.natural):
-        yield from _folders(one)
+    elif depth:
+        for one in files.entries(path):
+            yield from _folders(one, depth - 1)
 
 
 def _files(folder: Path) -> _Files:

@@ -113,10 +113,18 @@ def listed(path: Path) -> list[Path]:
     """
     if not path.is_dir():
         return [path]
-    found = [one for one in path.iterdir() if one.name.endswith(SUFFIXES) and one.is_file()]
+    found = [one for one in entries(path) if one.name.endswith(SUFFIXES) and one.is_file()]
     if not found:
         raise DataSetInvalid(f"{path} holds no data file ({', '.join('*' + suffix for suffix in SUFFIXES)})")
-    return sorted(found, key=natural)
+    return found
+
+
+def entries(folder: Path) -> list[Path]:
+    """What is in a folder, by name and with numbers in their order. Raises DataSetInvalid where it may not be looked into."""
+    try:
+        return sorted(folder.iterdir(), key=natural)
+    except OSError as error:
+        raise DataSetInvalid(f"{folder} cannot be read: {error.strerror}") from None
 
 
 def single(path: Path) -> Path:

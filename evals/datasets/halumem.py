@@ -75,8 +75,9 @@ def user(item: Any, problems: list[str]) -> Conversation | None:
         turns = tuple(_turns(identifier, sitting, persona[1].strip() if persona else None, told))
         sessions += [Session(identifier, turns)] if turns else []
         if not sitting.get("is_generated_qa_session"):  # padding of HaluMem-Long: chat that leaves nothing behind
-            points += _points(identifier, sitting, told)
-            by_text |= {point.text: point.id for point in points if point.session == identifier}
+            left = tuple(_points(identifier, sitting, told))
+            points += left
+            by_text |= {point.text: point.id for point in left}
             questions += _questions(f"{name}/{identifier}", sitting, by_text, told)
         problems += [f"{identifier}: {problem}" for problem in told]
     if not sessions:
@@ -153,9 +154,10 @@ def _question(
     answer = as_answer(item.get("answer"))
     if answer is None:
         raise ValueError("has no answer")
-    evidence = [
-        _normal(one.get("memory_content") if isinstance(one, dict) else one) for one in item.get("evidence") or []
-    ]
+    told = item.get("evidence") or []
+    if not isinstance(told, list):
+        raise ValueError("evidence: is not a list")
+    evidence = [_normal(one.get("memory_content") if isinstance(one, dict) else one) for one in told]
     if strange := sum(text not in points for text in evidence):
         problems.append(f"{identifier.rpartition('/')[2]}: {strange} pieces of evidence are no memory points; left out")
     return Question(

@@ -246,13 +246,14 @@ class _Line:
 
     def turn(self, name: str, at: datetime) -> Turn:
         """The turn that it tells."""
-        told = {key: self._values.get(key) for key in ("role", "text", "speaker")}
+        role, text, speaker = [self._values.get(key) for key in ("role", "text", "speaker")]
         try:
-            if not isinstance(told["speaker"], str | None):
+            if not isinstance(speaker, str):
                 raise ValueError("speaker: must be a text")
-            return turn(name, told["role"], told["text"], at, told["speaker"])
+            return turn(name, role, text, at, speaker)
         except ValueError as error:
-            self.problems += [] if None in told.values() else [str(error)]  # what is missing was told
+            missing = not {"role", "text", "speaker"} <= self._values.keys()
+            self.problems += [] if missing else [str(error)]  # what is not there was told
             return Turn(name, "", "", "", at)
 
 

@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterator
 
 CHUNK = 1 << 20  # bytes read at once
 
-# Up to the next bracket that is not inside a string; no match where the bytes end within a string.
-_TO_BRACKET = re.compile(rb'(?:[^"{}\[\]]++|"(?:[^"\\]++|\\.)*+")*+([{}\[\]])', re.DOTALL)
+# Up to the next brace that is not inside a string; no match where the bytes end within a string.
+_TO_BRACE = re.compile(rb'(?:[^"{}]++|"(?:[^"\\]++|\\.)*+")*+([{}])', re.DOTALL)
 _SPACE = re.compile(rb"[ \t\r\n]*+")
 _BOM = b"\xef\xbb\xbf"
 
@@ -24,7 +24,7 @@ class Malformed(ValueError):
 def objects(read: Callable[[int], bytes]) -> Iterator[tuple[int, bytes]]:
     """Each object's place in bytes and its text; `read(n)` gives up to n further bytes, none at the end.
 
-    Only brackets and strings are looked at: whether an object is JSON, its parser says. Raises Malformed.
+    Only braces and strings are looked at: whether an object is JSON, its parser says. Raises Malformed.
     """
     text = _Text(read)
     array = text.take(b"[")
@@ -73,17 +73,17 @@ class _Text:
         return True
 
     def object(self, number: int) -> tuple[int, bytes]:
-        """From the opening bracket here to the one that closes it."""
+        """From the opening brace here to the one that closes it."""
         began, depth, at = self.place, 0, self._at
         while True:
-            found = _TO_BRACKET.match(self._bytes, at)
+            found = _TO_BRACE.match(self._bytes, at)
             if found is None:
                 at -= self._at  # what is before goes now
                 if not self._more():
                     raise Malformed(f"ends in the middle of object {number}", began)
                 continue
             at = found.end()
-            depth += 1 if found[1] in b"{[" else -1
+            depth += 1 if found[1] == b"{" else -1
             if depth == 0:
                 data = bytes(self._bytes[self._at : at])
                 self._at = at

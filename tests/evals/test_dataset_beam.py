@@ -117,13 +117,15 @@ def test_answers_have_five_names_and_sources_three_forms(tmp_path):
         assert expected in problem
 
 
-def test_chats_come_in_the_order_of_their_numbers_from_any_depth(tmp_path):
+def test_chats_come_in_the_order_of_their_numbers(tmp_path):
     for number in (10, 2):
         written(tmp_path / "500K" / str(number))
     written(tmp_path / "100K" / "1", name="chat.json", below="probing_questions")
     assert [talk.id for talk in load(tmp_path).conversations] == ["100K-1", "500K-2", "500K-10"]
     assert [talk.id for talk in load(tmp_path / "500K").conversations] == ["500K-2", "500K-10"]
     assert load(tmp_path / "100K" / "1" / "chat.json").conversations[0].id == "100K-1"
+    with pytest.raises(DataSetInvalid, match="holds no data file"):
+        load(tmp_path.parent)  # a folder of data sets is not one of them
     assert load(tmp_path / "500K").checksum != load(tmp_path / "500K" / "2").checksum
 
 
@@ -134,7 +136,7 @@ def test_the_shortened_chat_is_the_one_that_the_questions_are_about(tmp_path):
 
 
 def test_plans_of_a_chat_of_ten_million_follow_each_other_and_a_number_used_twice_is_no_source(tmp_path):
-    plans = [{"plan-10": CHAT[1:]}, {"plan-2": CHAT[:1]}, {"plan-11": [{"turns": [[said(0, "Again.")]]}]}]
+    plans = [{"plan-10": CHAT[:1], "plan-2": CHAT[1:]}, {"plan-11": [{"turns": [[said(0, "Again.")]]}]}]
     folder = written(tmp_path / "10M" / "1", plans)
     written(folder / "plan-1")
     dataset = load(tmp_path / "10M")

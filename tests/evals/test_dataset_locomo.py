@@ -19,7 +19,7 @@ DATA = Path(os.environ.get("RECOLLECT_DATA", Path(__file__).parents[3] / "shared
 SAMPLE = {
     "qa": [
         {"question": "When did Iris move?", "answer": 2021, "evidence": ["D1:1"], "category": 2},
-        {"question": "Where do both hike?", "answer": "In Tyrol", "evidence": ["D1:2; D3:01", "D:3:1"], "category": 1},
+        {"question": "Where do both hike?", "answer": "In Tyrol", "evidence": ["D1:2; D03:01", "D:3:1"], "category": 1},
         {"question": "What is on the photo?", "answer": "a lake", "evidence": ["D3:2", "D9:9", "D"], "category": 4},
         {"question": "Would Iris like skiing?", "answer": "Likely yes", "evidence": [], "category": 3},
         {"question": "Who moved to Bonn?", "adversarial_answer": "Iris", "evidence": ["D1:1"], "category": 5},

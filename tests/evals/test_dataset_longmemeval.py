@@ -112,6 +112,13 @@ def test_evidence_is_marked_turns_of_the_sessions_that_are_named(tmp_path):
     ]
 
 
+def test_a_session_that_occurs_twice_carries_the_answer_once(tmp_path):
+    names = ["answer_2", "filler", "nothing", "answer_2", "filler"]
+    (talk,) = load(written(tmp_path, made(haystack_session_ids=names, answer_session_ids=["answer_2"]))).conversations
+    assert [session.id for session in talk.sessions] == ["answer_2#2", "filler", "answer_2", "filler#2"]
+    assert talk.questions[0].evidence == ("answer_2:1",)
+
+
 def test_what_is_wrong_with_an_instance_is_told_and_the_rest_goes_on(tmp_path):
     broken = [
         made(question_id="lists", haystack_dates=["2023/05/30 (Tue) 23:40"]),
