@@ -113,7 +113,9 @@ def in_a_line(against: Subject, one: Subject, metric: str, *, by_conversation: b
         return ""
     overall = groups[OVERALL]
     told, p = difference(overall.difference), p_value(overall.adjusted)
-    return (
+    words = (
         f"{one.label} {percent(_mean(one, metric))} % against {against.label} {percent(_mean(against, metric))} %:"
-        f" {told.text} points ({told.detail}), p {p if p.startswith('<') else f'= {p}'}, n = {overall.difference.n:,}"
+        f" {told.text} points ({told.detail})"
     )
+    chance = f"p {p if p.startswith('<') else f'= {p}'}"
+    return ", ".join([words, *(short.replace(" ", "\u00a0") for short in (chance, f"n = {overall.difference.n:,}"))])

@@ -56,14 +56,15 @@ def _head(group: Group, by_conversation: bool) -> list[Block]:
     blocks: list[Block] = [Text(f"{told}. Checksum {group.checksum[:12]}…")]
     if group.silent:
         blocks.append(Text(f"Not asked anything yet: {', '.join(group.silent)}."))
-    blocks += [Text(line) for line in _in_brief(group, by_conversation)]
+    if brief := _in_brief(group, by_conversation):
+        blocks.append(Items(brief))
     problems = list(dict.fromkeys(problem for run in group.runs for problem in run.problems))
     if problems:
         blocks.append(Fold(f"What of the data set could not be read ({len(problems):,})", list(map(Text, problems))))
-    return [*blocks, *plots.figures(group)[:3]]
+    return [*blocks, *plots.figures(group)]
 
 
-def _in_brief(group: Group, by_conversation: bool) -> list[str]:
+def _in_brief(group: Group, by_conversation: bool) -> list[tuple[str, str]]:
     """Ours against the strongest rival, a line a metric."""
     lines = []
     for metric in headlines(group.metrics):
@@ -73,7 +74,7 @@ def _in_brief(group: Group, by_conversation: bool) -> list[str]:
         if best is None or against is None or best is against:
             continue
         if line := in_a_line(against, best, metric, by_conversation=by_conversation):
-            lines.append(f"{label(metric)}: {line}.")
+            lines.append((label(metric), line))
     return lines
 
 

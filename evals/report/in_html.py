@@ -95,25 +95,29 @@ def _blocks(blocks: Iterable[Block]) -> str:
     parts: list[str] = []
     row: list[Figure] = []
     for block in blocks:
-        if isinstance(block, Figure) and not block.wide:
+        goes_on = (
+            isinstance(block, Figure) and block.size != "wide" and block.size == (row[0].size if row else block.size)
+        )
+        if not goes_on:
+            parts.append(_figures(row))
+            row = []
+        if isinstance(block, Figure) and block.size != "wide":
             row.append(block)
-            continue
-        parts += [_figures(row), _block(block)]
-        row = []
+        else:
+            parts.append(_block(block))
     return "".join([*parts, _figures(row)])
 
 
 def _figures(row: Sequence[Figure]) -> str:
-    small = " small" if len(row) > 3 else ""
-    return f'<div class="figures{small}">{"".join(map(_figure, row))}</div>' if row else ""
+    return f'<div class="figures {row[0].size}">{"".join(map(_figure, row))}</div>' if row else ""
 
 
 def _figure(one: Figure) -> str:
     keys = "".join(f'<span class="key"><i class="{cls}"></i>{_text(told)}</span>' for cls, told in one.legend)
     legend = f'<div class="legend">{keys}</div>' if keys else ""
     caption = f"<p>{_text(one.caption)}</p>" if one.caption else ""
-    wide = ' class="wide"' if one.wide else ""
-    return f"<figure{wide}><figcaption><b>{_text(one.title)}</b>{caption}</figcaption>{legend}<div>{one.svg}</div></figure>"
+    head = f"<figcaption><b>{_text(one.title)}</b>{caption}</figcaption>{legend}"
+    return f'<figure class="{one.size}">{head}<div>{one.svg}</div></figure>'
 
 
 def _block(block: Block) -> str:

@@ -34,7 +34,9 @@ LATENCY = (
     "Per question, but ingestion, which is all conversations together. Tokens of contexts: cl100k_base, for all systems"
     " alike."
 )
-UNEQUAL = "Systems took part in different numbers of questions: their rows are not to be compared as they stand."
+UNEQUAL = (
+    "Where the number of questions varies, systems took part in different ones, which the column does not make up for."
+)
 REPEAT = "The same records give every number again to the digit: recollect eval rescore RUN. To make the runs anew:"
 ENDPOINTS = "Endpoints and keys (--api-base, $RECOLLECT_API_KEY) are in no record, and have to be given again."
 OVER_QUESTIONS = "Intervals of this report are over questions."

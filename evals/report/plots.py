@@ -12,9 +12,9 @@ from . import svg
 from .names import headlines, label, recall_ks
 from .numbers import interval, percent
 from .subjects import Group, Subject
-from .values import Figure
+from .values import Figure, Size
 
-_MANY = 20.0  # an axis whose values differ more than that much is logarithmic
+_MANY = 6.0  # an axis whose values differ more than that much is logarithmic
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +28,10 @@ class Point:
 
 def figures(group: Group) -> list[Figure]:
     """Those for which there are numbers."""
-    drawn = [recall_by_k(group), against_tokens(group), against_cost(group), lost(group)]
+    metric = quality(group)
+    values = [(one, one.estimate(metric)) for one in group.subjects] if metric else []
+    overall = _bars(metric, OVERALL, values, "middle") if metric else None
+    drawn = [overall, recall_by_k(group), against_tokens(group), against_cost(group)]
     return [one for one in drawn if one is not None]
 
 
@@ -118,9 +121,9 @@ def _scatter(group: Group, title: str, x_name: str, points: Sequence[Point], cap
     parts = _grid(y, left, right) + [svg.text(x.at(t), bottom + 18, f"{t:,.10g}", "tick", "middle") for t in x.ticks()]
     parts += [svg.text((left + right) / 2, bottom + 36, x_name + (", logarithmic" if log else ""), "axis", "middle")]
     parts.append(_unit(left, top, label(metric)))
-    labels = svg.Labels(right)
+    labels = svg.Labels(left + 4, right)
     for one in points:
-        labels.keep_off(x.at(one.x), y.at(_mean(one.y)))
+        labels.keep_off(x.at(one.x), y.at(100 * (one.y.high or 0)), y.at(100 * (one.y.low or 0)))
     for one in sorted(points, key=lambda p: (-_mean(p.y), p.subject.place)):
         px, py = x.at(one.x), y.at(_mean(one.y))
         whisker = f"M{px:.1f} {y.at(100 * (one.y.low or 0)):.1f}V{y.at(100 * (one.y.high or 0)):.1f}"
@@ -151,7 +154,7 @@ def lost(group: Group) -> Figure | None:
     ]
     title = "Where questions were lost"
     caption = "Share of the questions asked, by the first stage at which a piece of evidence was lost."
-    return Figure(title, svg.picture(width, bottom + 30, title, parts), caption, legend, wide=True)
+    return Figure(title, svg.picture(width, bottom + 30, title, parts), caption, legend, size="wide")
 
 
 def _stack(one: Subject, x: svg.Axis, y: float, height: float) -> list[str]:
@@ -179,27 +182,32 @@ def by_category(group: Group, metric: str) -> list[Figure]:
     return [figure for name, values in found if (figure := _bars(metric, name, values)) is not None]
 
 
-def _bars(metric: str, name: str, values: Sequence[tuple[Subject, Estimate | None]]) -> Figure | None:
+def _bars(
+    metric: str, name: str, values: Sequence[tuple[Subject, Estimate | None]], size: Size = "small"
+) -> Figure | None:
     shown = [(one, e) for one, e in values if e is not None and e.mean is not None]
     if not shown:
         return None
-    width, left, right, step, top = 400.0, 160.0, 350.0, 20.0, 4.0
+    width, left, step, top = (400.0, 160.0, 20.0, 4.0) if size == "small" else (620.0, 230.0, 26.0, 4.0)
+    right = width - 50
     x = svg.Axis(0, 100, left, right)
     bottom = top + step * len(shown)
     parts = [svg.tag("path", d=f"M{x.at(t):.1f} {top}V{bottom}", cls="grid") for t in (0.0, 50.0, 100.0)]
     for row, (one, e) in enumerate(shown):
         y, mean = top + row * step, _mean(e)
         told = svg.title(f"{one.label}: {_told(e)}, n = {e.n:,}")
-        parts.append(_name(one, 2, y + 14, left - 8))
+        parts.append(_name(one, 2, y + step / 2 + 4, left - 8))
         wide = max(x.at(mean) - left, 0.5)
         cls = f"bar {svg.system(one.place)}"
         parts.append(svg.tag("rect", told, x=left, y=y + 3, width=wide, height=step - 6, cls=cls))
         ends = f"M{x.at(100 * (e.low or 0)):.1f} {y + step / 2}H{x.at(100 * (e.high or 0)):.1f}"
         parts.append(svg.tag("path", d=ends, cls="interval"))
-        parts.append(svg.text(width - 4, y + 14, percent(e.mean or 0), "number", "end"))
+        parts.append(svg.text(width - 4, y + step / 2 + 4, percent(e.mean or 0), "number", "end"))
     sizes = {e.n for _, e in shown}
     n = f"n = {sizes.pop():,}" if len(sizes) == 1 else f"n = {min(sizes):,} to {max(sizes):,}"
-    return Figure(f"{label(metric)}, {name}", svg.picture(width, bottom + 4, f"{label(metric)}, {name}", parts), n)
+    return Figure(
+        f"{label(metric)}, {name}", svg.picture(width, bottom + 4, f"{label(metric)}, {name}", parts), n, size=size
+    )
 
 
 def _grid(y: svg.Axis, left: float, right: float) -> list[str]:

@@ -9,8 +9,12 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from html import escape
+from typing import TypeAlias
 
 from .values import shown
+
+Area: TypeAlias = tuple[float, float, float, float]
+"""Left, top, right, bottom, in px."""
 
 COLOURS = 9  # of systems, in page.css; after them marks repeat the colours in other shapes
 LETTER = 6.1  # average width of a letter at 11 px, in px
@@ -156,35 +160,53 @@ def around(
 
 @dataclass(slots=True)
 class Labels:
-    """Puts labels beside points where nothing stands yet: right, left, above, below, and else right again."""
+    """Puts labels beside points, within `left` and `right`, where nothing stands yet; further off with a line to the point."""
 
+    left: float
     right: float
-    taken: list[tuple[float, float, float, float]] = field(default_factory=list)
+    taken: list[Area] = field(default_factory=list)
 
-    def keep_off(self, x: float, y: float, reach: float = 6) -> None:
-        """Nothing is to be put on a point."""
-        self.taken.append((x - reach, y - reach, x + reach, y + reach))
+    def keep_off(self, x: float, top: float, bottom: float) -> None:
+        """Nothing is to be put on a point and its interval."""
+        self.taken.append((x - 6, top, x + 6, bottom))
 
     def put(self, x: float, y: float, told: str) -> str:
         """A label for the point."""
         width = len(told) * LETTER
-        offers = [
-            (x + 9, y + 4, "start"), (x - 9, y + 4, "end"), (x, y - 10, "middle"), (x, y + 18, "middle"),
-            (x + 9, y - 8, "start"), (x + 9, y + 16, "start"), (x - 9, y - 8, "end"), (x - 9, y + 16, "end"),
-            (x, y - 24, "middle"), (x, y + 32, "middle"),
-        ]  # fmt: skip
-        boxes = [(*_box(ox, oy, width, anchor), ox, oy, anchor) for ox, oy, anchor in offers]
-        free = next(
-            (one for one in boxes if one[0] >= 2 and one[2] <= self.right and not self._hits(one[:4])), boxes[0]
-        )
-        self.taken.append(free[:4])
-        return text(free[4], free[5], told, "label", free[6])
+        offers = [_Offer.at(x, y, *where, width) for where in _WHERE]
+        chosen = next((one for one in offers if self._free(one.area)), offers[0])
+        self.taken.append(chosen.area)
+        left, _, right, _ = chosen.area
+        to = left - 2 if chosen.x > x else right + 2
+        line = f"M{x:.1f} {y:.1f}L{to:.1f} {chosen.y - 4:.1f}"
+        leader = tag("path", d=line, cls="leader") if chosen.far else ""
+        return leader + text(chosen.x, chosen.y, told, "label", chosen.anchor)
 
-    def _hits(self, box: tuple[float, float, float, float]) -> bool:
-        left, top, right, bottom = box
-        return any(left < r and right > x and top < b and bottom > t for x, t, r, b in self.taken)
+    def _free(self, area: Area) -> bool:
+        left, top, right, bottom = area
+        inside = left >= self.left and right <= self.right
+        return inside and not any(left < r and right > x and top < b and bottom > t for x, t, r, b in self.taken)
 
 
-def _box(x: float, y: float, width: float, anchor: str) -> tuple[float, float, float, float]:
-    left = {"start": x, "middle": x - width / 2, "end": x - width}[anchor]
-    return (left, y - 10, left + width, y + 3)
+_NEAR = [(9, 4, "start"), (-9, 4, "end"), (0, -10, "middle"), (0, 18, "middle")]
+_FAR = [(side * 26, 4 + sign * 13 * n, "start" if side > 0 else "end")
+        for n in range(1, 12) for sign in (-1, 1) for side in (1, -1)]  # fmt: skip
+_WHERE = [(x, y, anchor, False) for x, y, anchor in _NEAR] + [(x, y, anchor, True) for x, y, anchor in _FAR]
+
+
+@dataclass(frozen=True, slots=True)
+class _Offer:
+    """A place for a label."""
+
+    x: float
+    y: float
+    anchor: str
+    far: bool
+    area: Area
+
+    @classmethod
+    def at(cls, x: float, y: float, dx: float, dy: float, anchor: str, far: bool, width: float) -> _Offer:
+        """So far from a point."""
+        x, y = x + dx, y + dy
+        left = {"start": x, "middle": x - width / 2, "end": x - width}[anchor]
+        return cls(x, y, anchor, far, (left, y - 10, left + width, y + 3))

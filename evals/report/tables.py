@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from ..attribution import STAGES, Stage, table
 from ..baseline import COLUMNS, by_category, row
@@ -30,7 +31,8 @@ def baselines(group: Group) -> Table | None:
         [[c.get(x) for x in columns] + [g.get(x) for x in categories] for _, c, g in found],
     )
     heads = [*columns, *(f"R@10 {name}" for name in categories)]
-    return Table("Retrieval, by the baselines' method", heads, rows, "Shares in %. " + _asked(rows))
+    means = [replace(one, cells=[replace(cell, detail="") for cell in one.cells]) for one in rows]
+    return Table("Retrieval, by the baselines' method", heads, means, f"Means in %; intervals below. {_asked(rows)}")
 
 
 def by_family(group: Group, category: str = OVERALL, key: Key = "released") -> list[Table]:

@@ -6,13 +6,14 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Literal, TypeAlias
 
 from ..attribution import Case, Evidence
 from ..model import Question
 
 # What would steer a page or a terminal: C0 but line ends and tabs, C1, direction overrides and isolates, lone surrogates.
 _STEERING = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+Size: TypeAlias = Literal["small", "middle", "wide"]
 NONE = "–"  # nobody takes part
 
 
@@ -75,7 +76,7 @@ class Figure:
     svg: str
     caption: str = ""
     legend: Sequence[tuple[str, str]] = ()
-    wide: bool = False
+    size: Size = "middle"
 
 
 @dataclass(frozen=True, slots=True)
