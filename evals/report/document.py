@@ -132,11 +132,11 @@ def _comparisons(group: Group, by_conversation: bool) -> list[Block]:
 
 
 def _attribution(group: Group) -> list[Block]:
-    found = [tables.attribution(one) for one in group.subjects if one.cases]
     drawn = plots.lost(group)
-    if not found or drawn is None:
+    if drawn is None:
         return [Text("No question was lost.")] if group.metrics else []
-    return [Text(notes.ATTRIBUTION), drawn, *found]
+    folds = [Fold(f"By category: {one.label}", [tables.attribution_of(one)]) for one in group.subjects if one.cases]
+    return [Text(notes.ATTRIBUTION), drawn, tables.attribution(group), *folds]
 
 
 def _costs(group: Group) -> list[Block]:
@@ -163,7 +163,7 @@ def _manifests(runs: Sequence[Result]) -> list[Section]:
         return []
     blocks: list[Block] = [
         Text(notes.REPEAT),
-        Code(commands(list(runs))),
+        Code(commands(runs)),
         Text(notes.ENDPOINTS),
     ]
     blocks += [

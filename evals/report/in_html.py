@@ -150,7 +150,7 @@ def _table(told: Table) -> str:
 
 def _row(one: Row) -> str:
     swatch = "" if one.subject is None else svg.swatch(one.subject)
-    kind = ' class="sum"' if one.subject is None else ""
+    kind = ' class="aside"' if one.aside else ""
     return f'<tr{kind}><th scope="row">{swatch}{_text(one.head)}</th>{"".join(map(_cell, one.cells))}</tr>'
 
 
@@ -191,7 +191,10 @@ def _case(item: CaseItem) -> str:
         f"<summary><span>{_user(item.question.text)}</span>"
         f'<span class="lost" title="lost by {_text(", ".join(one.label for one in lost))}">{marks}</span></summary>'
     )
-    return f'<details class="case" {data}>{head}{_key(item)}{"".join(map(_outcome, item.outcomes))}</details>'
+    outcomes = f'<div class="outcomes">{"".join(map(_outcome, lost))}</div>'
+    fine = [one for one in item.outcomes if one.case is None]
+    others = f'<p class="others">Not lost: {"".join(map(_fine, fine))}</p>' if fine else ""
+    return f'<details class="case" {data}>{head}{_key(item)}{outcomes}{others}</details>'
 
 
 def _pairs(lost: Sequence[Outcome]) -> str:
@@ -222,9 +225,13 @@ def _turn(turn: Turn) -> str:
 
 
 def _outcome(one: Outcome) -> str:
-    state = "lost-here" if one.case is not None else "fine"
-    head = f'<p class="who">{svg.swatch(one.subject)}<b>{_text(one.label)}</b> <span class="{state}">{_text(one.word)}</span></p>'
+    """How a system lost it."""
+    head = f'<p class="who">{svg.swatch(one.subject)}<b>{_text(one.label)}</b> <em>{_text(one.word)}</em></p>'
     return f'<div class="outcome">{head}{"" if one.case is None else _lost(one.case)}</div>'
+
+
+def _fine(one: Outcome) -> str:
+    return f"<span>{svg.swatch(one.subject)}{_text(one.label)} <i>{_text(one.word)}</i></span> "
 
 
 def _lost(case: Case) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
@@ -75,32 +76,43 @@ def both_keys(group: Group) -> Table:
     return Table("The released and the corrected key", columns, rows, _asked(rows))
 
 
-def attribution(one: Subject) -> Table:
-    """Where a system lost its questions, by category."""
-    lost = table(one.cases)
-    stages = [stage for stage in STAGES if any(stage in counts for counts in lost.values())]
-    asked = {name: 0 for name in one.scores.tables["released"] if name != OVERALL}
-    for question in one.scores.rows.values():
-        asked[question.category] = asked.get(question.category, 0) + 1
-    unasked = {case.question.id: case for case in one.cases if case.question.id not in one.scores.rows}
-    for case in unasked.values():  # its conversation was never taken in
-        asked[case.question.category] = asked.get(case.question.category, 0) + 1
+def attribution(group: Group) -> Table:
+    """Where each system lost its questions."""
+    found = [(one, _asked_of(one), table(one.cases)) for one in group.subjects]
+    stages = [stage for stage in STAGES if any(stage in counts for *_, lost in found for counts in lost.values())]
     rows = [
-        Row(name, _stage_cells(asked[name], lost.get(name, {}), stages), one.place) for name in asked if asked[name]
+        Row(one.label, _stages(sum(asked.values()), _summed(lost), stages), one.place) for one, asked, lost in found
     ]
-    together = {stage: sum(counts.get(stage, 0) for counts in lost.values()) for stage in stages}
-    rows.append(Row("all", _stage_cells(sum(asked.values()), together, stages), one.place))
-    return Table(one.label, ["asked", "lost", *stages], rows, first="category")
+    return Table("Questions lost, by stage", [*_LOST, *stages], rows)
 
 
-def _stage_cells(asked: int, counts: Mapping[Stage, int], stages: Sequence[Stage]) -> list[Cell]:
+def attribution_of(one: Subject) -> Table:
+    """Where a system lost its questions, by category."""
+    asked, lost = _asked_of(one), table(one.cases)
+    stages = [stage for stage in STAGES if any(stage in counts for counts in lost.values())]
+    rows = [Row(name, _stages(n, lost.get(name, {}), stages)) for name, n in asked.items()]
+    rows.append(Row("all", _stages(sum(asked.values()), _summed(lost), stages)))
+    return Table(one.label, [*_LOST, *stages], rows, first="category")
+
+
+_LOST = ("asked", "lost", "lost, %")
+
+
+def _asked_of(one: Subject) -> dict[str, int]:
+    """Category → questions, in the data set's order; those count that failed before they could be asked."""
+    order = [row.category for row in one.scores.rows.values()]
+    early = {case.question.id: case.question.category for case in one.cases if case.question.id not in one.scores.rows}
+    return dict(Counter([*order, *early.values()]))
+
+
+def _summed(lost: Mapping[str, Mapping[Stage, int]]) -> Counter[Stage]:
+    return sum((Counter(counts) for counts in lost.values()), Counter[Stage]())
+
+
+def _stages(asked: int, counts: Mapping[Stage, int], stages: Sequence[Stage]) -> list[Cell]:
     lost = sum(counts.values())
-    share_lost = f"{percent(lost / asked)} %" if asked else ""
-    return [
-        Cell(count(asked)),
-        Cell(count(lost), share_lost),
-        *(Cell(count(counts[stage]) if counts.get(stage) else NONE) for stage in stages),
-    ]
+    numbers = [Cell(count(counts[stage]) if counts.get(stage) else NONE) for stage in stages]
+    return [Cell(count(asked)), Cell(count(lost)), Cell(percent(lost / asked) if asked else NONE), *numbers]
 
 
 def latency(group: Group) -> Table:
@@ -185,7 +197,7 @@ def _asked_row(columns: Sequence[Sequence[Estimate | None]], several: Sequence[b
         return []
     numbers = [max((one.n for one in column if one is not None), default=0) for column in columns]
     cells = [Cell("varies" if more else count(n) if n else NONE) for n, more in zip(numbers, several, strict=True)]
-    return [Row("questions", cells)]
+    return [Row("questions", cells, aside=True)]
 
 
 def _best(column: Sequence[Estimate | None], lower: bool) -> float | None:
@@ -198,14 +210,14 @@ def _best(column: Sequence[Estimate | None], lower: bool) -> float | None:
 
 def _asked(rows: Sequence[Row]) -> str:
     """Something to say where systems were asked different numbers of questions."""
-    varies = any(cell.text == "varies" for one in rows if one.subject is None for cell in one.cells)
+    varies = any(cell.text == "varies" for one in rows if one.aside for cell in one.cells)
     return notes.UNEQUAL if varies else ""
 
 
 def _without_empty(told: Table) -> Table:
     """Without the columns that nobody has anything in."""
     kept = [place for place in range(len(told.columns)) if any(row.cells[place].text != NONE for row in told.rows)]
-    rows = [Row(one.head, [one.cells[place] for place in kept], one.subject) for one in told.rows]
+    rows = [Row(one.head, [one.cells[place] for place in kept], one.subject, one.aside) for one in told.rows]
     return Table(told.title, [told.columns[place] for place in kept], rows, told.note, told.first)
 
 

@@ -29,11 +29,13 @@ class Cell:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """`subject`: the place of the system that it is of, by which it has its colour; None where it is of none."""
+    """`subject`: the place of the system that it is of, by which it has its mark; None where it is of none. `aside`: not one of
+    the things that are told of, such as how many they are."""
 
     head: str
     cells: Sequence[Cell]
     subject: int | None = None
+    aside: bool = False
 
 
 @dataclass(frozen=True, slots=True)
