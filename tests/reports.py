@@ -1,6 +1,6 @@
 """Runs with records made by chance, for reports: of the shipped conversations, with systems of chosen quality.
 
-    python tests/reports.py FOLDER      writes report.html and report.md of two such runs
+python tests/reports.py FOLDER      writes report.html and report.md of two such runs
 """
 
 from __future__ import annotations
@@ -121,7 +121,13 @@ def _ingest(one: Made, talk: Conversation, records: Records, chance: random.Rand
             key = (talk.id, f"m{turn.id}")
             text = turn.text if chance.random() < 0.8 else "Something else was said."
             live = chance.random() < 0.93
-            records.stored[key] = {"conversation": talk.id, "id": key[1], "text": text, "turns": [turn.id], "live": live}
+            records.stored[key] = {
+                "conversation": talk.id,
+                "id": key[1],
+                "text": text,
+                "turns": [turn.id],
+                "live": live,
+            }
 
 
 def _ask(
@@ -136,12 +142,18 @@ def _ask(
     texts = {turn.id: turn.text for turn in talk.turns}
     found = [{"kind": kind, "id": t, "text": texts[t], "turns": [t], "score": 0.5} for t in ranked]
     packed = ranked[:20]
-    context = {"text": "\n".join(texts[t] for t in packed), "tokens": int(one.tokens * chance.uniform(0.7, 1.1)), "turns": packed}
+    context = {
+        "text": "\n".join(texts[t] for t in packed),
+        "tokens": int(one.tokens * chance.uniform(0.7, 1.1)),
+        "turns": packed,
+    }
     seconds = {"search_seconds": chance.uniform(0.002, 0.02), "context_seconds": chance.uniform(0.003, 0.03)}
     if "search" in phases:
         records.search[question.id] = {"question": question.id, "found": found, "context": context, **seconds}
     right = chance.random() < (0.1 + 0.8 * one.skill if set(question.evidence) <= set(packed) else 0.08)
-    given = (question.answer or "Not said.") if right else chance.choice(["Not said.", "In Rome, I think.", "7 May 2023"])
+    given = (
+        (question.answer or "Not said.") if right else chance.choice(["Not said.", "In Rome, I think.", "7 May 2023"])
+    )
     tokens = context["tokens"]
     spent = {"calls": 1, "input_tokens": tokens, "output_tokens": 12, "usd": tokens * 2.5e-7, "seconds": 1.2}
     said = {"question": question.id, "spent": spent, "model": "openai/gpt-5-mini"}

@@ -7,9 +7,10 @@ from collections.abc import Sequence
 
 from ..results import Result
 from . import document, in_html, in_markdown
+from .measured import decisions, halumem, judge
 from .values import Section
 
-__all__ = ["html", "markdown"]
+__all__ = ["decisions", "halumem", "html", "judge", "markdown"]
 
 
 def markdown(runs: Sequence[Result], further: Sequence[Section] = (), *, by_conversation: bool = False) -> str:
