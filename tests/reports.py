@@ -76,17 +76,15 @@ def result(
 ) -> Result:
     """The records of systems, scored."""
     models = {"reader": "answer", "judge": "judge"}
-    of = Manifest(
-        data.name,
-        data.checksum,
-        source=data.name,
-        systems={slug: {"name": one.name, "settings": one.settings or {}} for slug, one in systems.items()},
-        prompts={phase: f"{phase}@1#0123abcd" for phase in models.values() if phase in phases},
-        selection={"conversations": [], "limit": None},
-        started="2026-03-01T10:00:00+00:00",
+    told = {
+        "source": data.name,
+        "systems": {slug: {"name": one.name, "settings": one.settings or {}} for slug, one in systems.items()},
+        "prompts": {phase: f"{phase}@1#0123abcd" for phase in models.values() if phase in phases},
+        "selection": {"conversations": [], "limit": None},
+        "started": "2026-03-01T10:00:00+00:00",
         **{role: "openai/gpt-5-mini" if phase in phases else None for role, phase in models.items()},
-        **manifest,
-    )
+    }
+    of = Manifest(data.name, data.checksum, **{**told, **manifest})
     return Result(
         name,
         of,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import re
@@ -15,7 +16,7 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from reports import SYSTEMS, Made, doubted, made, result
 
@@ -210,9 +211,9 @@ def test_the_page_has_the_tables_of_the_markdown():
     reader = Reader(PAGE)
     cells = [" ".join(told.split()) for told in reader.texts]
     for grid in tables(MARKDOWN).values():
-        for row in grid:
-            for one in filter(None, map(number, row)):
-                assert one in cells, one
+        heads, *rows = grid
+        for one in [*heads, *(number(cell) for row in rows for cell in row)]:
+            assert one in cells, one
     assert sum(name == "table" for name, _ in reader.elements) == len(tables(MARKDOWN))
 
 
@@ -240,10 +241,11 @@ def test_the_page_lists_every_case_with_what_became_of_it():
 # --- hostile text ------------------------------------------------------------------------------------------------------
 
 HOSTILE = (
-    "<script>alert(1)</script>", '"><img src=x onerror=alert(1)>', "javascript:alert(1)", "</style><style>*{display:none}",
-    "</title></head><body onload=alert(1)>", "' autofocus onfocus='alert(1)", "[x](javascript:alert(1))", "<!-- ", "]]>", "&lt;b&gt; &amp;",
-    "| a | b |\n| --- | --- |", "`` ``` ````", "# heading", "\u202egnp.exe", "\x00\x1b[31m\x07", "\ud800", "{{ 7*7 }} ${7*7}", "a\nb",
-    "</bdi></dd></details></main>", "<svg/onload=alert(1)>", "$x$ **bold** ~~no~~",
+    "<script>alert(1)</script>", '"><img src=x onerror=alert(1)>', "javascript:alert(1)",
+    "</style><style>*{display:none}", "</title></head><body onload=alert(1)>", "' autofocus onfocus='alert(1)",
+    "[x](javascript:alert(1))", "<!-- ", "]]>", "&lt;b&gt; &amp;", "| a | b |\n| --- | --- |", "`` ``` ````", "# heading",
+    "\u202egnp.exe", "\x00\x1b[31m\x07", "\ud800", "{{ 7*7 }} ${7*7}", "a\nb", "</bdi></dd></details></main>",
+    "<svg/onload=alert(1)>", "$x$ **bold** ~~no~~",
 )  # fmt: skip
 
 
@@ -261,7 +263,7 @@ def hostile_run(text: str):
     system = Made(f"x {text}", 0.5, settings={"llm": text, text: text})
     records = Records({}, {}, {}, {}, {}, {})
     (talk,) = data.conversations
-    said = {"spent": {"calls": 1}, "model": text, "prompt": text}
+    said = {"spent": {"calls": 1, "seconds": 1.0}, "model": text, "prompt": text}
     records.ingest[talk.id] = {"conversation": talk.id, "memories": 1, "rejected": {text: 1}, "spent": {}}
     for n, question in enumerate(talk.questions):
         key = question.id
@@ -287,10 +289,12 @@ def test_what_users_said_is_text_wherever_it_stands(text):
     page = report.html([run])
     page.encode()
     reader = Reader(page)
-    plain = Reader(report.html([hostile_run("plain")]))
-    assert [name for name, _ in reader.elements] == [name for name, _ in plain.elements]  # not an element more
+    known = Reader(PAGE)
+    assert {name for name, _ in reader.elements} <= {name for name, _ in known.elements} | {"g", "i"}
+    once = ("html", "head", "body", "main", "style", "script", "form")
+    assert [sum(name == one for name, _ in reader.elements) for one in once] == [1] * len(once)
     names = {name for _, attributes in reader.elements for name in attributes}
-    assert names == {name for _, attributes in plain.elements for name in attributes}
+    assert names <= {name for _, attributes in known.elements for name in attributes}
     assert not [name for name in names if name.startswith("on") or name in ("src", "style", "srcdoc", "action")]
     links = {attributes["href"] for _, attributes in reader.elements if "href" in attributes}
     assert all(re.fullmatch(r"#s\d+", one) for one in links)
@@ -320,6 +324,7 @@ def test_markdown_keeps_its_form_whatever_is_said(text):
     )
 
 
+@settings(deadline=None, max_examples=40)
 @given(st.text(max_size=30))
 def test_any_text_comes_back_from_the_page(text):
     question = f"<{text}>"
@@ -465,7 +470,7 @@ def test_a_manifest_becomes_the_commands_that_make_the_run_again():
 def test_labels_of_lines_keep_their_distance_and_their_order(wanted):
     places = spread(wanted, 10, 0, 100)
     ordered = sorted(zip(wanted, range(len(wanted)), places, strict=True))
-    gaps = [b[2] - a[2] for a, b in zip(ordered, ordered[1:], strict=False)]
+    gaps = [b[2] - a[2] for a, b in itertools.pairwise(ordered)]
     assert all(gap >= 10 - 1e-9 for gap in gaps)
     assert min(places) >= -1e-9 and max(places) <= 100 + 1e-9
 
@@ -513,6 +518,7 @@ in_a_browser = pytest.mark.skipif(CHROMIUM is None, reason="no chromium is insta
 FLAGS = [
     *["--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"],
     *["--disable-component-update", "--disable-sync", "--disable-extensions", "--enable-logging=stderr", "--hide-scrollbars"],
+    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",  # it would call home
 ]  # fmt: skip
 # Opens everything, and tells what stands out of the page without a container of its own that scrolls.
 MEASURE = """<script>
@@ -520,7 +526,8 @@ for (const one of document.querySelectorAll("details")) one.open = true;
 const out = [...document.body.querySelectorAll("*")].filter((one) =>
   one.getBoundingClientRect().right > innerWidth + 1 && !one.closest(".scroll table, figure svg, figure.wide > div"));
 document.title = JSON.stringify({
-  scroll: document.documentElement.scrollWidth, width: innerWidth, out: out.slice(0, 5).map((one) => one.outerHTML.slice(0, 200))});
+  scroll: document.documentElement.scrollWidth, width: innerWidth,
+  out: out.slice(0, 5).map((one) => one.outerHTML.slice(0, 200))});
 </script>"""
 
 
@@ -537,10 +544,10 @@ def said_on_the_console(done: subprocess.CompletedProcess[str]) -> list[str]:
 
 
 def requested(log: Path) -> list[str]:
-    """Addresses that a browser asked for, by its own log."""
+    """Addresses that a page asked for, by the browser's own log; what the browser itself wants has no origin."""
     events = json.loads(log.read_text(encoding="utf-8"))["events"]
-    urls = (one.get("params", {}).get("url", "") for one in events)
-    return [url for url in urls if url.startswith(("http", "ws", "ftp"))]
+    asked = [one["params"] for one in events if "initiator" in one.get("params", {})]
+    return [one["url"] for one in asked if one["initiator"] != "not an origin" and not one["url"].startswith("file:")]
 
 
 @pytest.fixture(scope="module")
@@ -578,7 +585,8 @@ def test_the_watch_sees_faults_and_requests(tmp_path):
     assert said_on_the_console(done) and any("127.0.0.1:9/x.png" in url for url in requested(log))
     blocked = page_with(PAGE, "<script>document.title = 'in'</script><img src='http://127.0.0.1:9/x.png'>")
     done = browse(tmp_path, blocked, f"--log-net-log={log}", "--dump-dom")
-    assert "<title>in" not in done.stdout and requested(log) == []  # the page's policy holds
+    assert "<title>in</title>" not in done.stdout
+    assert requested(log) == []  # the page's policy holds
     assert len([line for line in said_on_the_console(done) if "Content Security Policy" in line]) == 2
 
 
