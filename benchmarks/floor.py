@@ -1,6 +1,6 @@
 """The floor under the score, on LoCoMo's development conversations: what unrelated queries still find, what related ones lose.
 
-Memories are a recorded extraction of the conversations, all of them added; questions are searched in their own conversation
+Memories are a recorded extraction of the conversations, reconciled by the rules; questions are searched in their own conversation
 (related: is a turn of their evidence among the sources of the first ten?), in another one, and beside them stand ordinary
 requests that none of the conversations has to do with. `--fit` fits the score's constants (bias, cosine, coverage) to hits that
 carry evidence against the hits of unrelated queries, by logistic regression.
@@ -23,15 +23,13 @@ from typing import Any
 
 import numpy as np
 
-from recollect import Memory
+from recollect import Memory, formats
 from recollect.adapters.minilm import MiniLM
-from recollect.formats import Conversation, read
-from recollect.model import Add, Case, Entity, Evidence, Extraction, Fact, Kind, Reconciliation, Turn
-from recollect.ports import Chunk
 from recollect.rank import FLOOR, calibrated
 from recollect.records import Space
 from recollect.retrieve import Fused, Query, order
-from recollect.surfaces.cli.ingest import messages
+from recollect_evals.model import Conversation, Session, Turn
+from recollect_evals.systems.recorded import RecollectRecorded
 
 UNRELATED = """How do I undo the last commit in git?
 What is the boiling point of nitrogen?
@@ -78,49 +76,6 @@ What time is it in Tokyo?""".splitlines()
 FLOORS = (0.0, 0.01, FLOOR, 0.05, 0.1, 0.2, 0.3, 0.5)
 
 
-class Recorded:
-    """An extractor that answers what was recorded, and a reconciler that adds it all."""
-
-    def __init__(self, folder: Path) -> None:
-        self.facts: dict[tuple[str, str], list[dict[str, Any]]] = {}
-        for file in sorted(folder.glob("*.jsonl")):
-            for line in file.read_text(encoding="utf-8").splitlines():
-                one = json.loads(line)
-                self.facts[file.stem, one["session"]] = one["facts"]
-        self._first: dict[tuple[str, str], int] = {}
-
-    async def extract(self, chunk: Chunk) -> Extraction:
-        """The facts whose last evidence stands in the chunk."""
-        scope = chunk.turns[0].scope
-        session = str(scope.user_id), str(scope.session_id)
-        first = self._first.setdefault(session, chunk.turns[0].number)
-        by_name = {
-            f"D{session[1].removeprefix('session_')}:{turn.number - first + 1}": turn
-            for turn in (*chunk.context, *chunk.turns)
-        }
-        facts = (_fact(one, by_name) for one in self.facts.get(session, ()) if _last(one) in _names(chunk, by_name))
-        return Extraction(tuple(fact for fact in facts if fact.evidence))
-
-    async def reconcile(self, cases: Sequence[Case]) -> Reconciliation:
-        """Everything is new."""
-        return Reconciliation(tuple(Add() for _ in cases))
-
-
-def _names(chunk: Chunk, by_name: dict[str, Turn]) -> set[str]:
-    own = {turn.id for turn in chunk.turns}
-    return {name for name, turn in by_name.items() if turn.id in own}
-
-
-def _last(fact: dict[str, Any]) -> str:
-    return str(max((one["turn"] for one in fact["evidence"]), key=lambda name: int(name.split(":")[1])))
-
-
-def _fact(one: dict[str, Any], turns: dict[str, Turn]) -> Fact:
-    evidence = [Evidence(turns[e["turn"]].id, e["quote"]) for e in one["evidence"] if e["turn"] in turns]
-    entities = tuple(Entity(entity["name"]) for entity in one["entities"])
-    return Fact(one["text"], Kind.KNOWLEDGE, tuple(evidence), entities=entities)
-
-
 @dataclass(frozen=True)
 class Question:
     """A question, where it is searched, and the turns that carry its answer (none: unrelated)."""
@@ -130,12 +85,15 @@ class Question:
     evidence: frozenset[str] = frozenset()
 
 
-def fill(memory: Memory, talks: Sequence[Conversation]) -> None:
-    """Store the conversations, once."""
-    for talk in talks:
-        for session in talk.sessions:
-            key = f"{talk.id}/{session.id}"
-            memory.add(list(messages(session)), user_id=talk.id, session_id=session.id, idempotency_key=key)
+def conversation(talk: formats.Conversation) -> Conversation:
+    """With its turns named as the evidence names them, by session and place."""
+    sessions = []
+    for session in talk.sessions:
+        number = session.id.removeprefix("session_")
+        told = enumerate(session.messages, start=1)
+        turns = (Turn(f"D{number}:{n}", str(one.name), one.role, one.content, one.timestamp) for n, one in told)
+        sessions.append(Session(session.id, tuple(turns)))
+    return Conversation(talk.id, tuple(sessions))
 
 
 def questions(file: Path, per_pair: int = 15) -> Iterator[Question]:
@@ -286,11 +244,14 @@ def main() -> None:
         print("floor: skipped, RECOLLECT_DATA names no folder")
         return
     folder = Path(data) / "locomo"
-    talks = [one for one in read(folder / "dev.json", "locomo") if isinstance(one, Conversation)]
+    found = formats.read(folder / "dev.json", "locomo")
+    talks = [conversation(one) for one in found if isinstance(one, formats.Conversation)]
     with tempfile.TemporaryDirectory() as name:
         embedder = Scaled() if options.embedder == "scaled" else MiniLM()
-        with Memory(options.store or name, llm=Recorded(folder / "recorded"), embedder=embedder) as memory:
-            fill(memory, talks)
+        system = RecollectRecorded(Path(options.store or name), recorded=folder / "recorded", embedder=embedder)
+        with system.memory as memory:
+            for talk in talks:
+                system.ingest(talk)
             bench = Bench(memory, options.words)
             print("background:", *(f"{mean:.3f} ({pairs} pairs)" for mean, pairs in bench.backgrounds()))
             for kinds in (frozenset({"memories"}), frozenset({"memories", "turns"})):

@@ -210,11 +210,17 @@ class Run:
 
     def spent(self) -> Spent:
         """What all phases paid so far, attempts that failed among them."""
-        total = Spent()
+        return sum((spent_of(one) for one in self._paid()), Spent())
+
+    def priced(self) -> bool:
+        """Whether the price of all that was called is known."""
+        return not any(one.get("unpriced") for one in self._paid())
+
+    def _paid(self) -> Iterator[Record]:
         for slug in self.manifest.systems:
-            for kind in ("ingest", "answers"):
-                total = sum((spent_of(one) for one in self.lines(kind, slug)), total)
-        return sum((spent_of(one) for one in self.lines("judgements")), total)
+            yield from self.lines("ingest", slug)
+            yield from self.lines("answers", slug)
+        yield from self.lines("judgements")
 
     def close(self) -> None:
         """Let go of the folder."""

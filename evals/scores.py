@@ -165,6 +165,7 @@ def _failed(records: Records) -> dict[str, int]:
         "search": records.search,
         "answer": records.answers,
         "judge": records.judgements,
+        "unrelated": records.unrelated,
     }
     counts = {phase: sum("error" in one for one in kind.values()) for phase, kind in phases.items()}
     return {phase: n for phase, n in counts.items() if n}

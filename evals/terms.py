@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import functools
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
-from typing import Any
+
+from .stems import stem
 
 _WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)?")
 _ORDINAL = re.compile(r"(\d+)(?:st|nd|rd|th)")
@@ -72,14 +72,14 @@ def terms(text: str) -> Terms:
     marks: set[str] = set()
     words: set[str] = set()
     for match in _WORD.finditer(text):
-        word, stem = match[0], _stem(match[0])
+        word, root = match[0], _stem(match[0])
         starts = _SENTENCE_START.search(text[: match.start()]) is not None
-        if stem[0].isdigit() or (
+        if root[0].isdigit() or (
             word[0].isupper() and (in_calendar(word) or (not starts and word.lower() not in STOP))
         ):
-            marks.add(stem)
+            marks.add(root)
         elif word.lower() not in STOP:
-            words.add(stem)
+            words.add(root)
     return Terms(frozenset(marks), frozenset(words - marks))
 
 
@@ -132,16 +132,8 @@ def _date(year: int, month: int, day: int) -> date | None:
         return None
 
 
-@functools.lru_cache(maxsize=50_000)
 def _stem(word: str) -> str:
     plain = word.lower().replace("’", "'").removesuffix("'s")
     if ordinal := _ORDINAL.fullmatch(plain):
         return ordinal[1]
-    return NUMBERS.get(plain) or str(_stemmer().stemWord(plain))
-
-
-@functools.lru_cache(maxsize=1)
-def _stemmer() -> Any:
-    import snowballstemmer
-
-    return snowballstemmer.stemmer("english")
+    return NUMBERS.get(plain) or stem(plain, "english")

@@ -38,12 +38,14 @@ def cost(
     answers: Iterable[Mapping[str, Any]],
     judgements: Iterable[Mapping[str, Any]],
 ) -> Cost:
-    """Of a system's records. Those with an error have no price; what a failed call cost is not known."""
+    """Of a system's records. What failed is paid for too, where its record says what it cost, but has no part in the spreads.
+    Attempts that a later one replaced are not among the records (`Run.spent` has them)."""
+    answers = list(answers)
     searched, answered = list(_whole(search)), list(_whole(answers))
     packed = [one["context"] for one in searched if one.get("context") is not None]
     return Cost(
         ingest=total(ingest),
-        answer=total(answered),
+        answer=total(answers),
         judge=total(judgements),
         search_seconds=spread([one["search_seconds"] for one in searched if "search_seconds" in one]),
         context_seconds=spread([one["context_seconds"] for one in searched if "context_seconds" in one]),
@@ -54,7 +56,7 @@ def cost(
 
 def total(records: Iterable[Mapping[str, Any]]) -> Spent:
     """The sum of what the records say was spent."""
-    return sum((Spent(**one["spent"]) for one in _whole(records) if "spent" in one), Spent())
+    return sum((Spent(**one["spent"]) for one in records if "spent" in one), Spent())
 
 
 def spread(values: Sequence[float]) -> Spread:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import functools
 import re
 import string
-from typing import Any
+
+from ..stems import stem
 
 _PUNCTUATION = str.maketrans("", "", string.punctuation)  # ASCII only, as in both sources
 _ARTICLES = re.compile(r"\b(?:a|an|the)\b")
@@ -33,13 +33,5 @@ def _plain(text: str) -> str:
     return text.lower().translate(_PUNCTUATION)
 
 
-@functools.lru_cache(maxsize=50_000)
 def _stem(word: str) -> str:
-    return word if len(word) <= 2 else str(_stemmer().stemWord(word))
-
-
-@functools.lru_cache(maxsize=1)
-def _stemmer() -> Any:
-    import snowballstemmer
-
-    return snowballstemmer.stemmer("porter")
+    return word if len(word) <= 2 else stem(word, "porter")

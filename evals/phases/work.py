@@ -63,6 +63,10 @@ class Outcome:
         return self.stopped is None and not self.progress.failed and not self.progress.left and not self.skipped
 
 
+class Abandoned(KeyboardInterrupt):
+    """A second Ctrl-C: tasks were left under way, in threads of this process, and what they do is not recorded."""
+
+
 class Job(Protocol[Taken]):
     """What a phase does. Called from several threads."""
 
@@ -85,7 +89,7 @@ def each(
     """Do all tasks, `concurrency` at once. `progress` is called in this thread, after each.
 
     KeyboardInterrupt lets the tasks under way end, for they are paid, and is raised again when they are recorded; a second one
-    leaves them.
+    leaves them, and is raised as Abandoned.
     """
     pool = _Pool(job, tasks, progress)
     threads = [
@@ -99,9 +103,12 @@ def each(
             pool.listen()
     except KeyboardInterrupt:
         pool.stop.set()
-        progress(replace(pool.told, stopping=True))
-        while any(thread.is_alive() for thread in threads):
-            time.sleep(LISTENING)
+        try:
+            progress(replace(pool.told, stopping=True))
+            while any(thread.is_alive() for thread in threads):
+                time.sleep(LISTENING)
+        except KeyboardInterrupt as again:
+            raise Abandoned from again
         pool.hear_the_rest()
         raise
     return Outcome(pool.told, skipped, pool.stopped)

@@ -10,6 +10,7 @@ from .recollect import Access as Access
 from .registry import NAMES as NAMES
 from .registry import VARIANTS as VARIANTS
 from .registry import Options as Options
+from .registry import embedder_of as embedder_of
 from .registry import make as make
 from .vectors import SharedEmbedder as SharedEmbedder
 

@@ -58,6 +58,7 @@ class Recollect:
     """recollect with one extractor and reconciler. `include`: what it searches for; `graph`: whether along entities too.
 
     A turn is known by the place that it has in what `add` returns, never by its text, for people say the same thing twice.
+    `memory`: the store, open.
     """
 
     def __init__(
@@ -79,7 +80,7 @@ class Recollect:
             "graph": graph,
             "version": version("recollect"),
         }
-        self._memory = Memory(folder / "store", embedder=embedder, **access.arguments)
+        self.memory = Memory(folder / "store", embedder=embedder, **access.arguments)
         self._include, self._graph = include, graph
         self._talks: dict[str, _Talk] = {}
 
@@ -98,19 +99,19 @@ class Recollect:
         told = [turn.said_at for turn in conversation.turns if turn.said_at is not None]
         self._talks[conversation.id] = _Talk(dict(zip(stored, ids, strict=True)), max(told, default=None))
         return Ingested(
-            memories=self._memory.count(user_id=conversation.id),
+            memories=self.memory.count(user_id=conversation.id),
             spent=spent(results, time.perf_counter() - began),
             rejected=Counter(one.reason for result in results for one in result.rejected),
         )
 
     def estimate(self, conversation: Conversation) -> Usage:
         """What taking it in would cost at most: nothing with rules."""
-        told = [self._memory.estimate(messages(one)).usage for one in conversation.sessions if one.turns]
+        told = [self.memory.estimate(messages(one)).usage for one in conversation.sessions if one.turns]
         return sum((usage_of(one) for one in told), Usage())
 
     def _add(self, conversation: Conversation, place: int) -> AddResult:
         session = conversation.sessions[place]
-        return self._memory.add(
+        return self.memory.add(
             messages(session),
             user_id=conversation.id,
             session_id=session.id,
@@ -121,13 +122,13 @@ class Recollect:
     def _settle(self, conversation_id: str) -> None:
         """Finish what is pending of a conversation. Raises SystemFailed where that fails."""
         if self._pending(conversation_id):
-            self._memory.resume(include_failed=True)
+            self.memory.resume(include_failed=True)
         if left := self._pending(conversation_id):
             raise SystemFailed(f"{len(left)} batches stay pending: {', '.join(sorted(set(left)))}")
 
     def _pending(self, conversation_id: str) -> list[str]:
         """The last errors of what is pending."""
-        found = [one for one in self._memory.pending() if one.user_id == conversation_id]
+        found = [one for one in self.memory.pending() if one.user_id == conversation_id]
         return [one.error or "no error" for one in found]
 
     # --- search --------------------------------------------------------------------------------------------------------
@@ -135,7 +136,7 @@ class Recollect:
     def search(self, conversation_id: str, question: Question, limit: int) -> list[Found]:
         """Memories and turns as `include` says, in recollect's order; none below its floor."""
         talk = self._talk(conversation_id)
-        hits = self._memory.search(question.text, limit=limit, **self._asked(conversation_id, talk, question))
+        hits = self.memory.search(question.text, limit=limit, **self._asked(conversation_id, talk, question))
         return [Found(hit.kind, _named(hit, talk), hit.text, _told_by(hit, talk), hit.score) for hit in hits]
 
     def context(self, conversation_id: str, question: Question, max_tokens: int) -> Packed:
@@ -143,7 +144,7 @@ class Recollect:
         talk, asked = self._talk(conversation_id), max_tokens
         while asked > 0:
             arguments = self._asked(conversation_id, talk, question)
-            context = self._memory.context(question.text, max_tokens=asked, **arguments)
+            context = self.memory.context(question.text, max_tokens=asked, **arguments)
             counted = tokens.count(context.text)
             if counted <= max_tokens:
                 named = (turn for hit in context.hits for turn in _told_by(hit, talk))
@@ -165,7 +166,7 @@ class Recollect:
     def stored(self, conversation_id: str) -> list[Stored]:
         """Every statement that a memory has or had. One that is live has the memory's id, others have their number after it."""
         talk = self._talk(conversation_id)
-        held = self._memory.export(user_id=conversation_id)
+        held = self.memory.export(user_id=conversation_id)
         turns = {turn["number"]: talk.turns[turn["id"]] for turn in held["turns"]}
         behind: dict[int, list[str]] = {}
         for source in held["sources"]:
@@ -185,7 +186,7 @@ class Recollect:
 
     def close(self) -> None:
         """Close the store."""
-        self._memory.close()
+        self.memory.close()
 
 
 def messages(session: Session) -> list[dict[str, Any]]:

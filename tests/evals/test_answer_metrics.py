@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from hypothesis import given
@@ -18,6 +19,7 @@ from recollect_evals.metrics.f1 import locomo_f1, squad_f1
 from recollect_evals.metrics.judge import accuracy, nuggets, versions
 from recollect_evals.metrics.normalise import locomo_tokens, squad_tokens
 from recollect_evals.model import Spent
+from recollect_evals.stems import stem
 
 
 def test_what_the_normalisations_leave():
@@ -222,16 +224,30 @@ def test_percentiles_are_within_the_values_and_in_their_order(values, one, other
     assert min(values) <= low <= high + 1e-6 and high <= max(values)
 
 
-def test_cost_adds_up_and_leaves_failures_out():
+def test_cost_adds_up_and_failures_are_paid_for_but_not_timed():
     spent = {"calls": 2, "input_tokens": 100, "output_tokens": 10, "usd": 0.5, "seconds": 3.0}
     failed = {"question": "q9", "error": {"type": "ModelUnavailable", "message": "…"}}
     search = [
         {"question": f"q{n}", "context": {"tokens": 100 * n}, "search_seconds": n, "context_seconds": 2 * n}
         for n in (1, 2, 3)
     ]
-    all_of_it = cost([{"spent": spent}, {"spent": spent}], [*search, failed], [{"spent": spent}, failed], [])
-    assert all_of_it.ingest == Spent(4, 200, 20, 1.0, 6.0) and all_of_it.answer == Spent(2, 100, 10, 0.5, 3.0)
-    assert all_of_it.judge == Spent()
+    all_of_it = cost(
+        [{"spent": spent}, {"spent": spent}],
+        [*search, failed],
+        [{"spent": spent}, failed | {"spent": spent | {"seconds": 99.0}}],
+        [],
+    )
+    assert all_of_it.ingest == Spent(4, 200, 20, 1.0, 6.0) and all_of_it.answer == Spent(4, 200, 20, 1.0, 102.0)
+    assert all_of_it.judge == Spent() and all_of_it.answer_seconds == Spread(1, 3, 3, 3)
     assert all_of_it.search_seconds == Spread(3, 2, 2, pytest.approx(2.9))
     assert all_of_it.context_tokens == Spread(3, 200, 200, pytest.approx(290))
     assert spread([]) == Spread(0, None, None, None)
+
+
+def test_words_are_stemmed_right_in_many_threads():
+    words = [
+        f"{word}{ending}" for word in ("talk", "open", "visit", "plant", "hik") for ending in ("ing", "ed", "s")
+    ] * 40
+    alone = [stem.__wrapped__(word, "porter") for word in words]
+    with ThreadPoolExecutor(8) as pool:
+        assert list(pool.map(lambda word: stem.__wrapped__(word, "porter"), words)) == alone

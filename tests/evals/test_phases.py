@@ -27,7 +27,7 @@ from recollect_evals.phases import answer, judge
 from recollect_evals.phases.models import Model
 from recollect_evals.phases.selection import Outline, select, unrelated_to
 from recollect_evals.phases.subjects import Subject, subjects
-from recollect_evals.phases.work import IN_A_ROW, each
+from recollect_evals.phases.work import IN_A_ROW, Abandoned, each
 from recollect_evals.run import Run
 
 DATA = data_set()  # three conversations of four questions each, one of them without an answer
@@ -246,9 +246,9 @@ def test_a_second_ctrl_c_does_not_wait_for_what_is_under_way(again, recorded_by_
     interrupt_when(job.began)
     if again:
         interrupt_when(stopping)
-    with pytest.raises(KeyboardInterrupt):
+    with pytest.raises(KeyboardInterrupt) as raised:
         each(job, range(5), concurrency=2, progress=listen)
-    assert len(job.recorded) == recorded_by_then
+    assert len(job.recorded) == recorded_by_then and isinstance(raised.value, Abandoned) == again
     job.go.set()
 
 
@@ -452,6 +452,20 @@ def test_what_is_said_is_a_value_and_never_a_template():
     talk, question = Outline("c", 0, (), None), Question("q", hostile, hostile, "x", nuggets=(hostile,))
     assert answer.messages(answer.prompt(), answer.Task("s", talk, question, hostile))[1]["content"].count(hostile) == 2
     assert judge.messages(judge.prompt(), question, hostile)[1]["content"].count(hostile) == 4
+
+
+def test_the_examples_of_the_prompts_are_replies_that_can_be_read():
+    for prompt, shapes in (
+        (answer.prompt(), [answer.AnswerReply]),
+        (judge.prompt(), [judge.Verdict, judge.VerdictOnNothing]),
+    ):
+        assert prompt.response_model == shapes[0].__name__
+        examples = re.findall(r"^.*?(\{\"\w+\": \"[^…}]+\".*?\})", prompt.system, re.M)
+        replies = [shapes[0].model_validate_json(one) for one in examples]
+        assert replies or prompt.name == "judge"
+        for shape in shapes:
+            assert all(f'"{field}"' in prompt.system for field in shape.model_fields)
+    assert judge.NEVER_SAID in judge.prompt().system and "Not said." in answer.prompt().system
 
 
 @pytest.mark.parametrize("name", ["rules", "", None, 7])

@@ -89,6 +89,23 @@ def test_any_text_comes_back_as_it_was(tmp_path_factory, texts):
         assert [one["answer"] for one in run.lines("answers", "a")] == halves
 
 
+@given(st.lists(TEXT, min_size=1, max_size=4), st.data())
+def test_cut_off_at_any_byte_it_has_the_records_before_and_goes_on(tmp_path_factory, texts, data):
+    folder = tmp_path_factory.mktemp("run")
+    with Run.open(folder, MANIFEST) as run:
+        for n, text in enumerate(texts):
+            run.append("answers", {"question": n, "answer": text}, "a")
+        whole = run.lines("answers", "a")
+    file = folder / "systems" / "a" / "answers.jsonl"
+    content = file.read_bytes()
+    kept = data.draw(st.integers(0, len(content)))
+    file.write_bytes(content[:kept])
+    with Run.open(folder, MANIFEST) as run:
+        assert run.lines("answers", "a") == whole[: content[:kept].count(b"\n")]
+        run.append("answers", {"question": "next"}, "a")
+        assert run.lines("answers", "a")[-1] == {"question": "next"}
+
+
 # --- settings ----------------------------------------------------------------------------------------------------------
 
 

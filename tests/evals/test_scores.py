@@ -112,7 +112,7 @@ def test_the_corrected_key_leaves_out_what_is_doubted():
 
 def test_what_is_not_per_question():
     assert (SCORES.unrelated.mean, SCORES.unrelated.n) == (0.5, 2)
-    assert SCORES.judges == {"j p": 4} and SCORES.failed == {}
+    assert SCORES.judges == {"j p": 4} and SCORES.failed == {"unrelated": 1}
     assert (SCORES.memories, SCORES.rejected) == (4, {"no evidence": 2})
     assert SCORES.cost.answer == Spent(4, 40, 8, pytest.approx(0.4), 4.0)
     assert SCORES.cost.context_tokens.p95 == 7

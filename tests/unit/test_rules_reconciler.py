@@ -7,23 +7,27 @@ from datetime import UTC, datetime
 
 import pytest
 
+from recollect.extract import event_of
 from recollect.guard import guard
 from recollect.model import (
     Add,
     Candidate,
     Case,
     Delete,
+    Entity,
     Evidence,
     Fact,
     Keep,
     Kind,
     Role,
     Scope,
+    Slot,
     SourceClass,
     Turn,
     Update,
 )
 from recollect.ports import Chunk
+from recollect.replies import EventReply
 from recollect.rules import RulesExtractor, RulesReconciler
 
 SAID = datetime(2026, 11, 24, 12, tzinfo=UTC)
@@ -93,12 +97,12 @@ DECISIONS = [
     ("My sister Anna lives in Rome.", ["I live in Oslo."], ("ADD",)),
     ("I live in Oslo.", ["My sister Anna lives in Rome."], ("ADD",)),
     ("I no longer work at Acme.", ["I have a dog.", "I work at Acme."], ("DELETE", 2)),
-    ("I quit my job at Acme.", ["I work at Acme as a cook."], ("DELETE", 1)),
-    ("I sold my car.", ["I have a red car.", "I have a bike."], ("DELETE", 1)),
+    ("I quit my job at Acme.", ["I work at Acme as a cook."], ("UPDATE", 1, "supersede")),  # an event of its own
+    ("I sold my car.", ["I have a red car.", "I have a bike."], ("UPDATE", 1, "supersede")),
     ("My trip to Rome is off.", ["I'm planning a trip to Rome in June."], ("DELETE", 1)),
     ("I'm not vegetarian any more.", ["I'm vegetarian."], ("DELETE", 1)),
     ("I don't like ramen any more.", ["My favorite food is ramen."], ("DELETE", 1)),
-    ("I broke up with my boyfriend.", ["My boyfriend's name is Max."], ("DELETE", 1)),
+    ("I broke up with my boyfriend.", ["My boyfriend's name is Max."], ("UPDATE", 1, "supersede")),
     ("Forget that I live in Rome.", ["I live in Rome."], ("DELETE", 1)),
     ("I no longer work at Acme.", ["I work at Bolt."], ("ADD",)),
     ("I no longer live in Rome.", ["My sister Anna lives in Rome."], ("ADD",)),
@@ -110,6 +114,161 @@ DECISIONS = [
 @pytest.mark.parametrize(("new", "known", "expected"), DECISIONS, ids=[f"{row[0]} | {row[1][-1]}" for row in DECISIONS])
 def test_decisions(new, known, expected):
     assert outcome(decide(new, *known)) == expected
+
+
+def told(text, slot, value=None, kind=Kind.PROFILE, event=None, named=(), **flags):
+    """A fact as a model extracts it: "pet*" is a slot of several values, an event is "2025-05" or "1971..1975"."""
+    start, _, end = (event or "").partition("..")
+    when = event_of(EventReply(start=start, end=end or None)) if event else None
+    slot = Slot("Ann", slot.rstrip("*"), slot.endswith("*"))
+    return Fact(
+        text, kind, (Evidence("t", text),), slot, value, (Entity("Ann"), *map(Entity, named)), event=when, **flags
+    )
+
+
+ENDED, RAN, PLANNED = {"retracts": True}, Kind.EVENT, Kind.PLAN
+MODELLED = {
+    "a former time of one's life ends nothing": (
+        told("Ann lived in Cork from 2012 to 2015.", "home", "Cork", event="2012..2015"),
+        told("Ann lives in Galway.", "home", "Galway"),
+        ("ADD",),
+    ),
+    "but one that began lately does": (
+        told("Ann has lived in Cork since last week.", "home", "Cork", event="2026-11-17..2026-11-24"),
+        told("Ann lives in Galway.", "home", "Galway"),
+        ("UPDATE", 1, "supersede"),
+    ),
+    "a plan that has come about": (
+        told("Ann swam the lake race on 6 July 2026 in 38 minutes.", "race*", "lake race", RAN, "2026-07-06"),
+        told("Ann wants to swim the lake race on 6 July 2026.", "race*", "lake race", PLANNED, "2026-07-06"),
+        ("UPDATE", 1, "revise"),
+    ),
+    "a plan has come about, in its own words": (
+        told("Ann visited the fair in May 2026.", "trip*", "the fair", RAN, "2026-05"),
+        told("Ann will visit the fair in May 2026.", "trip*", "the fair", PLANNED, "2026-05"),
+        ("UPDATE", 1, "revise"),
+    ),
+    "a date told more precisely": (
+        told("Ann's trip to Japan goes to Kyoto from 4 to 9 May 2026.", "trip*", "Japan", event="2026-05-04..2026-05-09"),
+        told("Ann plans a trip to Japan in May 2026.", "trip*", "Japan", PLANNED, "2026-05"),
+        ("UPDATE", 1, "revise"),
+    ),
+    "another trip to the same place": (
+        told("Ann was in Japan in May 2026.", "trip*", "Japan", RAN, "2026-05"),
+        told("Ann was in Japan in May 2024.", "trip*", "Japan", RAN, "2024-05"),
+        ("ADD",),
+    ),
+    "a date is told beside all that is known": (
+        told("Ann's invoice for the roof is due on 3 May 2026.", "invoice*", event="2026-05-03"),
+        told("Ann's invoice for the roof.", "invoice*"),
+        ("UPDATE", 1, "revise"),
+    ),
+    "the same value with far more about it": (
+        told("Ann's peanut allergy is so severe that she carries a pen.", "allergies*", "peanuts"),
+        told("Ann is allergic to peanuts.", "allergies*", "peanuts"),
+        ("UPDATE", 1, "revise"),
+    ),
+    "the same value in other words": (
+        told("Ann's allergies include peanuts.", "allergies*", "peanuts"),
+        told("Ann is allergic to peanuts.", "allergies*", "peanuts"),
+        ("NONE", 1),
+    ),
+    "far more about it, and the memory has words of its own": (
+        told("Ann's peanut allergy is so severe that she carries a pen.", "allergies*", "peanuts"),
+        told("Ann is allergic to peanuts since a wedding in childhood.", "allergies*", "peanuts"),
+        ("NONE", 1),
+    ),
+    "another meeting, as its number tells": (
+        told("Ann met the tutor on 30 January about chapter 3.", "meeting*", "the tutor", RAN),
+        told("Ann met the tutor on 16 January about chapter 2.", "meeting*", "the tutor", RAN),
+        ("ADD",),
+    ),
+    "a value told with its year": (
+        told("Ann was born on 17 August 1988.", "birthday", "17 August 1988"),
+        told("Ann's birthday is on 17 August.", "birthday", "17 August"),
+        ("UPDATE", 1, "revise"),
+    ),
+    "it says what it takes the place of": (
+        told("Ann bought a cargo bike in place of the city bike.", "bikes*", "a cargo bike"),
+        told("Ann has a city bike.", "bikes*", "a city bike"),
+        ("UPDATE", 1, "supersede"),
+    ),
+    "another of the list stays": (
+        told("Ann bought a cargo bike in place of the city bike.", "bikes*", "a cargo bike"),
+        told("Ann has a gravel bike.", "bikes*", "a gravel bike"),
+        ("ADD",),
+    ),
+    "a correction names what was wrong": (
+        told("Ann's sister is called Annika, not Anika.", "sister", "Annika"),
+        told("Ann's sister is called Anika.", "sister", "Anika"),
+        ("UPDATE", 1, "revise"),
+    ),
+    "a number with a comma is corrected": (
+        told("Ann paid 2,300 euros for the piano, and not 3,200.", "purchase*", "the piano", RAN),
+        told("Ann paid 3,200 euros for the piano.", "purchase*", "the piano", RAN),
+        ("UPDATE", 1, "revise"),
+    ),
+    "a correction tells of a mistake": (
+        told("Ann's flight leaves at 12:40; 14:20 was misread.", "flight", "12:40"),
+        told("Ann's flight leaves at 14:20.", "flight", "14:20"),
+        ("UPDATE", 1, "revise"),
+    ),
+    "not any more is no correction": (
+        told("Ann works at Bolt, not at Acme any more.", "employer", "Bolt"),
+        told("Ann works at Acme.", "employer", "Acme"),
+        ("UPDATE", 1, "supersede"),
+    ),
+    "a taste that turned is no correction": (
+        told("Ann does not smoke.", "smoking", "no"),
+        told("Ann smokes a pipe.", "smoking", "a pipe"),
+        ("UPDATE", 1, "supersede"),
+    ),
+    "it never was so": (
+        told("Ann never had three brothers.", "siblings*", "three brothers", **ENDED),
+        told("Ann has three brothers.", "siblings*", "three brothers"),
+        ("UPDATE", 1, "revise"),
+    ),
+    "an end with its day": (
+        told("Ann no longer works at Acme as of 5 May 2026.", "employer", "Acme", event="2026-05-05", **ENDED),
+        told("Ann works at Acme.", "employer", "Acme"),
+        ("UPDATE", 1, "supersede"),
+    ),
+    "an end with its reason": (
+        told("Ann stopped running because of her knees.", "likes*", "running", **ENDED),
+        told("Ann likes running.", "likes*", "running"),
+        ("UPDATE", 1, "supersede"),
+    ),
+    "merely over": (
+        told("Ann has stopped running.", "likes*", "running", **ENDED),
+        told("Ann likes running.", "likes*", "running"),
+        ("DELETE", 1),
+    ),
+    "what happened has happened, whatever is over": (
+        told("Ann no longer helps at the food bank.", "volunteering*", "the food bank", **ENDED),
+        told("Ann carried parcels of the food bank in May 2026.", "volunteering*", "the food bank", RAN, "2026-05"),
+        ("ADD",),
+    ),
+    "everything about somebody is to be forgotten": (
+        told("Ann asks to forget everything about Otti.", "friend*", named=["Otti"], bare_forget=True, retracts=True),
+        told("Ann and Otti sailed to Rügen in May 2026.", "trip*", "Rügen", RAN, "2026-05", named=["Otti"]),
+        ("DELETE", 1),
+    ),
+    "what is about others is not": (
+        told("Ann asks to forget everything about Otti.", "friend*", named=["Otti"], bare_forget=True, retracts=True),
+        told("Ann and Bo sailed to Rügen in May 2026.", "trip*", "Rügen", RAN, "2026-05", named=["Bo"]),
+        ("NONE", None),
+    ),
+    "who broke up may come together again": (
+        told("Ann's partner is Max.", "partner", "Max"),
+        told("Ann and Max broke up.", "partner", "Max"),
+        ("UPDATE", 1, "supersede"),
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("new", "known", "expected"), MODELLED.values(), ids=MODELLED)
+def test_facts_with_the_slots_and_times_of_a_model(new, known, expected):
+    assert outcome(decide(new, known)) == expected
 
 
 def test_an_unmatched_retraction_is_kept_as_the_negative_and_flagged():

@@ -6,9 +6,23 @@ import re
 from collections.abc import Callable, Sequence
 from typing import TypeAlias
 
-from ..candidates import meant
+from ..candidates import meant, names
 from ..guard import marks
-from ..model import Add, Candidate, Case, Decision, Delete, Fact, Keep, Mode, Reconciliation, Update, text_key
+from ..model import (
+    Add,
+    Candidate,
+    Case,
+    Decision,
+    Delete,
+    Fact,
+    Keep,
+    Kind,
+    Mode,
+    Precision,
+    Reconciliation,
+    Update,
+    text_key,
+)
 from .sentences import FUNCTION_WORDS, words
 from .statement import KIN, PET
 
@@ -22,7 +36,8 @@ _NUMBER = re.compile(
     r"\d+(?:[.,:/-]\d+)*|\b(?:first|second|third|fourth|fifth|sixth|one|two|three|four|five|six|seven|eight|nine|ten)\b",
     re.IGNORECASE,
 )
-_NEGATIVE = re.compile(r"\b(?:no longer|not|never|stopped|quit|cancelled|canceled|sold)\b|n['’]t\b", re.IGNORECASE)
+_OVER = r"quit|stopped|cancell?ed|sold|resigned|gave (?:up|away)|given (?:up|away)|got rid of|broke up|split up|died|passed away"
+_NEGATIVE = re.compile(rf"\b(?:no longer|not|never|{_OVER})\b|n['’]t\b", re.IGNORECASE)
 _QUOTED = "[\"'“‘]?"
 _CHANGED = re.compile(
     rf"^(?P<what>.*\b(?:chang|updat|evolv|switch|increas|decreas|rais|went|rose|fell|refin)\w*\b.*?) from {_QUOTED}(?P<old>.{{1,60}}?)[\"'”’]?"
@@ -30,6 +45,28 @@ _CHANGED = re.compile(
     re.IGNORECASE,
 )
 _SUBJECT = re.compile(rf"^(?:The )?\w+(?:['’]s (?:\w+ )?(?:{KIN}|{PET})\b(?: [A-Z]\w+)?)?", re.ASCII)
+# "Halle, not Hall": what follows is what was told before. "Not any more" is another matter: the world changed.
+_NOT = re.compile(
+    r"(?:[,;–—]\s*(?:and |but )?|\band |\bbut )(?:not|nicht) (?P<old>(?:[^,;!?]|(?<=\d),(?=\d))+?)(?=[;!?]|,\s|\.$|\.\s|$| as | that | which | who | with )",
+    re.IGNORECASE,
+)
+_ANY_MORE = re.compile(r"\b(?:any ?more|any longer|no longer|now)\b", re.IGNORECASE)
+_MISTAKEN = re.compile(
+    r"\b(?:mistaken?|misread\w*|misspoke|misheard|wrongly|mis(?:wrote|written)|typo|(?:mixed|mix) up|was wrong)\b",
+    re.IGNORECASE,
+)
+_NEVER_WAS = re.compile(r"\bnever (?:was|were|had|has|did|been|lived|worked|owned|said|\w+ed)\b", re.IGNORECASE)
+_INSTEAD = re.compile(r"\b(?:instead of|in place of|in exchange for|rather than)\s+(?P<old>[^,;.!?]+)", re.IGNORECASE)
+# An end that is an event of its own, or that tells its reason, is worth remembering; what is merely over is not.
+_ENDING = re.compile(
+    rf"\b(?!stopped)(?:{_OVER}|left|lost|returned|crashed|fired|laid off|called off|divorced|separated)\b",
+    re.IGNORECASE,
+)
+_REASON = re.compile(r"\b(?:because|since|due to|for lack of|owing to)\b", re.IGNORECASE)
+_EVERYTHING = re.compile(r"\beverything (?:about|on|of) (?P<whom>.+)", re.IGNORECASE)
+_PLANNED = frozenset("plan want wish hope intend will go going".split())
+TOLD_MORE = 3  # content words that a fact has and a memory of the same value has not, from which it is no repetition
+LOST = 1  # content words of a memory that a fact may leave out and still stand for both
 _CHANGE_WORDS = frozenset(
     "chang updat evolv switch increas decreas rais went rose fell refin statu ha have been was".split()
 )
@@ -72,9 +109,13 @@ def _decide(fact: Fact, free: Sequence[Candidate], every: Sequence[Candidate]) -
 
 
 def _retract(fact: Fact, free: Sequence[Candidate], every: Sequence[Candidate]) -> Decision:
-    targets = [one for one in free if _is_ended(fact, one)]
+    targets = tuple(one.number for one in free if _is_ended(fact, one))[:MAX_ENDED]
+    if targets and not fact.bare_forget and _NEVER_WAS.search(fact.text):
+        return Update(targets, "revise", fact.text, reason="it never was so")
+    if targets and not fact.bare_forget and _is_event(fact):
+        return Update(targets, "supersede", fact.text, reason="it ended, and how is told")
     if targets:
-        return Delete(tuple(one.number for one in targets[:MAX_ENDED]), reason="no longer so")
+        return Delete(targets, reason="no longer so")
     if fact.bare_forget:
         return Keep(None, reason="nothing like it is known", flag="nothing to forget")
     for candidate in every:
@@ -86,11 +127,26 @@ def _retract(fact: Fact, free: Sequence[Candidate], every: Sequence[Candidate]) 
 def _is_ended(fact: Fact, candidate: Candidate) -> bool:
     if _is_negative(candidate.text) or candidate.source.trust > fact.source.trust:
         return False
+    if fact.bare_forget and _all_about(fact) & names(candidate.entities):
+        return True
+    if candidate.kind is Kind.EVENT and candidate.event is not None and not fact.bare_forget:
+        return False  # it has happened, whatever is over now
     if _same_slot(fact, candidate) or _liked_best(fact, candidate):
         if fact.value is None or candidate.value is None:
             return fact.slot is not None and not fact.slot.many and fact.value is None
         return _overlapping(fact.value, candidate.value)
     return _same_subject(fact, candidate) and _shared(_topic(fact), _topic_of(candidate)) >= SAME_TOPIC
+
+
+def _all_about(fact: Fact) -> set[str]:
+    """Of whom or what everything is to be forgotten; who asks for it is not meant."""
+    asked = _EVERYTHING.search(fact.text)
+    return {name for name in names(fact.entities) if asked and name in asked["whom"].casefold()}
+
+
+def _is_event(fact: Fact) -> bool:
+    """Whether an end is told with its day, its reason, or as something that was done."""
+    return fact.event is not None or bool(_ENDING.search(fact.text) or _REASON.search(fact.text))
 
 
 def _liked_best(fact: Fact, candidate: Candidate) -> bool:
@@ -131,9 +187,11 @@ def _same_value(fact: Fact, candidate: Candidate) -> bool:
     """The slot holds that value already: in a single-valued slot whenever it was told, else of the same time."""
     if not _same_slot(fact, candidate) or not _equal(fact.value, candidate.value) or _is_negative(candidate.text):
         return False
-    if fact.kind is not candidate.kind or _adds_words(fact, candidate):
+    if fact.kind is not candidate.kind or _adds_words(fact, candidate) or _tells_more(fact, candidate):
         return False
     single = fact.slot is not None and not fact.slot.many
+    if not single and not _numbers(fact.text) <= _numbers(candidate.text):
+        return False  # another time, as its number tells
     return fact.event == candidate.event or (single and fact.event is None)
 
 
@@ -141,6 +199,8 @@ def _says_the_same(fact: Fact, candidate: Candidate) -> bool:
     """The candidate has all its words, and nothing else speaks against."""
     if fact.event != candidate.event or _numbers(fact.text) != _numbers(candidate.text):
         return False
+    if candidate.kind is Kind.PLAN and fact.kind is Kind.EVENT:
+        return False  # it has come about
     if text_key(fact.text) == text_key(candidate.text):
         return True
     if not _same_subject(fact, candidate) or _is_negative(fact.text) != _is_negative(candidate.text):
@@ -159,13 +219,58 @@ def _refines(fact: Fact, candidate: Candidate) -> bool:
         return False
     if not _numbers(candidate.text) <= _numbers(fact.text):
         return False
+    if fact.kind is candidate.kind and _adds_words(fact, candidate) and candidate.event in (None, fact.event):
+        return True
     dated = candidate.event is None and fact.slot is not None and not fact.slot.many
-    if fact.event != candidate.event and not (dated and _equal(fact.value, candidate.value)):
+    if not dated and not _within(fact, candidate):
         return False
-    if _same_slot(fact, candidate) and fact.value and candidate.value:
-        if (dated and _equal(fact.value, candidate.value)) or set(words(candidate.value)) < set(words(fact.value)):
-            return True
-    return fact.kind is candidate.kind and _adds_words(fact, candidate)
+    if not _same_slot(fact, candidate) or not (fact.value and candidate.value):
+        return False
+    if _equal(fact.value, candidate.value):
+        return dated or _tells_more(fact, candidate)
+    return _within(fact, candidate) and _marks(candidate.value) < _marks(fact.value)
+
+
+def _came_about(fact: Fact, candidate: Candidate) -> bool:
+    """The planned thing has happened, or has not; or its time is told more precisely."""
+    if not _same_slot(fact, candidate) or not _equal(fact.value, candidate.value) or candidate.event is None:
+        return False
+    if not _within(fact, candidate) or not _numbers(candidate.text) <= _numbers(fact.text):
+        return False
+    about = candidate.kind is Kind.PLAN and fact.kind is Kind.EVENT
+    return (about or fact.event != candidate.event) and _stands_for(fact, candidate)
+
+
+def _within(fact: Fact, candidate: Candidate) -> bool:
+    """Of the same time, or of a part of it: "on 3 May" where "in May" is known."""
+    if fact.event is None or candidate.event is None:
+        return fact.event == candidate.event
+    return candidate.event.start <= fact.event.start and fact.event.end <= candidate.event.end
+
+
+def _tells_more(fact: Fact, candidate: Candidate) -> bool:
+    """Far more than a memory whose words it has, nearly all of them."""
+    return len(_bag(fact.text) - _bag(candidate.text)) >= TOLD_MORE and _stands_for(fact, candidate)
+
+
+def _stands_for(fact: Fact, candidate: Candidate) -> bool:
+    """Whether next to nothing is lost where the fact takes the memory's place."""
+    return len(_bag(candidate.text) - _bag(fact.text) - _PLANNED) <= LOST
+
+
+def _corrects(fact: Fact, candidate: Candidate) -> bool:
+    """It names what was told before as wrong: "Halle, not Hall"; or says of its slot that there was a mistake."""
+    if not _same_slot(fact, candidate) or _ANY_MORE.search(fact.text):
+        return False
+    return _denies(fact, candidate) or (_within(fact, candidate) and bool(_MISTAKEN.search(fact.text)))
+
+
+def _denies(fact: Fact, candidate: Candidate) -> bool:
+    denied = _NOT.search(fact.text)
+    if denied is None or _is_negative(candidate.text):
+        return False
+    old, told = _bag(denied["old"]), _bag(fact.text[: denied.start()] + fact.text[denied.end() :])
+    return bool(old) and bool(told) and old <= _bag(candidate.text) and not old <= told
 
 
 # --- what ends or replaces a memory ------------------------------------------------------------------------------------
@@ -178,7 +283,22 @@ def _new_value(fact: Fact, candidate: Candidate) -> bool:
         and fact.slot is not None
         and not fact.slot.many
         and bool(fact.value and candidate.value)
+        and not _long_before(fact, candidate)
     )
+
+
+def _replaces(fact: Fact, candidate: Candidate) -> bool:
+    """ "A cargo bike in place of the city bike"."""
+    replaced = _INSTEAD.search(fact.text)
+    if replaced is None or not _same_slot(fact, candidate) or not candidate.value:
+        return False
+    return _bag(candidate.value) <= _bag(replaced["old"])
+
+
+def _long_before(fact: Fact, candidate: Candidate) -> bool:
+    """A time of one's life that was over before the memory began: "lived in Cork from 2012 to 2015" ends no present home."""
+    told = fact.event
+    return told is not None and told.precision is Precision.RANGE and told.end < candidate.valid_from
 
 
 def _turned(fact: Fact, candidate: Candidate) -> bool:
@@ -217,6 +337,9 @@ def _reworded(fact: Fact, candidate: Candidate) -> bool:
 _Ends: TypeAlias = Callable[[Fact, Candidate], bool]
 _CHANGES: tuple[tuple[_Ends, Mode, str], ...] = (
     (_stated_change, "supersede", "it says itself what it changes"),
+    (_replaces, "supersede", "it says itself what it takes the place of"),
+    (_corrects, "revise", "it was told wrongly"),
+    (_came_about, "revise", "the same occasion, and how it came"),
     (_refines, "revise", "the same, told in more detail"),
     (_new_value, "supersede", "a new value of its slot"),
     (_turned, "supersede", "liked and disliked change places"),
@@ -227,6 +350,11 @@ _CHANGES: tuple[tuple[_Ends, Mode, str], ...] = (
 def _adds_words(fact: Fact, candidate: Candidate) -> bool:
     old, new = _bag(candidate.text), _bag(fact.text)
     return old < new and len(old) >= 3
+
+
+def _marks(value: str) -> set[str]:
+    """Words and numbers of a value."""
+    return set(words(value)) | _numbers(value)
 
 
 def _overlapping(one: str, other: str) -> bool:
