@@ -3,6 +3,9 @@
 EvalError
 ├── DataSetInvalid      a file that is absent, truncated, or not of the format
 ├── RunMismatch         a run folder of another data set, system or version
+├── RunInvalid          a run folder that cannot be read: no run, or a damaged file
+├── RunBusy             another process works on the run folder
+├── RunUnwritable       a record could not be written: a full or read-only disk
 ├── SystemFailed        a system under test raised; the record names the conversation or question
 └── ExtraMissing        a package of recollect[evals], or a rival's environment, is not there
 """
@@ -22,6 +25,22 @@ class DataSetInvalid(EvalError):
 
 class RunMismatch(EvalError):
     """A run folder belongs to something else. The message says to what."""
+
+
+class RunInvalid(EvalError):
+    """A run folder cannot be read. The message names the file and the line."""
+
+
+class RunBusy(EvalError):
+    """Another process works on the run folder. It is free again when that one ends, however it ends."""
+
+    retryable = True
+
+
+class RunUnwritable(EvalError):
+    """A record could not be written; all earlier ones are whole. The run stops."""
+
+    retryable = True
 
 
 class SystemFailed(EvalError):

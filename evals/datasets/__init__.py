@@ -13,6 +13,7 @@ from pathlib import Path
 from ..errors import DataSetInvalid
 from ..model import DataSet
 from . import beam, files, halumem, jsonl, locomo, longmemeval
+from .files import located as located
 
 
 @dataclass(frozen=True, slots=True)

@@ -367,6 +367,14 @@ STORE_WIDE_COMMANDS = {
     "reembed": "changes the store's embedder",
     "backup": "copies the whole store",
     "restore": "makes a whole store",
+    "eval run": "works on a run's folder; stores in it are its own",
+    "eval baseline": "works on a run's folder; opens no store",
+    "eval probe": "works on a run's folder; opens no store",
+    "eval rescore": "reads a run's folder; opens no store",
+    "eval compare": "reads runs' folders; opens no store",
+    "eval report": "reads runs' folders; opens no store",
+    "eval datasets": "reads a data set; opens no store",
+    "eval systems": "lists names; opens no store",
 }
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from .common import Common, Group, listen_for_termination, say, with_common
+from .evals import evals
 from .reviews import reviews
 from .safe import count, cut, day, moment, plain, words
 
@@ -27,6 +28,7 @@ app = typer.Typer(
 )
 
 app.add_typer(reviews)
+app.add_typer(evals)
 
 STYLES = {"ADD": "green", "UPDATE": "yellow", "DELETE": "red", "NONE": "dim"}
 
