@@ -37,6 +37,10 @@ LATENCY = (
 UNEQUAL = (
     "Where the number of questions varies, systems took part in different ones, which the column does not make up for."
 )
+NO_RIVALS = (
+    "No plain rival was measured, and numbers without one say little: recollect eval baseline DATA --out runs/baseline, then"
+    " a report of both runs."
+)
 REPEAT = "The same records give every number again to the digit: recollect eval rescore RUN. To make the runs anew:"
 ENDPOINTS = "Endpoints and keys (--api-base, $RECOLLECT_API_KEY) are in no record, and have to be given again."
 OVER_QUESTIONS = "Intervals of this report are over questions."
