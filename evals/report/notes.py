@@ -57,9 +57,14 @@ MEASURES: Sequence[tuple[str, str]] = (
     ),
     (
         "precision",
-        "Share of what is returned that stands for evidence. Few turns are evidence, so it is low for whoever returns much.",
+        "Share of the results that stand for any evidence turn, where there are results. Few turns are evidence, so it is low for"
+        " whoever returns much.",
     ),
-    ("in the context", "Share of the evidence turns whose content is in the context that a reader is given."),
+    (
+        "in the context",
+        "Share of the evidence turns that parts of the reader's context stand for. Whether a memory says what its turn says is"
+        " looked at by the stages.",
+    ),
     ("silent on unrelated", "Share of questions about other conversations to which nothing was returned."),
     (
         "judged right",
