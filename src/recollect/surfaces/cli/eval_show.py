@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -12,8 +11,8 @@ from typing import Any
 from rich.measure import Measurement
 from rich.table import Table
 
-from recollect_evals import datasets, systems
-from recollect_evals.errors import ExtraMissing, RunMismatch
+from recollect_evals import datasets, report, systems
+from recollect_evals.errors import RunMismatch
 from recollect_evals.model import DataSet
 from recollect_evals.results import Result, rescore
 from recollect_evals.run import Run
@@ -25,7 +24,6 @@ from .common import FAULT, Common, say
 from .safe import count, plain, words
 
 WIDEST = 1000  # columns of a table
-INSTALL = "pip install 'recollect[evals]'"
 # Metric → the head of its column. A column is shown where any system has a number in it.
 SHOWN = {
     "recall@10": "recall@10",
@@ -226,7 +224,8 @@ def write_report(
     if common.json and out is None:
         common.answer([one.document() for one in results])
         return
-    page = rendered(results, html=out is not None and out.suffix == ".html", by_conversation=by_conversation)
+    write = report.html if out is not None and out.suffix == ".html" else report.markdown
+    page = write(results, by_conversation=by_conversation)
     if out is None:
         say(page)
         return
@@ -236,16 +235,6 @@ def write_report(
     except OSError as error:
         raise InvalidInput("--out", f"{out} cannot be written: {error.strerror}") from None
     common.answer({"report": str(out)}) if common.json else say(f"{out}: {count(len(results), 'run')}")
-
-
-def rendered(results: Sequence[Result], *, html: bool, by_conversation: bool) -> str:
-    """The report's text. Raises ExtraMissing where what draws it is not installed."""
-    try:
-        report = importlib.import_module("recollect_evals.report")
-        write = report.html if html else report.markdown
-        return str(write(results, by_conversation=by_conversation))
-    except ModuleNotFoundError as error:
-        raise ExtraMissing(f"a report needs {error.name}, which is not installed: {INSTALL}") from None
 
 
 # --- what there is -----------------------------------------------------------------------------------------------------

@@ -15,8 +15,7 @@ evals = typer.Typer(
     help="Find out how good a memory system is on dialogues, at what price, and at which stage an answer was lost.\n\n"
     "`eval baseline` needs no model; `eval run` goes through all phases: ingest, search, answer (by --reader), judge (by"
     " --judge). A run is a folder of records: stopped, killed or over its budget, the same command goes on from there.\n\n"
-    "Example: recollect eval baseline changes --out runs/baseline, then: recollect eval report runs/baseline --out r.html\n\n"
-    "Plots need an extra: pip install 'recollect[evals]'.",
+    "Example: recollect eval baseline changes --out runs/baseline, then: recollect eval report runs/baseline --out r.html",
 )
 
 Data = Annotated[str, typer.Argument(metavar="DATA", help="A set by name (see `eval datasets`), or its file or folder")]
