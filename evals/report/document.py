@@ -56,6 +56,8 @@ def _head(group: Group, by_conversation: bool) -> list[Block]:
     blocks: list[Block] = [Text(f"{told}. Checksum {group.checksum[:12]}…")]
     if group.silent:
         blocks.append(Text(f"Not asked anything yet: {', '.join(group.silent)}."))
+    if not group.has_rivals:
+        blocks.append(Text(notes.NO_RIVALS))
     if brief := _in_brief(group, by_conversation):
         blocks.append(Items(brief))
     problems = list(dict.fromkeys(problem for run in group.runs for problem in run.problems))

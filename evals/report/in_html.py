@@ -174,7 +174,8 @@ def _cases(told: Cases) -> str:
     ]
     words = '<label>Text <input type="search" data-by="text" placeholder="question, answer, memory …"></label>'
     form = f'<form class="filter" hidden>{"".join(choices)}{words}<output></output></form>'
-    intro = f"<p>{len(told.items):,} questions were lost by at least one system. Each opens.</p>"
+    lost = f"{len(told.items):,} questions were lost by at least one system."
+    intro = f"<p>{lost} They quote the data set, whose licence goes for them too.</p>"
     return f'<div class="cases">{intro}{form}{"".join(map(_case, told.items))}</div>'
 
 

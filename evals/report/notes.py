@@ -37,6 +37,10 @@ LATENCY = (
 UNEQUAL = (
     "Where the number of questions varies, systems took part in different ones, which the column does not make up for."
 )
+NO_RIVALS = (
+    "No plain rival was measured, and numbers without one say little: recollect eval baseline DATA --out runs/baseline, then"
+    " a report of both runs."
+)
 REPEAT = "The same records give every number again to the digit: recollect eval rescore RUN. To make the runs anew:"
 ENDPOINTS = "Endpoints and keys (--api-base, $RECOLLECT_API_KEY) are in no record, and have to be given again."
 OVER_QUESTIONS = "Intervals of this report are over questions."
@@ -53,9 +57,14 @@ MEASURES: Sequence[tuple[str, str]] = (
     ),
     (
         "precision",
-        "Share of what is returned that stands for evidence. Few turns are evidence, so it is low for whoever returns much.",
+        "Share of the results that stand for any evidence turn, where there are results. Few turns are evidence, so it is low for"
+        " whoever returns much.",
     ),
-    ("in the context", "Share of the evidence turns whose content is in the context that a reader is given."),
+    (
+        "in the context",
+        "Share of the evidence turns that parts of the reader's context stand for. Whether a memory says what its turn says is"
+        " looked at by the stages.",
+    ),
     ("silent on unrelated", "Share of questions about other conversations to which nothing was returned."),
     (
         "judged right",

@@ -41,12 +41,15 @@ def recall_by_k(group: Group) -> Figure | None:
     lines = [(one, points) for one in group.subjects if (points := _recalls(one, ks))]
     if not lines or len(ks) < 2:
         return None
-    width, height, left, right, top, bottom = 620.0, 380.0, 44.0, 420.0, 14.0, 336.0
+    width, height, left, right, top, bottom = 620.0, 380.0, 44.0, 420.0, 30.0, 340.0
     values = [_mean(e) for _, points in lines for _, e in points]
     y = svg.around(values, bottom, top, most=(0, 100))
     x = svg.Axis(0, len(ks) - 1, left + 14, right - 8)
     parts = _grid(y, left, right) + [svg.text(x.at(i), bottom + 18, str(k), "tick", "middle") for i, k in enumerate(ks)]
-    parts += [svg.text((left + right) / 2, bottom + 36, "first k distinct turns", "axis", "middle"), _unit(left, top)]
+    parts += [
+        svg.text((left + right) / 2, bottom + 36, "first k distinct turns", "axis", "middle"),
+        _unit(left, top, "recall"),
+    ]
     ends = svg.spread([y.at(_mean(points[-1][1])) for _, points in lines], 15, top + 4, bottom)
     for (one, points), end in zip(lines, ends, strict=True):
         places = [(x.at(ks.index(k)), y.at(_mean(e)), k, e) for k, e in points]
@@ -111,7 +114,7 @@ def _scatter(group: Group, title: str, x_name: str, points: Sequence[Point], cap
     metric = quality(group)
     if not points or metric is None:
         return None
-    width, height, left, right, top, bottom = 620.0, 380.0, 44.0, 606.0, 14.0, 336.0
+    width, height, left, right, top, bottom = 620.0, 380.0, 44.0, 606.0, 30.0, 340.0
     xs = [one.x for one in points]
     log = min(xs) > 0 and max(xs) / min(xs) > _MANY
     x = svg.around(xs, left + 16, right - 16, log=log)
@@ -218,8 +221,8 @@ def _grid(y: svg.Axis, left: float, right: float) -> list[str]:
     return parts
 
 
-def _unit(left: float, top: float, name: str = "") -> str:
-    return svg.text(left + 4, top + 4, f"{name}, %" if name else "%", "axis")
+def _unit(left: float, top: float, name: str) -> str:
+    return svg.text(left - 24, top - 16, f"{name}, %", "axis")
 
 
 def _name(one: Subject, x: float, y: float, width: float) -> str:

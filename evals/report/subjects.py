@@ -8,10 +8,13 @@ from dataclasses import dataclass
 
 from ..attribution import Case
 from ..results import Result
+from ..run import slug_of
 from ..scores import OVERALL, Key, Scores
 from ..statistics import Estimate
+from ..systems.plain import METHODS
 
 OURS = "recollect"  # what the slugs of our own systems begin with
+PLAIN = tuple(map(slug_of, (*(method.name for method in METHODS.values()), "last", "full context")))
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,9 +66,9 @@ class Group:
         return any(row.doubts for one in self.subjects for row in one.scores.rows.values())
 
     @property
-    def judged(self) -> bool:
-        """Whether any answer was judged."""
-        return any(one.scores.judges for one in self.subjects)
+    def has_rivals(self) -> bool:
+        """Whether any system keeps no memory."""
+        return any(one.slug.startswith(PLAIN) for one in self.subjects)
 
 
 def grouped(runs: Sequence[Result]) -> list[Group]:

@@ -17,7 +17,7 @@ Area: TypeAlias = tuple[float, float, float, float]
 """Left, top, right, bottom, in px."""
 
 COLOURS = 9  # of systems, in page.css; after them marks repeat the colours in other shapes
-LETTER = 6.1  # average width of a letter at 11 px, in px
+LETTER = 6.6  # average width of a letter at 11 px in a wide font, in px
 
 _SHAPES = (  # around 0, 0, about 9 px wide
     "M-4.5 0a4.5 4.5 0 1 0 9 0a4.5 4.5 0 1 0 -9 0z",

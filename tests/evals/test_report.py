@@ -19,7 +19,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from reports import SYSTEMS, Made, doubted, made, result
+from typer.testing import CliRunner
 
+from recollect.surfaces.cli.commands import app
 from recollect.testing import HashEmbedder
 from recollect_evals import datasets, report, systems
 from recollect_evals.attribution import STAGES
@@ -32,7 +34,7 @@ from recollect_evals.report.names import families, label
 from recollect_evals.report.numbers import percent, signed
 from recollect_evals.report.repeat import run_commands, system_name
 from recollect_evals.report.subjects import grouped
-from recollect_evals.report.svg import Labels, spread
+from recollect_evals.report.svg import Labels, around, spread
 from recollect_evals.report.values import shown
 from recollect_evals.scores import OVERALL, compare
 from recollect_evals.statistics import wilson
@@ -393,6 +395,13 @@ def test_one_system_is_compared_with_nobody():
     assert "Cases" in report.html([ONE])
 
 
+def test_a_report_without_a_plain_rival_says_what_is_missing():
+    assert "recollect eval baseline" in report.markdown(
+        [made("ours", CHANGES_OF_ONE, SYSTEMS[6:8], phases=("search",))]
+    )
+    assert "recollect eval baseline" not in MARKDOWN
+
+
 def test_runs_of_two_data_sets_and_of_one_name():
     other = made("first", replace(CHANGES_OF_ONE, name="other", checksum="ff"), THREE)
     told = report.markdown([RUN, other, RUN])
@@ -463,6 +472,38 @@ def test_a_manifest_becomes_the_commands_that_make_the_run_again():
     assert manifest.checksum in whole and "answer@1\\#0123abcd" in whole
 
 
+def test_the_commands_of_a_report_are_understood_and_lead_to_the_same_run(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    asked = [
+        "--system",
+        "bm25",
+        "--system",
+        "last-turns",
+        "--last",
+        "7",
+        "--conversation",
+        "offers",
+        "--limit",
+        "6",
+        "--k",
+        "20",
+    ]
+    called("run", "changes", *asked, "--out", "runs/first")
+    told = called("report", "runs/first")
+    fenced = re.search(r"^```sh\n(.*?)\n```$", told, re.M | re.S)[1]
+    again, page = (shlex.split(line) for line in fenced.replace("\\\n", "").splitlines())
+    assert "search: 0 to do" in called(*again[2:], "--dry-run")  # a run of other settings would be refused
+    called(*page[2:])
+    assert "turns, BM25" in Path("report.html").read_text(encoding="utf-8")
+
+
+def called(*words: str) -> str:
+    """What a command of `recollect eval` says."""
+    done = CliRunner().invoke(app, ["eval", *words])
+    assert done.exit_code == 0, done.output
+    return done.stdout
+
+
 # --- drawing -----------------------------------------------------------------------------------------------------------
 
 
@@ -473,6 +514,21 @@ def test_labels_of_lines_keep_their_distance_and_their_order(wanted):
     gaps = [b[2] - a[2] for a, b in itertools.pairwise(ordered)]
     assert all(gap >= 10 - 1e-9 for gap in gaps)
     assert min(places) >= -1e-9 and max(places) <= 100 + 1e-9
+
+
+@given(st.lists(st.floats(0, 1e6), min_size=1, max_size=6), st.booleans())
+def test_an_axis_holds_its_values_and_has_marks(values, log):
+    values = [max(one, 1e-3) for one in values] if log else values
+    axis = around(values, 10, 200, log=log)
+    assert all(10 - 1e-6 <= axis.at(one) <= 200 + 1e-6 for one in values)
+    assert 1 <= len(axis.ticks()) <= 12 or log
+
+
+@given(st.floats(1e-3, 1e3), st.floats(6.1, 1e6))
+def test_a_logarithmic_axis_has_marks(low, times):
+    axis = around([low, low * times], 10, 200, log=True)
+    assert 2 <= len(axis.ticks()) <= 14
+    assert all(10 - 1e-6 <= axis.at(one) <= 200 + 1e-6 for one in axis.ticks())
 
 
 def test_labels_of_points_stay_off_each_other():
