@@ -7,7 +7,7 @@ PIP    := $(BIN)/python -m pip --disable-pip-version-check --quiet
 STAMP  := $(VENV)/.set-up
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test chaos security lint types bench lock clean
+.PHONY: help setup demo test chaos security eval lint types bench lock clean
 
 help:   ## what there is
 	@grep -hE '^[a-z]+: .*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 16
@@ -35,6 +35,9 @@ chaos: $(STAMP)   ## the long forms of the fault tests, and a table of faults, t
 security: $(STAMP)   ## the long forms of the security tests, and a table of threats, tries and failures
 	@$(BIN)/python tests/chaos.py --security
 
+eval: $(STAMP)   ## the offline evaluation: tables, and eval-report/report.html (with LoCoMo and HaluMem where RECOLLECT_DATA has them)
+	@$(BIN)/recollect eval offline --out eval-report
+
 lint: $(STAMP)   ## ruff
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check .
 
@@ -53,4 +56,4 @@ lock:   ## write the lock files anew
 	@rm -rf $(VENV)-lock
 
 clean:   ## remove what was made
-	@rm -rf $(VENV) dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	@rm -rf $(VENV) eval-report dist .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -53,8 +53,8 @@ _REQUEST = re.compile(
     re.IGNORECASE,
 )
 _NUMBER = re.compile(r"\d")
-# Somebody who tells of themselves as memories do: "The user lives in Rome."
-_OF_THE_USER = re.compile(r"^\W*the user(?:['’]s)?\b", re.IGNORECASE)
+# Somebody who tells of themselves as memories do: "The user lives in Rome", "Ebba is the user's niece".
+_OF_THE_USER = re.compile(r"^\W*the user(?:['’]s)?\b|\bthe user['’]s|(?<=that )the user\b", re.IGNORECASE)
 # What a wish waits for is no order: "when I mention Rex", "when you write to clients".
 _ASKED = re.compile(
     r"\b(?:i|you) (?:ever |next |only )?(?:mention|say|ask|talk|speak|tell|told|answer|write|recommend|suggest|call|show"

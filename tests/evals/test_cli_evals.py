@@ -11,6 +11,7 @@ import sys
 import threading
 from collections import Counter
 from pathlib import Path
+from types import SimpleNamespace
 
 import evals_world as world
 import pytest
@@ -19,10 +20,11 @@ from typer.testing import CliRunner
 
 from recollect.surfaces.cli.commands import app
 from recollect.testing import ModelEndpoint, Reply
+from recollect_evals.datasets import decisions
 from recollect_evals.run import Run
 
 KEY = "sk-a-key-that-nobody-may-see"
-COMMANDS = ["run", "baseline", "probe", "rescore", "compare", "report", "datasets", "systems"]
+COMMANDS = ["run", "baseline", "probe", "rescore", "compare", "report", "datasets", "systems", "operations", "offline"]
 RECOLLECT = [sys.executable, "-c", "from recollect.surfaces.cli import main; main()"]
 
 
@@ -450,6 +452,54 @@ def test_what_there_is_to_choose_from_is_listed(cli, data):
     told = answer(cli("datasets", data, "--json"))
     assert told["questions"] == {"single": 9, "never": 3} and told["turns"] == 24 and told["problems"] == []
     assert "3 conversations, 24 turns, 12 questions" in cli("datasets", data).stdout
+
+
+# --- without a model ---------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def few(monkeypatch):
+    """Three labelled decisions in place of all."""
+    every = decisions.load().cases
+    cases = tuple(case for case in every if case.id in ("value-01", "dup-01", "para-02"))
+    monkeypatch.setattr(decisions, "load", lambda: SimpleNamespace(cases=cases))
+    return cases
+
+
+def test_decisions_are_measured_and_the_wrong_ones_listed(cli, few):
+    told = cli("operations", "--wrong").stdout
+    assert re.search(r"^all +3 +66\.7", told, re.M) and "para-02: right NONE" in told
+    records = answer(cli("operations", "--json"))
+    assert [one["case"] for one in records] == [case.id for case in few]
+
+
+def test_memory_points_are_measured(cli, tmp_path):
+    text = "Ann lives in Rome."
+    point = {"index": 1, "memory_content": text, "memory_type": "Persona Memory", "memory_source": "primary"}
+    point |= {"is_update": "False", "original_memories": [], "timestamp": "Sep 04, 2025, 18:42:19", "importance": 0.5}
+    said = {"role": "user", "content": "I live in Rome.", "timestamp": "Sep 04, 2025, 18:42:19", "dialogue_turn": 0}
+    session = {"start_time": "Sep 04, 2025, 18:42:19", "end_time": "Sep 04, 2025, 19:42:19", "dialogue": [said]}
+    session |= {"memory_points": [point], "questions": []}
+    user = {"uuid": "u", "persona_info": "Name: Ann; Gender: f", "sessions": [session]}
+    (tmp_path / "user.jsonl").write_text(json.dumps(user) + "\n")
+    found = answer(cli("operations", tmp_path / "user.jsonl", "--json"))
+    assert len(found["updates"]) == 1 and found["extraction"]
+    told = cli("operations", tmp_path / "user.jsonl").stdout
+    assert re.search(r"^updates +0$", told, re.M) and re.search(r"^resistance +–$", told, re.M)
+
+
+def test_all_that_needs_no_model_is_measured_into_one_report(cli, data, few, tmp_path, monkeypatch):
+    monkeypatch.delenv("RECOLLECT_DATA", raising=False)
+    out = tmp_path / "report"
+    first = cli("offline", data, "--out", out)
+    assert "recollect, rules" in first.stdout and "previous + turn, BM25" in first.stdout
+    page, text = (out / "report.html").read_text("utf-8"), (out / "report.md").read_text("utf-8")
+    assert "recollect, rules, memories only" in text and "Decisions" in text and "<svg" in page
+    records = {file: file.read_bytes() for file in out.rglob("*.jsonl")}
+    again = answer(cli("offline", data, "--out", out, "--json"))
+    assert again["reports"] == [str(out / "report.html"), str(out / "report.md")] and len(again["runs"]) == 1
+    assert {file: file.read_bytes() for file in out.rglob("*.jsonl")} == records, "nothing is measured twice"
+    assert (out / "report.md").read_text("utf-8") == text
 
 
 def test_help_does_not_load_the_harness():

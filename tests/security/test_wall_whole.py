@@ -375,6 +375,8 @@ STORE_WIDE_COMMANDS = {
     "eval report": "reads runs' folders; opens no store",
     "eval datasets": "reads a data set; opens no store",
     "eval systems": "lists names; opens no store",
+    "eval operations": "measures in stores of its own, which are gone afterwards",
+    "eval offline": "works on runs' folders; stores in them are its own",
 }
 
 

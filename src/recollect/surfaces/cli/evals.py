@@ -156,6 +156,50 @@ def probe(
 
 @evals.command()
 @with_common
+def operations(
+    common: Common,
+    data: Annotated[
+        str, typer.Argument(metavar="DATA", help='"decisions", which is shipped, or a file of HaluMem')
+    ] = "decisions",
+    judge: Annotated[
+        str | None, typer.Option(metavar="MODEL", help="Says which memory tells which point (default: by words)")
+    ] = None,
+    wrong: Annotated[bool, typer.Option("--wrong", help="List the decisions that were not right")] = False,
+    at_once: Annotated[int, typer.Option(min=1, help="Decisions at once")] = 1,
+) -> None:
+    """Measure what a memory does with new facts beside old ones: add, update, delete or nothing, to the right memory.
+
+    Labelled decisions go through the real write path; of HaluMem's gold memories it is told which updates were right, wrong or
+    omitted, and what an extraction finds. By the rules, or by --llm.
+
+    Example: recollect eval operations decisions --wrong
+    """
+    from .eval_operations import Asked, run
+
+    raise typer.Exit(run(common, Asked(data, judge, wrong, at_once)))
+
+
+@evals.command()
+@with_common
+def offline(
+    common: Common,
+    data: Annotated[
+        list[str] | None, typer.Argument(metavar="[DATA]…", help="Sets to search in (default: changes, and LoCoMo's)")
+    ] = None,
+    out: Annotated[Path, typer.Option("--out", metavar="FOLDER", help="For runs and reports")] = Path("eval-report"),
+) -> None:
+    """Measure all that needs no model, and write one report: retrieval on `changes`, and on LoCoMo where $RECOLLECT_DATA has it,
+    beside all plain rivals; decisions; HaluMem. What is measured already is not measured again.
+
+    Example: recollect eval offline --out eval-report
+    """
+    from .eval_offline import run
+
+    raise typer.Exit(run(common, tuple(data or ()), out))
+
+
+@evals.command()
+@with_common
 def rescore(
     common: Common,
     run: Annotated[Path, typer.Argument(metavar="RUN", help="The folder of a run")],
