@@ -1,4 +1,4 @@
-"""The small form of the evaluation: what search finds in some of `changes`, by rules and the real embedder, is not less than it was.
+"""The small form of the evaluation: what search finds in some of `changes`, by the rules and MiniLM, is not less than it was.
 
 `make eval` measures all of it. A level is written anew where it is reached for good (evals/levels.json).
 """
