@@ -33,7 +33,10 @@ class Trust:
         return self.own.get(place, _DEFAULTS.get(place, source.trust))
 
     def refuses(self, fact: Fact, known: Candidate) -> bool:
-        """Whether a fact is trusted less than what is known, and so neither ends nor replaces it."""
+        """Whether a fact is trusted less than what is known, and so neither ends nor replaces it. What a user told of others is no
+        better than a claim of theirs; what they told of themselves is."""
+        if fact.source is SourceClass.CLAIM and known.source is SourceClass.USER and not of_the_user(known):
+            return False
         return self.of(fact.source, fact.kind) < self.of(known.source, known.kind)
 
     @classmethod
@@ -49,6 +52,11 @@ class Trust:
             of_kinds = levels if isinstance(levels, Mapping) else {kind.value: levels for kind in Kind}
             own |= {(source, _member(Kind, kind)): _level(level) for kind, level in of_kinds.items()}
         return cls(own)
+
+
+def of_the_user(known: Candidate) -> bool:
+    """Whether a memory tells of the user themself, or of what is theirs."""
+    return "the user" in f"{known.slot.subject if known.slot else ''} {known.text}".casefold()
 
 
 def _member(of: type[Member], name: object) -> Member:

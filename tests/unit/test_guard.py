@@ -29,6 +29,7 @@ from recollect.model import (
     Update,
 )
 from recollect.ports import Chunk
+from recollect.trust import Trust
 
 NOON = datetime(2024, 5, 1, 12, tzinfo=UTC)
 
@@ -184,3 +185,19 @@ def test_two_operations_on_one_target():
     cases = [Case(fact(), NOON, (candidate(),)), Case(fact(), NOON, (candidate(),))]
     first, second = guard(cases, [Update((1,), "supersede", "Ann moved to Rome.")] * 2)
     assert isinstance(first, Update) and isinstance(second, Add) and "two operations" in (second.flag or "")
+
+
+@pytest.mark.parametrize(
+    ("known", "source", "refused"),
+    [
+        ("The user lives in Oslo.", SourceClass.USER, True),
+        ("Rex is the user's dog.", SourceClass.USER, True),
+        ("The billing service runs on PostgreSQL 14.", SourceClass.USER, False),
+        ("The billing service runs on PostgreSQL 14.", SourceClass.ASSISTANT, True),
+        ("The user lives in Oslo.", SourceClass.CLAIM, False),
+    ],
+)
+def test_a_claim_ends_what_a_user_told_of_others_and_nothing_of_themselves(known, source, refused):
+    claim = fact("The billing service runs on PostgreSQL 16.", source=SourceClass.CLAIM)
+    assert Trust().refuses(claim, candidate(text=known, source=source)) == refused
+    assert not Trust.given({"claim": 3}).refuses(claim, candidate(text=known, source=source))
