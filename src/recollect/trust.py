@@ -33,8 +33,8 @@ class Trust:
         return self.own.get(place, _DEFAULTS.get(place, source.trust))
 
     def refuses(self, fact: Fact, known: Candidate) -> bool:
-        """Whether a fact is trusted less than what is known, and so neither ends nor replaces it. What a user told of others is no
-        better than a claim of theirs; what they told of themselves is."""
+        """Whether a fact is trusted less than what is known, and so neither ends nor replaces it. What a user told of others is
+        no better than a claim of theirs; what they told of themselves is."""
         if fact.source is SourceClass.CLAIM and known.source is SourceClass.USER and not of_the_user(known):
             return False
         return self.of(fact.source, fact.kind) < self.of(known.source, known.kind)
