@@ -19,8 +19,8 @@ from .rank import (
     NEAR,
     Place,
     Scale,
+    Span,
     Telling,
-    best_of,
     calibrated,
     crowded,
     fuse,
@@ -283,12 +283,14 @@ def order(
         ("vector", memories.vector, spoken.vector),
         ("bm25", memories.text, spoken.text),
     ):
-        best = best_of(own, said)
+        span = Span.of(own, said)
         if "memories" in query.include:
-            channels.append(places(f"memory-{kind}", own, best))
-            channels.append(lifted(places(f"support-{kind}", said, best), supported, served))
+            channels.append(places(f"memory-{kind}", own, span))
+            channels.append(lifted(places(f"support-{kind}", said, span), supported, served))
         if "turns" in query.include:
-            channels.append(places(f"turn-{kind}", said, best))
+            channels.append(places(f"turn-{kind}", said, span))
+    named = partition.about(terms, {key for channel in channels for key in channel})
+    channels.append(places("about", named, Span(0.0, named[0][1] if named else 0.0)))
     fused = [Fused(key, total * boost(partition, key), seen) for key, (total, seen) in fuse(channels).items()]
     return sorted(fused, key=lambda one: (-one.order, one.key))
 
