@@ -76,6 +76,7 @@ class Partition:
         self._doubted: set[int] = set()  # statements that were ever quarantined
         self._told: set[int] = set()  # … that were ever not
         self._about: dict[int, str] = {}  # passage → a statement's slot, a turn's speaker
+        self._of_slot: dict[str, list[int]] = {}  # slot → statements
         self._about_terms: dict[str, frozenset[str]] = {}  # of those asked for so far
 
     def __len__(self) -> int:
@@ -147,8 +148,9 @@ class Partition:
         for row in rows:
             self.rows[row.number] = row
             (self._doubted if row.quarantined else self._told).add(row.statement)
-            if row.slot is not None:
+            if row.slot is not None and row.statement not in self._about:
                 self._about[row.statement] = row.slot
+                self._of_slot.setdefault(row.slot, []).append(row.statement)
         self._intervals.put_rows(rows)
 
     def _add_hidings(self, hidings: Sequence[Hiding]) -> None:
@@ -201,6 +203,12 @@ class Partition:
             weights = {term: self._texts.idf(term) for term in terms}
             named = {key: sum(weights[term] for term in terms if term in self._terms_about(key)) for key in keys}
             return sorted(((key, weight) for key, weight in named.items() if weight), key=lambda one: (-one[1], one[0]))
+
+    def siblings(self, statement: int) -> Sequence[int]:
+        """The statements of the same slot, itself included; none where it has no slot."""
+        with self._lock:
+            slot = self._about.get(statement)
+            return () if slot is None else tuple(self._of_slot.get(slot, ()))
 
     def _terms_about(self, key: int) -> frozenset[str]:
         label = self._about.get(key, "")

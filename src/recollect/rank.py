@@ -13,7 +13,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 # Weight of each channel in the fused order, chosen on five conversations of LoCoMo, each in turn left out: docs/retrieval.md.
-# "support": what a turn was found by, given to the memories that it supports; "about": whom or what a query names.
+# "support": what a turn was found by, given to the memories that it supports; "about": whom or what a query names; "slot":
+# that of one of the best memories.
 WEIGHTS: Mapping[str, float] = {
     "memory-vector": 1.0,
     "memory-bm25": 1.0,
@@ -22,7 +23,10 @@ WEIGHTS: Mapping[str, float] = {
     "support-vector": 0.8,
     "support-bm25": 0.8,
     "about": 0.5,
+    "slot": 0.4,
 }
+LEADERS = 3  # memories whose slots' other memories come along: a question often asks for all of a kind
+SIBLINGS = 10  # in a slot, at most: a larger one tells little of what its memories have in common
 USUAL = 50  # the place, among all that a query finds, whose score counts for hardly anything
 TAIL = 0.1  # … which is this times its share of the best
 

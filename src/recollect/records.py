@@ -361,7 +361,7 @@ class RowSpan:
     expires_at: int | None
     quarantined: bool
     event: tuple[int, int] | None = None
-    slot: str | None = None  # "subject attribute"
+    slot: str | None = None  # casefolded subject and attribute
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple
 
 from .filters import Condition
@@ -16,7 +17,10 @@ from .rank import (
     CALIBRATED,
     EVIDENCE_BOOST,
     FLOOR,
+    LEADERS,
     NEAR,
+    SIBLINGS,
+    WEIGHTS,
     Place,
     Scale,
     Span,
@@ -291,8 +295,35 @@ def order(
             channels.append(places(f"turn-{kind}", said, span))
     named = partition.about(terms, {key for channel in channels for key in channel})
     channels.append(places("about", named, Span(0.0, named[0][1] if named else 0.0)))
-    fused = [Fused(key, total * boost(partition, key), seen) for key, (total, seen) in fuse(channels).items()]
+    fused = {key: Fused(key, total * boost(partition, key), seen) for key, (total, seen) in fuse(channels).items()}
+    return best_first(along(partition, served, best_first(fused.values()), fused))
+
+
+def best_first(fused: Iterable[Fused]) -> list[Fused]:
+    """In their order, ties by smaller key."""
     return sorted(fused, key=lambda one: (-one.order, one.key))
+
+
+def along(
+    partition: Partition, served: Served, ordered: Sequence[Fused], fused: Mapping[int, Fused]
+) -> Iterable[Fused]:
+    """The same, the memories of the best ones' slots lifted, and found where they were not."""
+    lift: dict[int, Place] = {}
+    leaders = islice((one for one in ordered if served.rows[one.key]), LEADERS)
+    for rank, leader in enumerate(leaders, start=1):
+        share = leader.order / ordered[0].order if ordered[0].order else 0.0
+        known = [key for key in partition.siblings(leader.key) if key < len(served.rows) and served.rows[key]]
+        if 1 < len(known) <= SIBLINGS:
+            for key in known:
+                lift.setdefault(key, Place("slot", rank, share))
+    if not lift:
+        return ordered
+    found = {key: fused.get(key, Fused(key, 0.0, ())) for key in lift}
+    better = {
+        key: Fused(key, one.order + WEIGHTS["slot"] * lift[key].score, (*one.places, lift[key]))
+        for key, one in found.items()
+    }
+    return {**fused, **better}.values()
 
 
 def above_floor(

@@ -50,7 +50,7 @@ _ROWS = (
     " m.source FROM memory_rows r JOIN statements m ON m.space = r.space AND m.number = r.statement"
 )
 _TOLD = (
-    "SELECT number, event_from, event_to, subject || ' ' || attribute AS slot FROM statements"
+    "SELECT number, event_from, event_to, slot_key FROM statements"
     " WHERE space = ? AND (event_from IS NOT NULL OR slot_key IS NOT NULL) AND number"
 )
 _OWNERS: dict[IdKind, str] = {
@@ -859,7 +859,7 @@ def _span(row: sqlite3.Row, told: sqlite3.Row | None) -> RowSpan:
         row["expires_at"],
         bool(row["quarantined"]),
         None if told is None or told["event_from"] is None else (told["event_from"], told["event_to"]),
-        None if told is None else told["slot"],
+        None if told is None else told["slot_key"],
     )
 
 
