@@ -75,7 +75,7 @@ class Span(NamedTuple):
         share = score / self.best
         if self.best <= self.usual:
             return share
-        return TAIL * share + (1 - TAIL) * max(score - self.usual, 0.0) / (self.best - self.usual)
+        return TAIL * share + (1 - TAIL) * (max(score - self.usual, 0.0) / (self.best - self.usual))
 
 
 def places(channel: str, found: Sequence[tuple[int, float]], span: Span) -> dict[int, Place]:
@@ -195,9 +195,3 @@ def spread(near: NDArray[np.bool_], authors: Sequence[object], owned: Sequence[b
         if owned[place] or not others or like < max(1, min(limit // 3, others // 2)):
             stay.append(place)
     return stay
-
-
-def estimate_tokens(text: str) -> int:
-    """Tokens of a text, rather too many than too few: a token has about four letters of English, one of CJK."""
-    wide = sum(ord(character) > 0x2E80 for character in text)
-    return math.ceil((len(text) - wide) / 3.2) + wide
