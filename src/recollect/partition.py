@@ -201,8 +201,13 @@ class Partition:
         that occur in the slot of a memory, or in the name of who said a turn)."""
         with self._lock:
             weights = {term: self._texts.idf(term) for term in terms}
-            named = {key: sum(weights[term] for term in terms if term in self._terms_about(key)) for key in keys}
-            return sorted(((key, weight) for key, weight in named.items() if weight), key=lambda one: (-one[1], one[0]))
+            labels = {key: self._about[key] for key in keys if key in self._about}
+            named = {}
+            for label in dict.fromkeys(labels.values()):  # many passages have the same one
+                held = self._terms_about(label)
+                named[label] = sum([weight for term, weight in weights.items() if term in held])
+            found = [(key, named[label]) for key, label in labels.items() if named[label]]
+            return sorted(found, key=lambda one: (-one[1], one[0]))
 
     def siblings(self, statement: int) -> Sequence[int]:
         """The statements of the same slot, itself included; none where it has no slot."""
@@ -210,8 +215,7 @@ class Partition:
             slot = self._about.get(statement)
             return () if slot is None else tuple(self._of_slot.get(slot, ()))
 
-    def _terms_about(self, key: int) -> frozenset[str]:
-        label = self._about.get(key, "")
+    def _terms_about(self, label: str) -> frozenset[str]:
         if label not in self._about_terms:
             self._about_terms[label] = frozenset(self._tokenizer(label))
         return self._about_terms[label]
@@ -291,10 +295,10 @@ class Partition:
                 first[row.memory_id] = min(first.get(row.memory_id, row.number), row.number)
             return first
 
-    def evidence(self, statement: int) -> int:
-        """How many further turns tell a statement."""
-        quotes = self._evidence.get(statement, 0)
-        return quotes - 1 if quotes else 0
+    def evidence(self, statements: Iterable[int]) -> dict[int, int]:
+        """Statement → how many further turns tell it, where there are any."""
+        with self._lock:
+            return {one: quotes - 1 for one in statements if (quotes := self._evidence.get(one, 0)) > 1}
 
     def snapshot(self) -> tuple[object, ...]:
         """Everything that a rebuild must reproduce, for comparison."""

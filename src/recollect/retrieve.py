@@ -295,7 +295,9 @@ def order(
             channels.append(places(f"turn-{kind}", said, span))
     named = partition.about(terms, {key for channel in channels for key in channel})
     channels.append(places("about", named, Span(0.0, named[0][1] if named else 0.0)))
-    fused = {key: Fused(key, total * boost(partition, key), seen) for key, (total, seen) in fuse(channels).items()}
+    sums = fuse(channels)
+    further = partition.evidence(sums)
+    fused = {key: Fused(key, total * boost(further.get(key, 0)), seen) for key, (total, seen) in sums.items()}
     return best_first(along(partition, served, best_first(fused.values()), fused))
 
 
@@ -371,9 +373,9 @@ def lifted(placed: Mapping[int, Place], supported: Mapping[int, Sequence[int]], 
     return found
 
 
-def boost(partition: Partition, key: int) -> float:
-    """A little more for what several turns tell; a turn's own passage is told by none."""
-    return 1.0 + EVIDENCE_BOOST * min(partition.evidence(key), 3)
+def boost(further: int) -> float:
+    """A little more for what further turns tell; a turn's own passage is told by none."""
+    return 1.0 + EVIDENCE_BOOST * min(further, 3)
 
 
 def memory_hit(row: Row, one: Ranked, created_at: datetime, sources: tuple[Source, ...], explain: bool) -> Hit:

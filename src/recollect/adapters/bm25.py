@@ -116,6 +116,7 @@ class Bm25:
         self._lengths: NDArray[np.int64] = np.zeros(256, dtype=np.int64)  # by key; 0 where there is no text
         self._groups: NDArray[np.int8] = np.zeros(256, dtype=np.int8)  # by key
         self._sizes = [[0, 0] for _ in range(GROUPS)]  # of each group: texts, and terms in them
+        self._norms: NDArray[np.float64] | None = None  # what a text's length does to its counts, by key
 
     def __len__(self) -> int:
         return len(self._terms)
@@ -139,6 +140,7 @@ class Bm25:
             self._groups = np.concatenate([self._groups, np.zeros_like(self._groups)])
 
     def _count(self, key: int, sign: int) -> None:
+        self._norms = None
         size = self._sizes[self._groups[key]]
         size[0] += sign
         size[1] += sign * int(self._lengths[key])
@@ -165,14 +167,13 @@ class Bm25:
         import numpy as np
 
         scores = np.zeros(len(self._lengths))
-        average = np.array([terms / texts if terms else 1.0 for texts, terms in self._sizes])
+        norms = self._norms_now()
         held = [np.empty(0, dtype=np.int64)]
         for term, asked in terms.items():
             if term in self._postings:
                 keys = np.frombuffer(self._postings[term].keys, dtype=np.int64)
                 counts = np.frombuffer(self._postings[term].counts, dtype=np.int64)
-                norm = K1 * (1 - B + B * self._lengths[keys] / average[self._groups[keys]])
-                scores[keys] += self.idf(term) * asked * counts * (K1 + 1) / (counts + norm)
+                scores[keys] += self.idf(term) * asked * counts * (K1 + 1) / (counts + norms[keys])
                 held.append(keys)
         # Where few texts hold any of the terms, only those are looked at.
         few = sum(map(len, held)) * SPARSE < len(scores)
@@ -181,6 +182,14 @@ class Bm25:
             found = found[found < len(allowed)]  # what came after the mask was made is not in it
             found = found[allowed[found]]
         return _best(found, scores[found], k)
+
+    def _norms_now(self) -> NDArray[np.float64]:
+        import numpy as np
+
+        if self._norms is None:
+            average = np.array([terms / texts if terms else 1.0 for texts, terms in self._sizes])
+            self._norms = K1 * (1 - B + B * self._lengths / average[self._groups])
+        return self._norms
 
     def coverage(self, terms: Mapping[str, int], keys: Sequence[int]) -> list[float]:
         weights = {term: self.idf(term) for term in terms}
