@@ -140,17 +140,12 @@ class Recollect:
         return [Found(hit.kind, _named(hit, talk), hit.text, _told_by(hit, talk), hit.score) for hit in hits]
 
     def context(self, conversation_id: str, question: Question, max_tokens: int) -> Packed:
-        """What `context` packs. It counts tokens by an estimate of its own: where that was too low, it is asked for less."""
-        talk, asked = self._talk(conversation_id), max_tokens
-        while asked > 0:
-            arguments = self._asked(conversation_id, talk, question)
-            context = self.memory.context(question.text, max_tokens=asked, **arguments)
-            counted = tokens.count(context.text)
-            if counted <= max_tokens:
-                named = (turn for hit in context.hits for turn in _told_by(hit, talk))
-                return Packed(context.text, counted, distinct(named))
-            asked = min(asked - 1, asked * max_tokens // counted)
-        return Packed("", 0)
+        """What `context` packs, counted as all systems' are."""
+        talk = self._talk(conversation_id)
+        arguments = self._asked(conversation_id, talk, question)
+        context = self.memory.context(question.text, max_tokens=max_tokens, tokenizer=tokens.count, **arguments)
+        named = (turn for hit in context.hits for turn in _told_by(hit, talk))
+        return Packed(context.text, context.tokens, distinct(named))
 
     def _asked(self, conversation_id: str, talk: _Talk, question: Question) -> dict[str, Any]:
         """A question that has a day is asked of what held then. Without one it is asked after the last turn."""

@@ -166,7 +166,7 @@ def open_store(settings: Settings) -> Store:
     def make(space: Space, embedder: EmbedderKey) -> Partition:
         from .adapters.faiss_vectors import FaissVectors
 
-        return Partition(space, embedder, ledger, functools.partial(FaissVectors, embedder.dim), Bm25)
+        return Partition(space, embedder, ledger, functools.partial(FaissVectors, embedder.dim), Bm25, tokenizer)
 
     return Store(
         folder=folder,

@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING
 from .extract import ModelExtractor
 from .model import Message, Scope, Turn, Usage
 from .ports import ChatModel, Chunk, Priced
-from .rank import estimate_tokens
 from .reconcile import ModelReconciler
 from .replies import ExtractReply, ReconcileReply
 from .times import now
+from .tokens import estimate_tokens
 
 if TYPE_CHECKING:
     from pydantic import BaseModel

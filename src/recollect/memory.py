@@ -566,7 +566,7 @@ class AsyncMemory:
         agent_id: str | None = None,
         session_id: str | None = None,
         metadata_filter: Mapping[str, Any] | None = None,
-        limit: int = 30,
+        limit: int = 60,
         as_of: datetime | str | float | None = None,
         known_at: datetime | str | float | None = None,
         since: datetime | str | float | None = None,
@@ -575,13 +575,17 @@ class AsyncMemory:
         min_score: float | None = None,
         include: Sequence[str] = ("memories", "turns"),
         graph: bool = True,
+        tokenizer: Callable[[str], int] | None = None,
     ) -> Context:
-        """What is worth telling a model about the query, in time order, in at most `max_tokens` (estimated).
+        """What is worth telling a model about the query, in time order, in at most `max_tokens`: as `tokenizer` counts them in a
+        text; estimated where there is none. A turn that a memory tells takes no place of its own, unless it is among the best.
 
         The block is fenced as data by a delimiter that nobody else can guess, the same for a user each time; a line in it cannot
         close it, and says where it is from where that is not the user. Added in a message, none of it is learnt again.
         """
         budget = check.whole("max_tokens", max_tokens, 1, check.MAX_CONTEXT)
+        if tokenizer is not None and not callable(tokenizer):
+            raise InvalidInput("tokenizer", "must be a function from a text to its number of tokens")
         hits = await self.search(
             query,
             user_id=user_id,
@@ -600,12 +604,11 @@ class AsyncMemory:
         )
         from .fence import fence_name
         from .pack import pack
-        from .rank import estimate_tokens
 
         user = scope_of(user_id, None, None).user_id
         fence = fence_name(await self._run(self._store.ledger.secret), user)
-        text, kept = pack(hits, budget, fence)
-        return Context(text=text, hits=tuple(kept), tokens=estimate_tokens(text))
+        text, kept, tokens = await self._run(pack, hits, budget, fence, tokenizer)
+        return Context(text=text, hits=tuple(kept), tokens=tokens)
 
     async def get(self, memory_id: str, *, user_id: MaybeUser = OPERATOR) -> MemoryItem:
         """A memory as it is believed now: its live version, else its last. Raises NotFound, also where it was deleted."""

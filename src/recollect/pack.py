@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
+from typing import TypeAlias
 
+from .errors import InvalidInput
 from .fence import closing, harmless, opening
 from .model import Role, SourceClass
-from .rank import estimate_tokens
 from .results import Hit
+from .tokens import estimate_tokens
+
+Count: TypeAlias = Callable[[str], int]
+
+# Hits among which a turn is packed beside the memories that tell it, for its speaker's own words. Further down it would take
+# the place of something that is not told yet.
+OWN_WORDS = 10
 
 _TOLD_BY = {
     SourceClass.ASSISTANT: ", said by the assistant",
@@ -18,20 +26,53 @@ _TOLD_BY = {
 }
 
 
-def pack(hits: Sequence[Hit], max_tokens: int, fence: str) -> tuple[str, list[Hit]]:
-    """(text, hits in it). The best hits that fit, then in the order of time; "" where none fits or there is none."""
-    first, last = opening(fence), closing(fence)
-    left = max_tokens - estimate_tokens(f"{first}\n{last}\n")
+def pack(
+    hits: Sequence[Hit], max_tokens: int, fence: str, tokenizer: Count | None = None
+) -> tuple[str, list[Hit], int]:
+    """(text, hits in it, its tokens). The best hits that fit, then in the order of time; ("", [], 0) where none fits.
+
+    Tokens are counted by `tokenizer`, else estimated. Raises InvalidInput where it fails.
+    """
+    count = estimate_tokens if tokenizer is None else counter(tokenizer)
+    kept = chosen(hits, max_tokens, fence, count)
+    while kept:
+        told = sorted(kept, key=lambda hit: (hit.event_from or hit.valid_from, hit.id))
+        text = "\n".join([opening(fence), *(line(hit, fence) for hit in told), closing(fence)])
+        if (tokens := count(text)) <= max_tokens:
+            return text, told, tokens
+        kept.pop()  # joined lines may have more tokens than they have one by one
+    return "", [], 0
+
+
+def chosen(hits: Sequence[Hit], max_tokens: int, fence: str, count: Count) -> list[Hit]:
+    """The best hits that fit, best first, without turns that a memory among them tells, but for the `OWN_WORDS` best."""
+    left = max_tokens - count(f"{opening(fence)}\n{closing(fence)}")
     kept: list[Hit] = []
-    for hit in hits:
-        cost = estimate_tokens(line(hit, fence) + "\n") + 1
+    told: set[str] = set()
+    for place, hit in enumerate(hits):
+        if hit.kind == "turn" and place >= OWN_WORDS and hit.id in told:
+            continue
+        cost = count(line(hit, fence) + "\n")
         if cost <= left:
             kept.append(hit)
             left -= cost
-    if not kept:
-        return "", []
-    kept.sort(key=lambda hit: (hit.event_from or hit.valid_from, hit.id))
-    return "\n".join([first, *(line(hit, fence) for hit in kept), last]), kept
+            told.update(source.turn_id for source in hit.sources)
+    return kept
+
+
+def counter(tokenizer: Count) -> Count:
+    """A caller's own, checked."""
+
+    def count(text: str) -> int:
+        try:
+            tokens = tokenizer(text)
+        except Exception as error:  # whatever a caller's code raises
+            raise InvalidInput("tokenizer", f"failed with {type(error).__name__}") from error
+        if isinstance(tokens, bool) or not isinstance(tokens, int) or tokens < 0:
+            raise InvalidInput("tokenizer", "must return how many tokens a text has, a whole number")
+        return tokens
+
+    return count
 
 
 def line(hit: Hit, fence: str) -> str:

@@ -18,7 +18,7 @@ from .embedding import EmbedderInUse, key_of
 from .errors import EmbeddingModelMismatch, StoreCorrupt
 from .failpoints import reach
 from .intervals import EVER, OPEN, Intervals, Moment, Served, Window
-from .ports import Embedder, Ledger, TextIndex, VectorIndex
+from .ports import Embedder, Ledger, TextIndex, Tokenizer, VectorIndex
 from .records import EmbedderKey, Hiding, PassageRecord, RowSpan, SourceRecord, Space
 
 if TYPE_CHECKING:
@@ -51,9 +51,10 @@ class Partition:
         ledger: Ledger,
         vectors: Callable[[], VectorIndex],
         texts: Callable[[], TextIndex],
+        tokenizer: Tokenizer,
     ) -> None:
         self.space, self.embedder = space, embedder
-        self._ledger = ledger
+        self._ledger, self._tokenizer = ledger, tokenizer
         self._new_vectors, self._new_texts = vectors, texts
         self._lock = threading.RLock()
         self._clear()
@@ -74,6 +75,9 @@ class Partition:
         self._aside: dict[int, PassageRecord] = {}  # what waits for a review
         self._doubted: set[int] = set()  # statements that were ever quarantined
         self._told: set[int] = set()  # … that were ever not
+        self._about: dict[int, str] = {}  # passage → a statement's slot, a turn's speaker
+        self._of_slot: dict[str, list[int]] = {}  # slot → statements
+        self._about_terms: dict[str, frozenset[str]] = {}  # of those asked for so far
 
     def __len__(self) -> int:
         return len(self._texts)
@@ -124,9 +128,11 @@ class Partition:
                 vectors = np.stack([one.vector for one in own if one.vector is not None])
                 self._vectors.upsert([one.number for one in own], vectors, group)
         for one in passages:
-            self._texts.upsert(one.number, one.terms)
+            self._texts.upsert(one.number, one.terms, MEMORIES if one.turn is None else TURNS)
             if one.turn is not None:
                 self.turn_of[one.number] = one.turn
+            if one.speaker is not None:
+                self._about[one.number] = one.speaker
 
     def _waits(self, passage: PassageRecord) -> bool:
         """Whether a text was put aside when it came, and nobody has approved it yet: it takes no part in what scores are made of,
@@ -142,6 +148,9 @@ class Partition:
         for row in rows:
             self.rows[row.number] = row
             (self._doubted if row.quarantined else self._told).add(row.statement)
+            if row.slot is not None and row.statement not in self._about:
+                self._about[row.statement] = row.slot
+                self._of_slot.setdefault(row.slot, []).append(row.statement)
         self._intervals.put_rows(rows)
 
     def _add_hidings(self, hidings: Sequence[Hiding]) -> None:
@@ -186,6 +195,30 @@ class Partition:
         with self._lock:
             cosines = [None] * len(keys) if query is None else self._vectors.cosines(query, keys)
             return list(zip(cosines, self._texts.coverage(terms, keys), strict=True))
+
+    def about(self, terms: Mapping[str, int], keys: Iterable[int]) -> list[tuple[int, float]]:
+        """Of these passages those whom or what the query names, best first, ties by smaller key: (key, weight > 0 of its terms
+        that occur in the slot of a memory, or in the name of who said a turn)."""
+        with self._lock:
+            weights = {term: self._texts.idf(term) for term in terms}
+            labels = {key: self._about[key] for key in keys if key in self._about}
+            named = {}
+            for label in dict.fromkeys(labels.values()):  # many passages have the same one
+                held = self._terms_about(label)
+                named[label] = sum([weight for term, weight in weights.items() if term in held])
+            found = [(key, named[label]) for key, label in labels.items() if named[label]]
+            return sorted(found, key=lambda one: (-one[1], one[0]))
+
+    def siblings(self, statement: int) -> Sequence[int]:
+        """The statements of the same slot, itself included; none where it has no slot."""
+        with self._lock:
+            slot = self._about.get(statement)
+            return () if slot is None else tuple(self._of_slot.get(slot, ()))
+
+    def _terms_about(self, label: str) -> frozenset[str]:
+        if label not in self._about_terms:
+            self._about_terms[label] = frozenset(self._tokenizer(label))
+        return self._about_terms[label]
 
     def background(self) -> tuple[float, int]:
         """Mean cosine between two of the user's texts, and of how many pairs that is the mean."""
@@ -262,10 +295,10 @@ class Partition:
                 first[row.memory_id] = min(first.get(row.memory_id, row.number), row.number)
             return first
 
-    def evidence(self, statement: int) -> int:
-        """How many further turns tell a statement."""
-        quotes = self._evidence.get(statement, 0)
-        return quotes - 1 if quotes else 0
+    def evidence(self, statements: Iterable[int]) -> dict[int, int]:
+        """Statement → how many further turns tell it, where there are any."""
+        with self._lock:
+            return {one: quotes - 1 for one in statements if (quotes := self._evidence.get(one, 0)) > 1}
 
     def snapshot(self) -> tuple[object, ...]:
         """Everything that a rebuild must reproduce, for comparison."""

@@ -172,8 +172,11 @@ class TextIndex(Protocol):
 
     def __len__(self) -> int: ...
 
-    def upsert(self, key: int, terms: Mapping[str, int]) -> None:
-        """Put a text's term counts under a key ≥ 0; a key that is there is replaced."""
+    def upsert(self, key: int, terms: Mapping[str, int], group: int = 0) -> None:
+        """Put a text's term counts under a key ≥ 0; a key that is there is replaced.
+
+        Whether a text is long is judged among those of its `group`, 0 or 1; whether a term is rare, among all.
+        """
         ...
 
     def remove(self, keys: Sequence[int]) -> None:
@@ -184,6 +187,10 @@ class TextIndex(Protocol):
         self, terms: Mapping[str, int], k: int, allowed: NDArray[np.bool_] | None = None
     ) -> list[tuple[int, float]]:
         """The k best keys by BM25, best first, ties by smaller key, with scores > 0 only."""
+        ...
+
+    def idf(self, term: str) -> float:
+        """Weight of a term, > 0: the rarer, the higher."""
         ...
 
     def coverage(self, terms: Mapping[str, int], keys: Sequence[int]) -> list[float]:

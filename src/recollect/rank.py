@@ -12,16 +12,23 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-# Weight of each channel in the fused order. Sums of per-query normalised scores beat reciprocal ranks in a first try.
-# "support": what a turn was found by, given to the memories that it supports.
+# Weight of each channel in the fused order, chosen on five conversations of LoCoMo, each in turn left out: docs/retrieval.md.
+# "support": what a turn was found by, given to the memories that it supports; "about": whom or what a query names; "slot":
+# that of one of the best memories.
 WEIGHTS: Mapping[str, float] = {
     "memory-vector": 1.0,
-    "memory-bm25": 0.8,
+    "memory-bm25": 1.0,
     "turn-vector": 1.0,
-    "turn-bm25": 0.8,
-    "support-vector": 0.4,
-    "support-bm25": 0.3,
+    "turn-bm25": 1.0,
+    "support-vector": 0.8,
+    "support-bm25": 0.8,
+    "about": 0.5,
+    "slot": 0.4,
 }
+LEADERS = 3  # memories whose slots' other memories come along: a question often asks for all of a kind
+SIBLINGS = 10  # in a slot, at most: a larger one tells little of what its memories have in common
+USUAL = 50  # the place, among all that a query finds, whose score counts for hardly anything
+TAIL = 0.1  # … which is this times its share of the best
 
 # score = logistic(BIAS + COSINE · cosine + COVERAGE · coverage), fitted by benchmarks/floor.py to hits that carry evidence
 # against hits of unrelated queries, both weighing the same; the mean of the fits with and without turns.
@@ -44,18 +51,36 @@ class Place(NamedTuple):
     score: float
 
 
-def best_of(*channels: Sequence[tuple[int, float]]) -> float:
-    """The best score over channels (best first) of one kind: memories and turns are normalised by the same one, so that the
-    best of memories that all have little to do with the query is not taken for as good as the best of the turns."""
-    return max((found[0][1] for found in channels if found), default=0.0)
+class Span(NamedTuple):
+    """Where the raw scores of one query lie: what is usual, and the best."""
+
+    usual: float
+    best: float
+
+    @classmethod
+    def of(cls, *channels: Sequence[tuple[int, float]]) -> Span:
+        """Of channels (best first) of one kind together: memories and turns are normalised alike, so that the best of memories
+        that all have little to do with the query is not taken for as good as the best of the turns. Usual is the score at the
+        place `USUAL`; 0 where fewer are found, for then nothing tells what is usual."""
+        scores = sorted((score for found in channels for _, score in found[:USUAL]), reverse=True)
+        if not scores:
+            return cls(0.0, 0.0)
+        return cls(max(scores[USUAL - 1], 0.0) if len(scores) >= USUAL else 0.0, max(scores[0], 0.0))
+
+    def __call__(self, score: float) -> float:
+        """A score within the query, 0..1, so that channels can be added: 0 for 0 or less, 1 for the best, `TAIL` or less for
+        what is no better than usual."""
+        if score <= 0 or not self.best:
+            return 0.0
+        share = score / self.best
+        if self.best <= self.usual:
+            return share
+        return TAIL * share + (1 - TAIL) * (max(score - self.usual, 0.0) / (self.best - self.usual))
 
 
-def places(channel: str, found: Sequence[tuple[int, float]], best: float) -> dict[int, Place]:
-    """key → place in one channel; scores divided by `best`, so that channels can be added. Negative ones count as 0."""
-    return {
-        key: Place(channel, rank, score / best if score > 0 else 0.0)
-        for rank, (key, score) in enumerate(found, start=1)
-    }
+def places(channel: str, found: Sequence[tuple[int, float]], span: Span) -> dict[int, Place]:
+    """key → place in one channel."""
+    return {key: Place(channel, rank, span(score)) for rank, (key, score) in enumerate(found, start=1)}
 
 
 def fuse(channels: Sequence[Mapping[int, Place]]) -> dict[int, tuple[float, tuple[Place, ...]]]:
@@ -170,9 +195,3 @@ def spread(near: NDArray[np.bool_], authors: Sequence[object], owned: Sequence[b
         if owned[place] or not others or like < max(1, min(limit // 3, others // 2)):
             stay.append(place)
     return stay
-
-
-def estimate_tokens(text: str) -> int:
-    """Tokens of a text, rather too many than too few: a token has about four letters of English, one of CJK."""
-    wide = sum(ord(character) > 0x2E80 for character in text)
-    return math.ceil((len(text) - wide) / 3.2) + wide

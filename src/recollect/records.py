@@ -322,8 +322,8 @@ class Extracted:
 
 @dataclass(frozen=True, slots=True)
 class PassageRecord:
-    """A searchable text as a partition loads it. `turn` is None for a statement's; `said_at` (microseconds) and
-    `committed` (the user's number) are the turn's, 0 for a statement's."""
+    """A searchable text as a partition loads it. `turn` is None for a statement's; `said_at` (microseconds), `committed`
+    (the user's number) and `speaker` (a name, else a role) are the turn's, 0 and None for a statement's."""
 
     number: int
     turn: int | None
@@ -331,6 +331,7 @@ class PassageRecord:
     vector: Vectors | None
     said_at: int = 0
     committed: int = 0
+    speaker: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -360,6 +361,7 @@ class RowSpan:
     expires_at: int | None
     quarantined: bool
     event: tuple[int, int] | None = None
+    slot: str | None = None  # casefolded subject and attribute
 
 
 @dataclass(frozen=True, slots=True)

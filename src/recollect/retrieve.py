@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple
 
 from .filters import Condition
@@ -16,11 +17,14 @@ from .rank import (
     CALIBRATED,
     EVIDENCE_BOOST,
     FLOOR,
+    LEADERS,
     NEAR,
+    SIBLINGS,
+    WEIGHTS,
     Place,
     Scale,
+    Span,
     Telling,
-    best_of,
     calibrated,
     crowded,
     fuse,
@@ -283,14 +287,45 @@ def order(
         ("vector", memories.vector, spoken.vector),
         ("bm25", memories.text, spoken.text),
     ):
-        best = best_of(own, said)
+        span = Span.of(own, said)
         if "memories" in query.include:
-            channels.append(places(f"memory-{kind}", own, best))
-            channels.append(lifted(places(f"support-{kind}", said, best), supported, served))
+            channels.append(places(f"memory-{kind}", own, span))
+            channels.append(lifted(places(f"support-{kind}", said, span), supported, served))
         if "turns" in query.include:
-            channels.append(places(f"turn-{kind}", said, best))
-    fused = [Fused(key, total * boost(partition, key), seen) for key, (total, seen) in fuse(channels).items()]
+            channels.append(places(f"turn-{kind}", said, span))
+    named = partition.about(terms, {key for channel in channels for key in channel})
+    channels.append(places("about", named, Span(0.0, named[0][1] if named else 0.0)))
+    sums = fuse(channels)
+    further = partition.evidence(sums)
+    fused = {key: Fused(key, total * boost(further.get(key, 0)), seen) for key, (total, seen) in sums.items()}
+    return best_first(along(partition, served, best_first(fused.values()), fused))
+
+
+def best_first(fused: Iterable[Fused]) -> list[Fused]:
+    """In their order, ties by smaller key."""
     return sorted(fused, key=lambda one: (-one.order, one.key))
+
+
+def along(
+    partition: Partition, served: Served, ordered: Sequence[Fused], fused: Mapping[int, Fused]
+) -> Iterable[Fused]:
+    """The same, the memories of the best ones' slots lifted, and found where they were not."""
+    lift: dict[int, Place] = {}
+    leaders = islice((one for one in ordered if served.rows[one.key]), LEADERS)
+    for rank, leader in enumerate(leaders, start=1):
+        share = leader.order / ordered[0].order if ordered[0].order else 0.0
+        known = [key for key in partition.siblings(leader.key) if key < len(served.rows) and served.rows[key]]
+        if 1 < len(known) <= SIBLINGS:
+            for key in known:
+                lift.setdefault(key, Place("slot", rank, share))
+    if not lift:
+        return ordered
+    found = {key: fused.get(key, Fused(key, 0.0, ())) for key in lift}
+    better = {
+        key: Fused(key, one.order + WEIGHTS["slot"] * lift[key].score, (*one.places, lift[key]))
+        for key, one in found.items()
+    }
+    return {**fused, **better}.values()
 
 
 def above_floor(
@@ -338,9 +373,9 @@ def lifted(placed: Mapping[int, Place], supported: Mapping[int, Sequence[int]], 
     return found
 
 
-def boost(partition: Partition, key: int) -> float:
-    """A little more for what several turns tell; a turn's own passage is told by none."""
-    return 1.0 + EVIDENCE_BOOST * min(partition.evidence(key), 3)
+def boost(further: int) -> float:
+    """A little more for what further turns tell; a turn's own passage is told by none."""
+    return 1.0 + EVIDENCE_BOOST * min(further, 3)
 
 
 def memory_hit(row: Row, one: Ranked, created_at: datetime, sources: tuple[Source, ...], explain: bool) -> Hit:

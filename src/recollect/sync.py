@@ -7,7 +7,7 @@ import concurrent.futures.thread  # noqa: F401 -- see `_close_all`
 import os
 import threading
 import weakref
-from collections.abc import Coroutine, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from types import TracebackType
@@ -307,7 +307,7 @@ class Memory:
         agent_id: str | None = None,
         session_id: str | None = None,
         metadata_filter: Mapping[str, Any] | None = None,
-        limit: int = 30,
+        limit: int = 60,
         as_of: datetime | str | float | None = None,
         known_at: datetime | str | float | None = None,
         since: datetime | str | float | None = None,
@@ -316,8 +316,9 @@ class Memory:
         min_score: float | None = None,
         include: Sequence[str] = ("memories", "turns"),
         graph: bool = True,
+        tokenizer: Callable[[str], int] | None = None,
     ) -> Context:
-        """What is worth telling a model about the query, in time order, in at most `max_tokens` (estimated)."""
+        """What is worth telling a model about the query, in time order, in at most `max_tokens`, as `tokenizer` counts them."""
         return self._wait(
             self._memory.context(
                 query,
@@ -335,6 +336,7 @@ class Memory:
                 min_score=min_score,
                 include=include,
                 graph=graph,
+                tokenizer=tokenizer,
             )
         )
 

@@ -16,7 +16,7 @@ SOURCE = Path(recollect.__file__).parent
 FLOORS: list[set[str]] = [
     {"usage", "failpoints"},
     {"errors"},
-    {"ids", "times", "owners", "tasks", "wording", "legible", "signs", "word_classes"},
+    {"ids", "times", "owners", "tasks", "wording", "legible", "signs", "word_classes", "tokens"},
     {"model", "filters", "secret_formats", "claims"},
     {"records", "results", "dates", "redact", "quarantine"},
     {"ports", "trace", "budget", "fence", "trust"},

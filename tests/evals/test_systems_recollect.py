@@ -106,7 +106,7 @@ def test_what_stays_pending_is_an_error(tmp_path):
     system.close()
 
 
-def test_a_context_never_passes_the_budget_whatever_recollect_estimates(tmp_path, monkeypatch):
+def test_a_context_is_counted_as_the_harness_counts(tmp_path, monkeypatch):
     monkeypatch.setattr("recollect.pack.estimate_tokens", lambda text: 1)  # much too low
     system = opened(tmp_path)
     system.ingest(HOMES)

@@ -20,7 +20,7 @@ FIXED = {
     "search": "query * user_id agent_id session_id metadata_filter limit as_of known_at since until now min_score include"
     " graph explain",
     "context": "query * user_id max_tokens agent_id session_id metadata_filter limit as_of known_at since until now min_score"
-    " include graph",
+    " include graph tokenizer",
     "get_all": "* user_id agent_id session_id metadata_filter as_of known_at limit after",
     "count": "* user_id agent_id session_id metadata_filter as_of known_at",
     "delete_all": "* user_id agent_id session_id metadata_filter",

@@ -1,7 +1,8 @@
 """BM25 over one user's texts, with that user's own statistics: other users' words never move one's scores.
 
 Scores after Robertson & Zaragoza, "The Probabilistic Relevance Framework: BM25 and Beyond" (2009), k1 = 1.2, b = 0.75, with
-the idf of Lucene, ln(1 + (N − n + ½)/(n + ½)), which is never negative.
+the idf of Lucene, ln(1 + (N − n + ½)/(n + ½)), which is never negative. A text's length is held against the average of its own
+group, as BM25F does by field: what a turn is found by has twice the words of a memory.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 K1 = 1.2
 B = 0.75
 LONGEST = 64  # characters of a word that is stemmed
+GROUPS = 2  # whose texts are compared in length with each other
 SPARSE = 16  # from how many places of a column to a text it is cheaper to sort the texts than to pass over the column
 
 _WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)?")
@@ -112,36 +114,47 @@ class Bm25:
         self._postings: dict[str, _Postings] = {}
         self._terms: dict[int, Mapping[str, int]] = {}
         self._lengths: NDArray[np.int64] = np.zeros(256, dtype=np.int64)  # by key; 0 where there is no text
-        self._total = 0
+        self._groups: NDArray[np.int8] = np.zeros(256, dtype=np.int8)  # by key
+        self._sizes = [[0, 0] for _ in range(GROUPS)]  # of each group: texts, and terms in them
+        self._norms: NDArray[np.float64] | None = None  # what a text's length does to its counts, by key
 
     def __len__(self) -> int:
         return len(self._terms)
 
-    def upsert(self, key: int, terms: Mapping[str, int]) -> None:
-        if self._terms.get(key) == terms:
+    def upsert(self, key: int, terms: Mapping[str, int], group: int = 0) -> None:
+        if self._terms.get(key) == terms and self._groups[key] == group:
             return
         self.remove([key])
         self._terms[key] = terms
-        self._set_length(key, sum(terms.values()))
+        self._grow(key)
+        self._groups[key], self._lengths[key] = group, sum(terms.values())
+        self._count(key, 1)
         for term, count in terms.items():
             self._postings.setdefault(term, _Postings()).put(key, count)
 
-    def _set_length(self, key: int, length: int) -> None:
+    def _grow(self, key: int) -> None:
         import numpy as np
 
         while key >= len(self._lengths):
             self._lengths = np.concatenate([self._lengths, np.zeros_like(self._lengths)])
-        self._total += length - int(self._lengths[key])
-        self._lengths[key] = length
+            self._groups = np.concatenate([self._groups, np.zeros_like(self._groups)])
+
+    def _count(self, key: int, sign: int) -> None:
+        self._norms = None
+        size = self._sizes[self._groups[key]]
+        size[0] += sign
+        size[1] += sign * int(self._lengths[key])
 
     def remove(self, keys: Sequence[int]) -> None:
         for key in keys:
-            for term in self._terms.pop(key, ()):
+            if (terms := self._terms.pop(key, None)) is None:
+                continue
+            for term in terms:
                 self._postings[term].drop(key)
                 if not self._postings[term].keys:
                     del self._postings[term]
-            if key < len(self._lengths):
-                self._set_length(key, 0)
+            self._count(key, -1)
+            self._lengths[key] = 0
 
     def idf(self, term: str) -> float:
         """Weight of a term; that of a term which no text has is the highest."""
@@ -154,14 +167,13 @@ class Bm25:
         import numpy as np
 
         scores = np.zeros(len(self._lengths))
-        average = self._total / len(self._terms) if self._total else 1.0
+        norms = self._norms_now()
         held = [np.empty(0, dtype=np.int64)]
         for term, asked in terms.items():
             if term in self._postings:
                 keys = np.frombuffer(self._postings[term].keys, dtype=np.int64)
                 counts = np.frombuffer(self._postings[term].counts, dtype=np.int64)
-                norm = K1 * (1 - B + B * self._lengths[keys] / average)
-                scores[keys] += self.idf(term) * asked * counts * (K1 + 1) / (counts + norm)
+                scores[keys] += self.idf(term) * asked * counts * (K1 + 1) / (counts + norms[keys])
                 held.append(keys)
         # Where few texts hold any of the terms, only those are looked at.
         few = sum(map(len, held)) * SPARSE < len(scores)
@@ -170,6 +182,14 @@ class Bm25:
             found = found[found < len(allowed)]  # what came after the mask was made is not in it
             found = found[allowed[found]]
         return _best(found, scores[found], k)
+
+    def _norms_now(self) -> NDArray[np.float64]:
+        import numpy as np
+
+        if self._norms is None:
+            average = np.array([terms / texts if terms else 1.0 for texts, terms in self._sizes])
+            self._norms = K1 * (1 - B + B * self._lengths / average[self._groups])
+        return self._norms
 
     def coverage(self, terms: Mapping[str, int], keys: Sequence[int]) -> list[float]:
         weights = {term: self.idf(term) for term in terms}

@@ -49,7 +49,10 @@ _ROWS = (
     "SELECT r.*, m.text, m.kind, m.subject, m.attribute, m.many, m.value, m.event_from, m.event_to, m.event_precision,"
     " m.source FROM memory_rows r JOIN statements m ON m.space = r.space AND m.number = r.statement"
 )
-_EVENTS = "SELECT number, event_from, event_to FROM statements WHERE space = ? AND event_from IS NOT NULL AND number"
+_TOLD = (
+    "SELECT number, event_from, event_to, slot_key FROM statements"
+    " WHERE space = ? AND (event_from IS NOT NULL OR slot_key IS NOT NULL) AND number"
+)
 _OWNERS: dict[IdKind, str] = {
     "mem": "SELECT space FROM memory_rows WHERE memory_id = ?1 LIMIT 1",
     "chg": "SELECT space FROM changes WHERE id = ?1",
@@ -306,22 +309,21 @@ class SqliteLedger:
                 return Delta(since, False, (), (), ())
             check_embedder(db, embedder)
             passages = db.execute(
-                "SELECT p.*, t.number AS turn, t.said_at, t.committed FROM passages p"
+                "SELECT p.*, t.number AS turn, t.said_at, t.committed, coalesce(t.name, t.role) AS speaker FROM passages p"
                 " INDEXED BY passages_by_revision"
                 " LEFT JOIN turns t ON p.kind = 'turn' AND t.space = p.space AND t.passage = p.number"
                 " WHERE p.space = ? AND p.revised > ? ORDER BY p.number",
                 (space, since),
             ).fetchall()
             rows = _changed(db, "memory_rows", "recorded", space, since)
-            events = _select_in(db, _EVENTS, space, {row["statement"] for row in rows})
-            event_of = {row["number"]: (row["event_from"], row["event_to"]) for row in events}
+            told = {row["number"]: row for row in _select_in(db, _TOLD, space, {row["statement"] for row in rows})}
             sources = _changed(db, "sources", "added", space, since)
             hidings = _changed(db, "hidings", "added", space, since)
             return Delta(
                 revision=user["revision"],
                 cleared=since < user["cleared_at"],
                 passages=tuple(_passage(row) for row in passages),
-                rows=tuple(_span(row, event_of.get(row["statement"])) for row in rows),
+                rows=tuple(_span(row, told.get(row["statement"])) for row in rows),
                 sources=tuple(_source(row) for row in sources),
                 hidings=tuple(_hiding(row) for row in hidings),
             )
@@ -841,10 +843,11 @@ def _passage(row: sqlite3.Row) -> PassageRecord:
         vector=codec.vector(row["vector"]),
         said_at=row["said_at"] or 0,
         committed=row["committed"] or 0,
+        speaker=row["speaker"],
     )
 
 
-def _span(row: sqlite3.Row, event: tuple[int, int] | None) -> RowSpan:
+def _span(row: sqlite3.Row, told: sqlite3.Row | None) -> RowSpan:
     return RowSpan(
         row["number"],
         row["memory_id"],
@@ -855,7 +858,8 @@ def _span(row: sqlite3.Row, event: tuple[int, int] | None) -> RowSpan:
         row["retired"],
         row["expires_at"],
         bool(row["quarantined"]),
-        event,
+        None if told is None or told["event_from"] is None else (told["event_from"], told["event_to"]),
+        None if told is None else told["slot_key"],
     )
 
 
