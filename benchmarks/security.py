@@ -21,8 +21,9 @@ from unittest import mock
 
 from guarantees import fill
 
-from recollect import Memory, check, fence, pack
+from recollect import Memory, check, pack
 from recollect.intervals import Intervals, Moment
+from recollect.safety import fence
 
 # Keywords of `Memory` that switch a protection off.
 UNPROTECTED: dict[str, Any] = {"redact": False}

@@ -34,7 +34,7 @@ from .ports import (
 )
 from .records import EmbedderKey, EmbedderRecord, Space
 from .results import Backup
-from .trust import Trust
+from .safety.trust import Trust
 
 if TYPE_CHECKING:
     from .ports import Vectors

@@ -11,7 +11,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from .model import Add, Candidate, Case, Decision, Delete, Entity, Fact, Keep, Relation, Row, Update, text_key
-from .trust import Trust
+from .safety.trust import Trust
 
 TRUST = Trust()
 MAX_CANDIDATES = 24  # memories beside one fact

@@ -10,10 +10,10 @@ from dataclasses import dataclass, replace
 
 from .embedding import InThread
 from .evidence import verify
-from .fence import fence_name, lines_like_ours, told_by, unfenced, without_lines
 from .model import Extraction, Fact, Rejected, SourceClass, Turn
 from .ports import Chunk, Ledger
 from .records import Batch, Extracted
+from .safety.fence import fence_name, lines_like_ours, told_by, unfenced, without_lines
 
 REPEATED = "an assistant's echo of what is remembered"
 

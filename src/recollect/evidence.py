@@ -15,9 +15,9 @@ from datetime import timedelta
 from .dates import DateMention, find_dates
 from .model import EventTime, Evidence, Extraction, Fact, Rejected, Turn, text_key
 from .ports import Chunk
-from .quarantine import Reader
 from .records import Extracted
-from .trust import sourced
+from .safety.quarantine import Reader
+from .safety.trust import sourced
 
 MAX_TEXT = 2_000  # characters of a fact
 MAX_QUOTE = 4_000

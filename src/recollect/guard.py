@@ -15,8 +15,8 @@ from .candidates import candidate_of, meant, names
 from .dates import MONTHS, WEEKDAYS
 from .evidence import MAX_TEXT
 from .model import Add, Candidate, Case, Decision, Delete, EventTime, Fact, Keep, Update, text_key
-from .quarantine import judge_fact
-from .trust import Trust
+from .safety.quarantine import judge_fact
+from .safety.trust import Trust
 
 TRUST = Trust()
 MAX_DELETED = 5  # targets of one retraction; more is taken for a mistake

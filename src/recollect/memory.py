@@ -129,10 +129,10 @@ class AsyncMemory:
         from .curate import Curator
         from .echoes import Echoes
         from .embedding import Batcher
-        from .redact import Redactor
         from .reembed import Reembedder
         from .retrieve import Retriever
-        from .trust import Trust
+        from .safety.redact import Redactor
+        from .safety.trust import Trust
         from .write import Writer
 
         self._redactor = Redactor(check.flag("redact", redact))
@@ -602,8 +602,8 @@ class AsyncMemory:
             include=include,
             graph=graph,
         )
-        from .fence import fence_name
         from .pack import pack
+        from .safety.fence import fence_name
 
         user = scope_of(user_id, None, None).user_id
         fence = fence_name(await self._run(self._store.ledger.secret), user)

@@ -7,9 +7,9 @@ from datetime import datetime
 from typing import TypeAlias
 
 from .errors import InvalidInput
-from .fence import closing, harmless, opening
 from .model import Role, SourceClass
 from .results import Hit
+from .safety.fence import closing, harmless, opening
 from .tokens import estimate_tokens
 
 Count: TypeAlias = Callable[[str], int]

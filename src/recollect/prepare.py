@@ -12,9 +12,9 @@ from typing import Any
 from .model import Evidence, Fact, Kind, Turn, Usage
 from .plan import Content, Plan
 from .ports import Embedder
-from .quarantine import Reader, judge_turn
 from .records import Batch, ChunkDone, JournalledChunk, TurnPassage
-from .trust import Trust, told_by
+from .safety.quarantine import Reader, judge_turn
+from .safety.trust import Trust, told_by
 
 
 @dataclass(frozen=True, slots=True)

@@ -53,11 +53,11 @@ from .plan import Content, Plan
 from .ports import Chunk, Embedder, Extractor, Journal, Ledger, Reconciler, Tokenizer
 from .prepare import ChunkWork, content_of, doubts_of, hidden_of, stated_at, turn_texts, whole_messages
 from .records import Batch, ChunkRecord, Commit, JournalledChunk, Lease, NewBatch, Space
-from .redact import Redactor
 from .retell import forget_told
+from .safety.redact import Redactor
+from .safety.trust import Trust
 from .tasks import cancel, cancelled_after, together, whole
 from .times import now
-from .trust import Trust
 
 if TYPE_CHECKING:
     from .ports import Vectors

@@ -16,10 +16,10 @@ SOURCE = Path(recollect.__file__).parent
 FLOORS: list[set[str]] = [
     {"usage", "failpoints"},
     {"errors"},
-    {"ids", "times", "owners", "tasks", "wording", "legible", "signs", "word_classes", "tokens"},
-    {"model", "filters", "secret_formats", "claims"},
-    {"records", "results", "dates", "redact", "quarantine"},
-    {"ports", "trace", "budget", "fence", "trust"},
+    {"ids", "times", "owners", "tasks", "wording", "tokens"},
+    {"model", "filters"},
+    {"records", "results", "dates", "safety"},
+    {"ports", "trace", "budget"},
     {"prompts", "replies", "evidence", "candidates", "intervals"},
     {"guard"},
     {

@@ -12,7 +12,7 @@ import pytest
 from recollect.evidence import verify
 from recollect.model import Extraction, Role, Scope, Turn, text_key
 from recollect.ports import Chunk
-from recollect.quarantine import judge_fact
+from recollect.safety.quarantine import judge_fact
 from recollect_evals.datasets.decisions import KINDS, MOST_KNOWN, load
 from recollect_evals.errors import DataSetInvalid
 from recollect_evals.operations.decisions import fact_of, message_of

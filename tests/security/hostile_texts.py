@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
-from recollect import claims, dates, evidence, extract, formats, guard, pack, quarantine, wording
+from recollect import dates, evidence, extract, formats, guard, pack, wording
 from recollect.adapters import litellm_reply
 from recollect.adapters.bm25 import TermCounter
 from recollect.errors import InvalidInput
@@ -23,6 +23,7 @@ from recollect.model import EventTime, Evidence, Extraction, Fact, Kind, Precisi
 from recollect.ports import Chunk
 from recollect.rules import RulesExtractor
 from recollect.rules.sentences import MAX_SENTENCE
+from recollect.safety import claims, quarantine
 from recollect.surfaces.cli import safe
 
 # Of processor time; ordinary texts take a hundredth of it, and a square of the length takes far more.

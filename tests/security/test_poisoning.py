@@ -16,11 +16,12 @@ from pathlib import Path
 import chaos
 import pytest
 
-from recollect import Memory, legible, signs
+from recollect import Memory
 from recollect.errors import InvalidInput, NotFound
-from recollect.fence import fence_name, harmless, unfenced
 from recollect.model import Role, SourceClass
-from recollect.quarantine import judge
+from recollect.safety import legible, signs
+from recollect.safety.fence import fence_name, harmless, unfenced
+from recollect.safety.quarantine import judge
 from recollect.testing import HashEmbedder, ModelEndpoint, ScriptedLanguage
 
 CORPUS = Path(__file__).parent / "corpus"

@@ -13,8 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from security.synthetic import MAKERS, harmless, secrets, sentence
 
-from recollect.redact import Redactor, find_secrets, redact
-from recollect.secret_formats import FORMATS
+from recollect.safety.redact import Redactor, find_secrets, redact
+from recollect.safety.secret_formats import FORMATS
 
 COUNT = 3000 if chaos.LONG else 300
 

@@ -27,8 +27,8 @@ from recollect.model import (
     Statement,
     Update,
 )
+from recollect.safety.trust import Trust
 from recollect.testing import HashEmbedder
-from recollect.trust import Trust
 
 NOON = datetime(2024, 5, 1, 12, tzinfo=UTC)
 HOME, LIKES = Slot("Ann", "home"), Slot("Ann", "likes", many=True)

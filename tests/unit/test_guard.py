@@ -29,7 +29,7 @@ from recollect.model import (
     Update,
 )
 from recollect.ports import Chunk
-from recollect.trust import Trust
+from recollect.safety.trust import Trust
 
 NOON = datetime(2024, 5, 1, 12, tzinfo=UTC)
 

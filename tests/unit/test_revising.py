@@ -22,8 +22,8 @@ from recollect.model import (
     Turn,
     Update,
 )
+from recollect.safety.trust import source_of
 from recollect.testing import HashEmbedder
-from recollect.trust import source_of
 
 SAID = datetime(2025, 3, 1, tzinfo=UTC)
 DIET = Slot("Ann", "diet")

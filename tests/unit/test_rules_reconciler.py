@@ -29,7 +29,7 @@ from recollect.model import (
 from recollect.ports import Chunk
 from recollect.replies import EventReply
 from recollect.rules import RulesExtractor, RulesReconciler
-from recollect.trust import Trust
+from recollect.safety.trust import Trust
 
 SAID = datetime(2026, 11, 24, 12, tzinfo=UTC)
 

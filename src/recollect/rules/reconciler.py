@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from ..candidates import meant
 from ..model import Add, Candidate, Case, Decision, Delete, Fact, Keep, Reconciliation, Update
-from ..trust import Trust
+from ..safety.trust import Trust
 from .changes import CHANGED, CHANGES
 from .endings import is_ended, is_event, never_was
 from .likeness import same_value, says_the_same

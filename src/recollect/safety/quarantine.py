@@ -15,9 +15,9 @@ from collections import Counter, deque
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TypeAlias
 
+from ..model import Fact, SourceClass, Turn
 from .claims import Claim, claims
 from .legible import decoded, hidden_text, readable
-from .model import Fact, SourceClass, Turn
 from .signs import (
     ATTACK,
     DESTINATIONS,

@@ -11,8 +11,8 @@ import hmac
 import re
 from collections.abc import Iterable
 
+from ..model import text_key
 from .legible import unseen
-from .model import text_key
 
 _SPACES = re.compile(r"\s+")
 _TAG = re.compile(r"<(?=\s*/?\s*memory\b)", re.IGNORECASE)

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
 
-from .errors import InvalidInput
-from .model import Candidate, Fact, Kind, SourceClass, Turn
+from ..errors import InvalidInput
+from ..model import Candidate, Fact, Kind, SourceClass, Turn
 from .quarantine import Reader, is_claim, is_shown
 
 Member = TypeVar("Member", SourceClass, Kind)
