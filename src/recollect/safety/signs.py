@@ -51,7 +51,7 @@ FEATURES: Mapping[str, tuple[float, str]] = {
         1.5,
         r"<\|[\w ]{2,30}\|>|\[/?(?:INST|SYS|SYSTEM|ADMIN|ASSISTANT|DEVELOPER)[^\]\n]{0,30}\]|<</?SYS>>|</?(?:system|assistant|developer|admin|instructions?|memory|memories|human|user_?(?:input|query|profile)|tool_?(?:result|output|response)|function_?(?:results?|calls?)|important|untrusted)\b[^>\n]{0,40}>"
         r"|^[\s>#*_\-\[(=]{0,8}(?:system|developer|admin(?:istrator)?|assistant|root|operator)(?: (?:message|prompt|note|notice|instruction|override|update|alert|directive|command)s?)?\s?[\])*_=]{0,4}\s?:"
-        r"|[\"']?role[\"']?\s?[:=]\s?[\"'](?:system|developer|assistant|user)|[-=#*]{3,} ?(?:end|begin|start|new)\b[^\n]{2,50}|\b(?:end|begin(?:ning)?|start) of (?:the |your )?(?:system|user|tool|document|context|conversation|untrusted|web|search|memor\w+|prompt|data|input|transcript|instructions?)\b",
+        r"|[\"']?role[\"']?\s?[:=]\s?[\"'](?:system|developer|assistant|user)|(?<![-=#*])[-=#*]{3,} ?(?:end|begin|start|new)\b[^\n]{2,50}|\b(?:end|begin(?:ning)?|start) of (?:the |your )?(?:system|user|tool|document|context|conversation|untrusted|web|search|memor\w+|prompt|data|input|transcript|instructions?)\b",
     ),
     "claims an authority": (
         1.5,
