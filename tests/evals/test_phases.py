@@ -97,7 +97,7 @@ def test_many_at_once_record_the_same_as_one_after_the_other(tmp_path):
             phases(run, DATA, [Turns()], endpoint.url, only=["ingest"])
             system = Turns()
             phases(run, DATA, [system], endpoint.url, only=["search", "answer", "judge"], concurrency=n)
-            assert endpoint.most_at_once == n
+            assert 1 < endpoint.most_at_once <= n if n > 1 else endpoint.most_at_once == 1
             found.append(recorded(run))
             assert sorted(system.log)[:3] == [("ingest", "ann"), ("ingest", "bob"), ("ingest", "cleo")]
             assert (

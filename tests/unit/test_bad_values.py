@@ -80,7 +80,7 @@ WRONG = {
     "messages": MESSAGES, "query": QUERIES, "text": [one for one in TEXTS if one is not None], "memory_id": IDS,
     "change_or_batch_id": IDS, "after": [one for one in IDS if one is not None], "user_id": NAMES, "agent_id": NAMES,
     "session_id": NAMES, "idempotency_key": NAMES, "metadata": METADATA, "metadata_filter": FILTERS, "include": INCLUDES,
-    "limit": WHOLE, "max_tokens": [*WHOLE[:-1], None], "min_score": SHARES,
+    "limit": WHOLE, "max_tokens": [*WHOLE[:-1], None], "min_score": SHARES, "tokenizer": ["x", 5, b"x", [], {}, True],
     **dict.fromkeys(("timestamp", "expires_at", "as_of", "known_at", "since", "until", "now"), TIMES),
     **dict.fromkeys(("infer", "wait", "allow_erased", "graph", "explain", "include_failed"), FLAGS),
 }  # fmt: skip
