@@ -23,7 +23,12 @@ def commands(text):
     return [shlex.split(line)[1:] for line in re.split(r"\n|  +", text) if line.startswith("recollect ")]
 
 
-@pytest.mark.parametrize("text", [README.split("## From the command line")[1], NEXT], ids=["readme", "demo"])
+def section(title):
+    """A section of the README."""
+    return README.split(f"## {title}\n")[1].split("\n## ")[0]
+
+
+@pytest.mark.parametrize("text", [section("From the command line"), NEXT], ids=["readme", "demo"])
 def test_printed_commands_run_as_printed_and_find_what_they_are_for(tmp_path, monkeypatch, text):
     (tmp_path / "talks.jsonl").write_text(TALK + "\n", encoding="utf-8")
     (tmp_path / "FILE").write_text(TALK + "\n", encoding="utf-8")
@@ -35,6 +40,15 @@ def test_printed_commands_run_as_printed_and_find_what_they_are_for(tmp_path, mo
         done = CliRunner().invoke(app, words)
         assert done.exit_code == 0, (words, done.output)
         assert not any(told in done.output for told in EMPTY), (words, done.output)
+
+
+def test_commands_of_the_harness_are_told_as_they_are(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("OPENAI_API_KEY", "none")
+    run, report = commands(section("How good is it, and compared with what"))
+    done = CliRunner().invoke(app, [*run, "--dry-run"])
+    assert done.exit_code == 0 and "Nothing was sent" in done.output, done.output
+    assert CliRunner().invoke(app, [*report, "--help"]).exit_code == 0
 
 
 def test_transcript_and_figures_are_those_of_the_demo(tmp_path):
