@@ -59,9 +59,13 @@ def _plain_bytes(blob: str) -> str | None:
     return words if sum(one.isprintable() or one.isspace() for one in words) > 0.95 * len(words) else None
 
 
+# Two blessings, of 18 and 8 letters when they are spelt out: a text of them would be eighteen times as long.
+_LONG_LIGATURES = {0xFDFA: " ", 0xFDFB: " "}
+
+
 def readable(text: str) -> str:
     """A text as it is meant to be read: without what cannot be seen, with look-alike and spelt-out letters put right."""
-    text = unicodedata.normalize("NFKC", html.unescape(text))
+    text = unicodedata.normalize("NFKC", html.unescape(text).translate(_LONG_LIGATURES))
     if not text.isascii():
         text = "".join(one for one in text if one in "\n\t" or not unseen(one)).replace("’", "'")
         text = _MIXED.sub(lambda match: match[0].translate(_LOOKALIKES), text)
