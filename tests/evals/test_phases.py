@@ -93,11 +93,12 @@ def test_a_finished_run_has_nothing_left_to_do(folder):
 def test_many_at_once_record_the_same_as_one_after_the_other(tmp_path):
     found = []
     for n in (1, 8):
-        with ModelEndpoint(says, latency=0.02) as endpoint, opened(tmp_path / str(n), DATA, [Turns()]) as run:
+        # Long enough for all eight to be under way together, on a busy machine too.
+        with ModelEndpoint(says, latency=0.05 * n) as endpoint, opened(tmp_path / str(n), DATA, [Turns()]) as run:
             phases(run, DATA, [Turns()], endpoint.url, only=["ingest"])
             system = Turns()
             phases(run, DATA, [system], endpoint.url, only=["search", "answer", "judge"], concurrency=n)
-            assert 1 < endpoint.most_at_once <= n if n > 1 else endpoint.most_at_once == 1
+            assert endpoint.most_at_once == n
             found.append(recorded(run))
             assert sorted(system.log)[:3] == [("ingest", "ann"), ("ingest", "bob"), ("ingest", "cleo")]
             assert (
