@@ -11,10 +11,8 @@ RECOLLECT_DATA=folder python benchmarks/floor.py [--store folder] [--fit] [--wor
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import random
-import re
 import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -23,12 +21,13 @@ from typing import Any
 
 import numpy as np
 
-from recollect import Memory, formats
+from recollect import Memory
 from recollect.adapters.minilm import MiniLM
 from recollect.rank import FLOOR, calibrated
 from recollect.records import Space
 from recollect.retrieve import Fused, Query, order
-from recollect_evals.model import Conversation, Session, Turn
+from recollect_evals.datasets import load
+from recollect_evals.model import Conversation
 from recollect_evals.systems.recorded import RecollectRecorded
 
 UNRELATED = """How do I undo the last commit in git?
@@ -85,39 +84,20 @@ class Question:
     evidence: frozenset[str] = frozenset()
 
 
-def conversation(talk: formats.Conversation) -> Conversation:
-    """With its turns named as the evidence names them, by session and place."""
-    sessions = []
-    for session in talk.sessions:
-        number = session.id.removeprefix("session_")
-        told = enumerate(session.messages, start=1)
-        turns = (Turn(f"D{number}:{n}", str(one.name), one.role, one.content, one.timestamp) for n, one in told)
-        sessions.append(Session(session.id, tuple(turns)))
-    return Conversation(talk.id, tuple(sessions))
-
-
-def questions(file: Path, per_pair: int = 15) -> Iterator[Question]:
+def questions(talks: Sequence[Conversation], per_pair: int = 15) -> Iterator[Question]:
     """Related ones (categories 1–4), then those asked in a conversation not theirs, then ordinary requests."""
-    samples = json.loads(file.read_text(encoding="utf-8"))
     chance = random.Random(0)
-    for sample in samples:
-        known = {turn["dia_id"] for key, talk in _sessions(sample) for turn in talk}
-        for qa in sample["qa"]:
-            told = {f"D{s}:{n}" for one in qa["evidence"] for s, n in re.findall(r"D:?\s*(\d+):(\d+)", one)}
-            if qa["category"] != 5 and told & known:
-                yield Question(qa["question"], sample["sample_id"], frozenset(told & known))
-    for sample in samples:
-        for other in samples:
-            if other is not sample:
-                for qa in chance.sample(other["qa"], per_pair):
-                    yield Question(qa["question"], sample["sample_id"])
+    for talk in talks:
+        for one in talk.questions:
+            if one.evidence:
+                yield Question(one.text, talk.id, frozenset(one.evidence))
+    for talk in talks:
+        for other in talks:
+            if other is not talk:
+                for one in chance.sample(other.questions, per_pair):
+                    yield Question(one.text, talk.id)
         for text in UNRELATED:
-            yield Question(text, sample["sample_id"])
-
-
-def _sessions(sample: dict[str, Any]) -> list[tuple[str, list[dict[str, Any]]]]:
-    talk = sample["conversation"]
-    return [(key, talk[key]) for key in talk if re.fullmatch(r"session_\d+", key)]
+            yield Question(text, talk.id)
 
 
 @dataclass(frozen=True)
@@ -244,8 +224,7 @@ def main() -> None:
         print("floor: skipped, RECOLLECT_DATA names no folder")
         return
     folder = Path(data) / "locomo"
-    found = formats.read(folder / "dev.json", "locomo")
-    talks = [conversation(one) for one in found if isinstance(one, formats.Conversation)]
+    talks = load(folder / "dev.json").conversations
     with tempfile.TemporaryDirectory() as name:
         embedder = Scaled() if options.embedder == "scaled" else MiniLM()
         system = RecollectRecorded(Path(options.store or name), recorded=folder / "recorded", embedder=embedder)
@@ -256,7 +235,7 @@ def main() -> None:
             print("background:", *(f"{mean:.3f} ({pairs} pairs)" for mean, pairs in bench.backgrounds()))
             for kinds in (frozenset({"memories"}), frozenset({"memories", "turns"})):
                 print(" and ".join(sorted(kinds)))
-                asked = [(one, bench.ask(one, kinds)) for one in questions(folder / "dev.json")]
+                asked = [(one, bench.ask(one, kinds)) for one in questions(talks)]
                 if options.fit:
                     show_fit(asked)
                 report(asked, FLOORS)

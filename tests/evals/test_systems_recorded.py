@@ -10,12 +10,11 @@ from pathlib import Path
 import pytest
 from small_talk import ANN, CARL, OSLO
 
-from recollect import formats
 from recollect.errors import ModelUnavailable
 from recollect.model import EventTime, Kind, Precision, Slot
 from recollect.testing import HashEmbedder
+from recollect_evals.datasets import load
 from recollect_evals.errors import DataSetInvalid, SystemFailed
-from recollect_evals.model import Conversation, Session, Turn
 from recollect_evals.systems import Options, make
 from recollect_evals.systems.recorded import Recorded, RecordedFact, fact_of, read
 
@@ -185,16 +184,9 @@ def test_a_recording_of_another_conversation_is_an_error(recording, system):
 
 @pytest.mark.skipif(not (DATA / "recorded").is_dir(), reason=f"the recorded extraction of LoCoMo is not at {DATA}")
 def test_every_recorded_fact_of_a_conversation_is_believed(system):
-    talks = [one for one in formats.read(DATA / "dev.json", "locomo") if isinstance(one, formats.Conversation)]
-    talk = next(one for one in talks if one.id == "conv-42")
-    sessions = []
-    for session in talk.sessions:
-        number = session.id.removeprefix("session_")
-        told = enumerate(session.messages, start=1)
-        turns = (Turn(f"D{number}:{n}", str(one.name), one.role, one.content, one.timestamp) for n, one in told)
-        sessions.append(Session(session.id, tuple(turns)))
+    talk = next(one for one in load(DATA / "dev.json").conversations if one.id == "conv-42")
     over = system(DATA / "recorded")
-    ingested = over.ingest(Conversation(talk.id, tuple(sessions)))
+    ingested = over.ingest(talk)
     facts = read(DATA / "recorded")[talk.id]
     assert not ingested.rejected and ingested.memories > 0.99 * len(facts)
     told = {fact.text: {quote.turn for quote in fact.evidence} for fact in facts}
