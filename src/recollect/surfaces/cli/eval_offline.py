@@ -19,7 +19,6 @@ from recollect_evals.results import Result
 from .common import FAULT, Common, say
 from .eval_operations import DECISIONS, Asked, decided, remembered, show_decisions
 from .eval_run import Chosen, measure, plain_rivals
-from .eval_show import scored
 from .safe import count
 
 CHANGES, LOCOMO, RECORDED = "changes", "locomo/dev.json", "locomo/recorded"
@@ -45,13 +44,13 @@ def run(common: Common, data: Sequence[str], out: Path) -> int:
 
 def measured(common: Common, chosen: Sequence[Chosen]) -> tuple[int, list[Result], list[Section]]:
     """Run by run, then the decisions. A run that was stopped ends it."""
-    code = 0
+    code, results = 0, list[Result]()
     for one in chosen:
         say(f"\n{one.data}", stderr=True)
-        if (ended := measure(common, one, dry=False)) not in (0, FAULT):
+        if (ended := measure(common, one, dry=False, keep=results.append)) not in (0, FAULT):
             return ended, [], []
         code = max(code, ended)
-    return code, [scored(one.out, None, by_conversation=False) for one in chosen], list(further(common))
+    return code, results, list(further(common))
 
 
 def written(out: Path, results: Sequence[Result], sections: Sequence[Section]) -> Iterator[Path]:

@@ -22,7 +22,7 @@ from recollect_evals.phases.selection import Selection, select
 from recollect_evals.phases.subjects import Subject, described, subjects
 from recollect_evals.phases.work import Abandoned, Outcome
 from recollect_evals.phases.work import Progress as Done
-from recollect_evals.results import rescore
+from recollect_evals.results import Result, rescore
 from recollect_evals.run import Manifest, Run, manifest_of
 
 from ...budget import Limit, Meter
@@ -104,13 +104,13 @@ class Sitting:
             yield phase, f"no --{needs} is named" if missing else ""
 
 
-def measure(common: Common, chosen: Chosen, *, dry: bool) -> int:
-    """Do what is asked for; the exit code."""
+def measure(common: Common, chosen: Chosen, *, dry: bool, keep: Callable[[Result], None] = lambda _: None) -> int:
+    """Do what is asked for; the exit code. `keep` gets the run's numbers, where there are any."""
     with ExitStack() as stack:
         sitting = seated(common, chosen.checked(), stack, dry=dry)
         if dry:
             return show_forecasts(common, sitting)
-        return work(common, sitting)
+        return work(common, sitting, keep)
 
 
 def seated(common: Common, chosen: Chosen, stack: ExitStack, *, dry: bool) -> Sitting:
@@ -211,7 +211,7 @@ def run_limit(said: Sequence[str]) -> Limit | None:
 # --- the phases --------------------------------------------------------------------------------------------------------
 
 
-def work(common: Common, sitting: Sitting) -> int:
+def work(common: Common, sitting: Sitting, keep: Callable[[Result], None]) -> int:
     """Phase by phase; what came of it; the exit code."""
     if not common.json and sitting.models:
         show_lines(forecasts(sitting), stderr=True)
@@ -226,7 +226,9 @@ def work(common: Common, sitting: Sitting) -> int:
         )
         report(*describe(stop), as_json=common.json)
         return ended_by(stop)
-    told = show(common, sitting)
+    result = rescore(sitting.run, sitting.data)
+    keep(result)
+    told = show(common, sitting, result)
     if stopped is not None:
         if common.debug:
             show_traceback(stopped)
@@ -407,9 +409,8 @@ def total(found: Sequence[estimate.Forecast]) -> Usage:
     return sum((one.usage for one in found), Usage())
 
 
-def show(common: Common, sitting: Sitting) -> str:
+def show(common: Common, sitting: Sitting, result: Result) -> str:
     """The numbers; what failed or is left, in words, "" where nothing is."""
-    result = rescore(sitting.run, sitting.data)
     failed = sum(one.progress.failed for one in sitting.outcomes.values())
     skipped = sum(one.skipped for one in sitting.outcomes.values())
     if common.json:
