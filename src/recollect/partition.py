@@ -17,9 +17,10 @@ from typing import TYPE_CHECKING
 from .embedding import EmbedderInUse, key_of
 from .errors import EmbeddingModelMismatch, StoreCorrupt
 from .failpoints import reach
+from .graph import ENTITY_BYTES, EntityGraph, Related, View
 from .intervals import EVER, OPEN, Intervals, Moment, Served, Window
 from .ports import Embedder, Ledger, TextIndex, Tokenizer, VectorIndex
-from .records import EmbedderKey, Hiding, PassageRecord, RowSpan, SourceRecord, Space
+from .records import EmbedderKey, Hiding, Identity, PassageRecord, RowSpan, SourceRecord, Space
 
 if TYPE_CHECKING:
     from .intervals import Integers, Mask
@@ -78,6 +79,9 @@ class Partition:
         self._about: dict[int, str] = {}  # passage → a statement's slot, a turn's speaker
         self._of_slot: dict[str, list[int]] = {}  # slot → statements
         self._about_terms: dict[str, frozenset[str]] = {}  # of those asked for so far
+        self.identities: dict[tuple[int, int, int], Identity] = {}
+        self._graph: EntityGraph | None = None  # made when it is first asked for
+        self._last_statement = 0
 
     def __len__(self) -> int:
         return len(self._texts)
@@ -86,7 +90,8 @@ class Partition:
     def bytes(self) -> int:
         """Roughly what it takes in memory."""
         dim = getattr(self._vectors, "dim", 0)
-        return len(self._vectors) * dim * 4 + (len(self._texts) + len(self.rows)) * ROW_BYTES
+        graph = 0 if self._graph is None else len(self._graph) * ENTITY_BYTES
+        return len(self._vectors) * dim * 4 + (len(self._texts) + len(self.rows)) * ROW_BYTES + graph
 
     # --- following the ledger ------------------------------------------------------------------------------------------
 
@@ -105,6 +110,7 @@ class Partition:
             self._add_sources(delta.sources)
             self._add_rows(delta.rows)
             self._add_hidings(delta.hidings)
+            self.identities.update(((one.one, one.other, one.added), one) for one in delta.identities)
             self._aside.update((one.number, one) for one in delta.passages)
             self._add_passages([self._aside.pop(one.number) for one in [*self._aside.values()] if not self._waits(one)])
             self.watermark = delta.revision
@@ -147,6 +153,7 @@ class Partition:
     def _add_rows(self, rows: Sequence[RowSpan]) -> None:
         for row in rows:
             self.rows[row.number] = row
+            self._last_statement = max(self._last_statement, row.statement)
             (self._doubted if row.quarantined else self._told).add(row.statement)
             if row.slot is not None and row.statement not in self._about:
                 self._about[row.statement] = row.slot
@@ -214,6 +221,27 @@ class Partition:
         with self._lock:
             slot = self._about.get(statement)
             return () if slot is None else tuple(self._of_slot.get(slot, ()))
+
+    def related(
+        self, terms: Mapping[str, int], leaders: Sequence[tuple[int, float]], allowed: Mask, now: int
+    ) -> list[Related]:
+        """Statements that come along by the graph, see `EntityGraph.related`; entities are one by what holds `now`."""
+        with self._lock, self._whole():
+            return self._graph_at(now).related(terms, leaders, allowed)
+
+    def view(self, statements: Iterable[int], now: int) -> View:
+        """What statements name and tell."""
+        with self._lock, self._whole():
+            return self._graph_at(now).view(statements)
+
+    def _graph_at(self, now: int) -> EntityGraph:
+        graph = self._graph = self._graph or EntityGraph(self._tokenizer)
+        if graph.last_statement < self._last_statement:
+            names = self._ledger.names(self.space, graph.last_statement, graph.last_entity)
+            graph.learn(names, self._last_statement)
+        holding = self._intervals.live_rows(now) > 0
+        graph.resolve(self._intervals.believed, holding, self.identities.values(), self.watermark)
+        return graph
 
     def _terms_about(self, label: str) -> frozenset[str]:
         if label not in self._about_terms:
@@ -309,6 +337,7 @@ class Partition:
                 dict(self.turn_of),
                 dict(self.sources),
                 dict(self.hidings),
+                dict(self.identities),
                 len(self._vectors),
                 len(self._texts),
             )

@@ -45,6 +45,10 @@ if TYPE_CHECKING:
 
 DEPTH = 50  # of each channel, at least
 SPARE = 10  # scored beyond the limit at once
+GUIDES, BEFORE = (
+    10,
+    10,
+)  # the first hits whose edges lead on; how many stay before what the graph leads to (docs/retrieval.md)
 LOOKS = 5  # at what is behind a crowd of near duplicates
 
 
@@ -63,6 +67,7 @@ class Query:
     until: datetime | None = None
     min_score: float | None = None
     include: frozenset[str] = field(default_factory=lambda: frozenset({"memories"}))
+    graph: bool = True
     explain: bool = False
 
     @property
@@ -298,7 +303,8 @@ def order(
     sums = fuse(channels)
     further = partition.evidence(sums)
     fused = {key: Fused(key, total * boost(further.get(key, 0)), seen) for key, (total, seen) in sums.items()}
-    return best_first(along(partition, served, best_first(fused.values()), fused))
+    found = best_first(along(partition, served, best_first(fused.values()), fused))
+    return related(partition, query, terms, served, found) if query.graph and "memories" in query.include else found
 
 
 def best_first(fused: Iterable[Fused]) -> list[Fused]:
@@ -326,6 +332,26 @@ def along(
         for key, one in found.items()
     }
     return {**fused, **better}.values()
+
+
+def related(
+    partition: Partition, query: Query, terms: Mapping[str, int], served: Served, ordered: list[Fused]
+) -> list[Fused]:
+    """The same, the memories that the graph leads to lifted, and found where they were not, behind the first `BEFORE`: what is
+    asked for in so many words comes first."""
+    best = ordered[0].order if ordered else 0.0
+    leaders = [(one.key, one.order / best) for one in ordered if best and served.rows[one.key]][:GUIDES]
+    found = partition.related(terms, leaders, served.row_mask, to_micros(query.now))
+    if not found:
+        return ordered
+    first, lifted = {one.key for one in ordered[:BEFORE]}, {one.key: one for one in ordered}
+    for rank, one in enumerate(found, start=1):
+        place = Place("graph", rank, min(one.score, 1.0), one.path)
+        old = lifted.get(one.statement, Fused(one.statement, 0.0, ()))
+        lift = 0.0 if old.key in first else WEIGHTS["graph"] * place.score
+        lifted[old.key] = Fused(old.key, old.order + lift, (*old.places, place))
+    rest = [one for key, one in lifted.items() if key not in first]
+    return [*(lifted[one.key] for one in ordered[:BEFORE]), *best_first(rest)]
 
 
 def above_floor(
@@ -395,6 +421,7 @@ def memory_hit(row: Row, one: Ranked, created_at: datetime, sources: tuple[Sourc
         event_to=event.end if event else None,
         sources=sources,
         channels=channels_of(one, explain),
+        related_through=next((place.path for place in one.places if place.path), ()),
     )
 
 

@@ -20,8 +20,8 @@ FLOORS: list[set[str]] = [
     {"model", "filters"},
     {"records", "results", "dates", "safety"},
     {"ports", "trace", "budget"},
-    {"prompts", "replies", "evidence", "candidates", "intervals"},
-    {"guard"},
+    {"prompts", "replies", "evidence", "candidates", "intervals", "resolve"},
+    {"guard", "graph"},
     {
         "extract",
         "reconcile",
