@@ -84,6 +84,7 @@ ROOMS = {
     "tokenizers": {"adapters"},
     "safetensors": {"adapters"},
     "typer": {"surfaces"},
+    "matplotlib": {"surfaces"},
     "rich": {"surfaces"},
 }
 

@@ -60,19 +60,24 @@ def around(graph: nx.MultiDiGraph, entity: str, depth: int) -> nx.MultiDiGraph:
     return graph.subgraph({*near, *memories}).copy()
 
 
-def crowded_out(graph: nx.MultiDiGraph, most: int) -> nx.MultiDiGraph:
-    """The `most` entities that most memories name, and all memories."""
+def crowded_out(graph: nx.MultiDiGraph, most: int, keeping: str | None = None) -> nx.MultiDiGraph:
+    """The `most` entities that most memories name (and one that is kept whatever names it), and all memories."""
     entities = [node for node, kind in graph.nodes(data="type") if kind == "entity"]
-    kept = sorted(entities, key=lambda node: (-graph.nodes[node]["memories"], node))[:most]
+    kept = sorted(entities, key=lambda node: (node != keeping, -graph.nodes[node]["memories"], node))[:most]
     return graph.subgraph({node for node in graph if _type(graph, node) == "memory"} | set(kept)).copy()
 
 
 def laid_out(graph: nx.MultiDiGraph) -> dict[str, Place]:
-    """Where each entity (at most `DENSE`) stands, within the unit circle or so: near what it is related to, or named with."""
+    """Where each entity (at most `DENSE`) stands, x in -1.5..1.5 and y in -1..1: near what it is related to, or named with; the
+    longer side lies."""
     between = _between(graph)
     size = max(1, len(between))
-    places: Mapping[str, Any] = nx.spring_layout(between, k=2.2 / math.sqrt(size), iterations=150, seed=SEED)
-    return {node: (float(x), float(y)) for node, (x, y) in places.items()}
+    found: Mapping[str, Any] = nx.spring_layout(between, k=3.5 / math.sqrt(size), iterations=200, seed=SEED)
+    places = {node: (float(x), float(y)) for node, (x, y) in found.items()}
+    width, height = (max((abs(place[axis]) for place in places.values()), default=0.0) or 1.0 for axis in (0, 1))
+    if height > width:
+        width, height, places = height, width, {node: (y, -x) for node, (x, y) in places.items()}
+    return {node: (1.5 * x / width, y / height) for node, (x, y) in places.items()}
 
 
 def named_together(graph: nx.MultiDiGraph) -> dict[tuple[str, str], int]:
@@ -95,7 +100,7 @@ def _between(graph: nx.MultiDiGraph) -> nx.Graph:
     for one, other, kind in sorted(graph.edges(data="type")):
         if kind == "relation" and one != other:
             known = between.edges[one, other]["weight"] if between.has_edge(one, other) else 0.0
-            between.add_edge(one, other, weight=min(known + 0.5, 3.0))
+            between.add_edge(one, other, weight=min(known + 0.3, 1.5))
     return between
 
 
