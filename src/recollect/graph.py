@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 from .records import Identity, Names
-from .resolve import Name, Told, resolved, says_who
+from .resolve import USER, Name, Told, resolved, says_who
 
 if TYPE_CHECKING:
     from .intervals import Mask
@@ -103,19 +103,20 @@ class EntityGraph:
             self._index(number, name)
         edges = [Edge(*one) for one in names.relations]
         sound = [one for one in edges if {one.subject, one.object} <= self._names.keys()]
-        pairs = {*names.mentions, *((e.statement, end) for e in sound for end in (e.subject, e.object))}
+        named = {*names.mentions, *((e.statement, end) for e in sound for end in (e.subject, e.object))}
+        pairs = {one for one in named if one[1] in self._names}
         for edge in sound:
             self._add_edge(edge)
         for statement, entity in sorted(pairs):
             self._mentions.setdefault(entity, []).append(statement)
-        if len(sound) < len(edges) or not {entity for _, entity in pairs} <= self._names.keys():
+        if len(sound) < len(edges) or len(pairs) < len(named):
             log.warning("an entity is missing, and left out of the graph: verify() tells where")
         self.last_entity = max([self.last_entity, *(one[0] for one in names.entities)])
         self.last_statement = max([self.last_statement, last_statement, *(one[0] for one in pairs)])
         self._resolved_of = None
 
     def _index(self, number: int, name: str) -> None:
-        terms = frozenset(self._tokenizer(name))
+        terms = frozenset({USER} if self._names[number].is_user else self._tokenizer(name))
         self._terms[number] = terms
         if terms:
             self._by_term.setdefault(max(terms, key=lambda term: (len(term), term)), []).append(number)
@@ -172,8 +173,8 @@ class EntityGraph:
     # --- what comes along ----------------------------------------------------------------------------------------------
 
     def related(self, terms: Mapping[str, int], leaders: Sequence[tuple[int, float]], allowed: Mask) -> list[Related]:
-        """Of the `allowed` statements (a mask) those that come along, best first, ties by smaller number. `terms`: the query's;
-        `leaders`: the first hits, with what each weighs, 0..1."""
+        """Of the `allowed` statements (a mask) those that come along, best first, ties by smaller number. `terms`: the query's,
+        and `USER` where it is about the user; `leaders`: the first hits, with what each weighs, 0..1."""
         spread = _Spread(self, allowed)
         asked = terms.keys()
         front: list[_Step] = [(entity, 1.0, ()) for entity in self.named(asked)]
@@ -189,8 +190,6 @@ class EntityGraph:
         """The steps from an entity along labels that the query names; memories that name one that was come to by a step are
         reached too."""
         entity, activation, path = one
-        if arrived:
-            spread.at(entity, activation, path)
         steps: dict[int, _Step] = {}
         for label in dict.fromkeys(label for number in self.members(entity) for label in self._labels.get(number, ())):
             if self._label_terms[label].isdisjoint(asked):
@@ -200,6 +199,8 @@ class EntityGraph:
                 there = self._heads[edge.object]
                 if there not in seen:
                     steps.setdefault(there, (there, share, (*path, self.step(edge))))
+        if arrived:
+            spread.at(entity, activation, path)
         seen |= steps.keys()
         return list(steps.values())
 

@@ -78,9 +78,14 @@ class Name:
     @cached_property
     def key(self) -> tuple[str | None, tuple[str, ...]]:
         """Names of the same key are one name. The user's own all have one; "my mum" is "the user's mother"."""
-        if plain(self.name) in _SELF:
+        if self.is_user:
             return None, (USER,)
         return ("'s", self.owned) if self.owned else (_of_title(self.title), self.words)
+
+    @property
+    def is_user(self) -> bool:
+        """Whether it is the user, by no name of theirs."""
+        return plain(self.name) in _SELF
 
     @property
     def is_person(self) -> bool:
@@ -240,7 +245,7 @@ def _shorter(groups: Groups, names: Sequence[Name], beside: Callable[[int, int],
 def _parts(groups: Groups, names: Sequence[Name], told: Sequence[Told]) -> None:
     """Those with fewer owners in them first: "my sister" before "my sister's husband"."""
     of_name = {plain(one.name): one.number for one in names}
-    of_name.update((USER, one.number) for one in names if one.key == (None, (USER,)))
+    of_name.update((USER, one.number) for one in names if one.is_user)
     owned = [one for one in names if one.owned]
     for one in sorted(owned, key=lambda one: (len(plain(one.name)), one.number)):
         owner, part = one.owned or ("", "")

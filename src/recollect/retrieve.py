@@ -33,6 +33,7 @@ from .rank import (
     thinned,
 )
 from .records import Space
+from .resolve import USER
 from .results import Channel, Hit, Source
 from .times import from_micros, to_micros
 from .views import Views, turn_source
@@ -341,7 +342,8 @@ def related(
     asked for in so many words comes first."""
     best = ordered[0].order if ordered else 0.0
     leaders = [(one.key, one.order / best) for one in ordered if best and served.rows[one.key]][:GUIDES]
-    found = partition.related(terms, leaders, served.row_mask, to_micros(query.now))
+    asked = {**terms, USER: 1} if USER in query.text.casefold() else terms  # else it is a word that says nothing
+    found = partition.related(asked, leaders, served.row_mask, to_micros(query.now))
     if not found:
         return ordered
     first, lifted = {one.key for one in ordered[:BEFORE]}, {one.key: one for one in ordered}
