@@ -157,13 +157,13 @@ class EntityGraph:
 
         self._heads = {number: number for number in self._names} | resolved(names, facts, identities, beside)
         self._members = {}
-        for number, head in self._heads.items():
-            self._members.setdefault(head, []).append(number)
+        for one in names:
+            self._members.setdefault(self._heads[one.number], []).append(one.number)
         self._resolved_of = of
 
     def members(self, entity: int) -> Sequence[int]:
         """All entities that are one with it."""
-        return self._members.get(self._heads[entity], (entity,))
+        return self._members.get(self._heads[entity]) or (entity,)
 
     def shown(self, entity: int) -> str:
         """The name to show for it and those that are one with it: rather a name than "my sister", rather a whole one."""

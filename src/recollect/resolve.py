@@ -177,10 +177,10 @@ class Groups:
 
 def by_word(numbers: Iterable[int], identities: Iterable[Identity]) -> Groups:
     """As far as callers said: those told apart, and then, in the order in which they were said, those merged."""
-    known = set(numbers)
-    said = [one for one in identities if one.retired is None and {one.one, one.other} <= known]
+    said = [one for one in identities if one.retired is None]
+    known = {*numbers, *(end for one in said for end in (one.one, one.other))}
     groups = Groups(known, [(one.one, one.other) for one in said if not one.same])
-    for one in sorted((one for one in said if one.same), key=lambda one: (one.added, one.one, one.other)):
+    for one in sorted((one for one in said if one.same), key=lambda one: (one.origin, one.one, one.other)):
         groups.join(one.one, one.other)
     return groups
 
@@ -193,7 +193,9 @@ def resolved(
 ) -> dict[int, int]:
     """entity → the smallest number of those that are one with it. `told`: what facts that hold say; `beside`: whether a
     fact names two of them side by side. The order of the arguments' items does not matter."""
-    groups = by_word([one.number for one in names], identities)
+    groups = by_word(
+        [one.number for one in names], identities
+    )  # a third that nothing names any more joins two all the same
     names = sorted(names, key=lambda one: one.number)
     known = {one.number for one in names}
     told = [one for one in told if {one.subject, one.object} <= known]
@@ -237,9 +239,17 @@ def _shorter(groups: Groups, names: Sequence[Name], beside: Callable[[int, int],
         ending.setdefault(one.words[-1], []).append(one)
     for short in sorted(people, key=lambda one: (-len(one.words), one.title is None, one.number)):
         longer = [one for one in ending[short.words[-1]] if one.extends(short)]
-        one_fits = len({groups.head(one.number) for one in longer}) == 1
-        if one_fits and not any(beside(one.number, short.number) for one in longer):
+        if len({groups.head(one.number) for one in longer}) != 1 or _rivalled(short, longer, ending[short.words[-1]]):
+            continue
+        if not any(beside(one.number, short.number) for one in longer):
             groups.join(longer[0].number, short.number)
+
+
+def _rivalled(short: Name, longer: Sequence[Name], others: Sequence[Name]) -> bool:
+    """Whether another title claims the same untitled name: is Anna Smith Dr. Smith, or Mrs. Smith?"""
+    claimed = short.title is not None and any(one.title is None for one in longer)
+    same = (one for one in others if one.title and one.words == short.words)
+    return claimed and any(_of_title(one.title) != _of_title(short.title) for one in same)
 
 
 def _parts(groups: Groups, names: Sequence[Name], told: Sequence[Told]) -> None:
@@ -251,7 +261,10 @@ def _parts(groups: Groups, names: Sequence[Name], told: Sequence[Told]) -> None:
         owner, part = one.owned or ("", "")
         if (whose := of_name.get(owner)) is None:
             continue
-        fitting = {who for who in _holders(groups, told, whose, part) if who != groups.head(one.number)}
+        alike = {
+            other.number for other in owned if other.owned == one.owned
+        }  # "Tom is married to Tom's wife" tells nothing
+        fitting = _holders(groups, [fact for fact in told if not alike & {fact.subject, fact.object}], whose, part)
         if len(fitting) == 1:
             groups.join(fitting.pop(), one.number)
 

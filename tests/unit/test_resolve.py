@@ -37,6 +37,7 @@ def groups(names, told=(), words=(), beside=()):
         (["Smith", "Dr Smith", "DR. SMITH"], [{"Smith", "Dr Smith", "DR. SMITH"}]),
         (["Doctor Smith", "Dr. Smith"], [{"Doctor Smith", "Dr. Smith"}]),
         (["Dr. Smith", "Smith", "Anna Smith"], [{"Dr. Smith", "Smith", "Anna Smith"}]),
+        (["Dr. Anna Smith", "Mr. Smith", "Dr. Smith"], [{"Dr. Anna Smith", "Dr. Smith"}]),
         (["Anna's", "Anna", "James’"], [{"Anna's", "Anna"}]),
         (["the Beatles", "Beatles"], [{"the Beatles", "Beatles"}]),
         (["the user", "me", "User"], [{"the user", "me", "User"}]),
@@ -56,6 +57,7 @@ def test_names_that_are_one(names, joined):
         ["John Smith", "John Miller", "John"],  # two Johns
         ["John Smith", "John"],  # … and there may be another: a first name alone says too little
         ["Anna Smith", "Eva Smith", "Dr. Smith"],
+        ["Dr. Smith", "Mrs. Smith", "Anna Smith", "Smith"],
         ["Smith", "Smithson", "Blacksmith"],
         ["Anna", "Anna's sister", "Anna's dog"],
         ["Anna's kids", "my kids"],
@@ -98,6 +100,14 @@ def test_parts_of_parts_and_marriages():
     names = ["user", "Anna", "Bob", "my sister", "my sister's husband", "Anna's partner"]
     told = [("user", "sister", "Anna"), ("Anna", "married to", "Bob")]
     assert groups(names, told) == [{"Anna", "my sister"}, {"Bob", "my sister's husband", "Anna's partner"}]
+
+
+def test_who_is_known_already_is_not_joined_by_another_fact():
+    names = ["user", "Anna", "Eva", "my sister"]
+    told = [("user", "sister", "Anna"), ("user", "sister", "Eva")]
+    assert groups(names, told, [("Anna", "my sister", True)]) == [{"Anna", "my sister"}]
+    married = [("Tom", "married to", "Tom's wife"), ("Tom", "wife", "Eva")]
+    assert groups(["Tom", "Eva", "Tom's wife"], married) == [{"Eva", "Tom's wife"}]
 
 
 def test_an_alias_is_whose_it_is_and_one_of_two_is_nobodys():
