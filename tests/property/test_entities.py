@@ -109,9 +109,10 @@ class Naive:
         first, second = blocks.get(one, {one}), blocks.get(other, {other})
         if any(word.same == same for word in ended):
             return None
-        if same and any(not w.same and w.pair & first and w.pair & second for w in others):
+        together = one in second
+        if same and not together and any(not w.same and w.pair & first and w.pair & second for w in others):
             return None
-        if not same and one in second:
+        if together and not same:
             return None
         word = Word(pair, same)
         self.words.append(word)
