@@ -11,14 +11,15 @@ and by how usual the label is; `NODES` bounds it.
 
 from __future__ import annotations
 
+import heapq
 import logging
 import math
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence, Set
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 from .records import Identity, Names
-from .resolve import USER, Name, Told, resolved, says_who
+from .resolve import USER, Doubles, Name, Told, resolved, says_who
 
 if TYPE_CHECKING:
     from .intervals import Mask
@@ -79,15 +80,17 @@ class EntityGraph:
         self._names: dict[int, Name] = {}
         self._terms: dict[int, frozenset[str]] = {}  # entity → of its name
         self._by_term: dict[str, list[int]] = {}  # each entity under one term of its name
-        self._mentions: dict[int, list[int]] = {}  # entity → statements, in order
+        self._mentions: dict[int, list[int]] = {}  # entity → statements
         self._edges: dict[int, list[Edge]] = {}  # statement → what it tells
         self._alike: dict[tuple[int, str], list[Edge]] = {}  # (subject, label)
         self._labels: dict[int, list[str]] = {}  # subject → labels
         self._label_terms: dict[str, frozenset[str]] = {}
         self._told: dict[str, int] = {}  # label → how many statements tell it
         self._naming: list[Edge] = []  # those that may tell who somebody is
-        self._heads: dict[int, int] = {}
+        self._doubles = Doubles()
+        self._heads: dict[int, int] = {}  # of those that are one with another
         self._members: dict[int, list[int]] = {}
+        self._shown: dict[int, str] = {}
         self._resolved_of: object = None
 
     def __len__(self) -> int:
@@ -98,28 +101,31 @@ class EntityGraph:
     def learn(self, names: Names, last_statement: int) -> None:
         """What further statements name. They come in order; `last_statement`: up to where."""
         for number, name, kind in names.entities:
-            self._names[number] = Name(number, name, kind)
-            self._heads[number] = number
-            self._index(number, name)
+            one = self._names[number] = Name(number, name, kind)
+            self._doubles.add(one)
+            self._index(one)
         edges = [Edge(*one) for one in names.relations]
-        sound = [one for one in edges if {one.subject, one.object} <= self._names.keys()]
-        named = {*names.mentions, *((e.statement, end) for e in sound for end in (e.subject, e.object))}
-        pairs = {one for one in named if one[1] in self._names}
+        sound = [one for one in edges if one.subject in self._names and one.object in self._names]
         for edge in sound:
             self._add_edge(edge)
-        for statement, entity in sorted(pairs):
-            self._mentions.setdefault(entity, []).append(statement)
-        if len(sound) < len(edges) or len(pairs) < len(named):
+        named = {*names.mentions, *((edge.statement, end) for edge in sound for end in (edge.subject, edge.object))}
+        missing = 0
+        for statement, entity in named:
+            if entity in self._names:
+                self._mentions.setdefault(entity, []).append(statement)
+            else:
+                missing += 1
+        if len(sound) < len(edges) or missing:
             log.warning("an entity is missing, and left out of the graph: verify() tells where")
-        self.last_entity = max([self.last_entity, *(one[0] for one in names.entities)])
-        self.last_statement = max([self.last_statement, last_statement, *(one[0] for one in pairs)])
+        self.last_entity = max(self.last_entity, max(self._names, default=0))
+        self.last_statement = max([self.last_statement, last_statement, *(one[0] for one in named)])
         self._resolved_of = None
 
-    def _index(self, number: int, name: str) -> None:
-        terms = frozenset({USER} if self._names[number].is_user else self._tokenizer(name))
-        self._terms[number] = terms
+    def _index(self, one: Name) -> None:
+        terms = frozenset({USER} if one.is_user else self._tokenizer(one.name))
+        self._terms[one.number] = terms
         if terms:
-            self._by_term.setdefault(max(terms, key=lambda term: (len(term), term)), []).append(number)
+            self._by_term.setdefault(max(terms, key=lambda term: (len(term), term)), []).append(one.number)
 
     def _add_edge(self, edge: Edge) -> None:
         told = self._edges.setdefault(edge.statement, [])
@@ -135,46 +141,64 @@ class EntityGraph:
             self._label_terms[edge.label] = frozenset(self._tokenizer(edge.label))
         if says_who(edge.label):
             self._naming.append(edge)
+            self._doubles.numbers |= {edge.subject, edge.object}
 
     # --- who is who ----------------------------------------------------------------------------------------------------
 
     def resolve(
-        self, believed: Callable[[], Mask], holding: Mask, identities: Collection[Identity], version: object
+        self,
+        believed: Callable[[], Mask],
+        holding: Callable[[], Mask],
+        identities: Collection[Identity],
+        version: object,
     ) -> None:
         """Join entities that are one, by what holds (a mask over statements, as what is `believed`, ended or not) and by callers'
         words. Work is done only where `version`, of everything but the clock, or what holds is another."""
-        told = [edge for edge in self._naming if edge.statement < len(holding) and holding[edge.statement]]
+        held = holding().tobytes() if self._naming else b""
+        told = [edge for edge in self._naming if edge.statement < len(held) and held[edge.statement]]
         of = version, tuple(edge.statement for edge in told)
         if of == self._resolved_of:
             return
-        known = set(believed().nonzero()[0].tolist())
-        names = [one for one in self._names.values() if not known.isdisjoint(self._mentions.get(one.number, ()))]
-        facts = [Told(edge.subject, edge.label, edge.object) for edge in told]
+        known = believed().tobytes()
+
+        def names_one(statements: Iterable[int]) -> bool:
+            return any(one < len(known) and known[one] for one in statements)
 
         def beside(one: int, other: int) -> bool:
-            both = set(self._mentions.get(one, ())).intersection(self._mentions.get(other, ()))
-            return not known.isdisjoint(both)
+            return names_one(set(self._mentions.get(one, ())).intersection(self._mentions.get(other, ())))
 
-        self._heads = {number: number for number in self._names} | resolved(names, facts, identities, beside)
-        self._members = {}
-        for one in names:
+        doubtful = self._doubles.numbers | {end for one in identities for end in (one.one, one.other)}
+        names = [self._names[one] for one in doubtful if one in self._names and names_one(self._mentions.get(one, ()))]
+        facts = [Told(edge.subject, edge.label, edge.object) for edge in told]
+        self._heads = resolved(names, facts, identities, beside)
+        self._members, self._shown = {}, {}
+        for one in sorted(names, key=lambda one: one.number):
             self._members.setdefault(self._heads[one.number], []).append(one.number)
         self._resolved_of = of
 
+    def head(self, entity: int) -> int:
+        """The number of those that are one with it."""
+        return self._heads.get(entity, entity)
+
     def members(self, entity: int) -> Sequence[int]:
         """All entities that are one with it."""
-        return self._members.get(self._heads[entity]) or (entity,)
+        return self._members.get(self.head(entity)) or (entity,)
 
     def shown(self, entity: int) -> str:
         """The name to show for it and those that are one with it: rather a name than "my sister", rather a whole one."""
-        named = [self._names[number] for number in self.members(entity)]
-        return min(named, key=lambda one: (one.owned is not None, -len(one.words), one.title is None, one.number)).name
+        if (known := self._shown.get(entity)) is None:
+            named = [self._names[number] for number in self.members(entity)]
+            best = min(named, key=lambda one: (one.owned is not None, -len(one.words), one.title is None, one.number))
+            known = self._shown[entity] = best.name
+        return known
 
     # --- what comes along ----------------------------------------------------------------------------------------------
 
-    def related(self, terms: Mapping[str, int], leaders: Sequence[tuple[int, float]], allowed: Mask) -> list[Related]:
-        """Of the `allowed` statements (a mask) those that come along, best first, ties by smaller number. `terms`: the query's,
-        and `USER` where it is about the user; `leaders`: the first hits, with what each weighs, 0..1."""
+    def related(
+        self, terms: Mapping[str, int], leaders: Sequence[tuple[int, float]], allowed: Mask, k: int = NODES
+    ) -> list[Related]:
+        """Of the `allowed` statements (a mask) the `k` that come along best, ties by smaller number. `terms`: the query's, and
+        `USER` where it is about the user; `leaders`: the first hits, with what each weighs, 0..1."""
         spread = _Spread(self, allowed)
         asked = terms.keys()
         front: list[_Step] = [(entity, 1.0, ()) for entity in self.named(asked)]
@@ -184,7 +208,7 @@ class EntityGraph:
         for statement, share in leaders:
             for subject, label in dict.fromkeys((one.subject, one.label) for one in self._edges.get(statement, ())):
                 spread.over(subject, label, share * self._rarity(label), least=2)  # itself and another one
-        return spread.found()
+        return spread.found(k)
 
     def _along(self, one: _Step, asked: Set[str], seen: set[int], spread: _Spread, *, arrived: bool) -> list[_Step]:
         """The steps from an entity along labels that the query names; memories that name one that was come to by a step are
@@ -196,9 +220,9 @@ class EntityGraph:
                 continue
             share, edges = spread.over(entity, label, NAMED * activation * self._rarity(label), path)
             for edge in edges:
-                there = self._heads[edge.object]
-                if there not in seen:
-                    steps.setdefault(there, (there, share, (*path, self.step(edge))))
+                there = self.head(edge.object)
+                if there not in seen and there not in steps and spread.takes_one():
+                    steps[there] = (there, share, (*path, self.step(edge)))
         if arrived:
             spread.at(entity, activation, path)
         seen |= steps.keys()
@@ -207,7 +231,7 @@ class EntityGraph:
     def named(self, asked: Set[str]) -> list[int]:
         """The entities all of whose name's terms are asked for, each group once, by its head."""
         fitting = (number for term in asked for number in self._by_term.get(term, ()) if self._terms[number] <= asked)
-        return sorted({self._heads[number] for number in fitting})
+        return sorted({self.head(number) for number in fitting})
 
     def _rarity(self, label: str) -> float:
         """1 for a label that one statement tells, 0 for one that all tell."""
@@ -218,13 +242,13 @@ class EntityGraph:
         """An edge, to be read: "John —likes→ basketball"."""
         return f"{self.shown(edge.subject)} —{edge.label}→ {self.shown(edge.object)}"
 
-    def edges_alike(self, entity: int, label: str) -> list[Edge]:
+    def edges_alike(self, entity: int, label: str) -> Iterator[Edge]:
         """The edges of a label that begin at an entity, or at one that is one with it."""
-        return [edge for number in self.members(entity) for edge in self._alike.get((number, label), ())]
+        return (edge for number in self.members(entity) for edge in self._alike.get((number, label), ()))
 
     def mentions(self, entity: int) -> list[int]:
         """The statements that name an entity, or one that is one with it."""
-        return [statement for number in self.members(entity) for statement in self._mentions.get(number, ())]
+        return list({statement for number in self.members(entity) for statement in self._mentions.get(number, ())})
 
     # --- to be shown ---------------------------------------------------------------------------------------------------
 
@@ -234,9 +258,9 @@ class EntityGraph:
         nodes: dict[int, set[int]] = {}
         for number, named in self._mentions.items():
             if found := chosen.intersection(named):
-                nodes.setdefault(self._heads[number], set()).update(found)
+                nodes.setdefault(self.head(number), set()).update(found)
         edges = [
-            edge._replace(subject=self._heads[edge.subject], object=self._heads[edge.object])
+            edge._replace(subject=self.head(edge.subject), object=self.head(edge.object))
             for statement in sorted(chosen & self._edges.keys())
             for edge in self._edges[statement]
         ]
@@ -257,7 +281,8 @@ class _Spread:
     """What is reached so far, at most `NODES` statements and entities."""
 
     def __init__(self, graph: EntityGraph, allowed: Mask) -> None:
-        self._graph, self._allowed = graph, allowed
+        self._graph = graph
+        self._allowed = allowed.tobytes()  # read one by one
         self._left = NODES
         self._scores: dict[int, float] = {}
         self._through: dict[int, tuple[tuple[str, ...], Edge | None]] = {}
@@ -267,11 +292,17 @@ class _Spread:
     ) -> tuple[float, Sequence[Edge]]:
         """Over the edges of a label of an entity, where at least so many statements tell it: what each gets, and those that may
         be served."""
-        edges = [one for one in self._graph.edges_alike(entity, label) if self._allows(one.statement)]
-        told = len({one.statement for one in edges})
-        if not least <= told <= ALIKE:
+        edges: list[Edge] = []
+        told: set[int] = set()
+        for edge in self._graph.edges_alike(entity, label):
+            if self._allows(edge.statement):
+                edges.append(edge)
+                told.add(edge.statement)
+                if len(told) > ALIKE:
+                    return 0.0, ()
+        if len(told) < least:
             return 0.0, ()
-        share = activation / math.sqrt(told)
+        share = activation / math.sqrt(len(told))
         for edge in edges:
             self._reach(edge.statement, share, path, edge)
         return share, edges
@@ -279,24 +310,31 @@ class _Spread:
     def at(self, entity: int, activation: float, path: tuple[str, ...]) -> None:
         """To the statements that name an entity."""
         named = [one for one in self._graph.mentions(entity) if self._allows(one)]
-        for statement in named if len(named) <= ALIKE else ():
+        for statement in sorted(named) if len(named) <= ALIKE else ():
             self._reach(statement, activation / math.sqrt(len(named)), path, None)
+
+    def takes_one(self) -> bool:
+        """Whether another one may be reached; it counts as reached then."""
+        if not self._left:
+            return False
+        self._left -= 1
+        return True
 
     def _allows(self, statement: int) -> bool:
         """Whether it may be served; a later one than the mask knows may not."""
-        return statement < len(self._allowed) and bool(self._allowed[statement])
+        return statement < len(self._allowed) and self._allowed[statement] != 0
 
     def _reach(self, statement: int, activation: float, path: tuple[str, ...], edge: Edge | None) -> None:
         if statement not in self._scores:
-            if self._left == 0:
+            if not self.takes_one():
                 return
-            self._left -= 1
             self._through[statement] = path, edge
         self._scores[statement] = self._scores.get(statement, 0.0) + activation
 
-    def found(self) -> list[Related]:
-        """Best first."""
-        best = sorted((one for one in self._scores.items() if one[1] > 0), key=lambda one: (-one[1], one[0]))
+    def found(self, k: int) -> list[Related]:
+        """The k best, best first."""
+        reached = (one for one in self._scores.items() if one[1] > 0)
+        best = heapq.nsmallest(k, reached, key=lambda one: (-one[1], one[0]))
         return [Related(statement, score, self._path(statement)) for statement, score in best]
 
     def _path(self, statement: int) -> tuple[str, ...]:

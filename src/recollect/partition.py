@@ -223,11 +223,11 @@ class Partition:
             return () if slot is None else tuple(self._of_slot.get(slot, ()))
 
     def related(
-        self, terms: Mapping[str, int], leaders: Sequence[tuple[int, float]], allowed: Mask, now: int
+        self, terms: Mapping[str, int], leaders: Sequence[tuple[int, float]], allowed: Mask, now: int, k: int
     ) -> list[Related]:
         """Statements that come along by the graph, see `EntityGraph.related`; entities are one by what holds `now`."""
         with self._lock, self._whole():
-            return self._graph_at(now).related(terms, leaders, allowed)
+            return self._graph_at(now).related(terms, leaders, allowed, k)
 
     def view(self, statements: Iterable[int], now: int) -> View:
         """What statements name and tell."""
@@ -239,8 +239,8 @@ class Partition:
         if graph.last_statement < self._last_statement:
             names = self._ledger.names(self.space, graph.last_statement, graph.last_entity)
             graph.learn(names, self._last_statement)
-        holding = self._intervals.live_rows(now) > 0
-        graph.resolve(self._intervals.believed, holding, self.identities.values(), self.watermark)
+        said = [one for one in self.identities.values() if one.retired is None]
+        graph.resolve(self._intervals.believed, lambda: self._intervals.live_rows(now) > 0, said, self.watermark)
         return graph
 
     def _terms_about(self, label: str) -> frozenset[str]:

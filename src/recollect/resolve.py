@@ -110,6 +110,29 @@ class Name:
         return 0 < len(short.words) < len(self.words) and self.words[-len(short.words) :] == short.words
 
 
+class Doubles:
+    """The `numbers` of names that may be one with another one, found as names come: the others need no look."""
+
+    def __init__(self) -> None:
+        self.numbers: set[int] = set()
+        self._alike: dict[object, list[int]] = {}
+
+    def add(self, one: Name) -> None:
+        """A further name."""
+        if one.owned:
+            self.numbers.add(one.number)
+        if not one.words:
+            return
+        alike: list[object] = [one.key]
+        if one.is_person and one.owned is None:
+            alike.append(one.words[-1])
+        for key in alike:
+            same = self._alike.setdefault(key, [])
+            same.append(one.number)
+            if len(same) > 1:
+                self.numbers.update(same if len(same) == 2 else same[-1:])
+
+
 @dataclass(frozen=True, slots=True)
 class Told:
     """What a fact that holds says of two entities."""

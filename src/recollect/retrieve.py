@@ -343,7 +343,7 @@ def related(
     best = ordered[0].order if ordered else 0.0
     leaders = [(one.key, one.order / best) for one in ordered if best and served.rows[one.key]][:GUIDES]
     asked = {**terms, USER: 1} if USER in query.text.casefold() else terms  # else it is a word that says nothing
-    found = partition.related(asked, leaders, served.row_mask, to_micros(query.now))
+    found = partition.related(asked, leaders, served.row_mask, to_micros(query.now), max(DEPTH, query.limit))
     if not found:
         return ordered
     first, lifted = {one.key for one in ordered[:BEFORE]}, {one.key: one for one in ordered}

@@ -25,7 +25,7 @@ def graph(*told, kind="person"):
     entities = tuple((n, name, kind) for name, n in number.items())
     made.learn(Names(entities, tuple(mentions), tuple(relations)), len(told))
     everything = np.ones(len(told) + 1, dtype=bool)
-    made.resolve(lambda: everything, everything, (), 1)
+    made.resolve(lambda: everything, lambda: everything, (), 1)
     return made, everything
 
 
@@ -111,7 +111,7 @@ def test_it_learns_on_and_works_only_where_something_changed():
 
     made.learn(Names(((5, "milk", "thing"),), (), ((3, 1, "likes", 5),)), 3)
     for version in (2, 2, 3):
-        made.resolve(believed, mask, (), version)
+        made.resolve(believed, lambda: mask, (), version)
     assert len(asked) == 2 and made.last_statement == 3 and made.last_entity == 5
     assert {one.statement for one in related(made, mask, leaders=[(1, 1.0)])} == {1, 3}
 
@@ -120,7 +120,7 @@ def test_an_entity_that_is_missing_is_left_out_and_told(caplog):
     made = EntityGraph(TOKENIZER)
     made.learn(Names(((1, "John", "person"),), ((1, 1), (1, 7)), ((1, 1, "likes", 9),)), 1)
     mask = np.ones(2, dtype=bool)
-    made.resolve(lambda: mask, mask, (), 1)
+    made.resolve(lambda: mask, lambda: mask, (), 1)
     assert "an entity is missing" in caplog.text
     assert [one.name for one in made.view([1]).entities] == ["John"] and made.view([1]).edges == ()
     assert related(made, mask, "John likes", [(1, 1.0)]) == []

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from recollect.records import Identity
-from recollect.resolve import Name, Told, resolved, says_who
+from recollect.resolve import Doubles, Name, Told, resolved, says_who
 
 
 def groups(names, told=(), words=(), beside=()):
@@ -170,6 +170,15 @@ def test_the_order_of_what_is_known_does_not_matter_and_what_was_told_apart_stay
     found = resolved(read, facts, identities)
     for one in identities:
         assert one.same or found[one.one] != found[one.other]
+    few = Doubles()
+    for one in read:
+        few.add(one)
+    doubtful = few.numbers | {end for one in facts if says_who(one.predicate) for end in (one.subject, one.object)}
+    doubtful |= {end for one in identities for end in (one.one, one.other)}
+    told_of = [one for one in facts if {one.subject, one.object} <= doubtful]
+    assert found == {n: n for n in found} | resolved(
+        [one for one in read if one.number in doubtful], told_of, identities
+    )
     shuffle: random.Random = shuffled
     for items in (read, facts, identities):
         shuffle.shuffle(items)
