@@ -572,6 +572,7 @@ class AsyncMemory:
         """Memories, and turns where `include` says so, that have to do with the query; best first, none where none has.
 
         `as_of`: what held then. `known_at`: what was believed then. `since`, `until`: what happened (or was said) between.
+        `graph`: behind the ten best also memories that entities relate to them or to the query, see `Hit.related_through`.
         """
         from .retrieve import Query
 
