@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("recollect")
 
-# Chosen on five conversations of LoCoMo, each in turn left out: docs/retrieval.md.
+# Chosen on five conversations of LoCoMo, each in turn left out: docs/graph.md.
 NODES = 500  # statements and entities that are reached at most
 HOPS = 2  # from a query's entity, along labels that the query names
 ALIKE = 60  # edges of one label of one entity, at most: of more each tells little

@@ -46,10 +46,8 @@ if TYPE_CHECKING:
 
 DEPTH = 50  # of each channel, at least
 SPARE = 10  # scored beyond the limit at once
-GUIDES, BEFORE = (
-    10,
-    10,
-)  # the first hits whose edges lead on; how many stay before what the graph leads to (docs/retrieval.md)
+GUIDES = 5  # of the first memories, whose edges lead on in the graph (docs/graph.md)
+BEFORE = 10  # hits that stay before what it leads to
 LOOKS = 5  # at what is behind a crowd of near duplicates
 
 
