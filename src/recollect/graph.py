@@ -31,6 +31,7 @@ log = logging.getLogger("recollect")
 NODES = 500  # statements and entities that are reached at most
 HOPS = 2  # from a query's entity, along labels that the query names
 ALIKE = 60  # edges of one label of one entity, at most: of more each tells little
+ONWARD = 20  # … beyond which they lead to no further step
 NAMED = 2.0  # what a label that the query names weighs, beside one that a first hit tells
 ENTITY_BYTES = 600  # an entity with its share of mentions and edges, roughly
 
@@ -219,7 +220,7 @@ class EntityGraph:
             if self._label_terms[label].isdisjoint(asked):
                 continue
             share, edges = spread.over(entity, label, NAMED * activation * self._rarity(label), path)
-            for edge in edges:
+            for edge in edges if len(edges) <= ONWARD else ():
                 there = self.head(edge.object)
                 if there not in seen and there not in steps and spread.takes_one():
                     steps[there] = (there, share, (*path, self.step(edge)))
