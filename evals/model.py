@@ -107,12 +107,12 @@ class DataSet:
 
 @dataclass(frozen=True, slots=True)
 class Spent:
-    """What something cost. `usd` is what the model's price list says, 0 for local work."""
+    """What something cost. `usd` is what the model's price list says, 0 for local work, None where a price is not known."""
 
     calls: int = 0
     input_tokens: int = 0
     output_tokens: int = 0
-    usd: float = 0.0
+    usd: float | None = 0.0
     seconds: float = 0.0
 
     def __add__(self, other: Spent) -> Spent:
@@ -120,7 +120,7 @@ class Spent:
             self.calls + other.calls,
             self.input_tokens + other.input_tokens,
             self.output_tokens + other.output_tokens,
-            self.usd + other.usd,
+            None if self.usd is None or other.usd is None else self.usd + other.usd,
             self.seconds + other.seconds,
         )
 

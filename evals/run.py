@@ -209,12 +209,8 @@ class Run:
             _write_whole(path, text)
 
     def spent(self) -> Spent:
-        """What all phases paid so far, attempts that failed among them."""
+        """What all phases paid so far, attempts that failed among them. Its price is None where that of any call is not known."""
         return sum((spent_of(one) for one in self._paid()), Spent())
-
-    def priced(self) -> bool:
-        """Whether the price of all that was called is known."""
-        return not any(one.get("unpriced") for one in self._paid())
 
     def _paid(self) -> Iterator[Record]:
         for slug in self.manifest.systems:

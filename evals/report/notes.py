@@ -29,6 +29,7 @@ ATTRIBUTION = (
 MONEY = (
     "Of records without an error. Systems that replied in the same words share a judgement, and systems of one store what it"
     " took in; the first of them has the price."
+    " Unpriced: the price list does not know the model."
 )
 LATENCY = (
     "Per question, but ingestion, which is all conversations together. Tokens of contexts: cl100k_base, for all systems"

@@ -15,7 +15,7 @@ from typing import Any
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from recollect_evals import datasets, systems
-from recollect_evals.model import DataSet, Spent
+from recollect_evals.model import DataSet
 from recollect_evals.phases import answer, estimate, ingest, judge, search
 from recollect_evals.phases.models import Model, meter_of
 from recollect_evals.phases.selection import Selection, select
@@ -30,10 +30,11 @@ from ...errors import InvalidInput, RecollectError
 from ...usage import Usage
 from .common import FAULT, KEY_VARIABLE, Common, console, describe, exit_code_of, limits_of, report, say, show_traceback
 from .cost import in_words
-from .eval_show import show_result
-from .safe import count, plain
+from .eval_show import money, show_result
+from .safe import plain
 
 PHASES = ("ingest", "search", "answer", "judge")
+INSTEAD = "limit calls or tokens instead"
 KEYS = {"reader": "RECOLLECT_READER_API_KEY", "judge": "RECOLLECT_JUDGE_API_KEY"}
 
 
@@ -108,6 +109,7 @@ def measure(common: Common, chosen: Chosen, *, dry: bool, keep: Callable[[Result
     """Do what is asked for; the exit code. `keep` gets the run's numbers, where there are any."""
     with ExitStack() as stack:
         sitting = seated(common, chosen.checked(), stack, dry=dry)
+        refuse_unpriced(common, sitting)
         if dry:
             return show_forecasts(common, sitting)
         return work(common, sitting, keep)
@@ -206,6 +208,20 @@ def run_limit(said: Sequence[str]) -> Limit | None:
     if set(limits) != {"run"}:
         raise InvalidInput("--budget", "an evaluation has one of the whole run: calls=200, tokens=2000000 or cost=1.50")
     return Limit(**limits["run"])  # type: ignore[arg-type]  # `limits_of` has checked them
+
+
+def refuse_unpriced(common: Common, sitting: Sitting) -> None:
+    """A budget in money is of calls whose price is known. Raises InvalidInput where one is not, before anything is done."""
+    limit = run_limit(common.budget or ())
+    if limit is None or limit.cost_usd is None:
+        return
+    if sitting.run.spent().usd is None:
+        raise InvalidInput("--budget", f"no cost can be kept to: the run has calls whose price is not known; {INSTEAD}")
+    if unpriced := [one.phase for one in forecasts(sitting) if one.usage.cost_usd is None]:
+        named = " and ".join(unpriced)
+        raise InvalidInput(
+            "--budget", f"no cost can be kept to: the price of the model of {named} is not known; {INSTEAD}"
+        )
 
 
 # --- the phases --------------------------------------------------------------------------------------------------------
@@ -343,12 +359,6 @@ class Bars:
 def failures(number: int) -> str:
     """ "3 failed"; "" for none."""
     return f"{number:,} failed" if number else ""
-
-
-def money(spent: Spent) -> str:
-    """ "12 calls, $0.0210", without the money where nothing is known of it; "" where nothing was called."""
-    price = f", ${spent.usd:.4f}" if spent.usd else ""
-    return f"{count(spent.calls, 'call')}{price}" if spent.calls else ""
 
 
 # --- what is said ------------------------------------------------------------------------------------------------------
