@@ -38,6 +38,7 @@ class Question:
     that carry the answer. `asked_at`: the day on which it is asked; None: after the last session. `nuggets`: what a right answer
     must have, where the data set says so. `doubts`: what an audit found wrong with the key ("answer", "evidence").
     `points`: ids of the conversation's points that carry the answer, where the data set names those instead of turns.
+    `sessions`: ids of the sessions that carry the answer, where the data set names sessions.
     """
 
     id: str
@@ -49,6 +50,7 @@ class Question:
     nuggets: tuple[str, ...] = ()
     doubts: frozenset[str] = frozenset()
     points: tuple[str, ...] = ()
+    sessions: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

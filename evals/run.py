@@ -66,7 +66,12 @@ class Manifest:
     def joined(self, wanted: Manifest) -> Manifest:
         """This one with what a sitting brings. Raises RunMismatch, which names what differs."""
         mine, theirs = asdict(self), asdict(wanted)
-        for name in mine.keys() - _NOT_COMPARED:
+        if self.checksum != wanted.checksum:
+            raise RunMismatch(
+                f"this run's data is {self.data} (checksum {self.checksum[:12]}…), not {wanted.data}"
+                f" ({wanted.checksum[:12]}…): go on with the same, or start another folder"
+            )
+        for name in (name for name in mine if name not in _NOT_COMPARED):
             _same(name, mine[name], theirs[name])
         for name in ("reader", "judge"):
             if None not in (mine[name], theirs[name]):

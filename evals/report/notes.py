@@ -53,6 +53,10 @@ MEASURES: Sequence[tuple[str, str]] = (
         "Share of a question's evidence turns among the first k distinct turns found; a memory stands for its source turns.",
     ),
     (
+        "session R@k",
+        "Where the data set names the sessions that carry an answer: share of these among the first k distinct sessions found.",
+    ),
+    (
         "hit@k, nDCG@k, MRR",
         "Whether any evidence is among them; the same weighed by rank; one over the rank of the first.",
     ),

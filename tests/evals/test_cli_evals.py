@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import os
 import re
@@ -423,6 +424,11 @@ def test_a_run_of_other_data_or_settings_is_not_gone_on_with(cli, data, tmp_path
         assert re.match(r"RunMismatch: this run's \w+ is .*, not ", done.stderr)
     cli("run", data, "--system", "bm25", "--out", out)  # what is not said stays as it is
     assert Run.read(out).manifest.k == 7
+    done = cli("run", other, "--system", "bm25", "--out", out, code=1)
+    assert re.search(r"this run's data is small \(checksum \w{12}…\), not other \(\w{12}…\)", done.stderr)
+    data.rename(tmp_path / "moved.jsonl")
+    assert "is not there" in (lost := cli("rescore", out, code=1).stderr) and "with --data where it is now" in lost
+    cli("rescore", out, "--data", tmp_path / "moved.jsonl")
     written(data, world.data_set(2))
     done = cli("rescore", out, code=1)
     assert "RunMismatch" in done.stderr and "name the files that it was made with" in done.stderr
@@ -471,6 +477,10 @@ def test_bad_data_is_a_named_error(cli, data, tmp_path):
     cut.write_text(data.read_text()[:-20])
     assert "DataSetInvalid" in cli("baseline", cut, "--out", tmp_path / "run", code=1).stderr
     assert "DataSetInvalid" in cli("datasets", cut, code=1).stderr
+    packed = tmp_path / "packed.jsonl.gz"
+    packed.write_bytes(gzip.compress(data.read_bytes())[:60])
+    assert "cut off" in cli("baseline", packed, "--out", tmp_path / "run", code=1).stderr
+    assert "JSON lines?" in cli("datasets", data, "--format", "locomo", code=1).stderr
     assert not (tmp_path / "run").exists()
     assert "RunInvalid" in cli("rescore", tmp_path, code=1).stderr
 

@@ -112,7 +112,6 @@ def test_cut_off_at_any_byte_it_has_the_records_before_and_goes_on(tmp_path_fact
 @pytest.mark.parametrize(
     ("name", "value"),
     [
-        ("checksum", "0"),
         ("data", "other"),
         ("k", 7),
         ("max_tokens", 7),
@@ -127,6 +126,12 @@ def test_other_settings_than_the_folders_are_a_mismatch_that_names_them(folder, 
     with pytest.raises(RunMismatch, match=rf"{name} is .* not '?{value}"):
         Run.open(folder, Manifest(**given))
     Run.open(folder, MANIFEST).close()  # and the lock is free
+
+
+def test_another_data_set_is_a_mismatch_that_names_both(folder):
+    Run.open(folder, MANIFEST).close()
+    with pytest.raises(RunMismatch, match=rf"data is small \(checksum {DATA.checksum}…\), not other \(0…\)"):
+        Run.open(folder, Manifest("other", "0"))
 
 
 @pytest.mark.parametrize("name", ["reader", "judge"])

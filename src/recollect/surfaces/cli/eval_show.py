@@ -12,7 +12,7 @@ from rich.measure import Measurement
 from rich.table import Table
 
 from recollect_evals import datasets, report, systems
-from recollect_evals.errors import RunMismatch
+from recollect_evals.errors import DataSetInvalid, RunMismatch
 from recollect_evals.model import DataSet, Spent
 from recollect_evals.results import Result, rescore
 from recollect_evals.run import Run
@@ -45,8 +45,13 @@ def scored(folder: Path, source: str | None, *, by_conversation: bool) -> Result
 
 
 def loaded(run: Run, source: str | None) -> DataSet:
-    """A run's data set."""
-    return datasets.load(source or run.manifest.source)
+    """A run's data set. Raises DataSetInvalid, which says how to tell where it is now."""
+    if source is not None:
+        return datasets.load(source)
+    try:
+        return datasets.load(run.manifest.source)
+    except DataSetInvalid as error:
+        raise DataSetInvalid(f"the data of {run.folder}: {error}; or say with --data where it is now") from None
 
 
 # --- numbers -----------------------------------------------------------------------------------------------------------
