@@ -24,7 +24,7 @@ from recollect_evals.run import Run, code_digest
 from .common import FAULT, Common, say
 from .eval_operations import DECISIONS, Asked, decided, remembered, show_decisions, show_remembered
 from .eval_parts import Heard, Part, PartBars, side_by_side
-from .eval_run import Chosen, measure, plain_rivals
+from .eval_run import Chosen, interrupted, measure, plain_rivals
 from .eval_show import show_result
 from .safe import count
 
@@ -44,8 +44,11 @@ def run(common: Common, data: Sequence[str], out: Path, at_once: int | None = No
     chosen, cases = [of_set(one, out) for one in data or found()], labelled.load().cases
     for one in chosen:
         forget_other_code(one.out)
-    with redirect_stdout(sys.stderr) if common.json else nullcontext():  # tables are for people
-        values = measured(replace(common, json=False), chosen, cases, at_once or os.cpu_count() or 1)
+    try:
+        with redirect_stdout(sys.stderr) if common.json else nullcontext():  # tables are for people
+            values = measured(replace(common, json=False), chosen, cases, at_once or os.cpu_count() or 1)
+    except KeyboardInterrupt as stop:
+        return interrupted(common, stop, out)
     results = [values[one.data][1] for one in chosen]
     pages = [str(page) for page in written(out, results, list(sections(values)))]
     if common.json:

@@ -228,12 +228,7 @@ def work(common: Common, sitting: Sitting, keep: Callable[[Result], None], heard
         with bars.progress:
             stopped = all_phases(common, sitting, bars)
     except KeyboardInterrupt as stop:
-        say(
-            f"Stopped. What was done is recorded in {sitting.chosen.out}; the same command goes on from there.",
-            stderr=True,
-        )
-        report(*describe(stop), as_json=common.json)
-        return ended_by(stop)
+        return interrupted(common, stop, sitting.chosen.out)
     result = rescore(sitting.run, sitting.data)
     keep(result)
     told = show(common, sitting, result)
@@ -249,6 +244,13 @@ def work(common: Common, sitting: Sitting, keep: Callable[[Result], None], heard
     if told:
         say(f"{told}: the same command tries again.", stderr=True)
     return FAULT if told else 0
+
+
+def interrupted(common: Common, stop: KeyboardInterrupt, out: Path) -> int:
+    """Say that Ctrl-C or SIGTERM was heard, and how to go on; the exit code."""
+    say(f"Stopped. What was done is recorded in {out}; the same command goes on from there.", stderr=True)
+    report(*describe(stop), as_json=common.json)
+    return ended_by(stop)
 
 
 def ended_by(stop: KeyboardInterrupt) -> int:
