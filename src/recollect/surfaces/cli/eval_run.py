@@ -30,6 +30,7 @@ from ...errors import InvalidInput, RecollectError
 from ...usage import Usage
 from .common import FAULT, KEY_VARIABLE, Common, console, describe, exit_code_of, limits_of, report, say, show_traceback
 from .cost import in_words
+from .eval_parts import Heard, silent
 from .eval_show import money, show_result
 from .safe import plain
 
@@ -105,14 +106,21 @@ class Sitting:
             yield phase, f"no --{needs} is named" if missing else ""
 
 
-def measure(common: Common, chosen: Chosen, *, dry: bool, keep: Callable[[Result], None] = lambda _: None) -> int:
-    """Do what is asked for; the exit code. `keep` gets the run's numbers, where there are any."""
+def measure(
+    common: Common,
+    chosen: Chosen,
+    *,
+    dry: bool,
+    keep: Callable[[Result], None] = lambda _: None,
+    heard: Heard = silent,
+) -> int:
+    """Do what is asked for; the exit code. `keep` gets the run's numbers, where there are any; `heard` how far each phase is."""
     with ExitStack() as stack:
         sitting = seated(common, chosen.checked(), stack, dry=dry)
         refuse_unpriced(common, sitting)
         if dry:
             return show_forecasts(common, sitting)
-        return work(common, sitting, keep)
+        return work(common, sitting, keep, heard)
 
 
 def seated(common: Common, chosen: Chosen, stack: ExitStack, *, dry: bool) -> Sitting:
@@ -227,21 +235,16 @@ def refuse_unpriced(common: Common, sitting: Sitting) -> None:
 # --- the phases --------------------------------------------------------------------------------------------------------
 
 
-def work(common: Common, sitting: Sitting, keep: Callable[[Result], None]) -> int:
+def work(common: Common, sitting: Sitting, keep: Callable[[Result], None], heard: Heard) -> int:
     """Phase by phase; what came of it; the exit code."""
     if not common.json and sitting.models:
         show_lines(forecasts(sitting), stderr=True)
-    bars = Bars(common)
+    bars = Bars(common, heard)
     try:
         with bars.progress:
             stopped = all_phases(common, sitting, bars)
     except KeyboardInterrupt as stop:
-        say(
-            f"Stopped. What was done is recorded in {sitting.chosen.out}; the same command goes on from there.",
-            stderr=True,
-        )
-        report(*describe(stop), as_json=common.json)
-        return ended_by(stop)
+        return interrupted(common, stop, sitting.chosen.out)
     result = rescore(sitting.run, sitting.data)
     keep(result)
     told = show(common, sitting, result)
@@ -257,6 +260,13 @@ def work(common: Common, sitting: Sitting, keep: Callable[[Result], None]) -> in
     if told:
         say(f"{told}: the same command tries again.", stderr=True)
     return FAULT if told else 0
+
+
+def interrupted(common: Common, stop: KeyboardInterrupt, out: Path) -> int:
+    """Say that Ctrl-C or SIGTERM was heard, and how to go on; the exit code."""
+    say(f"Stopped. What was done is recorded in {out}; the same command goes on from there.", stderr=True)
+    report(*describe(stop), as_json=common.json)
+    return ended_by(stop)
 
 
 def ended_by(stop: KeyboardInterrupt) -> int:
@@ -313,8 +323,8 @@ DO = {"ingest": do_ingest, "search": do_search, "answer": do_answer, "judge": do
 class Bars:
     """A bar for each phase on standard error: how many, how fast, how many failed, what it cost, how long still."""
 
-    def __init__(self, common: Common) -> None:
-        self.common = common
+    def __init__(self, common: Common, heard: Heard = silent) -> None:
+        self.common, self.heard = common, heard
         self.progress = Progress(
             TextColumn("{task.description:<7}"),
             BarColumn(),
@@ -335,6 +345,7 @@ class Bars:
             self._tasks[done.phase] = (task, time.monotonic())
         task, began = self._tasks[done.phase]
         ended = done.done + done.failed
+        self.heard(done.phase, ended, done.total)
         rate = f"{ended / max(time.monotonic() - began, 1e-9):.1f}/s"
         told = ", ".join(word for word in (rate, failures(done.failed), money(done.spent)) if word)
         self.progress.update(task, completed=ended, told=told)
