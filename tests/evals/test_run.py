@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from evals_world import Turns, data_set, full_disk, opened
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from recollect_evals.errors import RunBusy, RunInvalid, RunMismatch, RunUnwritable
@@ -79,6 +79,7 @@ def test_a_damaged_line_is_an_error_that_names_its_place(folder, damaged):
 TEXT = st.text() | st.text(st.characters(categories=("Cs", "Cc", "Zl", "Zp")))
 
 
+@settings(deadline=None)  # files, on a machine that may be busy
 @given(st.lists(TEXT, min_size=1, max_size=5))
 def test_any_text_comes_back_as_it_was(tmp_path_factory, texts):
     """But two halves of a surrogate pair side by side, which JSON takes for the character."""
@@ -89,6 +90,7 @@ def test_any_text_comes_back_as_it_was(tmp_path_factory, texts):
         assert [one["answer"] for one in run.lines("answers", "a")] == halves
 
 
+@settings(deadline=None)  # files, on a machine that may be busy
 @given(st.lists(TEXT, min_size=1, max_size=4), st.data())
 def test_cut_off_at_any_byte_it_has_the_records_before_and_goes_on(tmp_path_factory, texts, data):
     folder = tmp_path_factory.mktemp("run")
