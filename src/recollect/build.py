@@ -139,7 +139,7 @@ def open_store(settings: Settings) -> Store:
 
     Raises StorageError and its subclasses, SchemaTooNew, EmbeddingModelMismatch, InvalidInput, ModelConfigError.
     """
-    from .adapters.bm25 import Bm25, TermCounter
+    from .adapters.bm25 import Bm25
     from .adapters.database import Database
     from .adapters.sqlite_audit import SqliteAudit
     from .adapters.sqlite_erasure import SqliteErasure
@@ -147,16 +147,20 @@ def open_store(settings: Settings) -> Store:
     from .adapters.sqlite_journal import SqliteJournal
     from .adapters.sqlite_ledger import SqliteLedger
     from .adapters.sqlite_reembedding import SqliteReembedding
+    from .adapters.terms import TermCounter
 
     reads = language(settings)
     budget = Budget.of(settings.budget)
     folder = folder_of(settings.path)
     database = Database(folder)
-    ledger, tokenizer = SqliteLedger(database, settings.actor), TermCounter()
+    tokenizer = TermCounter()
+    ledger, audit = SqliteLedger(database, tokenizer.id, settings.actor), SqliteAudit(database, tokenizer)
     erasure = SqliteErasure(database, tokenizer, settings.actor)
     try:
         in_use = EmbedderInUse(choose_embedder(settings, ledger.setting("embedder")))
         ledger.secret()  # made with the store: reading never writes
+        if changed := audit.recount():
+            log.warning("the words of %d texts were counted anew, as this version counts them", changed)
         if erasure.unfinished() and (reason := erasure.finish(PATIENCE_S)):
             log.warning("an erasure is not complete: %s", reason)
     except BaseException:
@@ -172,7 +176,7 @@ def open_store(settings: Settings) -> Store:
         folder=folder,
         journal=SqliteJournal(database),
         ledger=ledger,
-        audit=SqliteAudit(database, tokenizer),
+        audit=audit,
         export=SqliteExport(database),
         partitions=Partitions(make, in_use, settings.memory_budget),
         in_use=in_use,

@@ -123,7 +123,7 @@ class _Planner:
     def words(self, text: str) -> frozenset[str]:
         """The words of a text, as they are searched for."""
         if text not in self._known:
-            self._known[text] = frozenset(self._tokenizer(text))
+            self._known[text] = self._tokenizer.words(text)
         return self._known[text]
 
     def _said(self, turns: Iterable[int]) -> frozenset[str]:

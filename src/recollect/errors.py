@@ -15,6 +15,7 @@
     │   ├── StoreCorrupt         files of ours do not fit together
     │   ├── SchemaTooNew         written by a newer recollect
     │   ├── LeaseLost            another process has taken a batch over; the write path waits for that one
+    │   ├── TermsChanged         another version of recollect counted all words of the store anew; open it again
     │   ├── TargetExists         a backup or restore would replace what is there
     │   └── RevisionConflict     another writer was faster; the write path reads again and goes on
     │       └── UserClaimed      another writer was overtaken too often and goes first; the write path waits for it
@@ -163,6 +164,14 @@ class SchemaTooNew(StorageError):
 class LeaseLost(StorageError):
     """Another process has taken the batch over, as it does where one hangs for longer than its lease, or an erasure came between;
     nothing was committed."""
+
+
+class TermsChanged(StorageError):
+    """The store was opened by another version of recollect, or of its stemmers, which counted all words anew: this memory would
+    look for words that are not there. Open it again, by one version at a time."""
+
+    retryable = False
+    default_stage = "open"
 
 
 class TargetExists(StorageError):

@@ -159,7 +159,7 @@ class AsyncMemory:
         self._closed = False
         self._process = os.getpid()
         store = self._store
-        self._retriever = Retriever(store.ledger, store.partitions, store.tokenizer)
+        self._retriever = Retriever(store.ledger, store.partitions)
         self._writer = Writer(
             journal=store.journal,
             ledger=store.ledger,

@@ -19,7 +19,7 @@ from .errors import EmbeddingModelMismatch, StoreCorrupt
 from .failpoints import reach
 from .intervals import EVER, OPEN, Intervals, Moment, Served, Window
 from .ports import Embedder, Ledger, TextIndex, Tokenizer, VectorIndex
-from .records import EmbedderKey, Hiding, PassageRecord, RowSpan, SourceRecord, Space
+from .records import Asked, EmbedderKey, Hiding, PassageRecord, RowSpan, SourceRecord, Space, words_of
 
 if TYPE_CHECKING:
     from .intervals import Integers, Mask
@@ -200,14 +200,19 @@ class Partition:
         """Of these passages those whom or what the query names, best first, ties by smaller key: (key, weight > 0 of its terms
         that occur in the slot of a memory, or in the name of who said a turn)."""
         with self._lock:
-            weights = {term: self._texts.idf(term) for term in terms}
+            weights = {word: min(map(self._texts.idf, word)) for word in words_of(terms)}
             labels = {key: self._about[key] for key in keys if key in self._about}
             named = {}
             for label in dict.fromkeys(labels.values()):  # many passages have the same one
                 held = self._terms_about(label)
-                named[label] = sum([weight for term, weight in weights.items() if term in held])
+                named[label] = sum([weight for word, weight in weights.items() if not held.isdisjoint(word)])
             found = [(key, named[label]) for key, label in labels.items() if named[label]]
             return sorted(found, key=lambda one: (-one[1], one[0]))
+
+    def asked(self, text: str) -> Asked:
+        """The terms that a query is about, here."""
+        with self._lock:
+            return self._tokenizer.asked(text, self._texts.holds)
 
     def siblings(self, statement: int) -> Sequence[int]:
         """The statements of the same slot, itself included; none where it has no slot."""

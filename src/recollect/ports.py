@@ -12,6 +12,7 @@ from .filters import Condition
 from .ids import IdKind
 from .model import Case, Entity, Extraction, Reconciliation, Relation, Row, Scope, Turn, Usage
 from .records import (
+    Asked,
     Batch,
     ChangeRecord,
     Claim,
@@ -189,19 +190,39 @@ class TextIndex(Protocol):
         """The k best keys by BM25, best first, ties by smaller key, with scores > 0 only."""
         ...
 
+    def holds(self, term: str) -> bool:
+        """Whether it is a term of any text."""
+        ...
+
     def idf(self, term: str) -> float:
         """Weight of a term, > 0: the rarer, the higher."""
         ...
 
     def coverage(self, terms: Mapping[str, int], keys: Sequence[int]) -> list[float]:
-        """For each key the share (0..1) of the query's idf weight whose terms occur in the text."""
+        """For each key the share (0..1) of the query's idf weight whose words occur in the text, as any of their terms; a word
+        weighs what its most usual term does."""
         ...
 
 
 class Tokenizer(Protocol):
-    """Text → term counts, for BM25: stemmed words; CJK by bigrams."""
+    """Text → terms, for BM25: stemmed words; CJK by bigrams."""
 
-    def __call__(self, text: str) -> dict[str, int]: ...
+    @property
+    def id(self) -> str:
+        """Recorded in the store; another id may give a text other terms."""
+        ...
+
+    def __call__(self, text: str) -> dict[str, int]:
+        """Term counts of a text that is to be found."""
+        ...
+
+    def asked(self, text: str, held: Callable[[str], bool]) -> Asked:
+        """The terms of a query, among texts of which it can be asked whether any has a term."""
+        ...
+
+    def words(self, text: str) -> frozenset[str]:
+        """What texts of any languages can be compared by: the same word is always the same here."""
+        ...
 
 
 class Journal(Protocol):
@@ -379,5 +400,6 @@ class Audit(Protocol):
     def of_user(self, space: Space, dim: int | None) -> Iterator[Fault]: ...
     def doubtful_quotes(self, space: Space) -> Iterator[tuple[int, str, str]]: ...
     def twins(self, space: Space) -> list[int]: ...
+    def recount(self) -> int: ...
     def mend_indexes(self) -> None: ...
     def mend_user(self, space: Space, dim: int | None) -> None: ...

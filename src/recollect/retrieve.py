@@ -12,7 +12,7 @@ from .filters import Condition
 from .intervals import BEGINNING, OPEN, Moment, Served, Window
 from .model import Row, Scope, SourceClass, Turn
 from .partition import Partition, Partitions
-from .ports import Embedder, Ledger, Tokenizer
+from .ports import Embedder, Ledger
 from .rank import (
     CALIBRATED,
     EVIDENCE_BOOST,
@@ -122,8 +122,8 @@ class Content:
 class Retriever:
     """Answers queries from the partitions; blocking, called from worker threads."""
 
-    def __init__(self, ledger: Ledger, partitions: Partitions, tokenizer: Tokenizer) -> None:
-        self._ledger, self._partitions, self._tokenizer = ledger, partitions, tokenizer
+    def __init__(self, ledger: Ledger, partitions: Partitions) -> None:
+        self._ledger, self._partitions = ledger, partitions
 
     def moment(self, space: Space, query: Query) -> Moment:
         """The two time axes of a query."""
@@ -141,7 +141,7 @@ class Retriever:
         partition = self._partitions.get(space, embedder)
         moment = self.moment(space, query)
         served = self.served(space, partition, query, moment)
-        terms = self._tokenizer(query.text)
+        terms = partition.asked(query.text)
         scale = self.scale(partition)
         content, behind, dense = Content({}, {}), list[Ranked](), False
         for _ in range(LOOKS):
