@@ -36,7 +36,7 @@ FORMATS: dict[str, Format] = {
         Format("locomo", "LoCoMo: a list of conversations with their questions", locomo.recognises, locomo.read),
     )
 }
-SHIPPED = ("changes",)  # sets of conversations that recollect brings along
+SHIPPED = ("changes", "languages")  # sets of conversations that recollect brings along
 _LABELLED = ("decisions",)  # what it brings along for other measurements
 
 

@@ -33,8 +33,8 @@ _FUNCTION_WORDS: Mapping[str, str] = {
     " gia oggi ieri domani sempre non io lui lei noi",
     "portuguese": "o os um uma uns umas de do da dos das no na nos nas ao aos e ou mas porque que quem qual quais como quando"
     " onde quanto quantos com sem para por em sao sou somos era eram foi estou esta estava tenho tem tinha meu minha meus minhas"
-    " teu tua seu sua seus suas nosso ele ela eles elas voce voces eu nao muito mais tambem ja hoje ontem amanha isso isto este essa"
-    " pelo pela",
+    " teu tua seu sua seus suas nosso ele ela eles elas voce voces eu nao muito mais tambem ja hoje ontem amanha isso isto este"
+    " essa pelo pela",
     "dutch": "de het een en of maar omdat dat die wie wat waar wanneer waarom hoe welke ik jij je hij zij ze wij jullie mijn jouw"
     " zijn haar onze ons ben bent hebt heeft hebben hadden wordt worden werd kan niet geen ook nog al zeer met van voor naar bij"
     " uit op onder sinds tot dan nu vandaag gisteren morgen altijd er deze dit hem",

@@ -2,7 +2,8 @@
 
 A stored text is stemmed as the one language that it is in (`languages.py`), and says so by a term of its own. A query does not
 have to be told apart: each of its words is asked for as every language that the user's texts are in would write it down, so
-that the same word finds itself whatever the two were taken for. Words in Cyrillic, Greek and Arabic are stemmed by their script.
+that the same word finds itself whatever the two were taken for. Texts have each character of Chinese too, many of which are words:
+a query asks for one that stands alone. Words in Cyrillic, Greek and Arabic are stemmed by their script.
 """
 
 from __future__ import annotations
@@ -82,7 +83,7 @@ class TermCounter:
                 if word not in stop:
                     asked.append(tuple(dict.fromkeys(_stemmed(word, language) for language in spoken)))
             else:
-                asked += [(term,) for part in _ASKING.split(word) for term in _of_unspaced(part)]
+                asked += [(term,) for part in _ASKING.split(word) for term in _pairs(part)]
         return Asked(asked)
 
     def words(self, text: str) -> frozenset[str]:
@@ -101,7 +102,8 @@ def _terms(words: list[str], language: str) -> Iterator[str]:
     stop = _STOP[language]
     for word in words:
         if not _is_spaced(word):
-            yield from _of_unspaced(word)
+            yield from _pairs(word)
+            yield from (one for run in _RUN.findall(word) if len(run) > 1 for one in _HAN.findall(run))
         elif word not in stop:
             yield _stemmed(word, language)
 
@@ -110,11 +112,10 @@ def _is_spaced(word: str) -> bool:
     return word.isascii() or _RUN.search(word) is None
 
 
-def _of_unspaced(word: str) -> Iterator[str]:
-    """Pairs of characters, and single characters of Chinese, many of which are words; other letters between them as they are."""
+def _pairs(word: str) -> Iterator[str]:
+    """Of what is written without spaces, one character where it stands alone; other letters between them as they are."""
     for run in _RUN.findall(word):
-        yield from (run[i : i + 2] for i in range(len(run) - 1))
-        yield from _HAN.findall(run) if len(run) > 1 else [run]
+        yield from [run[i : i + 2] for i in range(len(run) - 1)] or [run]
     yield from (part for part in _RUN.split(word) if part)
 
 
