@@ -26,6 +26,10 @@
     │   ├── EmbeddingInvalid     NaN, a wrong dimension or a short batch
     │   ├── EmbeddingModelMismatch
     │   └── WeightsCorrupt
+    ├── RerankerError
+    │   ├── RerankerUnavailable  a search goes on in its own order, and says so
+    │   ├── RerankerConfigError  a reranker's name, key, address or files are wrong; waiting does not help
+    │   └── RerankerInvalid      not a finite number for each text
     ├── ModelError               what a language model, or the way to it, did wrong
     │   ├── ModelUnavailable
     │   ├── ModelConfigError
@@ -223,6 +227,26 @@ class EmbeddingModelMismatch(EmbedderError):
 
 class WeightsCorrupt(EmbedderError):
     """A weights file does not have its published sha256; `recollect setup` fetches it anew."""
+
+
+class RerankerError(RecollectError):
+    """What a reranker, or the way to it, did wrong."""
+
+    default_stage = "search"
+
+
+class RerankerUnavailable(RerankerError):
+    """The reranker failed or cannot be reached. A search goes on without it, and tells of it: `trace.Reranked`, and the log."""
+
+    retryable = True
+
+
+class RerankerConfigError(RerankerError):
+    """The reranker's name, key, address or files are wrong; waiting does not help."""
+
+
+class RerankerInvalid(RerankerError):
+    """The reranker's answer is not a finite number for each text."""
 
 
 class ModelError(RecollectError):

@@ -136,6 +136,20 @@ class Embedder(Protocol):
         ...
 
 
+class Reranker(Protocol):
+    """(query, text) → how well the text answers. A caller's own object needs just this; `rerank` may also be a coroutine
+    function."""
+
+    @property
+    def id(self) -> str:
+        """Named in traces."""
+        ...
+
+    def rerank(self, query: str, texts: Sequence[str]) -> Sequence[float] | Awaitable[Sequence[float]]:
+        """A finite number for each of at most 30 texts, in their order; the higher, the better. Called from worker threads."""
+        ...
+
+
 class VectorIndex(Protocol):
     """Exact inner-product search over unit vectors under integer keys. Not thread-safe: its owner holds a lock."""
 

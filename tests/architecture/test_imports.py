@@ -30,6 +30,7 @@ FLOORS: list[set[str]] = [
         "rank",
         "views",
         "embedding",
+        "reranking",
         "check",
         "plan",
         "pack",

@@ -2,8 +2,8 @@
 
 A stored text is stemmed as the one language that it is in (`languages.py`), and says so by a term of its own. A query does not
 have to be told apart: each of its words is asked for as every language that the user's texts are in would write it down, so
-that the same word finds itself whatever the two were taken for. Texts have each character of Chinese too, many of which are words:
-a query asks for one that stands alone. Words in Cyrillic, Greek and Arabic are stemmed by their script.
+that the same word finds itself whatever the two were taken for. Texts have each character of Chinese too, many of which are
+words: a query asks for one that stands alone. Words in Cyrillic, Greek and Arabic are stemmed by their script.
 """
 
 from __future__ import annotations
