@@ -290,3 +290,19 @@ class TestCrossEncoder:
         monkeypatch.setattr(huggingface_hub, "snapshot_download", cached)
         searched(harbour, "cross-encoder/tiny")
         assert asked == [("cross-encoder/tiny", True)]
+
+
+def test_the_command_line_has_it(harbour, tmp_path, monkeypatch, capsys):
+    from recollect.surfaces.cli import main
+
+    cross_encoder(tmp_path)
+    monkeypatch.setenv("RECOLLECT_HOME", str(harbour))
+    words = ["search", "a red boat", "--user", "u", "--rerank", str(tmp_path), "--json", "--limit", "3", "--explain"]
+    monkeypatch.setattr("sys.argv", ["recollect", *words])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    told = capsys.readouterr()
+    assert not ended.value.code, told.err
+    hits = json.loads(told.out)
+    assert len(hits) == 3 and all("red" in hit["text"] for hit in hits)
+    assert [[one["rank"] for one in hit["channels"] if one["name"] == "rerank"] for hit in hits] == [[1], [2], [3]]
