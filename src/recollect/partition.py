@@ -212,7 +212,7 @@ class Partition:
     def asked(self, text: str) -> Asked:
         """The terms that a query is about, here."""
         with self._lock:
-            return self._tokenizer.asked(text, self._texts.holds)
+            return self._tokenizer.asked(text, self._texts.__contains__)
 
     def siblings(self, statement: int) -> Sequence[int]:
         """The statements of the same slot, itself included; none where it has no slot."""

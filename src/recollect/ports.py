@@ -187,6 +187,10 @@ class TextIndex(Protocol):
 
     def __len__(self) -> int: ...
 
+    def __contains__(self, term: object) -> bool:
+        """Whether any text has the term."""
+        ...
+
     def upsert(self, key: int, terms: Mapping[str, int], group: int = 0) -> None:
         """Put a text's term counts under a key ≥ 0; a key that is there is replaced.
 
@@ -202,10 +206,6 @@ class TextIndex(Protocol):
         self, terms: Mapping[str, int], k: int, allowed: NDArray[np.bool_] | None = None
     ) -> list[tuple[int, float]]:
         """The k best keys by BM25, best first, ties by smaller key, with scores > 0 only."""
-        ...
-
-    def holds(self, term: str) -> bool:
-        """Whether it is a term of any text."""
         ...
 
     def idf(self, term: str) -> float:

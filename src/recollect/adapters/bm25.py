@@ -57,6 +57,9 @@ class Bm25:
     def __len__(self) -> int:
         return len(self._terms)
 
+    def __contains__(self, term: object) -> bool:
+        return term in self._postings
+
     def upsert(self, key: int, terms: Mapping[str, int], group: int = 0) -> None:
         if self._terms.get(key) == terms and self._groups[key] == group:
             return
@@ -91,9 +94,6 @@ class Bm25:
                     del self._postings[term]
             self._count(key, -1)
             self._lengths[key] = 0
-
-    def holds(self, term: str) -> bool:
-        return term in self._postings
 
     def idf(self, term: str) -> float:
         """Weight of a term; that of a term which no text has is the highest."""
