@@ -91,13 +91,22 @@ class SqliteAudit:
         user's in a transaction of its own, and last of all what tells that it is done: done again where it was cut short."""
         with self._database.read() as db:
             row = db.execute("SELECT value FROM store WHERE key = 'terms'").fetchone()
-            spaces = [space for (space,) in db.execute("SELECT space FROM users")]
         if row is not None and row["value"] == self._tokenizer.id:
             return 0
-        changed = sum(map(self._recount_user, spaces))
+        changed = sum(map(self._recount_user, self._spaces()))
         with self._database.write() as db:
             db.execute("INSERT OR REPLACE INTO store VALUES ('terms', ?)", (self._tokenizer.id,))
         return changed
+
+    def _spaces(self) -> Iterator[Space]:
+        """All users, one after the other, those that come meanwhile too."""
+        space: Space | None = Space(0)
+        while space is not None:
+            with self._database.read() as db:
+                row = db.execute("SELECT min(space) AS next FROM users WHERE space > ?", (space,)).fetchone()
+            space = row["next"]
+            if space is not None:
+                yield space
 
     def _recount_user(self, space: Space) -> int:
         with self._database.write() as db:
