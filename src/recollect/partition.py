@@ -222,7 +222,7 @@ class Partition:
 
     def _terms_about(self, label: str) -> frozenset[str]:
         if label not in self._about_terms:
-            self._about_terms[label] = frozenset(self._tokenizer(label))
+            self._about_terms[label] = self._tokenizer.words(label)
         return self._about_terms[label]
 
     def background(self) -> tuple[float, int]:

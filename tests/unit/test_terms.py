@@ -143,3 +143,11 @@ def test_a_word_of_a_text_finds_it_whatever_the_two_were_taken_for(text, others)
 def test_lines_are_counted_apart(one, other):
     """What two texts have by `words` is what they have each: an erasure compares them so."""
     assert count.words(f"{one}\n{other}") == count.words(one) | count.words(other)
+
+
+@pytest.mark.parametrize("query", ["¿Dónde vive María de la Cruz?", "Where does María de la Cruz live?", "cruz"])
+def test_who_is_named_is_named_in_a_query_of_any_language(query):
+    """Labels are compared by `words`, which a query has whatever it was taken for."""
+    for held in (False, True):
+        asked = count.asked(query, lambda _, held=held: held)
+        assert not count.words("María de la Cruz").isdisjoint(asked)
