@@ -110,8 +110,8 @@ FORBIDDEN_MODULES = {
     "yaml",
     "code",
 }
-# A process is started in two places: pip, with fixed arguments, by `recollect setup`; and this program itself, by `eval offline`, each
-# part on a processor of its own, which hands back what it found through a pipe that nobody else has.
+# A process is started in two places: pip, with fixed arguments, by `recollect setup`; and this program itself, by `eval offline`,
+# each part on a processor of its own, which hands back what it found through a pipe that nobody else has.
 STARTS_A_PROCESS = {"adapters/weights.py", "surfaces/cli/eval_parts.py"}
 
 
