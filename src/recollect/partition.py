@@ -69,6 +69,7 @@ class Partition:
         self.sources: dict[int, SourceRecord] = {}
         self.hidings: dict[tuple[int, int], Hiding] = {}
         self._sources_of: dict[int, list[int]] = {}  # turn → sources
+        self._supported_now: dict[int, list[int]] = {}  # turn → statements, by sources that stand; of those asked for so far
         self._background: tuple[int, tuple[float, int]] | None = None  # with the watermark that it was taken at
         self._evidence: dict[int, int] = {}  # statement → quotes, retired ones too
         self._hidings_of: dict[int, dict[int, Hiding]] = {}  # turn → those of `hidings`, by the change that hid it
@@ -101,6 +102,8 @@ class Partition:
                 self._clear()
                 delta = self._ledger.delta(self.space, 0, self.embedder)
             reach("partition.read")
+            if delta.revision == self.watermark:
+                return self.watermark  # as before most searches: nothing came
             self._intervals.put_passages(delta.passages)
             self._add_sources(delta.sources)
             self._add_rows(delta.rows)
@@ -176,6 +179,7 @@ class Partition:
                 self._sources_of.setdefault(source.turn, []).append(source.number)
                 self._evidence[source.statement] = self._evidence.get(source.statement, 0) + 1
             self.sources[source.number] = source
+            self._supported_now.pop(source.turn, None)
         self._intervals.put_sources(sources)
 
     # --- asking --------------------------------------------------------------------------------------------------------
@@ -269,7 +273,13 @@ class Partition:
     def supported(self, turns: Iterable[int], moment: Moment) -> dict[int, list[int]]:
         """turn → the statements that it supports at the moment."""
         with self._lock:
-            return {turn: self._statements_of(turn, moment) for turn in turns}
+            if moment.number is not None:
+                return {turn: self._statements_of(turn, moment) for turn in turns}
+            known, wanted = self._supported_now, list(turns)
+            for turn in wanted:
+                if turn not in known:
+                    known[turn] = self._statements_of(turn, moment)
+            return {turn: known[turn] for turn in wanted}
 
     def _statements_of(self, turn: int, moment: Moment) -> list[int]:
         sources = [self.sources[number] for number in self._sources_of.get(turn, ())]

@@ -117,6 +117,7 @@ class Bm25:
         self._groups: NDArray[np.int8] = np.zeros(256, dtype=np.int8)  # by key
         self._sizes = [[0, 0] for _ in range(GROUPS)]  # of each group: texts, and terms in them
         self._norms: NDArray[np.float64] | None = None  # what a text's length does to its counts, by key
+        self._last: tuple[dict[str, int], NDArray[np.int64], NDArray[np.float64]] | None = None  # see `_matches`
 
     def __len__(self) -> int:
         return len(self._terms)
@@ -140,7 +141,7 @@ class Bm25:
             self._groups = np.concatenate([self._groups, np.zeros_like(self._groups)])
 
     def _count(self, key: int, sign: int) -> None:
-        self._norms = None
+        self._norms = self._last = None
         size = self._sizes[self._groups[key]]
         size[0] += sign
         size[1] += sign * int(self._lengths[key])
@@ -166,6 +167,23 @@ class Bm25:
     ) -> list[tuple[int, float]]:
         import numpy as np
 
+        found, scores = self._matches(terms)
+        if allowed is not None:
+            inside = found[: np.searchsorted(found, len(allowed))]  # what came after the mask was made is not in it
+            chosen = allowed[inside]
+            found, scores = inside[chosen], scores[: len(inside)][chosen]
+        return _best(found, scores, k)
+
+    def _matches(self, terms: Mapping[str, int]) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+        """The keys, ascending, of the texts that hold any of the terms, and their scores. The last ones are kept: a query is asked
+        of memories, of turns, and of what is left of them."""
+        if self._last is None or self._last[0] != terms:
+            self._last = (dict(terms), *self._scored(terms))
+        return self._last[1:]
+
+    def _scored(self, terms: Mapping[str, int]) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+        import numpy as np
+
         scores = np.zeros(len(self._lengths))
         norms = self._norms_now()
         held = [np.empty(0, dtype=np.int64)]
@@ -178,10 +196,7 @@ class Bm25:
         # Where few texts hold any of the terms, only those are looked at.
         few = sum(map(len, held)) * SPARSE < len(scores)
         found = np.unique(np.concatenate(held)) if few else np.flatnonzero(scores)
-        if allowed is not None:
-            found = found[found < len(allowed)]  # what came after the mask was made is not in it
-            found = found[allowed[found]]
-        return _best(found, scores[found], k)
+        return found, scores[found]
 
     def _norms_now(self) -> NDArray[np.float64]:
         import numpy as np
