@@ -51,11 +51,31 @@ PLACES = (
 ).split()
 DEEDS: tuple[tuple[str, str, str], ...] = (  # attribute, of a third person, of the first
     ("possession", "bought a {colour} {thing} in {place}", "I finally bought a {colour} {thing} when I was in {place}"),
-    ("home", "moved to {place} with a {colour} {thing}", "We moved to {place} last week, and the {colour} {thing} came along"),
-    ("hobby", "practises with a {colour} {thing} on {day}s", "Every {day} I practise a bit with my {colour} {thing} from {place}"),
-    ("plan", "will travel to {place} on a {day} in {month}", "I want to go to {place} in {month}, on a {day} if there is a train"),
-    ("job", "repairs every {thing} at a workshop in {place}", "At the workshop in {place} they let me repair each {colour} {thing}"),
-    ("dislike", "cannot stand the {colour} walls of the flat in {place}", "Those {colour} walls in {place}, I cannot stand them"),
+    (
+        "home",
+        "moved to {place} with a {colour} {thing}",
+        "We moved to {place} last week, and the {colour} {thing} came along",
+    ),
+    (
+        "hobby",
+        "practises with a {colour} {thing} on {day}s",
+        "Every {day} I practise a bit with my {colour} {thing} from {place}",
+    ),
+    (
+        "plan",
+        "will travel to {place} on a {day} in {month}",
+        "I want to go to {place} in {month}, on a {day} if there is a train",
+    ),
+    (
+        "job",
+        "repairs every {thing} at a workshop in {place}",
+        "At the workshop in {place} they let me repair each {colour} {thing}",
+    ),
+    (
+        "dislike",
+        "cannot stand the {colour} walls of the flat in {place}",
+        "Those {colour} walls in {place}, I cannot stand them",
+    ),
     ("friend", "met {other} in {place} in {month}", "In {month} I met {other} in {place}, what a {day} that was"),
     ("course", "takes a {thing} course with {other}", "{other} and I take a {thing} course now, it is in {place}"),
 )
@@ -161,8 +181,12 @@ def _commit(memory: Memory, user: str, part: Sequence[Told], start: int, noisy: 
     count = store.tokenizer
     times = [BEGINNING + timedelta(minutes=start + n) for n in range(len(part))]
     lease = Lease("benchmark", datetime.now(UTC) + timedelta(hours=1))
-    messages = [Message(Role.USER, one.said, name=one.speaker, timestamp=at) for one, at in zip(part, times, strict=True)]
-    new = NewBatch(Scope(user, session_id=f"session {start}"), tuple(messages), (len(part),), times[0], digest=str(start))
+    messages = [
+        Message(Role.USER, one.said, name=one.speaker, timestamp=at) for one, at in zip(part, times, strict=True)
+    ]
+    new = NewBatch(
+        Scope(user, session_id=f"session {start}"), tuple(messages), (len(part),), times[0], digest=str(start)
+    )
     batch, _ = store.journal.open_batch(new, lease)
     plan = Plan(batch.space, store.ledger.state(batch.space), batch.id, 0)
     vectors = noisy.of([text for one in part for text in (one.text, one.key)], 2 * start)
@@ -198,7 +222,9 @@ def multiply(folder: Path, users: int) -> None:
         for space in range(template + 1, template + users):
             _copy(db, "users", template, space, {"name": f"'user:user {space}'"})
             for table in COPIED:
-                changed = {name: f"substr({name}, 1, length({name}) - 6) || printf('%06x', :to)" for name in IDS.get(table, ())}
+                changed = {
+                    name: f"substr({name}, 1, length({name}) - 6) || printf('%06x', :to)" for name in IDS.get(table, ())
+                }
                 _copy(db, table, template, space, changed)
         db.execute("COMMIT")
         db.execute("PRAGMA wal_checkpoint(TRUNCATE)")

@@ -69,7 +69,9 @@ class Partition:
         self.sources: dict[int, SourceRecord] = {}
         self.hidings: dict[tuple[int, int], Hiding] = {}
         self._sources_of: dict[int, list[int]] = {}  # turn → sources
-        self._supported_now: dict[int, list[int]] = {}  # turn → statements, by sources that stand; of those asked for so far
+        self._supported_now: dict[
+            int, list[int]
+        ] = {}  # turn → statements, by sources that stand; of those asked for so far
         self._background: tuple[int, tuple[float, int]] | None = None  # with the watermark that it was taken at
         self._evidence: dict[int, int] = {}  # statement → quotes, retired ones too
         self._hidings_of: dict[int, dict[int, Hiding]] = {}  # turn → those of `hidings`, by the change that hid it
@@ -205,13 +207,16 @@ class Partition:
         that occur in the slot of a memory, or in the name of who said a turn)."""
         with self._lock:
             weights = {term: self._texts.idf(term) for term in terms}
-            labels = {key: self._about[key] for key in keys if key in self._about}
-            named = {}
-            for label in dict.fromkeys(labels.values()):  # many passages have the same one
-                held = self._terms_about(label)
-                named[label] = sum([weight for term, weight in weights.items() if term in held])
-            found = [(key, named[label]) for key, label in labels.items() if named[label]]
-            return sorted(found, key=lambda one: (-one[1], one[0]))
+            found, named = [], dict[str, float]()  # many passages have the same label
+            for key in keys:
+                if (label := self._about.get(key)) is None:
+                    continue
+                if (weight := named.get(label)) is None:
+                    held = self._terms_about(label)
+                    weight = named[label] = sum([worth for term, worth in weights.items() if term in held])
+                if weight:
+                    found.append((-weight, key))
+            return [(key, -weight) for weight, key in sorted(found)]
 
     def siblings(self, statement: int) -> Sequence[int]:
         """The statements of the same slot, itself included; none where it has no slot."""

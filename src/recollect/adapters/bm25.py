@@ -91,18 +91,31 @@ _own = threading.local()
 class _Postings:
     """The texts that hold a term, and how often: two columns that grow."""
 
-    __slots__ = ("counts", "keys")
+    __slots__ = ("counts", "keys", "weighed")
 
     def __init__(self) -> None:
         self.keys, self.counts = array("q"), array("q")
+        self.weighed: tuple[NDArray[np.float64], NDArray[np.float64]] | None = None  # by which norms, see `weights`
 
     def put(self, key: int, count: int) -> None:
         self.keys.append(key)
         self.counts.append(count)
+        self.weighed = None
 
     def drop(self, key: int) -> None:
         place = self.keys.index(key)
         del self.keys[place], self.counts[place]
+        self.weighed = None
+
+    def weights(self, norms: NDArray[np.float64]) -> NDArray[np.float64]:
+        """What each count is worth in a text of that length; kept while the norms stay."""
+        import numpy as np
+
+        if self.weighed is None or self.weighed[0] is not norms:
+            keys = np.frombuffer(self.keys, dtype=np.int64)
+            counts = np.frombuffer(self.counts, dtype=np.int64)
+            self.weighed = norms, counts * (K1 + 1) / (counts + norms[keys])
+        return self.weighed[1]
 
 
 class Bm25:
@@ -190,8 +203,7 @@ class Bm25:
         for term, asked in terms.items():
             if term in self._postings:
                 keys = np.frombuffer(self._postings[term].keys, dtype=np.int64)
-                counts = np.frombuffer(self._postings[term].counts, dtype=np.int64)
-                scores[keys] += self.idf(term) * asked * counts * (K1 + 1) / (counts + norms[keys])
+                scores[keys] += self.idf(term) * asked * self._postings[term].weights(norms)
                 held.append(keys)
         # Where few texts hold any of the terms, only those are looked at.
         few = sum(map(len, held)) * SPARSE < len(scores)

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from ..ports import Vectors
 
 ABSENT = -1
-COARSE_FROM = 4_000
+COARSE_FROM = 12_000
 SCALE = 400.0  # a step of a copy's bytes is 1/400; numbers beyond ±127/400 are cut, which few of a unit vector's are
 CANDIDATES = 256  # at least, and eight times what is asked for
 KEPT = 4  # masks whose bitmaps are kept: searches of one user mostly have the same ones

@@ -6,6 +6,7 @@ import json
 import secrets
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -300,6 +301,10 @@ class SqliteLedger:
 
     # --- reading -------------------------------------------------------------------------------------------------------
 
+    def snapshot(self) -> AbstractContextManager[object]:
+        """One state of the ledger for all that this thread reads within."""
+        return self._database.read()
+
     def delta(self, space: Space, since: int, embedder: EmbedderKey | None = None) -> Delta:
         """What a partition at number `since` must learn. Raises EmbeddingModelMismatch where it may hold new vectors, and the
         store's are not of `embedder`."""
@@ -396,8 +401,8 @@ class SqliteLedger:
 
     def turns(self, space: Space, numbers: Iterable[int]) -> dict[int, Turn]:
         """The user's turns of these numbers."""
-        user_id = self.user_id(space)
         with self._database.read() as db:
+            user_id = self.user_id(space)  # of the same snapshot
             found = _select_in(db, "SELECT * FROM turns WHERE space = ? AND number", space, numbers)
             return Known({row["number"]: codec.turn(row, user_id) for row in found})
 
