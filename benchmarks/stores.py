@@ -38,12 +38,12 @@ COPIED = ("passages", "turns", "statements", "memory_rows", "sources", "changes"
 IDS = {"turns": ("id",), "memory_rows": ("memory_id",), "changes": ("id", "memory_id")}
 
 PEOPLE = (
-    "Anna Ben Clara David Elena Felix Greta Hassan Iris Jonas Katja Liam Maria Nadia Oscar Paula Quentin Rosa Samir Tara Ulrich Vera"
-    " Wanda Xavier Yusuf Zoe"
+    "Anna Ben Clara David Elena Felix Greta Hassan Iris Jonas Katja Liam Maria Nadia Oscar Paula Quentin Rosa Samir Tara"
+    " Ulrich Vera Wanda Xavier Yusuf Zoe"
 ).split()
 THINGS = (
-    "guitar boat garden violin camera bicycle telescope piano canoe kiln loom tent drone kayak easel trumpet microscope greenhouse"
-    " motorbike skateboard accordion typewriter aquarium sledge surfboard"
+    "guitar boat garden violin camera bicycle telescope piano canoe kiln loom tent drone kayak easel trumpet microscope"
+    " greenhouse motorbike skateboard accordion typewriter aquarium sledge surfboard"
 ).split()
 PLACES = (
     "Lisbon Oslo Porto Vienna Kyoto Lima Bergen Leipzig Ghent Tartu Cork Graz Turin Malmo Basel Bilbao Riga Split Tampere Utrecht"
@@ -59,12 +59,12 @@ DEEDS: tuple[tuple[str, str, str], ...] = (  # attribute, of a third person, of 
     (
         "hobby",
         "practises with a {colour} {thing} on {day}s",
-        "Every {day} I practise a bit with my {colour} {thing} from {place}",
+        "Every {day} I practise with my {colour} {thing} from {place}",
     ),
     (
         "plan",
         "will travel to {place} on a {day} in {month}",
-        "I want to go to {place} in {month}, on a {day} if there is a train",
+        "I want to go to {place} in {month}, on a {day} if I can",
     ),
     (
         "job",

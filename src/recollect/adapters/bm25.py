@@ -188,8 +188,8 @@ class Bm25:
         return _best(found, scores, k)
 
     def _matches(self, terms: Mapping[str, int]) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-        """The keys, ascending, of the texts that hold any of the terms, and their scores. The last ones are kept: a query is asked
-        of memories, of turns, and of what is left of them."""
+        """The keys, ascending, of the texts that hold any of the terms, and their scores. The last ones are kept: a query is
+        asked of memories, of turns, and of what is left of them."""
         if self._last is None or self._last[0] != terms:
             self._last = (dict(terms), *self._scored(terms))
         return self._last[1:]

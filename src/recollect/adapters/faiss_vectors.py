@@ -1,8 +1,8 @@
 """Exact inner-product search over one user's vectors, by FAISS: an index for each group, of which only those are searched in
 which anything is allowed.
 
-From `COARSE_FROM` vectors of a group on copies of one byte a number are searched first, a quarter of the memory to read: what they
-find is measured exactly, and stands where no other vector can be nearer. That is proven for each search, by how far any vector is
+From `COARSE_FROM` vectors of a group on copies of one byte a number are searched first, a quarter of the memory to read: what
+they find is measured exactly, and stands where no other vector can be nearer. That is proven for each search, by how far any vector is
 from its copy; where it cannot be, all are measured.
 """
 
@@ -186,12 +186,12 @@ class _Group:
         import numpy as np
 
         only = self._restriction(allowed)
-        if not only.count:
+        if not only.number:
             return np.empty(0, dtype=np.int64), np.empty(0, dtype=np.float32)
         found = None if self._copies is None else self._proven(self._copies, query, k, only)
         if found is None:
             _faiss()
-            scores, places = self._index.search(query, min(k, only.count), params=only.parameters)
+            scores, places = self._index.search(query, min(k, only.number), params=only.parameters)
             found = places[0], scores[0]
         return self.keys[found[0]], found[1]
 
@@ -225,7 +225,7 @@ class _Group:
 class _Restriction(NamedTuple):
     """How many vectors of a group are allowed; FAISS's parameters of a search among them, None where all are."""
 
-    count: int
+    number: int
     parameters: Any
 
     @classmethod
@@ -275,8 +275,8 @@ class _Copies:
         _faiss()
         scale = 127 / max(float(np.abs(query).max()), 1e-9)
         copy = np.rint(query * scale)
-        scores, places = self._index.search(copy, min(wanted, only.count), params=only.parameters)
-        if only.count <= wanted:
+        scores, places = self._index.search(copy, min(wanted, only.number), params=only.parameters)
+        if only.number <= wanted:
             return places[0], -np.inf
         rest = float(scores[0][-1]) / (SCALE * scale) + self.farthest * float(np.linalg.norm(query))
         return places[0], rest + float(np.linalg.norm(query - copy / scale)) * (1 + self.farthest)
