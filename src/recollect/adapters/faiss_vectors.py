@@ -2,8 +2,8 @@
 which anything is allowed.
 
 From `COARSE_FROM` vectors of a group on copies of one byte a number are searched first, a quarter of the memory to read: what
-they find is measured exactly, and stands where no other vector can be nearer. That is proven for each search, by how far any vector is
-from its copy; where it cannot be, all are measured.
+they find is measured exactly, and stands where no other vector can be nearer. That is proven for each search, by how far any
+vector is from its copy; where it cannot be, all are measured.
 """
 
 from __future__ import annotations
