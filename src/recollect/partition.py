@@ -124,7 +124,7 @@ class Partition:
     def _add_passages(self, passages: Sequence[PassageRecord]) -> None:
         import numpy as np
 
-        embedded = [one for one in passages if self._sound(one.vector)]
+        embedded = self._sound(passages)
         if len(embedded) < len(passages):  # pending, or damaged: found by its words meanwhile
             self._vectors.remove(sorted({one.number for one in passages} - {one.number for one in embedded}))
         memories, turns = [p for p in embedded if p.turn is None], [p for p in embedded if p.turn is not None]
@@ -164,14 +164,16 @@ class Partition:
             self._hidings_of.setdefault(one.turn, {})[one.added] = one
         self._intervals.put_hidings(hidings)
 
-    def _sound(self, vector: Vectors | None) -> bool:
-        """Whether a vector can be searched. One that was damaged is left out, and `verify` names it."""
+    def _sound(self, passages: Sequence[PassageRecord]) -> list[PassageRecord]:
+        """Those with a vector that can be searched. One that was damaged is left out, and `verify` names it."""
         import numpy as np
 
-        if vector is None:
-            return False
-        sound = vector.shape == (getattr(self._vectors, "dim", len(vector)),) and bool(np.isfinite(vector).all())
-        if not sound:
+        dim = getattr(self._vectors, "dim", None)
+        embedded = [(one, one.vector) for one in passages if one.vector is not None]
+        whole = [(one, vector) for one, vector in embedded if dim is None or vector.shape == (dim,)]
+        finite = np.isfinite(np.stack([vector for _, vector in whole])).all(axis=1) if whole else ()
+        sound = [one for (one, _), fine in zip(whole, finite, strict=True) if fine]
+        for _ in range(len(embedded) - len(sound)):
             log.warning("a damaged vector of space %d is left out: verify() tells, rebuild() mends", self.space)
         return sound
 

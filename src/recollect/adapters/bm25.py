@@ -15,7 +15,7 @@ from array import array
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
     import numpy as np
@@ -91,24 +91,18 @@ _own = threading.local()
 class _Postings:
     """The texts that hold a term, and how often: two columns that grow."""
 
-    __slots__ = ("counts", "keys", "weighed")
+    __slots__ = ("counts", "keys", "term", "weighed")
 
-    def __init__(self) -> None:
-        self.keys, self.counts = array("q"), array("q")
+    def __init__(self, term: str) -> None:
+        self.term, self.keys, self.counts = term, array("q"), array("q")
         self.weighed: tuple[NDArray[np.float64], NDArray[np.float64]] | None = None  # by which norms, see `weights`
-
-    def put(self, key: int, count: int) -> None:
-        self.keys.append(key)
-        self.counts.append(count)
-        self.weighed = None
 
     def drop(self, key: int) -> None:
         place = self.keys.index(key)
         del self.keys[place], self.counts[place]
-        self.weighed = None
 
     def weights(self, norms: NDArray[np.float64]) -> NDArray[np.float64]:
-        """What each count is worth in a text of that length; kept while the norms stay."""
+        """What each count is worth in a text of that length; kept while the norms stay, which change with every text."""
         import numpy as np
 
         if self.weighed is None or self.weighed[0] is not norms:
@@ -118,6 +112,17 @@ class _Postings:
         return self.weighed[1]
 
 
+class _Held(NamedTuple):
+    """The terms of a text, by their postings, which all texts share; and how often it has each."""
+
+    postings: tuple[_Postings, ...]
+    counts: tuple[int, ...]  # of each
+
+    def same_as(self, terms: Mapping[str, int], counts: tuple[int, ...]) -> bool:
+        """Whether it is this text, its terms in this order."""
+        return self.counts == counts and [own.term for own in self.postings] == [*terms]
+
+
 class Bm25:
     """Implements `ports.TextIndex`: an inverted index, scored a term at a time."""
 
@@ -125,7 +130,8 @@ class Bm25:
         import numpy as np
 
         self._postings: dict[str, _Postings] = {}
-        self._terms: dict[int, Mapping[str, int]] = {}
+        self._texts: dict[int, _Held] = {}
+        self._patterns: dict[tuple[int, ...], tuple[int, ...]] = {}  # counts that many texts have alike, kept once
         self._lengths: NDArray[np.int64] = np.zeros(256, dtype=np.int64)  # by key; 0 where there is no text
         self._groups: NDArray[np.int8] = np.zeros(256, dtype=np.int8)  # by key
         self._sizes = [[0, 0] for _ in range(GROUPS)]  # of each group: texts, and terms in them
@@ -133,18 +139,24 @@ class Bm25:
         self._last: tuple[dict[str, int], NDArray[np.int64], NDArray[np.float64]] | None = None  # see `_matches`
 
     def __len__(self) -> int:
-        return len(self._terms)
+        return len(self._texts)
 
     def upsert(self, key: int, terms: Mapping[str, int], group: int = 0) -> None:
-        if self._terms.get(key) == terms and self._groups[key] == group:
+        counts = tuple(terms.values())
+        if key in self._texts and self._groups[key] == group and self._texts[key].same_as(terms, counts):
             return
         self.remove([key])
-        self._terms[key] = terms
         self._grow(key)
-        self._groups[key], self._lengths[key] = group, sum(terms.values())
+        self._groups[key], self._lengths[key] = group, sum(counts)
         self._count(key, 1)
+        postings = []
         for term, count in terms.items():
-            self._postings.setdefault(term, _Postings()).put(key, count)
+            if (own := self._postings.get(term)) is None:
+                own = self._postings[term] = _Postings(term)
+            own.keys.append(key)
+            own.counts.append(count)
+            postings.append(own)
+        self._texts[key] = _Held(tuple(postings), self._patterns.setdefault(counts, counts))
 
     def _grow(self, key: int) -> None:
         import numpy as np
@@ -161,19 +173,19 @@ class Bm25:
 
     def remove(self, keys: Sequence[int]) -> None:
         for key in keys:
-            if (terms := self._terms.pop(key, None)) is None:
+            if (held := self._texts.pop(key, None)) is None:
                 continue
-            for term in terms:
-                self._postings[term].drop(key)
-                if not self._postings[term].keys:
-                    del self._postings[term]
+            for own in held.postings:
+                own.drop(key)
+                if not own.keys:
+                    del self._postings[own.term]
             self._count(key, -1)
             self._lengths[key] = 0
 
     def idf(self, term: str) -> float:
         """Weight of a term; that of a term which no text has is the highest."""
         n = len(self._postings[term].keys) if term in self._postings else 0
-        return math.log(1 + (len(self._terms) - n + 0.5) / (n + 0.5))
+        return math.log(1 + (len(self._texts) - n + 0.5) / (n + 0.5))
 
     def search(
         self, terms: Mapping[str, int], k: int, allowed: NDArray[np.bool_] | None = None
@@ -223,8 +235,9 @@ class Bm25:
         total = sum(weights.values())
         if not total:
             return [0.0] * len(keys)
-        held = (self._terms.get(key, {}) for key in keys)
-        return [sum([weight for term, weight in weights.items() if term in terms]) / total for terms in held]
+        known = [(self._postings[term], weight) for term, weight in weights.items() if term in self._postings]
+        held = (self._texts[key].postings if key in self._texts else () for key in keys)
+        return [sum([weight for own, weight in known if own in postings]) / total for postings in held]
 
 
 def _best(keys: NDArray[np.int64], scores: NDArray[np.float64], k: int) -> list[tuple[int, float]]:
