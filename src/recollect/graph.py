@@ -14,7 +14,7 @@ from __future__ import annotations
 import heapq
 import logging
 import math
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence, Set
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence, Set
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -123,7 +123,7 @@ class EntityGraph:
         self._resolved_of = None
 
     def _index(self, one: Name) -> None:
-        terms = frozenset({USER} if one.is_user else self._tokenizer(one.name))
+        terms = frozenset({USER}) if one.is_user else self._tokenizer.words(one.name)
         self._terms[one.number] = terms
         if terms:
             self._by_term.setdefault(max(terms, key=lambda term: (len(term), term)), []).append(one.number)
@@ -139,7 +139,7 @@ class EntityGraph:
             self._labels.setdefault(edge.subject, []).append(edge.label)
         self._alike[key].append(edge)
         if edge.label not in self._label_terms:
-            self._label_terms[edge.label] = frozenset(self._tokenizer(edge.label))
+            self._label_terms[edge.label] = self._tokenizer.words(edge.label)
         if says_who(edge.label):
             self._naming.append(edge)
             self._doubles.numbers |= {edge.subject, edge.object}
@@ -196,12 +196,11 @@ class EntityGraph:
     # --- what comes along ----------------------------------------------------------------------------------------------
 
     def related(
-        self, terms: Mapping[str, int], leaders: Sequence[tuple[int, float]], allowed: Mask, k: int = NODES
+        self, asked: Set[str], leaders: Sequence[tuple[int, float]], allowed: Mask, k: int = NODES
     ) -> list[Related]:
-        """Of the `allowed` statements (a mask) the `k` that come along best, ties by smaller number. `terms`: the query's, and
-        `USER` where it is about the user; `leaders`: the first hits, with what each weighs, 0..1."""
+        """Of the `allowed` statements (a mask) the `k` that come along best, ties by smaller number. `asked`: the query's words,
+        and `USER` where it is about the user; `leaders`: the first hits, with what each weighs, 0..1."""
         spread = _Spread(self, allowed)
-        asked = terms.keys()
         front: list[_Step] = [(entity, 1.0, ()) for entity in self.named(asked)]
         seen = {entity for entity, *_ in front}
         for hop in range(HOPS):

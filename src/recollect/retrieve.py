@@ -12,7 +12,7 @@ from .filters import Condition
 from .intervals import BEGINNING, OPEN, Moment, Served, Window
 from .model import Row, Scope, SourceClass, Turn
 from .partition import Partition, Partitions
-from .ports import Embedder, Ledger, Tokenizer
+from .ports import Embedder, Ledger
 from .rank import (
     CALIBRATED,
     EVIDENCE_BOOST,
@@ -113,6 +113,12 @@ class Content:
         own = key in self.turns and self.source(key) is SourceClass.USER
         return self.turns[key].batch_id if own else self.source(key)
 
+    def wording(self, key: int) -> str:
+        """What it says, a turn with its speaker."""
+        if key in self.turns:
+            return f"{self.turns[key].speaker}: {self.turns[key].content}"
+        return self.rows[key].statement.text
+
     def telling(self, key: int) -> Telling:
         """What must not differ between near duplicates."""
         if key in self.turns:
@@ -123,11 +129,28 @@ class Content:
         return Telling("memory", said.text, about, said.event)
 
 
+@dataclass(frozen=True, slots=True)
+class Ordered:
+    """What a search found, best first, with all that its hits are made of."""
+
+    space: Space
+    partition: Partition
+    moment: Moment
+    served: Served
+    scale: Scale
+    content: Content
+    kept: tuple[Ranked, ...]
+
+    def texts(self, most: int) -> list[str]:
+        """What the first ones say, turns with their speakers."""
+        return [self.content.wording(one.key) for one in self.kept[:most]]
+
+
 class Retriever:
     """Answers queries from the partitions; blocking, called from worker threads."""
 
-    def __init__(self, ledger: Ledger, partitions: Partitions, tokenizer: Tokenizer) -> None:
-        self._ledger, self._partitions, self._tokenizer = ledger, partitions, tokenizer
+    def __init__(self, ledger: Ledger, partitions: Partitions) -> None:
+        self._ledger, self._partitions = ledger, partitions
 
     def moment(self, space: Space, query: Query) -> Moment:
         """The two time axes of a query."""
@@ -139,36 +162,77 @@ class Retriever:
 
         Raises EmbeddingModelMismatch where the store's vectors are of another one by now.
         """
+        found = self.find(query, vector, embedder)
+        return [] if found is None else self._hits_of(query, found, found.kept)
+
+    def find(self, query: Query, vector: Vectors | None, embedder: Embedder, read: int = 0) -> Ordered | None:
+        """The same before it is read as hits; None where nothing was ever stored. `read`: how many of the first are read."""
         space = self._ledger.space(query.scope.user_id)
         if space is None:
-            return []
+            return None
         partition = self._partitions.get(space, embedder)
         moment = self.moment(space, query)
         served = self.served(space, partition, query, moment)
-        terms = self._tokenizer(query.text)
+        terms = partition.asked(query.text)
         scale = self.scale(partition)
         content, behind, dense = Content({}, {}), list[Ranked](), False
         for _ in range(LOOKS):
             ordered = order(partition, query, moment, terms, vector, served)
             kept = above_floor(partition, query, terms, vector, ordered, scale)
-            content = content.with_(self._read(space, kept, served))
-            kept, crowd, dense = self._distinct(space, query, partition, kept, content, scale)
+            near, same = alike(partition, kept, scale)
+            if same.sum() <= len(kept):  # each is like itself alone: most need not be read
+                dense = False
+                break
+            content = self._read(space, kept, served, content)
+            kept, crowd, dense = self._distinct(space, query, kept, content, near, same)
             behind += crowd
             if not crowd:
                 break
             served = served.without([one.key for one in crowd])  # what else is there, behind what filled the channels?
         if dense or behind:
+            content = self._read(space, kept, served, content)
             kept = self._spread(space, query, partition, [*kept, *behind], content, scale)
-        return self._hits(space, query, partition, moment, kept[: query.limit], content, served)
+        content = self._read(space, kept[:read], served, content)
+        return Ordered(space, partition, moment, served, scale, content, tuple(kept))
+
+    def reranked(self, query: Query, found: Ordered, scores: Sequence[float]) -> list[Hit]:
+        """Hits, the first of what was found by a reranker's scores; what is much the same is held back as in any search."""
+        by_score = sorted(range(len(scores)), key=lambda place: -scores[place])
+        least, span = min(scores), max(scores) - min(scores) or 1.0
+        first = [
+            found.kept[place]._replace(
+                places=(*found.kept[place].places, Place("rerank", rank, (scores[place] - least) / span))
+            )
+            for rank, place in enumerate(by_score, start=1)
+        ]
+        space, partition, scale = found.space, found.partition, found.scale
+        kept = [*first, *found.kept[len(scores) :]]
+        near, same = alike(partition, kept, scale)
+        content = self._read(space, kept, found.served, found.content)
+        kept, crowd, dense = self._distinct(space, query, kept, content, near, same)
+        if dense or crowd:
+            kept = self._spread(space, query, partition, [*kept, *crowd], content, scale)
+        return self._hits_of(query, found, kept)
+
+    def _hits_of(self, query: Query, found: Ordered, kept: Sequence[Ranked]) -> list[Hit]:
+        first, served = list(kept[: query.limit]), found.served
+        said = [int(served.turns[one.key]) for one in first if not served.rows[one.key]]
+        supported = found.partition.supported(said, found.moment)
+        with self._ledger.snapshot():
+            content = self._read(found.space, first, served, found.content)
+            return self._hits(found.space, query, found.moment, first, content, served, supported)
 
     def _distinct(
-        self, space: Space, query: Query, partition: Partition, kept: list[Ranked], content: Content, scale: Scale
+        self,
+        space: Space,
+        query: Query,
+        kept: list[Ranked],
+        content: Content,
+        near: NDArray[np.bool_],
+        same: NDArray[np.bool_],
     ) -> tuple[list[Ranked], list[Ranked], bool]:
         """Near duplicates behind all others, what contradicts a better one where it is; those that are too many of one
-        source; and whether there may be too many of what is not the user's own word."""
-        near, same = alike(partition, kept, scale)
-        if same.sum() <= len(kept):  # at most each is like itself
-            return kept, [], False
+        source; and whether there may be too many of what is not the user's own word. See `alike` for `near` and `same`."""
         places = thinned(near, [content.telling(one.key) for one in kept])
         same, kept = same[places][:, places], [kept[place] for place in places]
         like = same.sum(axis=0)
@@ -216,33 +280,34 @@ class Retriever:
 
     # --- results -------------------------------------------------------------------------------------------------------
 
-    def _read(self, space: Space, kept: list[Ranked], served: Served) -> Content:
-        """The rows and turns of passages."""
-        rows = {one.key: int(served.rows[one.key]) for one in kept if served.rows[one.key]}
-        turns = {one.key: int(served.turns[one.key]) for one in kept if not served.rows[one.key]}
+    def _read(self, space: Space, kept: list[Ranked], served: Served, known: Content) -> Content:
+        """The rows and turns of passages, beside what is known."""
+        keys = [one.key for one in kept if one.key not in known.rows and one.key not in known.turns]
+        if not keys:
+            return known
+        rows = {key: int(served.rows[key]) for key in keys if served.rows[key]}
+        turns = {key: int(served.turns[key]) for key in keys if not served.rows[key]}
         read_rows = self._ledger.rows(space, rows.values()) if rows else {}
         read_turns = self._ledger.turns(space, turns.values()) if turns else {}
-        return Content(
-            {key: read_rows[number] for key, number in rows.items()},
-            {key: read_turns[number] for key, number in turns.items()},
-        )
+        told = {key: read_rows[number] for key, number in rows.items()}
+        return known.with_(Content(told, {key: read_turns[number] for key, number in turns.items()}))
 
     def _hits(
         self,
         space: Space,
         query: Query,
-        partition: Partition,
         moment: Moment,
         kept: list[Ranked],
         content: Content,
         served: Served,
+        supported: Mapping[int, Sequence[int]],
     ) -> list[Hit]:
         told = [one.key for one in kept if one.key in content.rows]
         said = [content.turns[one.key].number for one in kept if one.key in content.turns]
         sources = Views(self._ledger, space).sources(told, moment.number) if told else {}
         created = self._ledger.created_at(space, [content.rows[key].memory_id for key in told]) if told else {}
         metadata = self._ledger.turn_metadata(space, said) if said else {}
-        claimed = self._claimed(space, partition, moment, said, served) if said else set()
+        claimed = self._claimed(space, supported, served) if said else set()
         hits = []
         for one in kept:
             if row := content.rows.get(one.key):
@@ -255,11 +320,8 @@ class Retriever:
                 )
         return hits
 
-    def _claimed(
-        self, space: Space, partition: Partition, moment: Moment, turns: Sequence[int], served: Served
-    ) -> set[int]:
-        """Those of the turns of which claims came."""
-        supported = partition.supported(turns, moment)
+    def _claimed(self, space: Space, supported: Mapping[int, Sequence[int]], served: Served) -> set[int]:
+        """Those of the turns, with the statements that they support, of which claims came."""
         rows = {
             statement: int(served.rows[statement])
             for statements in supported.values()
@@ -303,7 +365,7 @@ def order(
     further = partition.evidence(sums)
     fused = {key: Fused(key, total * boost(further.get(key, 0)), seen) for key, (total, seen) in sums.items()}
     found = best_first(along(partition, served, best_first(fused.values()), fused))
-    return related(partition, query, terms, served, found) if query.graph and "memories" in query.include else found
+    return related(partition, query, served, found) if query.graph and "memories" in query.include else found
 
 
 def best_first(fused: Iterable[Fused]) -> list[Fused]:
@@ -333,14 +395,14 @@ def along(
     return {**fused, **better}.values()
 
 
-def related(
-    partition: Partition, query: Query, terms: Mapping[str, int], served: Served, ordered: list[Fused]
-) -> list[Fused]:
+def related(partition: Partition, query: Query, served: Served, ordered: list[Fused]) -> list[Fused]:
     """The same, the memories that the graph leads to lifted, and found where they were not, behind the first `BEFORE`: what is
     asked for in so many words comes first."""
     best = ordered[0].order if ordered else 0.0
     leaders = [(one.key, one.order / best) for one in ordered if best and served.rows[one.key]][:GUIDES]
-    asked = {**terms, USER: 1} if USER in query.text.casefold() else terms  # else it is a word that says nothing
+    asked = partition.words(query.text)
+    if USER in query.text.casefold():  # else it is a word that says nothing
+        asked |= {USER}
     found = partition.related(asked, leaders, served.row_mask, to_micros(query.now), max(DEPTH, query.limit))
     if not found:
         return ordered

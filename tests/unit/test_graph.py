@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from recollect.adapters.bm25 import TermCounter
+from recollect.adapters.terms import TermCounter
 from recollect.graph import ALIKE, NODES, EntityGraph
 from recollect.records import Names
 
@@ -30,7 +30,7 @@ def graph(*told, kind="person"):
 
 
 def related(made, allowed, query="", leaders=()):
-    return made.related(TOKENIZER(query) | ({"user": 1} if "user" in query else {}), leaders, allowed)
+    return made.related(TOKENIZER.words(query) | ({"user"} if "user" in query else set()), leaders, allowed)
 
 
 def test_what_a_hit_s_entity_has_under_the_same_label_comes_along():

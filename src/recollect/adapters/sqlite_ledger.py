@@ -6,12 +6,13 @@ import json
 import secrets
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..errors import LeaseLost, NotFound, RevisionConflict, UserClaimed
+from ..errors import LeaseLost, NotFound, RevisionConflict, TermsChanged, UserClaimed
 from ..filters import Condition
 from ..ids import IdKind
 from ..model import Entity, Relation, Row, Scope, Turn, Usage
@@ -79,8 +80,10 @@ _IN_LIMIT = 500  # parameters of one statement; SQLite's own limit is higher
 class SqliteLedger:
     """Implements `ports.Ledger` over a `Database`. `actor`: who makes the changes that do not say so themselves."""
 
-    def __init__(self, database: Database, actor: str | None = None) -> None:
+    def __init__(self, database: Database, terms: str, actor: str | None = None) -> None:
+        """`terms`: the id of the tokenizer that the store's terms must be of."""
         self._database = database
+        self._terms = terms
         self._actor = actor
         self._secret: bytes | None = None
 
@@ -212,6 +215,7 @@ class SqliteLedger:
         """
         with self._database.write() as db:
             check_embedder(db, commit.embedder)
+            check_terms(db, self._terms)
             if commit.done is not None:
                 _check_lease(db, commit.done)
             user = db.execute("SELECT * FROM users WHERE space = ?", (commit.space,)).fetchone()
@@ -307,6 +311,10 @@ class SqliteLedger:
 
     # --- reading -------------------------------------------------------------------------------------------------------
 
+    def snapshot(self) -> AbstractContextManager[object]:
+        """One state of the ledger for all that this thread reads within."""
+        return self._database.read()
+
     def delta(self, space: Space, since: int, embedder: EmbedderKey | None = None) -> Delta:
         """What a partition at number `since` must learn. Raises EmbeddingModelMismatch where it may hold new vectors, and the
         store's are not of `embedder`."""
@@ -315,6 +323,7 @@ class SqliteLedger:
             if user["revision"] == since:
                 return Delta(since, False, (), (), ())
             check_embedder(db, embedder)
+            check_terms(db, self._terms)
             passages = db.execute(
                 "SELECT p.*, t.number AS turn, t.said_at, t.committed, coalesce(t.name, t.role) AS speaker FROM passages p"
                 " INDEXED BY passages_by_revision"
@@ -330,7 +339,7 @@ class SqliteLedger:
             return Delta(
                 revision=user["revision"],
                 cleared=since < user["cleared_at"],
-                passages=tuple(_passage(row) for row in passages),
+                passages=tuple(_passages(passages)),
                 rows=tuple(_span(row, told.get(row["statement"])) for row in rows),
                 sources=tuple(_source(row) for row in sources),
                 hidings=tuple(_hiding(row) for row in hidings),
@@ -405,8 +414,8 @@ class SqliteLedger:
 
     def turns(self, space: Space, numbers: Iterable[int]) -> dict[int, Turn]:
         """The user's turns of these numbers."""
-        user_id = self.user_id(space)
         with self._database.read() as db:
+            user_id = self.user_id(space)  # of the same snapshot
             found = _select_in(db, "SELECT * FROM turns WHERE space = ? AND number", space, numbers)
             return Known({row["number"]: codec.turn(row, user_id) for row in found})
 
@@ -642,6 +651,15 @@ def check_embedder(db: sqlite3.Connection, embedder: EmbedderKey | None) -> None
     recorded = recorded_embedder(db) if embedder is not None else None
     if embedder is not None and recorded is not None:
         embedder.must_be(recorded)
+
+
+def check_terms(db: sqlite3.Connection, terms: str) -> None:
+    """Raises TermsChanged where the store's terms are of another tokenizer."""
+    row = db.execute("SELECT value FROM store WHERE key = 'terms'").fetchone()
+    if row is None or row["value"] != terms:
+        raise TermsChanged(
+            "all words of the store were counted anew by another version: close this memory, and open it again"
+        )
 
 
 def every_row(db: sqlite3.Connection, space: Space) -> Iterator[Row]:
@@ -892,16 +910,19 @@ def _change_columns(space: Space, one: ChangeRecord, recorded_at: int, actor: st
     )
 
 
-def _passage(row: sqlite3.Row) -> PassageRecord:
-    return PassageRecord(
-        number=row["number"],
-        turn=row["turn"],
-        terms=json.loads(row["terms"]),
-        vector=codec.vector(row["vector"]),
-        said_at=row["said_at"] or 0,
-        committed=row["committed"] or 0,
-        speaker=row["speaker"],
-    )
+def _passages(rows: Sequence[sqlite3.Row]) -> Iterator[PassageRecord]:
+    """The term counts are read in one go, which takes half the time, and their terms are kept once."""
+    terms = json.loads(f"[{','.join(row['terms'] for row in rows)}]")
+    for row, counts in zip(rows, terms, strict=True):
+        yield PassageRecord(
+            number=row["number"],
+            turn=row["turn"],
+            terms=counts,
+            vector=codec.vector(row["vector"]),
+            said_at=row["said_at"] or 0,
+            committed=row["committed"] or 0,
+            speaker=row["speaker"],
+        )
 
 
 def _span(row: sqlite3.Row, told: sqlite3.Row | None) -> RowSpan:

@@ -149,15 +149,16 @@ def _page(picture: dict[str, Any], title: str) -> bytes:
 
 def _png(picture: dict[str, Any], title: str) -> bytes:
     """Raises InvalidInput where matplotlib is not installed."""
+    from .graph_png import draw
+
     try:
-        from .graph_png import draw
+        return draw(picture, cut(title, 80))
     except ModuleNotFoundError as error:
         if (error.name or "").partition(".")[0] != "matplotlib":
             raise
-        raise InvalidInput(
-            "--out", "a .png is drawn by matplotlib: pip install 'recollect[graph]'; an .html needs nothing more"
-        ) from None
-    return draw(picture, cut(title, 80))
+    raise InvalidInput(
+        "--out", "a .png is drawn by matplotlib: pip install 'recollect[graph]'; an .html needs nothing more"
+    )
 
 
 def _written(common: Common, out: Path, content: bytes, *, overwrite: bool) -> None:

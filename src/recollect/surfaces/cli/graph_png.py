@@ -5,14 +5,12 @@ from __future__ import annotations
 import io
 import math
 import warnings
-from typing import Any
-
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
-from matplotlib.patches import FancyArrowPatch
-from matplotlib.patheffects import withStroke
+from typing import TYPE_CHECKING, Any
 
 from .safe import cut, plain
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 COLOURS = {
     "person": "#2563eb", "place": "#059669", "organisation": "#7c3aed", "animal": "#b45309", "activity": "#db2777",
@@ -24,7 +22,9 @@ POINTS = 8.5  # of a name
 
 
 def draw(picture: dict[str, Any], title: str) -> bytes:
-    """The bytes of a PNG."""
+    """The bytes of a PNG. Raises ModuleNotFoundError where matplotlib is not installed."""
+    from matplotlib.figure import Figure
+
     figure = Figure(figsize=INCHES, dpi=DPI, facecolor="#fbfaf8")
     axes = figure.add_axes((0.01, 0.01, 0.98, 0.93))
     axes.set_axis_off()
@@ -73,6 +73,8 @@ def _write(
     axes: Any, boxes: _Boxes, text: str, where: tuple[float, float], points: float, colour: str, below: float = 0.0
 ) -> None:
     """A text where there is room for it; `below` a place by so many points."""
+    from matplotlib.patheffects import withStroke
+
     to_points = 72 * INCHES[0] * 0.98 / 3.36  # of a unit of the picture
     x, y = where[0] * to_points, where[1] * to_points - below
     half = len(text) * points * 0.29
@@ -86,6 +88,8 @@ def _write(
 
 
 def _arrow(axes: Any, one: tuple[float, float], other: tuple[float, float]) -> None:
+    from matplotlib.patches import FancyArrowPatch
+
     arrow = FancyArrowPatch(
         one, other, arrowstyle="-|>", mutation_scale=8, connectionstyle="arc3,rad=0.1", shrinkA=4, shrinkB=6, color=SOFT,
         alpha=0.6, linewidth=0.9, zorder=2,
@@ -94,6 +98,8 @@ def _arrow(axes: Any, one: tuple[float, float], other: tuple[float, float]) -> N
 
 
 def _bytes(figure: Figure) -> bytes:
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+
     out = io.BytesIO()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # a glyph that no installed font has is drawn as a box
