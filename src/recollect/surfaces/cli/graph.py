@@ -50,7 +50,7 @@ def _ending(out: Path) -> str:
 def pictured(whole: MultiDiGraph, entity: str | None = None, *, depth: int = 2, most: int = 150) -> dict[str, Any]:
     """What a picture shows, as JSON has it: `entities` (those that most memories name first, each with its place, as
     `laid_out` has it, and the places of its memories in the list), `relations` (from and to by place in that list), `together`
-    (pairs that memories name together, and how many), `memories` (in the order of time); `centre`, and how many are left out.
+    (other pairs that memories name together, and how many), `memories` (in the order of time); `centre`, and how many are left out.
 
     Raises NotFound, InvalidInput."""
     from ...adapters.networkx_graph import DENSE, around, crowded_out, laid_out, named_together
@@ -70,27 +70,25 @@ def pictured(whole: MultiDiGraph, entity: str | None = None, *, depth: int = 2, 
         key=lambda node: (shown.nodes[node]["event_from"] or shown.nodes[node]["valid_from"], node),
     )
     line_of = {node: line for line, node in enumerate(memories)}
+    relations = _relations(shown, place_of, line_of)
+    related = {frozenset((edge["from"], edge["to"])) for edge in relations}
+    together = [[place_of[a], place_of[b], times] for (a, b), times in sorted(named_together(shown).items())]
     return {
         "entities": [_entity(shown, node, places[node], line_of) for node in entities],
-        "relations": [
-            {
-                "from": place_of[one],
-                "to": place_of[other],
-                "label": told["label"],
-                "memory": line_of.get(told["memory"]),
-            }
-            for one, other, told in sorted(
-                shown.edges(data=True), key=lambda edge: (edge[0], edge[1], edge[2].get("label", ""))
-            )
-            if told["type"] == "relation"
-        ],
-        "together": [
-            [place_of[one], place_of[other], times] for (one, other), times in sorted(named_together(shown).items())
-        ],
+        "relations": relations,
+        "together": [one for one in together if frozenset(one[:2]) not in related],
         "memories": [_memory(shown.nodes[node], node) for node in memories],
         "centre": None if centre is None else place_of[centre],
         "left_out": sum(kind == "entity" for _, kind in part.nodes(data="type")) - len(entities),
     }
+
+
+def _relations(shown: MultiDiGraph, place_of: dict[str, int], line_of: dict[str, int]) -> list[dict[str, Any]]:
+    told = [edge for edge in shown.edges(data=True) if edge[2]["type"] == "relation"]
+    return [
+        {"from": place_of[one], "to": place_of[other], "label": of["label"], "memory": line_of.get(of["memory"])}
+        for one, other, of in sorted(told, key=lambda edge: (edge[0], edge[1], edge[2]["label"], edge[2]["memory"]))
+    ]
 
 
 def _named(whole: MultiDiGraph, entity: str) -> str:
