@@ -50,7 +50,8 @@ def _ending(out: Path) -> str:
 def pictured(whole: MultiDiGraph, entity: str | None = None, *, depth: int = 2, most: int = 150) -> dict[str, Any]:
     """What a picture shows, as JSON has it: `entities` (those that most memories name first, each with its place, as
     `laid_out` has it, and the places of its memories in the list), `relations` (from and to by place in that list), `together`
-    (other pairs that memories name together, and how many), `memories` (in the order of time); `centre`, and how many are left out.
+    (other pairs that memories name together, and how many), `memories` (in the order of time), `centre`, and how
+    many are left out.
 
     Raises NotFound, InvalidInput."""
     from ...adapters.networkx_graph import DENSE, around, crowded_out, laid_out, named_together
@@ -67,7 +68,7 @@ def pictured(whole: MultiDiGraph, entity: str | None = None, *, depth: int = 2, 
     place_of = {node: place for place, node in enumerate(entities)}
     memories = sorted(
         (node for node, kind in shown.nodes(data="type") if kind == "memory" and shown.out_degree(node)),
-        key=lambda node: (shown.nodes[node]["event_from"] or shown.nodes[node]["valid_from"], node),
+        key=lambda node: shown.nodes[node]["event_from"] or shown.nodes[node]["valid_from"],
     )
     line_of = {node: line for line, node in enumerate(memories)}
     relations = _relations(shown, place_of, line_of)
@@ -85,10 +86,8 @@ def pictured(whole: MultiDiGraph, entity: str | None = None, *, depth: int = 2, 
 
 def _relations(shown: MultiDiGraph, place_of: dict[str, int], line_of: dict[str, int]) -> list[dict[str, Any]]:
     told = [edge for edge in shown.edges(data=True) if edge[2]["type"] == "relation"]
-    return [
-        {"from": place_of[one], "to": place_of[other], "label": of["label"], "memory": line_of.get(of["memory"])}
-        for one, other, of in sorted(told, key=lambda edge: (edge[0], edge[1], edge[2]["label"], edge[2]["memory"]))
-    ]
+    found = [(place_of[one], place_of[other], of["label"], line_of[of["memory"]]) for one, other, of in told]
+    return [dict(zip(("from", "to", "label", "memory"), edge, strict=True)) for edge in sorted(found)]
 
 
 def _named(whole: MultiDiGraph, entity: str) -> str:
