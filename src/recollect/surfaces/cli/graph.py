@@ -66,9 +66,10 @@ def pictured(whole: MultiDiGraph, entity: str | None = None, *, depth: int = 2, 
     places = laid_out(shown)
     entities = sorted(places, key=lambda node: (-shown.nodes[node]["memories"], node))
     place_of = {node: place for place, node in enumerate(entities)}
+    recorded = {node: nth for nth, node in enumerate(whole)}
     memories = sorted(
         (node for node, kind in shown.nodes(data="type") if kind == "memory" and shown.out_degree(node)),
-        key=lambda node: shown.nodes[node]["event_from"] or shown.nodes[node]["valid_from"],
+        key=lambda node: (shown.nodes[node]["event_from"] or shown.nodes[node]["valid_from"], recorded[node]),
     )
     line_of = {node: line for line, node in enumerate(memories)}
     relations = _relations(shown, place_of, line_of)
