@@ -23,7 +23,7 @@ import numpy as np
 
 from recollect import Memory
 from recollect.adapters.minilm import MiniLM
-from recollect.rank import FLOOR, calibrated
+from recollect.calibration import FLOOR, calibrated
 from recollect.records import Space
 from recollect.retrieve import Fused, Query, order
 from recollect_evals.datasets import load

@@ -172,6 +172,10 @@ class TextIndex(Protocol):
 
     def __len__(self) -> int: ...
 
+    def __contains__(self, term: object) -> bool:
+        """Whether any text has the term."""
+        ...
+
     def upsert(self, key: int, terms: Mapping[str, int], group: int = 0) -> None:
         """Put a text's term counts under a key ≥ 0; a key that is there is replaced.
 

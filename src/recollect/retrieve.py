@@ -8,24 +8,22 @@ from datetime import datetime
 from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple
 
+from .calibration import CALIBRATED, FLOOR, GATE, Nearest, Scale, answerable, calibrated
+from .calibration import LOOKS as GATE_LOOKS
 from .filters import Condition
 from .intervals import BEGINNING, OPEN, Moment, Served, Window
 from .model import Row, Scope, SourceClass, Turn
 from .partition import Partition, Partitions
 from .ports import Embedder, Ledger, Tokenizer
 from .rank import (
-    CALIBRATED,
     EVIDENCE_BOOST,
-    FLOOR,
     LEADERS,
     NEAR,
     SIBLINGS,
     WEIGHTS,
     Place,
-    Scale,
     Span,
     Telling,
-    calibrated,
     crowded,
     fuse,
     places,
@@ -36,6 +34,7 @@ from .records import Space
 from .results import Channel, Hit, Source
 from .times import from_micros, to_micros
 from .views import Views, turn_source
+from .wording import names
 
 if TYPE_CHECKING:
     import numpy as np
@@ -70,7 +69,12 @@ class Query:
         """Hits of a lower score are not returned."""
         if self.min_score is not None:
             return self.min_score
-        return 0.0 if self.condition is not None else FLOOR
+        return FLOOR if self.gated else 0.0
+
+    @property
+    def gated(self) -> bool:
+        """Whether nothing is returned where the store has nothing on it: the caller has selected by neither score nor filter."""
+        return self.min_score is None and self.condition is None
 
 
 class Fused(NamedTuple):
@@ -144,8 +148,10 @@ class Retriever:
         terms = self._tokenizer(query.text)
         scale = self.scale(partition)
         content, behind, dense = Content({}, {}), list[Ranked](), False
-        for _ in range(LOOKS):
+        for look in range(LOOKS):
             ordered = order(partition, query, moment, terms, vector, served)
+            if look == 0 and query.gated and not has_answer(partition, query, terms, vector, ordered, scale, served):
+                return []
             kept = above_floor(partition, query, terms, vector, ordered, scale)
             content = content.with_(self._read(space, kept, served))
             kept, crowd, dense = self._distinct(space, query, partition, kept, content, scale)
@@ -326,6 +332,41 @@ def along(
         for key, one in found.items()
     }
     return {**fused, **better}.values()
+
+
+def has_answer(
+    partition: Partition,
+    query: Query,
+    terms: Mapping[str, int],
+    vector: Vectors | None,
+    ordered: Sequence[Fused],
+    scale: Scale,
+    served: Served,
+) -> bool:
+    """The gate: whether there is anything on the query at all, by the best of its first passages together."""
+    return answerable(nearest(partition, query, terms, vector, ordered, scale, served)) >= GATE
+
+
+def nearest(
+    partition: Partition,
+    query: Query,
+    terms: Mapping[str, int],
+    vector: Vectors | None,
+    ordered: Sequence[Fused],
+    scale: Scale,
+    served: Served,
+) -> Nearest:
+    """How near the query comes to what may be served."""
+    near = partition.relevance(vector, terms, [one.key for one in ordered[:GATE_LOOKS]])
+    cosines = [cosine for cosine, _ in near if cosine is not None]
+    known, strange = partition.knows(terms, names(query.text))
+    return Nearest(
+        cosine=scale(max(cosines)) if cosines else None,
+        coverage=max((coverage for _, coverage in near), default=0.0),
+        known=known,
+        strange=strange,
+        turns=int(served.turn_mask.sum()),
+    )
 
 
 def above_floor(

@@ -121,6 +121,9 @@ class Bm25:
     def __len__(self) -> int:
         return len(self._terms)
 
+    def __contains__(self, term: object) -> bool:
+        return term in self._postings
+
     def upsert(self, key: int, terms: Mapping[str, int], group: int = 0) -> None:
         if self._terms.get(key) == terms and self._groups[key] == group:
             return

@@ -1,0 +1,90 @@
+"""How sure it is: of a passage, that it has to do with a query; of a query, that the store has anything to do with it.
+
+Both are logistic functions of cosine and term coverage, 0..1, comparable between queries. benchmarks/floor.py fits them and draws
+docs/calibration.svg; docs/retrieval.md tells what they reach.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+# The score of a passage: logistic(BIAS + COSINE · cosine + COVERAGE · coverage), fitted to hits that carry evidence against hits
+# of unrelated queries, both weighing the same.
+BIAS, COSINE, COVERAGE = -12.9, 23.3, 6.4
+# The same without a cosine, where the embedder is down.
+WORDS_BIAS, WORDS_COVERAGE = -5.1, 7.3
+FLOOR = (
+    0.001  # a hit of a lower score is not returned: it has nothing to do with the query, whatever else the store has
+)
+
+# Whether a store has anything on a query: logistic(bias + cosine · best cosine + coverage · best coverage + strange · share of
+# unknown names + size · ln turns), over its first `LOOKS` hits; fitted to related against unrelated queries.
+LOOKS = 10
+GATE_BIAS, GATE_COSINE, GATE_COVERAGE, GATE_STRANGE, GATE_SIZE = 1.71, 28.0, 5.4, -4.3, -3.03
+# Without a cosine, with the share of the query's weight whose words the store knows at all in its place.
+GATE_WORDS_BIAS, GATE_WORDS_COVERAGE, GATE_WORDS_KNOWN = -6.7, 8.6, 4.6
+GATE = 0.45  # below it nothing is returned
+FEWEST, MOST = 50, 1000  # turns: the sizes between which the gate was fitted
+
+CALIBRATED = frozenset({"all-MiniLM-L6-v2"})  # embedders (ids) whose cosines the constants are fitted to
+BACKGROUND = 0.32  # mean cosine of MiniLM between any two texts of one user, measured on the same data
+PRIOR_PAIRS = 50  # of texts, that an unknown embedder's background is mixed with
+
+
+def logistic(x: float) -> float:
+    """1 / (1 + e^−x), without overflow."""
+    return 0.5 * (1 + math.tanh(x / 2))
+
+
+def calibrated(cosine: float | None, coverage: float) -> float:
+    """How sure it is that a passage has to do with the query, 0..1. `cosine` on MiniLM's scale, None where there is no vector:
+    then words alone must tell."""
+    if cosine is None:
+        return logistic(WORDS_BIAS + WORDS_COVERAGE * coverage)
+    return logistic(BIAS + COSINE * cosine + COVERAGE * coverage)
+
+
+class Nearest(NamedTuple):
+    """How near a query comes to a store. `cosine` (None without vectors) and `coverage`: the best of its first `LOOKS` hits, each
+    for itself. `known`: share of the query's weight whose words the store has at all; `strange`: share of the names in
+    the query that it does not have. `turns`: how many it has: the more, the nearer the nearest of what is unrelated."""
+
+    cosine: float | None
+    coverage: float
+    known: float
+    strange: float
+    turns: int
+
+
+def answerable(near: Nearest) -> float:
+    """How sure it is that the store has anything to do with the query, 0..1; `GATE` is where that is taken to be so. Certain
+    where one passage has all words of the query."""
+    if near.coverage >= 1:
+        return 1.0
+    if near.cosine is None:
+        told = GATE_WORDS_BIAS + GATE_WORDS_COVERAGE * near.coverage + GATE_WORDS_KNOWN * near.known
+        return logistic(told + GATE_STRANGE * near.strange)
+    size = math.log(min(max(near.turns, FEWEST), MOST))
+    told = GATE_BIAS + GATE_COSINE * near.cosine + GATE_COVERAGE * near.coverage
+    return logistic(told + GATE_STRANGE * near.strange + GATE_SIZE * size)
+
+
+class Scale(NamedTuple):
+    """An embedder's cosines on MiniLM's scale: `shift + factor · cosine`."""
+
+    shift: float = 0.0
+    factor: float = 1.0
+
+    def __call__(self, cosine: float | None) -> float | None:
+        """The cosine that MiniLM would have given, None for None."""
+        return None if cosine is None else self.shift + self.factor * cosine
+
+    @classmethod
+    def of_background(cls, mean: float, pairs: int) -> Scale:
+        """For an embedder without a calibration: what is usual between the texts of its own store is put where that is with
+        MiniLM, and equal texts stay at 1. Few pairs tell little of what is usual, so `PRIOR_PAIRS` of MiniLM's are mixed in."""
+        share = pairs / (pairs + PRIOR_PAIRS)
+        usual = min(share * mean + (1 - share) * BACKGROUND, 0.99)
+        factor = (1 - BACKGROUND) / (1 - usual)
+        return cls(1 - factor, factor)
