@@ -26,8 +26,9 @@ from typing import Any
 import numpy as np
 
 from recollect.adapters.minilm import MiniLM
-from recollect.calibration import FEWEST, FLOOR, GATE, LOOKS, MOST, Nearest, answerable, calibrated
+from recollect.calibration import FEWEST, FLOOR, GATE, LOOKS, MOST, RETOLD, Nearest, answerable, calibrated
 from recollect.model import Scope
+from recollect.records import Space
 from recollect.retrieve import Query, nearest, order
 from recollect.testing import HashEmbedder
 from recollect.times import now
@@ -80,7 +81,7 @@ How do I merge two branches without a conflict?
 Which metals are magnetic?
 What time is it in Tokyo?""".splitlines()
 
-GATES = (0.1, 0.2, 0.3, 0.4, GATE, 0.5, 0.6, 0.7, 0.8, 0.9)
+GATES = (0.1, 0.2, 0.3, GATE, 0.5, 0.6, 0.7, 0.8, 0.9)
 OTHERS = 100  # questions of other conversations, asked in each
 DEPTH = 60  # hits that are looked at
 UNRELATED_KINDS = ("others", "renamed", "ordinary")
@@ -162,6 +163,7 @@ def ask(name: str, system: Recollect, data: DataSet, words: bool) -> Iterator[As
     for (talk, kind, text, evidence), vector in zip(asked, vectors, strict=True):
         ended = system._talk(talk.id).ended
         space = store.ledger.space(talk.id)
+        assert space is not None
         at = now() if ended is None else ended + timedelta(minutes=1)
         include = frozenset({"memories", "turns"})
         query = Query(text, Scope(talk.id), at, limit=DEPTH, min_score=0.0, include=include)
@@ -176,7 +178,7 @@ def ask(name: str, system: Recollect, data: DataSet, words: bool) -> Iterator[As
         )
 
 
-def told_by(system: Recollect, space: int, talk: str, keys: Sequence[int], served: Any) -> dict[int, tuple[str, ...]]:
+def told_by(system: Recollect, space: Space, talk: str, keys: Sequence[int], served: Any) -> dict[int, tuple[str, ...]]:
     """Passage → the conversation's names of the turns that it stands for."""
     ledger = system.memory._memory._store.ledger
     numbers: dict[int, list[int]] = {key: [int(served.turns[key])] if served.turns[key] else [] for key in keys}
@@ -216,8 +218,9 @@ def of_query(one: Asked) -> list[float]:
     """What the gate is made of."""
     near = one.near
     if near.cosine is None:
-        return [near.coverage, near.known, near.strange]
-    return [near.cosine, near.coverage, near.strange, float(np.log(min(max(near.turns, FEWEST), MOST)))]
+        return [near.coverage, near.strange]
+    texts = near.turns + RETOLD * near.memories
+    return [near.cosine, near.coverage, near.strange, float(np.log(min(max(texts, FEWEST), MOST)))]
 
 
 def of_hit(hit: Seen) -> list[float]:

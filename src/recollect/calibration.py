@@ -18,15 +18,15 @@ FLOOR = (
     0.001  # a hit of a lower score is not returned: it has nothing to do with the query, whatever else the store has
 )
 
-# Whether a store has anything on a query: logistic(bias + cosine · best cosine + coverage · best coverage + strange · share of
-# unknown names + size · ln turns), over its first `LOOKS` hits; fitted to related against unrelated queries.
+# Whether a store has anything on a query: logistic(bias + cosine · best cosine + coverage · best coverage + size · ln texts, and
+# strange where none of its names is known), over its first `LOOKS` hits; fitted to related against unrelated queries.
 LOOKS = 10
-GATE_BIAS, GATE_COSINE, GATE_COVERAGE, GATE_STRANGE, GATE_SIZE = 1.71, 28.0, 5.4, -4.3, -3.03
-# Without a cosine, with the share of the query's weight whose words the store knows at all in its place.
-GATE_WORDS_BIAS, GATE_WORDS_COVERAGE, GATE_WORDS_KNOWN = -6.7, 8.6, 4.6
-GATE = 0.45  # below it nothing is returned
-FEWEST, MOST = 50, 1000  # turns: the sizes between which the gate was fitted
-# Below, down to `YOUNG` turns, what is unrelated comes less near by 0.04 in cosine each time that the turns are e times fewer.
+GATE_BIAS, GATE_COSINE, GATE_COVERAGE, GATE_STRANGE, GATE_SIZE = 2.27, 28.2, 6.15, -6.6, -3.17
+GATE_WORDS_BIAS, GATE_WORDS_COVERAGE = -2.5, 9.5  # the same without a cosine
+GATE = 0.4  # below it nothing is returned
+RETOLD = 0.2  # of a text is what a memory counts as beside the turns: it says again what one of them said
+FEWEST, MOST = 50, 1200  # texts: the sizes between which the gate was fitted
+# Below, down to `YOUNG` texts, what is unrelated comes less near by 0.04 in cosine each time that they are e times fewer.
 YOUNG, GATE_YOUNG = 5, -1.1
 
 CALIBRATED = frozenset({"all-MiniLM-L6-v2"})  # embedders (ids) whose cosines the constants are fitted to
@@ -49,14 +49,14 @@ def calibrated(cosine: float | None, coverage: float) -> float:
 
 class Nearest(NamedTuple):
     """How near a query comes to a store. `cosine` (None without vectors) and `coverage`: the best of its first `LOOKS` hits, each
-    for itself. `known`: share of the query's weight whose words the store has at all; `strange`: share of the names in
-    the query that it does not have. `turns`: how many it has: the more, the nearer the nearest of what is unrelated."""
+    for itself. `strange`: it names somebody or something, and the store has none of the names. `turns`, `memories`: among how
+    many it was searched."""
 
     cosine: float | None
     coverage: float
-    known: float
-    strange: float
+    strange: bool
     turns: int
+    memories: int
 
 
 def answerable(near: Nearest) -> float:
@@ -64,17 +64,17 @@ def answerable(near: Nearest) -> float:
     where one passage has all words of the query."""
     if near.coverage >= 1:
         return 1.0
+    strange = GATE_STRANGE * near.strange
     if near.cosine is None:
-        told = GATE_WORDS_BIAS + GATE_WORDS_COVERAGE * near.coverage + GATE_WORDS_KNOWN * near.known
-        return logistic(told + GATE_STRANGE * near.strange)
-    told = GATE_BIAS + GATE_COSINE * near.cosine + GATE_COVERAGE * near.coverage
-    return logistic(told + GATE_STRANGE * near.strange + _size(near.turns))
+        return logistic(GATE_WORDS_BIAS + GATE_WORDS_COVERAGE * near.coverage + GATE_WORDS_KNOWN * near.known + strange)
+    told = GATE_BIAS + GATE_COSINE * near.cosine + GATE_COVERAGE * near.coverage + strange
+    return logistic(told + demanded(near.turns + RETOLD * near.memories))
 
 
-def _size(turns: int) -> float:
-    """What the number of turns adds: a larger store must come nearer."""
-    full = math.log(min(max(turns, FEWEST), MOST))
-    return GATE_SIZE * full + GATE_YOUNG * math.log(min(max(turns, YOUNG), FEWEST) / FEWEST)
+def demanded(texts: float) -> float:
+    """What the size of a store adds: the more texts, the nearer comes the nearest of what is unrelated."""
+    full = math.log(min(max(texts, FEWEST), MOST))
+    return GATE_SIZE * full + GATE_YOUNG * math.log(min(max(texts, YOUNG), FEWEST) / FEWEST)
 
 
 class Scale(NamedTuple):

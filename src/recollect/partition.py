@@ -196,15 +196,11 @@ class Partition:
             cosines = [None] * len(keys) if query is None else self._vectors.cosines(query, keys)
             return list(zip(cosines, self._texts.coverage(terms, keys), strict=True))
 
-    def knows(self, terms: Mapping[str, int], names: Sequence[str]) -> tuple[float, float]:
-        """The share (0..1) of the query's idf weight whose terms any text has; and of `names` the share none of whose terms any
-        text has, 0 where there is no name."""
+    def strange(self, names: Sequence[str]) -> bool:
+        """Whether there are names, and no text has any of them."""
         with self._lock:
-            weights = {term: self._texts.idf(term) for term in terms}
-            held = sum([weight for term, weight in weights.items() if term in self._texts])
-            asked = [own for name in names if (own := self._tokenizer(name))]
-            strange = sum(not any(term in self._texts for term in own) for own in asked)
-            return held / (sum(weights.values()) or 1.0), strange / (len(asked) or 1)
+            terms = [term for name in names for term in self._tokenizer(name)]
+            return bool(terms) and not any(term in self._texts for term in terms)
 
     def about(self, terms: Mapping[str, int], keys: Iterable[int]) -> list[tuple[int, float]]:
         """Of these passages those whom or what the query names, best first, ties by smaller key: (key, weight > 0 of its terms

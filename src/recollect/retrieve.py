@@ -359,13 +359,12 @@ def nearest(
     """How near the query comes to what may be served."""
     near = partition.relevance(vector, terms, [one.key for one in ordered[:GATE_LOOKS]])
     cosines = [cosine for cosine, _ in near if cosine is not None]
-    known, strange = partition.knows(terms, names(query.text))
     return Nearest(
         cosine=scale(max(cosines)) if cosines else None,
         coverage=max((coverage for _, coverage in near), default=0.0),
-        known=known,
-        strange=strange,
+        strange=partition.strange(names(query.text)),
         turns=int(served.turn_mask.sum()),
+        memories=int(served.row_mask.sum()),
     )
 
 
