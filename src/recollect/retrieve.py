@@ -8,7 +8,7 @@ from datetime import datetime
 from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple
 
-from .calibration import CALIBRATED, FLOOR, GATE, Nearest, Scale, answerable, calibrated
+from .calibration import CALIBRATED, FEWEST, FLOOR, GATE, Nearest, Scale, answerable, calibrated
 from .calibration import LOOKS as GATE_LOOKS
 from .filters import Condition
 from .intervals import BEGINNING, OPEN, Moment, Served, Window
@@ -359,11 +359,14 @@ def nearest(
     """How near the query comes to what may be served."""
     near = partition.relevance(vector, terms, [one.key for one in ordered[:GATE_LOOKS]])
     cosines = [cosine for cosine, _ in near if cosine is not None]
+    turns = int(served.turn_mask.sum())
     return Nearest(
         cosine=scale(max(cosines)) if cosines else None,
         coverage=max((coverage for _, coverage in near), default=0.0),
         strange=partition.strange(names(query.text)),
-        turns=int(served.turn_mask.sum()),
+        turns=turns
+        if scale == Scale()
+        else max(turns, FEWEST),  # the background of few texts tells too little for more
         memories=int(served.row_mask.sum()),
     )
 
