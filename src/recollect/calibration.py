@@ -66,7 +66,7 @@ def answerable(near: Nearest) -> float:
         return 1.0
     strange = GATE_STRANGE * near.strange
     if near.cosine is None:
-        return logistic(GATE_WORDS_BIAS + GATE_WORDS_COVERAGE * near.coverage + GATE_WORDS_KNOWN * near.known + strange)
+        return logistic(GATE_WORDS_BIAS + GATE_WORDS_COVERAGE * near.coverage + strange)
     told = GATE_BIAS + GATE_COSINE * near.cosine + GATE_COVERAGE * near.coverage + strange
     return logistic(told + demanded(near.turns + RETOLD * near.memories))
 
