@@ -7,7 +7,7 @@ import pytest
 
 from recollect import Memory
 from recollect.adapters.minilm import MiniLM
-from recollect.calibration import BACKGROUND, Scale, calibrated
+from recollect.calibration import BACKGROUND, FLOOR, Scale, calibrated
 from recollect.testing import ScriptedLanguage
 
 FACTS = """Anna's favourite colour is blue.
@@ -58,7 +58,7 @@ def told(request, tmp_path_factory):
 @pytest.mark.parametrize("query", RELATED)
 def test_a_related_query_finds_its_memory(told, query):
     first = told.search(query, user_id="u")[0]
-    assert first.text == RELATED[query] and 0.025 < first.score <= 1
+    assert first.text == RELATED[query] and FLOOR < first.score <= 1
 
 
 @pytest.mark.parametrize("query", UNRELATED)
