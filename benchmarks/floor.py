@@ -7,7 +7,7 @@ nothing; `ordinary`: requests that none of the conversations has to do with. `--
 logistic regression, related and unrelated weighing the same, as each store does; each conversation is judged by a fit without it.
 `--plot` draws how often a score, or the gate, is right.
 
-RECOLLECT_DATA=folder python benchmarks/floor.py [--store folder] [--fit] [--plot file.svg] [--words] [--embedder name]
+RECOLLECT_DATA=folder python benchmarks/floor.py [--store folder] [--fit] [--plot file.svg] [--others] [--words] [--embedder name]
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from recollect.adapters.minilm import MiniLM
 from recollect.calibration import FEWEST, FLOOR, GATE, LOOKS, MOST, RETOLD, Nearest, answerable, calibrated
 from recollect.model import Scope
 from recollect.records import Space
-from recollect.retrieve import Query, nearest, order
+from recollect.retrieve import Query, nearest, order, vouched
 from recollect.testing import HashEmbedder
 from recollect.times import now
 from recollect_evals.datasets import load
@@ -89,10 +89,12 @@ UNRELATED_KINDS = ("others", "renamed", "ordinary")
 
 @dataclass(frozen=True)
 class Seen:
-    """A hit in the order of fusion: what its score is made of, and the turns that it stands for."""
+    """A hit in the order of fusion: what its score is made of, whether another channel vouches for it, and the turns that it
+    stands for."""
 
     cosine: float | None
     coverage: float
+    vouched: bool
     turns: tuple[str, ...]
 
 
@@ -111,7 +113,7 @@ class Asked:
         """Of the evidence among the first 10 distinct turns."""
         if answerable(self.near) < gate:
             return 0.0
-        kept = (hit for hit in self.hits if gate == 0 or calibrated(hit.cosine, hit.coverage) >= FLOOR)
+        kept = (hit for hit in self.hits if gate == 0 or hit.vouched or calibrated(hit.cosine, hit.coverage) >= FLOOR)
         first = list(dict.fromkeys(turn for hit in kept for turn in hit.turns))[:10]
         return len(self.evidence.intersection(first)) / len(self.evidence)
 
@@ -172,7 +174,10 @@ def ask(name: str, system: Recollect, data: DataSet, words: bool) -> Iterator[As
         found = order(partition, query, moment, terms, vector, served)[:DEPTH]
         near = partition.relevance(vector, terms, [one.key for one in found])
         told = told_by(system, space, talk.id, [one.key for one in found], served)
-        hits = (Seen(scale(cos), cov, told[one.key]) for one, (cos, cov) in zip(found, near, strict=True))
+        hits = (
+            Seen(scale(cos), cov, vouched(one.places), told[one.key])
+            for one, (cos, cov) in zip(found, near, strict=True)
+        )
         yield Asked(
             name, talk.id, kind, nearest(partition, query, terms, vector, found, scale, served), tuple(hits), evidence
         )
@@ -417,6 +422,9 @@ def main() -> None:
     parser.add_argument("--embedder", default="minilm", help="minilm, scaled, hash, or module:Class")
     parser.add_argument("--fit", action="store_true", help="fit the constants too")
     parser.add_argument("--plot", type=Path, help="draw the calibration into this file")
+    parser.add_argument(
+        "--others", action="store_true", help="look at HaluMem and BEAM, that nothing was fitted to, instead"
+    )
     parser.add_argument("--words", action="store_true", help="as while the embedder is down: by words alone")
     options = parser.parse_args()
     data = os.environ.get("RECOLLECT_DATA")
@@ -428,11 +436,17 @@ def main() -> None:
     asked: list[Asked] = []
     with tempfile.TemporaryDirectory() as temporary:
         folder = options.store or Path(temporary)
-        for name, system, source in (
+        stores = [
             ("LoCoMo, recorded", "recollect-recorded", str(locomo / "dev.json")),
             ("LoCoMo, rules", "recollect-rules", str(locomo / "dev.json")),
             ("changes, rules", "recollect-rules", "changes"),
-        ):
+        ]
+        if options.others:
+            stores = [
+                ("HaluMem, rules", "recollect-rules", str(Path(data) / "halumem")),
+                ("BEAM, rules", "recollect-rules", str(Path(data) / "beam" / "100K")),
+            ]
+        for name, system, source in stores:
             one = make(system, folder=folder / name.replace(", ", "-"), options=made)
             assert isinstance(one, Recollect)
             try:

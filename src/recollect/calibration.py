@@ -19,13 +19,14 @@ FLOOR = (
 )
 
 # Whether a store has anything on a query: logistic(bias + cosine · best cosine + coverage · best coverage + size · ln texts, and
-# strange where none of its names is known), over its first `LOOKS` hits; fitted to related against unrelated queries.
+# strange where none of its names is known), over its first `LOOKS` hits; fitted to related against unrelated queries, the size a
+# little steeper than the fit (-3.4), in favour of what small stores have.
 LOOKS = 10
-GATE_BIAS, GATE_COSINE, GATE_COVERAGE, GATE_STRANGE, GATE_SIZE = 2.27, 28.2, 6.15, -6.6, -3.17
-GATE_WORDS_BIAS, GATE_WORDS_COVERAGE = -2.5, 9.5  # the same without a cosine
-GATE = 0.4  # below it nothing is returned
+GATE_BIAS, GATE_COSINE, GATE_COVERAGE, GATE_STRANGE, GATE_SIZE = 4.0, 27.9, 6.1, -6.5, -3.5
+GATE_WORDS_BIAS, GATE_WORDS_COVERAGE = -2.1, 9.5  # the same without a cosine
+GATE = 0.45  # below it nothing is returned
 RETOLD = 0.2  # of a text is what a memory counts as beside the turns: it says again what one of them said
-FEWEST, MOST = 50, 1200  # texts: the sizes between which the gate was fitted
+FEWEST, MOST = 50, 600  # texts: the sizes of the smallest and of most stores that the gate was fitted to
 # Below, down to `YOUNG` texts, what is unrelated comes less near by 0.04 in cosine each time that they are e times fewer.
 YOUNG, GATE_YOUNG = 5, -1.1
 

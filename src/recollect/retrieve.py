@@ -8,7 +8,7 @@ from datetime import datetime
 from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple
 
-from .calibration import CALIBRATED, FEWEST, FLOOR, GATE, Nearest, Scale, answerable, calibrated
+from .calibration import CALIBRATED, FEWEST, FLOOR, GATE, VOUCHED, Nearest, Scale, answerable, calibrated
 from .calibration import LOOKS as GATE_LOOKS
 from .filters import Condition
 from .intervals import BEGINNING, OPEN, Moment, Served, Window
@@ -43,6 +43,9 @@ if TYPE_CHECKING:
     from .ports import Vectors
 
 DEPTH = 50  # of each channel, at least
+OWN = frozenset(
+    {"memory-vector", "memory-bm25", "turn-vector", "turn-bm25", "about"}
+)  # channels that a score tells as much as
 SPARE = 10  # scored beyond the limit at once
 LOOKS = 5  # at what is behind a crowd of near duplicates
 
@@ -390,10 +393,15 @@ def above_floor(
             Ranked(one.key, calibrated(scale(cosine), coverage), one.places)
             for one, (cosine, coverage) in zip(part, near, strict=True)
         ]
-        kept += [one for one in scored if one.score >= floor]
+        kept += [one for one in scored if one.score >= floor or (query.gated and vouched(one.places))]
         if len(kept) >= query.limit:
             break
     return kept[:block]
+
+
+def vouched(places: Sequence[Place]) -> bool:
+    """Whether something else than a passage's own words tells that it belongs to the query: a turn that supports it, its slot."""
+    return any(place.score >= VOUCHED and place.channel not in OWN for place in places)
 
 
 def alike(partition: Partition, kept: Sequence[Ranked], scale: Scale) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
