@@ -14,9 +14,9 @@ from typing import NamedTuple
 BIAS, COSINE, COVERAGE = -12.9, 23.3, 6.4
 # The same without a cosine, where the embedder is down.
 WORDS_BIAS, WORDS_COVERAGE = -5.1, 7.3
-FLOOR = (
-    0.001  # a hit of a lower score is not returned: it has nothing to do with the query, whatever else the store has
-)
+# A hit of a lower score is not returned: its words have nothing to do with the query, whatever else the store has,
+FLOOR = 0.03
+VOUCHED = 0.5  # … unless a channel that does not go by its own words gives it this share of that channel's best
 
 # Whether a store has anything on a query: logistic(bias + cosine · best cosine + coverage · best coverage + size · ln texts, and
 # strange where none of its names is known), over its first `LOOKS` hits; fitted to related against unrelated queries, the size a
