@@ -11,9 +11,9 @@ from typing import NamedTuple
 
 # The score of a passage: logistic(BIAS + COSINE · cosine + COVERAGE · coverage), fitted to hits that carry evidence against hits
 # of unrelated queries, both weighing the same.
-BIAS, COSINE, COVERAGE = -12.9, 23.3, 6.4
-# The same without a cosine, where the embedder is down.
-WORDS_BIAS, WORDS_COVERAGE = -5.1, 7.3
+BIAS, COSINE, COVERAGE = -6.1, 12.7, 6.3
+# The same without a cosine, where the embedder is down: set so that the floor lies at a coverage of 0.06.
+WORDS_BIAS, WORDS_COVERAGE = -3.9, 7.3
 # A hit of a lower score is not returned: its words have nothing to do with the query, whatever else the store has,
 FLOOR = 0.03
 VOUCHED = 0.5  # … unless a channel that does not go by its own words gives it this share of that channel's best
