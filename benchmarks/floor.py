@@ -81,7 +81,7 @@ How do I merge two branches without a conflict?
 Which metals are magnetic?
 What time is it in Tokyo?""".splitlines()
 
-GATES = (0.1, 0.2, 0.3, GATE, 0.5, 0.6, 0.7, 0.8, 0.9)
+GATES = (0.1, 0.2, 0.3, 0.4, GATE, 0.6, 0.7, 0.8, 0.9)
 OTHERS = 100  # questions of other conversations, asked in each
 DEPTH = 60  # hits that are looked at
 UNRELATED_KINDS = ("others", "renamed", "ordinary")

@@ -24,7 +24,7 @@ VOUCHED = 0.5  # … unless a channel that does not go by its own words gives it
 LOOKS = 10
 GATE_BIAS, GATE_COSINE, GATE_COVERAGE, GATE_STRANGE, GATE_SIZE = 4.0, 27.9, 6.1, -6.5, -3.5
 GATE_WORDS_BIAS, GATE_WORDS_COVERAGE = -2.1, 9.5  # the same without a cosine
-GATE = 0.45  # below it nothing is returned
+GATE = 0.5  # below it nothing is returned
 RETOLD = 0.2  # of a text is what a memory counts as beside the turns: it says again what one of them said
 FEWEST, MOST = 50, 600  # texts: the sizes of the smallest and of most stores that the gate was fitted to
 # Below, down to `YOUNG` texts, what is unrelated comes less near by 0.04 in cosine each time that they are e times fewer.
