@@ -211,6 +211,12 @@ class Partition:
             cosines = [None] * len(keys) if query is None else self._vectors.cosines(query, keys)
             return list(zip(cosines, self._texts.coverage(terms, keys), strict=True))
 
+    def strange(self, names: Sequence[str]) -> bool:
+        """Whether there are names, and no text has any of them."""
+        with self._lock:
+            terms = self._tokenizer.asked(" ".join(names), self._texts.__contains__)
+            return bool(terms) and not any(term in self._texts for term in terms)
+
     def about(self, terms: Mapping[str, int], keys: Iterable[int]) -> list[tuple[int, float]]:
         """Of these passages those whom or what the query names, best first, ties by smaller key: (key, weight > 0 of its terms
         that occur in the slot of a memory, or in the name of who said a turn)."""
