@@ -19,7 +19,7 @@ from .errors import EmbeddingModelMismatch, StoreCorrupt
 from .failpoints import reach
 from .intervals import EVER, OPEN, Intervals, Moment, Served, Window
 from .ports import Embedder, Ledger, TextIndex, Tokenizer, VectorIndex
-from .records import EmbedderKey, Hiding, PassageRecord, RowSpan, SourceRecord, Space
+from .records import Asked, EmbedderKey, Hiding, PassageRecord, RowSpan, SourceRecord, Space, words_of
 
 if TYPE_CHECKING:
     from .intervals import Integers, Mask
@@ -208,17 +208,22 @@ class Partition:
         """Of these passages those whom or what the query names, best first, ties by smaller key: (key, weight > 0 of its terms
         that occur in the slot of a memory, or in the name of who said a turn)."""
         with self._lock:
-            weights = {term: self._texts.idf(term) for term in terms}
+            weights = {word: min([self._texts.idf(term) for term in word]) for word in words_of(terms)}
             found, named = [], dict[str, float]()  # many passages have the same label
             for key in keys:
                 if (label := self._about.get(key)) is None:
                     continue
                 if (weight := named.get(label)) is None:
                     held = self._terms_about(label)
-                    weight = named[label] = sum([worth for term, worth in weights.items() if term in held])
+                    weight = named[label] = sum([worth for word, worth in weights.items() if not held.isdisjoint(word)])
                 if weight:
                     found.append((-weight, key))
             return [(key, -weight) for weight, key in sorted(found)]
+
+    def asked(self, text: str) -> Asked:
+        """The terms that a query is about, here."""
+        with self._lock:
+            return self._tokenizer.asked(text, self._texts.__contains__)
 
     def siblings(self, statement: int) -> Sequence[int]:
         """The statements of the same slot, itself included; none where it has no slot."""
@@ -228,7 +233,7 @@ class Partition:
 
     def _terms_about(self, label: str) -> frozenset[str]:
         if label not in self._about_terms:
-            self._about_terms[label] = frozenset(self._tokenizer(label))
+            self._about_terms[label] = self._tokenizer.words(label)
         return self._about_terms[label]
 
     def background(self) -> tuple[float, int]:

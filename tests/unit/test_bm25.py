@@ -11,7 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from recollect.adapters import bm25
+from recollect.adapters import terms
+from recollect.adapters.bm25 import Bm25
 
 
 @pytest.fixture
@@ -27,9 +28,9 @@ def test_several_threads_stem_the_same_words_to_the_same_terms(switching_often):
         "".join(parts) for parts in product("bcdfglmnprst", "aeiou", ("ng", "ll", "rt"), ("ingly", "ations", "ed"))
     ]
     texts = [" ".join(words[start::7]) for start in range(7)]
-    count = bm25.TermCounter()
+    count = terms.TermCounter()
     alone = [count(text) for text in texts]
-    bm25._stem.cache_clear()
+    terms._stem.cache_clear()
     found: list[list[dict[str, int]]] = []
     threads = [threading.Thread(target=lambda: found.append([count(text) for text in texts])) for _ in range(4)]
     for thread in threads:
@@ -45,16 +46,16 @@ TEXTS = st.dictionaries(st.sampled_from("abcde"), st.integers(1, 3), min_size=1)
 @settings(max_examples=100, deadline=None)
 @given(st.lists(st.tuples(st.integers(0, 6), st.none() | TEXTS, st.integers(0, 1)), max_size=12), TEXTS)
 def test_an_index_that_changed_answers_as_one_made_anew(changes, query):
-    index, held = bm25.Bm25(), {}
-    for key, terms, group in changes:
+    index, held = Bm25(), {}
+    for key, counts, group in changes:
         index.search(query, 5)  # what is kept of it must not outlive the change
-        if terms is None:
+        if counts is None:
             index.remove([key])
             held.pop(key, None)
         else:
-            index.upsert(key, terms, group)
-            held[key] = terms, group
-        anew = bm25.Bm25()
+            index.upsert(key, counts, group)
+            held[key] = counts, group
+        anew = Bm25()
         for other, (kept, own) in held.items():
             anew.upsert(other, kept, own)
         masks = [None, np.arange(7) % 2 == 0, np.arange(4) > 1]
