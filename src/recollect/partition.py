@@ -20,6 +20,7 @@ from .failpoints import reach
 from .intervals import EVER, OPEN, Intervals, Moment, Served, Window
 from .ports import Embedder, Ledger, TextIndex, Tokenizer, VectorIndex
 from .records import EmbedderKey, Hiding, PassageRecord, RowSpan, SourceRecord, Space
+from .surroundings import Spot
 
 if TYPE_CHECKING:
     from .intervals import Integers, Mask
@@ -78,6 +79,8 @@ class Partition:
         self._about: dict[int, str] = {}  # passage → a statement's slot, a turn's speaker
         self._of_slot: dict[str, list[int]] = {}  # slot → statements
         self._about_terms: dict[str, frozenset[str]] = {}  # of those asked for so far
+        self._session_of: dict[int, str] = {}  # turn → its session
+        self._first_source: dict[int, int] = {}  # statement → the turn of its first quote
 
     def __len__(self) -> int:
         return len(self._texts)
@@ -102,6 +105,7 @@ class Partition:
                 delta = self._ledger.delta(self.space, 0, self.embedder)
             reach("partition.read")
             self._intervals.put_passages(delta.passages)
+            self._session_of.update((one.turn, one.session) for one in delta.passages if one.turn and one.session)
             self._add_sources(delta.sources)
             self._add_rows(delta.rows)
             self._add_hidings(delta.hidings)
@@ -174,6 +178,7 @@ class Partition:
         for source in sources:
             if source.number not in self.sources:
                 self._sources_of.setdefault(source.turn, []).append(source.number)
+                self._first_source.setdefault(source.statement, source.turn)
                 self._evidence[source.statement] = self._evidence.get(source.statement, 0) + 1
             self.sources[source.number] = source
         self._intervals.put_sources(sources)
@@ -214,6 +219,20 @@ class Partition:
         with self._lock:
             slot = self._about.get(statement)
             return () if slot is None else tuple(self._of_slot.get(slot, ()))
+
+    def named(self, terms: Mapping[str, int], keys: Iterable[int]) -> list[int]:
+        """Of these passages those whose subject, or whose speaker, the query names whole; ascending."""
+        with self._lock:
+            whose = {key: self._about[key].partition("\x1f")[0] for key in keys if key in self._about}
+            held = {one: self._terms_about(one) for one in dict.fromkeys(whose.values())}
+            named = {one for one, words in held.items() if words and words <= terms.keys()}
+            return sorted(key for key, one in whose.items() if one in named)
+
+    def spots(self, keys: Iterable[int]) -> dict[int, Spot]:
+        """Where passages stand, as far as that is known."""
+        with self._lock:
+            turns = {key: self.turn_of.get(key, self._first_source.get(key, 0)) for key in keys}
+            return {key: Spot(self._session_of[n], n) for key, n in turns.items() if n in self._session_of}
 
     def _terms_about(self, label: str) -> frozenset[str]:
         if label not in self._about_terms:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import islice
@@ -34,6 +34,7 @@ from .rank import (
 )
 from .records import Space
 from .results import Channel, Hit, Source
+from .surroundings import beside, together
 from .times import from_micros, to_micros
 from .views import Views, turn_source
 
@@ -44,6 +45,7 @@ if TYPE_CHECKING:
     from .ports import Vectors
 
 DEPTH = 50  # of each channel, at least
+OWN = frozenset({"turn-vector", "turn-bm25"})  # what a turn itself was found by
 SPARE = 10  # scored beyond the limit at once
 LOOKS = 5  # at what is behind a crowd of near duplicates
 
@@ -288,17 +290,51 @@ def order(
         ("bm25", memories.text, spoken.text),
     ):
         span = Span.of(own, said)
+        placed = places(f"turn-{kind}", said, span)
         if "memories" in query.include:
             channels.append(places(f"memory-{kind}", own, span))
-            channels.append(lifted(places(f"support-{kind}", said, span), supported, served))
+            channels.append(lifted(f"support-{kind}", placed, supported, served))
         if "turns" in query.include:
-            channels.append(places(f"turn-{kind}", said, span))
+            channels.append(placed)
     named = partition.about(terms, {key for channel in channels for key in channel})
     channels.append(places("about", named, Span(0.0, named[0][1] if named else 0.0)))
     sums = fuse(channels)
     further = partition.evidence(sums)
-    fused = {key: Fused(key, total * boost(further.get(key, 0)), seen) for key, (total, seen) in sums.items()}
-    return best_first(along(partition, served, best_first(fused.values()), fused))
+    fused = {key: Fused(key, total, seen) for key, (total, seen) in sums.items()}
+    fused.update((key, fused[key]._replace(order=fused[key].order * boost(more))) for key, more in further.items())
+    ordered = best_first(along(partition, served, best_first(fused.values()), fused))
+    untold = set(turn_of) - {key for key in turn_of if "memories" in query.include and told(supported[key], served)}
+    head = max(DEPTH, 2 * query.limit)  # what is further down stays there
+    return [*in_company(partition, terms, ordered[:head], untold), *ordered[head:]]
+
+
+def told(statements: Iterable[int], served: Served) -> bool:
+    """Whether a memory that may be served tells what a turn says."""
+    return any(one < len(served.rows) and served.rows[one] for one in statements)
+
+
+def in_company(
+    partition: Partition, terms: Mapping[str, int], ordered: Sequence[Fused], untold: Collection[int]
+) -> list[Fused]:
+    """The same, in a new order: lifted by who is named, by the turns beside those that are `untold`, and by the session."""
+    keys = [one.key for one in ordered]
+    spots = partition.spots(keys)
+    said = {one.key: own_score(one) for one in ordered if one.key in partition.turn_of}
+    lifts = (
+        {key: Place("named", rank, 1.0) for rank, key in enumerate(partition.named(terms, keys), start=1)},
+        *(beside(said, spots, untold, step) for step in (1, -1)),
+        together([(one.key, one.order) for one in ordered], spots),
+    )
+    lifted = fuse(lifts)
+    return best_first(
+        Fused(one.key, one.order + lifted[one.key][0], one.places + lifted[one.key][1]) if one.key in lifted else one
+        for one in ordered
+    )
+
+
+def own_score(turn: Fused) -> float:
+    """What a turn itself was found by, 0..1."""
+    return sum([place.score for place in turn.places if place.channel in OWN]) / len(OWN)
 
 
 def best_first(fused: Iterable[Fused]) -> list[Fused]:
@@ -361,15 +397,16 @@ def alike(partition: Partition, kept: Sequence[Ranked], scale: Scale) -> tuple[N
     return near, near | (cosines >= NEAR)
 
 
-def lifted(placed: Mapping[int, Place], supported: Mapping[int, Sequence[int]], served: Served) -> dict[int, Place]:
+def lifted(
+    name: str, placed: Mapping[int, Place], supported: Mapping[int, Sequence[int]], served: Served
+) -> dict[int, Place]:
     """The places of turns, given to the memories that they support; the best one where there are several. A statement that
     came after `served` was taken is not in it."""
     found: dict[int, Place] = {}
-    for key, place in placed.items():
+    for key, place in placed.items():  # best first
         for statement in supported[key]:
-            known = statement < len(served.rows) and served.rows[statement]
-            if known and (statement not in found or found[statement].score < place.score):
-                found[statement] = place
+            if statement not in found and statement < len(served.rows) and served.rows[statement]:
+                found[statement] = Place(name, place.rank, place.score)
     return found
 
 

@@ -309,7 +309,8 @@ class SqliteLedger:
                 return Delta(since, False, (), (), ())
             check_embedder(db, embedder)
             passages = db.execute(
-                "SELECT p.*, t.number AS turn, t.said_at, t.committed, coalesce(t.name, t.role) AS speaker FROM passages p"
+                "SELECT p.*, t.number AS turn, t.said_at, t.committed, coalesce(t.name, t.role) AS speaker,"
+                " coalesce(t.session_id, t.batch_id) AS session FROM passages p"
                 " INDEXED BY passages_by_revision"
                 " LEFT JOIN turns t ON p.kind = 'turn' AND t.space = p.space AND t.passage = p.number"
                 " WHERE p.space = ? AND p.revised > ? ORDER BY p.number",
@@ -844,6 +845,7 @@ def _passage(row: sqlite3.Row) -> PassageRecord:
         said_at=row["said_at"] or 0,
         committed=row["committed"] or 0,
         speaker=row["speaker"],
+        session=row["session"],
     )
 
 
