@@ -579,6 +579,7 @@ class AsyncMemory:
     ) -> Context:
         """What is worth telling a model about the query, in time order, in at most `max_tokens`: as `tokenizer` counts them in a
         text; estimated where there is none. A turn that a memory tells takes no place of its own, unless it is among the best.
+        Where a hit reaches the floor, what comes next in rank fills what is left of the budget; where none does, nothing is told.
 
         The block is fenced as data by a delimiter that nobody else can guess, the same for a user each time; a line in it cannot
         close it, and says where it is from where that is not the user. Added in a message, none of it is learnt again.
@@ -598,15 +599,18 @@ class AsyncMemory:
             since=since,
             until=until,
             now=now,
-            min_score=min_score,
+            min_score=0.0 if min_score is None else min_score,
             include=include,
             graph=graph,
         )
         from .pack import pack
+        from .rank import FLOOR
         from .safety.fence import fence_name
 
         user = scope_of(user_id, None, None).user_id
         fence = fence_name(await self._run(self._store.ledger.secret), user)
+        if min_score is None and not metadata_filter and not any(hit.score >= FLOOR for hit in hits):
+            hits = []
         text, kept, tokens = await self._run(pack, hits, budget, fence, tokenizer)
         return Context(text=text, hits=tuple(kept), tokens=tokens)
 
