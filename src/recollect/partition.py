@@ -234,6 +234,12 @@ class Partition:
             turns = {key: self.turn_of.get(key, self._first_source.get(key, 0)) for key in keys}
             return {key: Spot(self._session_of[n], n) for key, n in turns.items() if n in self._session_of}
 
+    @property
+    def told_share(self) -> float:
+        """Of how many of the user's turns a memory came, 0..1."""
+        with self._lock:
+            return min(len(self._sources_of) / len(self.turn_of), 1.0) if self.turn_of else 0.0
+
     def _terms_about(self, label: str) -> frozenset[str]:
         if label not in self._about_terms:
             self._about_terms[label] = frozenset(self._tokenizer(label))

@@ -305,7 +305,8 @@ def order(
     ordered = best_first(along(partition, served, best_first(fused.values()), fused))
     untold = set(turn_of) - {key for key in turn_of if "memories" in query.include and told(supported[key], served)}
     head = max(DEPTH, 2 * query.limit)  # what is further down stays there
-    return [*in_company(partition, terms, ordered[:head], untold), *ordered[head:]]
+    share = partition.told_share if "memories" in query.include else 0.0
+    return [*in_company(partition, terms, ordered[:head], untold, share), *ordered[head:]]
 
 
 def told(statements: Iterable[int], served: Served) -> bool:
@@ -314,9 +315,10 @@ def told(statements: Iterable[int], served: Served) -> bool:
 
 
 def in_company(
-    partition: Partition, terms: Mapping[str, int], ordered: Sequence[Fused], untold: Collection[int]
+    partition: Partition, terms: Mapping[str, int], ordered: Sequence[Fused], untold: Collection[int], share: float
 ) -> list[Fused]:
-    """The same, in a new order: lifted by who is named, by the turns beside those that are `untold`, and by the session."""
+    """The same, in a new order: lifted by who is named, by the turns beside those that are `untold`, and by the session. What is
+    untold counts for less the more is told (`share`, 0..1)."""
     keys = [one.key for one in ordered]
     spots = partition.spots(keys)
     said = {one.key: own_score(one) for one in ordered if one.key in partition.turn_of}
@@ -324,6 +326,7 @@ def in_company(
         {key: Place("named", rank, 1.0) for rank, key in enumerate(partition.named(terms, keys), start=1)},
         *(beside(said, spots, untold, step) for step in (1, -1)),
         together([(one.key, one.order) for one in ordered], spots),
+        {key: Place("untold", 1, share) for key in keys if share and key in untold},
     )
     lifted = fuse(lifts)
     return best_first(
