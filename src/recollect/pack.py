@@ -18,7 +18,7 @@ Count: TypeAlias = Callable[[str], int]
 
 # Hits that are packed also where what they tell is told: a turn for its speaker's own words, a memory for what else its turn
 # says. Further down they would take the place of something that is not told yet: docs/retrieval.md has what that brings.
-OWN_WORDS = 10
+OWN_WORDS = 5
 
 _TOLD_BY = {
     SourceClass.ASSISTANT: "said by the assistant",
