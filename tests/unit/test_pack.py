@@ -12,6 +12,7 @@ from recollect import Memory
 from recollect.errors import InvalidInput
 from recollect.pack import OWN_WORDS, chosen, line, pack, states
 from recollect.results import Hit, Source
+from recollect.safety.fence import lines_like_ours
 from recollect.testing import HashEmbedder, ScriptedLanguage
 from recollect.tokens import estimate_tokens
 from recollect_evals import datasets, tokens
@@ -193,3 +194,11 @@ def test_the_estimate_is_not_too_low_in_other_scripts(text):
 @given(st.text(max_size=300))
 def test_whatever_the_text_the_estimate_is_at_least_a_third(text):
     assert estimate_tokens(text) * 3 + 3 >= tokens.count(text)
+
+
+def test_lines_of_a_context_are_known_again_and_a_list_of_the_users_own_is_not_taken_for_one(memory):
+    text = str(memory.context("home likes", user_id="u", min_score=0))
+    body = "\n".join(text.splitlines()[2:-1])
+    assert {"home is rome", "likes is tea"} <= set(lines_like_ours(body).values())
+    assert lines_like_ours("Buy:\n- home is Rome\n- likes is tea") == {}
+    assert list(lines_like_ours("- [since 2024-05-01, from a tool] home is Rome").values()) == ["home is rome"]
