@@ -586,9 +586,45 @@ class AsyncMemory:
         `as_of`: what held then. `known_at`: what was believed then. `since`, `until`: what happened (or was said) between.
         `graph`: behind the ten best also memories that entities relate to them or to the query, see `Hit.related_through`.
         """
+        asked = self._asked(
+            query,
+            user_id,
+            agent_id,
+            session_id,
+            metadata_filter,
+            limit,
+            as_of,
+            known_at,
+            since,
+            until,
+            now,
+            min_score,
+            include,
+            graph,
+        )
+        return await self._found(replace(asked, explain=check.flag("explain", explain)))
+
+    def _asked(
+        self,
+        query: str,
+        user_id: UserId,
+        agent_id: str | None,
+        session_id: str | None,
+        metadata_filter: Mapping[str, Any] | None,
+        limit: int,
+        as_of: datetime | str | float | None,
+        known_at: datetime | str | float | None,
+        since: datetime | str | float | None,
+        until: datetime | str | float | None,
+        now: datetime | str | float | None,
+        min_score: float | None,
+        include: Sequence[str],
+        graph: bool,
+    ) -> Query:
+        """A search's arguments, checked."""
         from .retrieve import Query
 
-        asked = Query(
+        return Query(
             text=of_the_user(self._redactor.text(check.text("query", query, check.MAX_QUERY))),
             scope=scope_of(user_id, agent_id, session_id),
             now=check.maybe_time("now", now) or present(),
@@ -601,8 +637,9 @@ class AsyncMemory:
             min_score=check.share("min_score", min_score),
             include=check.include(include),
             graph=check.flag("graph", graph),
-            explain=check.flag("explain", explain),
         )
+
+    async def _found(self, asked: Query) -> list[Hit]:
         self._check_loop()
 
         async def found(embedder: Embedder) -> list[Hit]:
@@ -658,6 +695,7 @@ class AsyncMemory:
     ) -> Context:
         """What is worth telling a model about the query, in time order, in at most `max_tokens`: as `tokenizer` counts them in a
         text; estimated where there is none. A turn that a memory tells takes no place of its own, unless it is among the best.
+        Where there is anything on the query, what comes next in rank fills what is left of the budget; else nothing is told.
 
         The block is fenced as data by a delimiter that nobody else can guess, the same for a user each time; a line in it cannot
         close it, and says where it is from where that is not the user. Added in a message, none of it is learnt again.
@@ -665,22 +703,23 @@ class AsyncMemory:
         budget = check.whole("max_tokens", max_tokens, 1, check.MAX_CONTEXT)
         if tokenizer is not None and not callable(tokenizer):
             raise InvalidInput("tokenizer", "must be a function from a text to its number of tokens")
-        hits = await self.search(
+        asked = self._asked(
             query,
-            user_id=user_id,
-            agent_id=agent_id,
-            session_id=session_id,
-            metadata_filter=metadata_filter,
-            limit=limit,
-            as_of=as_of,
-            known_at=known_at,
-            since=since,
-            until=until,
-            now=now,
-            min_score=min_score,
-            include=include,
-            graph=graph,
+            user_id,
+            agent_id,
+            session_id,
+            metadata_filter,
+            limit,
+            as_of,
+            known_at,
+            since,
+            until,
+            now,
+            min_score,
+            include,
+            graph,
         )
+        hits = await self._found(replace(asked, fill=True))
         from .pack import pack
         from .safety.fence import fence_name
 

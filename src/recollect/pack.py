@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import re
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
+from itertools import groupby
 from typing import TypeAlias
 
 from .errors import InvalidInput
@@ -14,16 +16,21 @@ from .tokens import estimate_tokens
 
 Count: TypeAlias = Callable[[str], int]
 
-# Hits among which a turn is packed beside the memories that tell it, for its speaker's own words. Further down it would take
-# the place of something that is not told yet.
-OWN_WORDS = 10
+# Hits that are packed also where what they tell is told: a turn for its speaker's own words, a memory for what else its turn
+# says. Further down they would take the place of something that is not told yet: docs/retrieval.md has what that brings.
+OWN_WORDS = 5
 
 _TOLD_BY = {
-    SourceClass.ASSISTANT: ", said by the assistant",
-    SourceClass.CLAIM: ", the user claims",
-    SourceClass.TOOL: ", from a tool",
-    SourceClass.DOCUMENT: ", from a document",
+    SourceClass.ASSISTANT: "said by the assistant",
+    SourceClass.CLAIM: "the user claims",
+    SourceClass.TOOL: "from a tool",
+    SourceClass.DOCUMENT: "from a document",
 }
+_WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+_MONTHS = (
+    "january", "february", "march", "april", "may", "june", "july", "august", "september", "october", "november", "december",
+)  # fmt: skip
+_WORD = re.compile(r"\d+(?:st|nd|rd|th)?|[^\W\d_]+")
 
 
 def pack(
@@ -36,10 +43,9 @@ def pack(
     count = estimate_tokens if tokenizer is None else counter(tokenizer)
     kept = chosen(hits, max_tokens, fence, count)
     while kept:
-        told = sorted(
-            kept, key=lambda hit: hit.event_from or hit.valid_from
-        )  # of one time the best first: ids are random
-        text = "\n".join([opening(fence), *(line(hit, fence) for hit in told), closing(fence)])
+        # of one time the best first: ids are random
+        told = sorted(kept, key=lambda hit: (said_at(hit), hit.event_from or said_at(hit)))
+        text = "\n".join([opening(fence), *lines(told, fence), closing(fence)])
         if (tokens := count(text)) <= max_tokens:
             return text, told, tokens
         kept.pop()  # joined lines may have more tokens than they have one by one
@@ -47,18 +53,32 @@ def pack(
 
 
 def chosen(hits: Sequence[Hit], max_tokens: int, fence: str, count: Count) -> list[Hit]:
-    """The best hits that fit, best first, without turns that a memory among them tells, but for the `OWN_WORDS` best."""
+    """The best hits that fit, by rank. Behind the `OWN_WORDS` best a turn that is told is left out, and a memory of turns that
+    are told waits until nothing else is left."""
     left = max_tokens - count(f"{opening(fence)}\n{closing(fence)}")
     kept: list[Hit] = []
+    again: list[Hit] = []
     told: set[str] = set()
-    for place, hit in enumerate(hits):
-        if hit.kind == "turn" and place >= OWN_WORDS and hit.id in told:
-            continue
-        cost = count(line(hit, fence) + "\n")
+    days: set[str] = set()
+
+    def put(hit: Hit) -> None:
+        nonlocal left
+        head = heading(said_at(hit))
+        cost = count(line(hit, fence) + "\n") + (0 if head in days else count(head + "\n"))
         if cost <= left:
             kept.append(hit)
             left -= cost
+            days.add(head)
             told.update(source.turn_id for source in hit.sources)
+
+    for place, hit in enumerate(hits):
+        known = bool(hit.sources) and told.issuperset(source.turn_id for source in hit.sources)
+        if not known or place < OWN_WORDS:
+            put(hit)
+        elif hit.kind == "memory":
+            again.append(hit)
+    for hit in again:
+        put(hit)
     return kept
 
 
@@ -77,12 +97,65 @@ def counter(tokenizer: Count) -> Count:
     return count
 
 
+def lines(told: Sequence[Hit], fence: str) -> Iterator[str]:
+    """A heading for each day, and under it a line for each hit that was said on it. `told`: in the order of time."""
+    for head, day_hits in groupby(told, key=lambda hit: heading(said_at(hit))):
+        yield head
+        yield from (line(hit, fence) for hit in day_hits)
+
+
+def heading(said: datetime) -> str:
+    """2026-11-24 Tue: with the day of the week, for people say "last Friday"."""
+    return f"{day(said)} {_WEEKDAYS[said.weekday()]}"
+
+
+def said_at(hit: Hit) -> datetime:
+    """When it was told first."""
+    return hit.sources[0].said_at if hit.sources else hit.valid_from
+
+
 def line(hit: Hit, fence: str) -> str:
-    """One line with its dates, and whose word it is where that is not the user's, nor a person's who is named."""
-    until = hit.until or hit.valid_to
-    ended = f", until {day(until)}" if until else ""
+    """One line: in brackets the dates that neither the heading nor the text has, and whose word it is where that is not the
+    user's, nor a person's who is named."""
     said = f"{hit.speaker}: " if hit.kind == "turn" and hit.speaker else ""
-    return f"- [{day(hit.valid_from)}{ended}{told_by(hit)}] {harmless(said + hit.text, fence)}"
+    notes = ", ".join(one for one in (happened(hit), ended(hit), told_by(hit)) if one)
+    return f"- {f'[{notes}] ' if notes else ''}{harmless(said + hit.text, fence)}"
+
+
+def happened(hit: Hit) -> str:
+    """When that was which is told, or since when it holds; "" where that is the day on which it was told, or the text says it."""
+    if hit.event_from is not None:
+        first, last = day(hit.event_from), day(hit.event_to or hit.event_from)
+        when = first if first == last else f"{first} to {last}"
+        return "" if when == day(said_at(hit)) or states(hit.text, first, last) else when
+    since = day(hit.valid_from)
+    return "" if since >= day(said_at(hit)) or states(hit.text, since, since) else f"since {since}"
+
+
+def states(text: str, first: str, last: str) -> bool:
+    """Whether a text has the date of an event that lies between two days (ISO): the year, the month, the day, as far as both
+    agree, in figures or by its English name."""
+    words = set(_WORD.findall(text.casefold()))
+    for place, (one, other) in enumerate(zip(first.split("-"), last.split("-"), strict=True)):
+        if one != other:
+            return place > 0
+        if words.isdisjoint(_spelt(place, int(one))):
+            return False
+    return True
+
+
+def _spelt(place: int, number: int) -> set[str]:
+    """How a year (place 0), month (1) or day (2) is written."""
+    figures = {str(number), f"{number:02}"}
+    if place == 2:
+        return figures | {f"{number}{ending}" for ending in ("st", "nd", "rd", "th")}
+    return figures | {_MONTHS[number - 1], _MONTHS[number - 1][:3]} if place == 1 else figures
+
+
+def ended(hit: Hit) -> str:
+    """until 2026-11-24, "" where it has not ended."""
+    until = hit.until or hit.valid_to
+    return f"until {day(until)}" if until else ""
 
 
 def told_by(hit: Hit) -> str:

@@ -21,6 +21,7 @@ from .graph import ENTITY_BYTES, EntityGraph, Related, View
 from .intervals import EVER, OPEN, Intervals, Moment, Served, Window
 from .ports import Embedder, Ledger, TextIndex, Tokenizer, VectorIndex
 from .records import Asked, EmbedderKey, Hiding, Identity, PassageRecord, RowSpan, SourceRecord, Space, words_of
+from .surroundings import Spot
 
 if TYPE_CHECKING:
     from .intervals import Integers, Mask
@@ -86,6 +87,9 @@ class Partition:
         self._last_statement = 0
         self._labels: set[str] = set()  # of `_about`, those asked for so far
         self._labelled: dict[str, set[str]] = {}  # term → those of them that hold it
+        self._about_terms: dict[str, frozenset[str]] = {}  # of those asked for so far
+        self._session_of: dict[int, str] = {}  # turn → its session
+        self._first_source: dict[int, int] = {}  # statement → the turn of its first quote
 
     def __len__(self) -> int:
         return len(self._texts)
@@ -113,6 +117,7 @@ class Partition:
             if delta.revision == self.watermark:
                 return self.watermark  # as before most searches: nothing came
             self._intervals.put_passages(delta.passages)
+            self._session_of.update((one.turn, one.session) for one in delta.passages if one.turn and one.session)
             self._add_sources(delta.sources)
             self._add_rows(delta.rows)
             self._add_hidings(delta.hidings)
@@ -189,6 +194,7 @@ class Partition:
         for source in sources:
             if source.number not in self.sources:
                 self._sources_of.setdefault(source.turn, []).append(source.number)
+                self._first_source.setdefault(source.statement, source.turn)
                 self._evidence[source.statement] = self._evidence.get(source.statement, 0) + 1
             self.sources[source.number] = source
             self._supported_now.pop(source.turn, None)
@@ -274,6 +280,31 @@ class Partition:
         self._labels.add(label)
         for term in self._tokenizer.words(label):
             self._labelled.setdefault(term, set()).add(label)
+
+    def named(self, terms: Mapping[str, int], keys: Iterable[int]) -> list[int]:
+        """Of these passages those whose subject, or whose speaker, the query names whole; ascending."""
+        with self._lock:
+            whose = {key: self._about[key].partition("\x1f")[0] for key in keys if key in self._about}
+            held = {one: self._terms_about(one) for one in dict.fromkeys(whose.values())}
+            named = {one for one, words in held.items() if words and words <= terms.keys()}
+            return sorted(key for key, one in whose.items() if one in named)
+
+    def spots(self, keys: Iterable[int]) -> dict[int, Spot]:
+        """Where passages stand, as far as that is known."""
+        with self._lock:
+            turns = {key: self.turn_of.get(key, self._first_source.get(key, 0)) for key in keys}
+            return {key: Spot(self._session_of[n], n) for key, n in turns.items() if n in self._session_of}
+
+    @property
+    def told_share(self) -> float:
+        """Of how many of the user's turns a memory came, 0..1."""
+        with self._lock:
+            return min(len(self._sources_of) / len(self.turn_of), 1.0) if self.turn_of else 0.0
+
+    def _terms_about(self, label: str) -> frozenset[str]:
+        if label not in self._about_terms:
+            self._about_terms[label] = self._tokenizer.words(label)
+        return self._about_terms[label]
 
     def background(self) -> tuple[float, int]:
         """Mean cosine between two of the user's texts, and of how many pairs that is the mean."""

@@ -15,7 +15,9 @@ if TYPE_CHECKING:
 
 # Weight of each channel in the fused order, chosen on five conversations of LoCoMo, each in turn left out: docs/retrieval.md.
 # "support": what a turn was found by, given to the memories that it supports; "about": whom or what a query names; "slot":
-# that of one of the best memories.
+# that of one of the best memories; "named": whose subject or speaker is named; "turn-after", "turn-before": what a
+# turn's neighbour was found by, given to a turn that no memory tells; "session": how much a session has to do with the query;
+# "untold": a turn of which no memory came, by how many of the user's turns memories tell: what most of them leave is small talk.
 WEIGHTS: Mapping[str, float] = {
     "memory-vector": 1.0,
     "memory-bm25": 1.0,
@@ -26,6 +28,11 @@ WEIGHTS: Mapping[str, float] = {
     "about": 0.5,
     "slot": 0.4,
     "graph": 1.5,
+    "named": 0.6,
+    "turn-after": 1.0,
+    "turn-before": 0.6,
+    "session": 0.4,
+    "untold": -0.8,
 }
 LEADERS = 3  # memories whose slots' other memories come along: a question often asks for all of a kind
 SIBLINGS = 10  # in a slot, at most: a larger one tells little of what its memories have in common
@@ -73,7 +80,7 @@ class Span(NamedTuple):
 
 
 def places(channel: str, found: Sequence[tuple[int, float]], span: Span) -> dict[int, Place]:
-    """key → place in one channel."""
+    """key → place in one channel, best first."""
     make = Place._make
     return {key: make((channel, rank, span(score), ())) for rank, (key, score) in enumerate(found, start=1)}
 

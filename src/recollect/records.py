@@ -367,7 +367,8 @@ class Extracted:
 @dataclass(frozen=True, slots=True)
 class PassageRecord:
     """A searchable text as a partition loads it. `turn` is None for a statement's; `said_at` (microseconds), `committed`
-    (the user's number) and `speaker` (a name, else a role) are the turn's, 0 and None for a statement's."""
+    (the user's number), `speaker` (a name, else a role) and `session` (else its batch) are the turn's, 0 and None for a
+    statement's."""
 
     number: int
     turn: int | None
@@ -376,6 +377,7 @@ class PassageRecord:
     said_at: int = 0
     committed: int = 0
     speaker: str | None = None
+    session: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import islice
@@ -33,6 +33,7 @@ from .rank import (
 from .records import Space
 from .resolve import USER
 from .results import Channel, Hit, Source
+from .surroundings import beside, together
 from .times import from_micros, to_micros
 from .views import Views, turn_source
 from .wording import names
@@ -44,9 +45,9 @@ if TYPE_CHECKING:
     from .ports import Vectors
 
 DEPTH = 50  # of each channel, at least
-OWN = frozenset(
-    {"memory-vector", "memory-bm25", "turn-vector", "turn-bm25", "about"}
-)  # channels that a score tells as much as
+# Channels that tell of a passage what its own words do not: what is found by one of them passes the floor of the score.
+VOUCHING = frozenset({"support-vector", "support-bm25", "slot", "graph", "turn-after", "turn-before"})
+SAID = frozenset({"turn-vector", "turn-bm25"})  # what a turn itself was found by
 SPARE = 10  # scored beyond the limit at once
 GUIDES = 5  # of the first memories, whose edges lead on in the graph (docs/graph.md)
 BEFORE = 10  # hits that stay before what it leads to
@@ -55,7 +56,7 @@ LOOKS = 5  # at what is behind a crowd of near duplicates
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """A checked search. `min_score` None: the floor, unless a metadata filter selects already."""
+    """A checked search. `min_score` None: the floor, unless a metadata filter selects already. `fill`: the gate alone."""
 
     text: str
     scope: Scope
@@ -69,6 +70,7 @@ class Query:
     min_score: float | None = None
     include: frozenset[str] = field(default_factory=lambda: frozenset({"memories"}))
     graph: bool = True
+    fill: bool = False
     explain: bool = False
 
     @property
@@ -76,7 +78,7 @@ class Query:
         """Hits of a lower score are not returned."""
         if self.min_score is not None:
             return self.min_score
-        return FLOOR if self.gated else 0.0
+        return FLOOR if self.gated and not self.fill else 0.0
 
     @property
     def gated(self) -> bool:
@@ -363,18 +365,55 @@ def order(
         ("bm25", memories.text, spoken.text),
     ):
         span = Span.of(own, said)
+        placed = places(f"turn-{kind}", said, span)
         if "memories" in query.include:
             channels.append(places(f"memory-{kind}", own, span))
-            channels.append(lifted(places(f"support-{kind}", said, span), supported, served))
+            channels.append(lifted(f"support-{kind}", placed, supported, served))
         if "turns" in query.include:
-            channels.append(places(f"turn-{kind}", said, span))
+            channels.append(placed)
     named = partition.about(terms, {key for channel in channels for key in channel})
     channels.append(places("about", named, Span(0.0, named[0][1] if named else 0.0)))
     sums = fuse(channels)
     further = partition.evidence(sums)
-    fused = {key: Fused(key, total * boost(further.get(key, 0)), seen) for key, (total, seen) in sums.items()}
-    found = best_first(along(partition, served, best_first(fused.values()), fused))
-    return related(partition, query, served, found) if query.graph and "memories" in query.include else found
+    fused = {key: Fused(key, total, seen) for key, (total, seen) in sums.items()}
+    fused.update((key, fused[key]._replace(order=fused[key].order * boost(more))) for key, more in further.items())
+    ordered = best_first(along(partition, served, best_first(fused.values()), fused))
+    untold = set(turn_of) - {key for key in turn_of if "memories" in query.include and told(supported[key], served)}
+    head = max(DEPTH, 2 * query.limit)  # what is further down stays there
+    share = partition.told_share if "memories" in query.include else 0.0
+    ordered = [*in_company(partition, terms, ordered[:head], untold, share), *ordered[head:]]
+    return related(partition, query, served, ordered) if query.graph and "memories" in query.include else ordered
+
+
+def told(statements: Iterable[int], served: Served) -> bool:
+    """Whether a memory that may be served tells what a turn says."""
+    return any(one < len(served.rows) and served.rows[one] for one in statements)
+
+
+def in_company(
+    partition: Partition, terms: Mapping[str, int], ordered: Sequence[Fused], untold: Collection[int], share: float
+) -> list[Fused]:
+    """The same, in a new order: lifted by who is named, by the turns beside those that are `untold`, and by the session. What is
+    untold counts for less the more is told (`share`, 0..1)."""
+    keys = [one.key for one in ordered]
+    spots = partition.spots(keys)
+    said = {one.key: own_score(one) for one in ordered if one.key in partition.turn_of}
+    lifts = (
+        {key: Place("named", rank, 1.0) for rank, key in enumerate(partition.named(terms, keys), start=1)},
+        *(beside(said, spots, untold, step) for step in (1, -1)),
+        together([(one.key, one.order) for one in ordered], spots),
+        {key: Place("untold", 1, share) for key in keys if share and key in untold},
+    )
+    lifted = fuse(lifts)
+    return best_first(
+        Fused(one.key, one.order + lifted[one.key][0], one.places + lifted[one.key][1]) if one.key in lifted else one
+        for one in ordered
+    )
+
+
+def own_score(turn: Fused) -> float:
+    """What a turn itself was found by, 0..1."""
+    return sum([place.score for place in turn.places if place.channel in SAID]) / len(SAID)
 
 
 def best_first(fused: Iterable[Fused]) -> list[Fused]:
@@ -489,7 +528,7 @@ def above_floor(
 
 def vouched(places: Sequence[Place]) -> bool:
     """Whether something else than a passage's own words tells that it belongs to the query: a turn that supports it, its slot."""
-    return any(place.score >= VOUCHED and place.channel not in OWN for place in places)
+    return any(place.score >= VOUCHED and place.channel in VOUCHING for place in places)
 
 
 def alike(partition: Partition, kept: Sequence[Ranked], scale: Scale) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
@@ -500,15 +539,16 @@ def alike(partition: Partition, kept: Sequence[Ranked], scale: Scale) -> tuple[N
     return near, near | (cosines >= NEAR)
 
 
-def lifted(placed: Mapping[int, Place], supported: Mapping[int, Sequence[int]], served: Served) -> dict[int, Place]:
+def lifted(
+    name: str, placed: Mapping[int, Place], supported: Mapping[int, Sequence[int]], served: Served
+) -> dict[int, Place]:
     """The places of turns, given to the memories that they support; the best one where there are several. A statement that
     came after `served` was taken is not in it."""
     found: dict[int, Place] = {}
-    for key, place in placed.items():
+    for key, place in placed.items():  # best first
         for statement in supported[key]:
-            known = statement < len(served.rows) and served.rows[statement]
-            if known and (statement not in found or found[statement].score < place.score):
-                found[statement] = place
+            if statement not in found and statement < len(served.rows) and served.rows[statement]:
+                found[statement] = Place(name, place.rank, place.score)
     return found
 
 

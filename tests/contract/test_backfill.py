@@ -60,7 +60,7 @@ def test_the_next_add_fills_in_the_very_vectors(tmp_path, never_down):
         embedder.down = True
         say(memory)
         assert missing(memory, "u") == len(never_down)
-        assert channels(memory)["home is Rome"] == {"memory-bm25", "support-bm25", "about"}
+        assert channels(memory)["home is Rome"] == {"memory-bm25", "support-bm25", "about", "session"}
         embedder.down = False
         memory.add("hello", user_id="u")
         filled = vectors(memory)

@@ -121,7 +121,11 @@ def test_whatever_it_raises_is_an_outage_and_made_up_for(memory, embedder, error
     embedder.answer = raising(error)
     assert memory.add("likes += tea", user_id="u").status == "done"
     (hit,) = memory.search("tea", user_id="u", explain=True)
-    assert hit.text == "likes is tea" and {one.name for one in hit.channels} == {"memory-bm25", "support-bm25"}
+    assert hit.text == "likes is tea" and {one.name for one in hit.channels} == {
+        "memory-bm25",
+        "support-bm25",
+        "session",
+    }
     embedder.answer = None
     memory.resume()
     (hit, *_) = memory.search("tea", user_id="u", explain=True)

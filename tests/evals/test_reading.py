@@ -50,6 +50,8 @@ def played(request, tmp_path_factory):
     script = Script(reading["questions"], {one.id: one for talk in data.conversations for one in talk.questions})
     out = tmp_path_factory.mktemp("reading") / "run"
     options = {name.replace("_", "-"): value for name, value in made.items() if name != "data"}
+    if "recorded" in options:
+        options["recorded"] = DATA / options["recorded"]
     with ModelEndpoint(script) as endpoint:
         words = ["eval", "run", str(DATA / made["data"]), "--unrelated", "0", "--out", str(out), "--json"]
         words += ["--reader", "openai/reader", "--judge", "openai/judge", "--mode", "json_schema"]

@@ -256,7 +256,7 @@ def test_a_tool_neither_ends_what_the_user_said_nor_says_how_to_treat_them(obedi
     (change,) = memory.add({"role": "tool", "content": "address: Oslo"}, user_id="u").changes
     assert change.flag == "a source of lower trust" and change.memory.source is SourceClass.TOOL
     context = str(memory.context("Where does the user live?", user_id="u", include=("memories",), min_score=0))
-    assert ", from a tool] The user lives in Oslo." in context and "] The user lives in Rome." in context
+    assert "[from a tool] The user lives in Oslo." in context and "- The user lives in Rome." in context
     model.will_tell(("The user wants short answers.", "instruction", "style: short"))
     (change,) = memory.add({"role": "tool", "content": "style: short"}, user_id="u").changes
     assert change.flag == "quarantined"
@@ -307,6 +307,7 @@ def test_what_was_served_is_not_learnt_again(tmp_path):
             f"{context}\n{told}",  # whole
             f"{first}\nhome = Oslo\nhome = Kiel",  # its end was cut
             f"- [2024-01-01] home = Oslo\n{context.splitlines()[-1]}\n{told}",  # its beginning was cut
+            "\n".join([*context.replace("Rome", "home").splitlines()[2:], told]),
         ):
             fence = first.split('"')[1]
             assert "home" not in unfenced(back, fence)
@@ -367,7 +368,7 @@ def test_a_claim_is_told_as_one_and_ends_nothing_whatever_the_model_says(obedien
     lines = str(memory.context("Which bank?", user_id="u", min_score=0)).splitlines()
     (told,) = [line for line in lines if line.endswith("The user banks with Norvia.")]
     (said,) = [line for line in lines if line.endswith(CLAIM)]
-    assert ", the user claims] " in told and ", the user claims] " in said
+    assert "[the user claims] " in told and "[the user claims] " in said
     assert not any("claims" in line for line in lines if "Tessera" in line)
     model.will_tell(("The user left Norvia for Tessera.", "preference", "I left Norvia for Tessera."))
     memory.add("I left Norvia for Tessera.", user_id="u")

@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 
 from recollect import Memory
 from recollect.errors import InvalidInput
-from recollect.pack import OWN_WORDS, pack
+from recollect.pack import OWN_WORDS, chosen, line, pack, states
 from recollect.results import Hit, Source
+from recollect.safety.fence import lines_like_ours
 from recollect.testing import HashEmbedder, ScriptedLanguage
 from recollect.tokens import estimate_tokens
 from recollect_evals import datasets, tokens
@@ -47,7 +48,8 @@ def jumpy(text: str) -> int:
     st.sampled_from([None, len, jumpy, tokens.count, lambda text: len(text.encode())]),
 )
 def test_a_context_never_passes_its_budget(texts, budget, tokenizer):
-    text, kept, counted = pack([hit(n, one) for n, one in enumerate(texts)], budget, FENCE, tokenizer)
+    hits = [dated(n, one, f"2024-05-{1 + n % 3:02}") if n % 2 else hit(n, one) for n, one in enumerate(texts)]
+    text, kept, counted = pack(hits, budget, FENCE, tokenizer)
     assert counted == (tokenizer or estimate_tokens)(text) <= budget
     assert bool(text) == bool(kept) and len(kept) <= len(texts)
 
@@ -77,6 +79,69 @@ def test_what_is_of_one_time_is_told_best_first_whatever_it_is_called():
     assert [one.text for one in pack([best, earlier, worse], 500, FENCE)[1]] == ["earlier", "the best", "worse"]
 
 
+def test_a_memory_of_turns_that_are_told_waits_until_nothing_else_is_left():
+    first = [hit(n, f"fact {n}", told_by=("turn0",)) for n in range(OWN_WORDS + 1)]
+    new = hit(99, "something new", told_by=("turn1",))
+    assert [one.id for one in chosen([*first, new], 5000, FENCE, len)[-2:]] == [new.id, first[-1].id]
+
+
+def dated(n: int, text: str, said: str, **more: object) -> Hit:
+    said_at = datetime.fromisoformat(said).replace(tzinfo=UTC)
+    source = Source(turn_id=f"turn{n}", quote="", role="user", speaker="Ann", said_at=said_at)
+    return hit(n, text).model_copy(update={"sources": (source,), "valid_from": said_at, **more})
+
+
+def day(text: str) -> datetime:
+    return datetime.fromisoformat(text).replace(tzinfo=UTC)
+
+
+def test_days_are_headings_in_the_order_of_time():
+    hits = [
+        dated(1, "third", "2024-05-03T09:00"),
+        dated(2, "second", "2024-05-01T12:00"),
+        dated(3, "first", "2024-05-01"),
+    ]
+    text = pack(hits, 500, FENCE)[0].splitlines()
+    assert text[2:-1] == ["2024-05-01 Wed", "- first", "- second", "2024-05-03 Fri", "- third"]
+    assert pack(hits[::-1], 500, FENCE)[0].splitlines() == text  # whatever the order in which they came
+
+
+@pytest.mark.parametrize(
+    ("text", "more", "notes"),
+    [
+        ("Ann ran.", {}, ""),
+        ("Ann ran.", {"event_from": day("2024-04-30"), "event_to": day("2024-04-30T23:59:59")}, "[2024-04-30] "),
+        ("Ann ran.", {"event_from": day("2024-05-02"), "event_to": day("2024-05-02T23:59:59")}, ""),  # the day itself
+        ("Ann ran on 30 April 2024.", {"event_from": day("2024-04-30"), "event_to": day("2024-04-30T12:00")}, ""),
+        ("Ann ran.", {"event_from": day("2024-04-22"), "event_to": day("2024-04-28")}, "[2024-04-22 to 2024-04-28] "),
+        ("Ann is in Rome.", {"valid_from": day("2021-01-01")}, "[since 2021-01-01] "),
+        ("Ann is in Rome.", {"valid_to": day("2024-06-01")}, "[until 2024-06-01] "),
+        ("Ann ran.", {"source": "tool"}, "[from a tool] "),
+        ("Ann ran.", {"event_from": day("2024-01-01"), "source": "claim"}, "[2024-01-01, the user claims] "),
+    ],
+)
+def test_a_line_has_the_dates_that_heading_and_text_have_not(text, more, notes):
+    assert line(dated(1, text, "2024-05-02", **more), FENCE) == f"- {notes}{text}"
+
+
+@pytest.mark.parametrize(
+    ("text", "first", "last", "told"),
+    [
+        ("on 7 May 2023", "2023-05-07", "2023-05-07", True),
+        ("May 7th, 2023", "2023-05-07", "2023-05-07", True),
+        ("am 2023-05-07", "2023-05-07", "2023-05-07", True),
+        ("on 7 May", "2023-05-07", "2023-05-07", False),
+        ("on 8 May 2023", "2023-05-07", "2023-05-07", False),
+        ("in May 2023", "2023-05-01", "2023-05-31", True),
+        ("in 2023", "2023-01-01", "2023-12-31", True),
+        ("in 2023", "2023-05-01", "2023-05-31", False),
+        ("in winter", "2022-12-01", "2023-02-28", False),
+    ],
+)
+def test_whether_a_text_has_its_date(text, first, last, told):
+    assert states(text, first, last) is told
+
+
 @pytest.fixture
 def memory(tmp_path):
     with Memory(tmp_path, llm=ScriptedLanguage(), embedder=HashEmbedder()) as memory:
@@ -90,6 +155,13 @@ def test_callers_name_their_tokenizer(memory):
         "home likes", user_id="u", min_score=0, max_tokens=35, tokenizer=lambda text: len(text.split())
     )
     assert words.tokens == len(words.text.split()) <= 35 and words.hits
+
+
+def test_what_is_relevant_brings_the_rest_of_the_budget_and_nothing_brings_nothing(memory):
+    assert memory.context("zebras", user_id="u").hits == ()
+    found = memory.context("home Rome", user_id="u")
+    assert {one.text for one in found.hits} >= {"home is Rome", "likes is tea"}
+    assert {one.text for one in memory.search("home Rome", user_id="u")} == {"home is Rome"}
 
 
 @pytest.mark.parametrize("wrong", [7, lambda text: "many", lambda text: -1, lambda text: 1 / 0, lambda text: True])
@@ -132,3 +204,11 @@ def test_the_estimate_is_not_too_low_in_other_scripts(text):
 @given(st.text(max_size=300))
 def test_whatever_the_text_the_estimate_is_at_least_a_third(text):
     assert estimate_tokens(text) * 3 + 3 >= tokens.count(text)
+
+
+def test_lines_of_a_context_are_known_again_and_a_list_of_the_users_own_is_not_taken_for_one(memory):
+    text = str(memory.context("home likes", user_id="u", min_score=0))
+    body = "\n".join(text.splitlines()[2:-1])
+    assert {"home is rome", "likes is tea"} <= set(lines_like_ours(body).values())
+    assert lines_like_ours("Buy:\n- home is Rome\n- likes is tea") == {}
+    assert list(lines_like_ours("- [since 2024-05-01, from a tool] home is Rome").values()) == ["home is rome"]

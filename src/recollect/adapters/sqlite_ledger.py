@@ -325,7 +325,8 @@ class SqliteLedger:
             check_embedder(db, embedder)
             check_terms(db, self._terms)
             passages = db.execute(
-                "SELECT p.*, t.number AS turn, t.said_at, t.committed, coalesce(t.name, t.role) AS speaker FROM passages p"
+                "SELECT p.*, t.number AS turn, t.said_at, t.committed, coalesce(t.name, t.role) AS speaker,"
+                " coalesce(t.session_id, t.batch_id) AS session FROM passages p"
                 " INDEXED BY passages_by_revision"
                 " LEFT JOIN turns t ON p.kind = 'turn' AND t.space = p.space AND t.passage = p.number"
                 " WHERE p.space = ? AND p.revised > ? ORDER BY p.number",
@@ -922,6 +923,7 @@ def _passages(rows: Sequence[sqlite3.Row]) -> Iterator[PassageRecord]:
             said_at=row["said_at"] or 0,
             committed=row["committed"] or 0,
             speaker=row["speaker"],
+            session=row["session"],
         )
 
 

@@ -1,0 +1,81 @@
+"""What passages gain from where they stand: neighbours of the same session, and what else of it was found."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from recollect import Memory
+from recollect.surroundings import COMPANY, Spot, beside, together
+from recollect.testing import HashEmbedder, ScriptedLanguage
+
+SPOTS = {1: Spot("a", 1), 2: Spot("a", 2), 3: Spot("b", 3), 4: Spot("b", 4), 5: Spot("b", 6)}
+
+
+def test_a_turn_is_lifted_by_the_turn_after_or_before_it_within_its_session():
+    scores = {1: 0.1, 2: 0.9, 3: 0.8, 4: 0.0, 5: 0.5}
+    after = {key: place.score for key, place in beside(scores, SPOTS, scores, 1).items()}
+    before = {key: place.score for key, place in beside(scores, SPOTS, scores, -1).items()}
+    assert after == {1: 0.9} and before == {
+        2: 0.1,
+        4: 0.8,
+    }  # 2 and 3 are of two sessions; between 4 and 6 stands one not found
+
+
+def test_what_a_memory_tells_is_not_lifted():
+    assert set(beside({1: 0.1, 2: 0.9}, SPOTS, {2}, -1)) == {2} and beside({1: 0.1, 2: 0.9}, SPOTS, {2}, 1) == {}
+
+
+def test_a_session_counts_by_its_best():
+    found = together([(1, 1.0), (3, 0.5), (2, 0.5), (4, 0.25)], SPOTS)
+    assert {key: place.score for key, place in found.items()} == {1: 1.0, 2: 1.0, 3: 0.5, 4: 0.5}
+    many = {n: Spot("long", n) for n in range(100, 100 + 3 * COMPANY)} | {1: Spot("short", 1)}
+    orders = [(1, COMPANY / 2), *((n, 0.5) for n in many if n > 1)]
+    assert together(orders, many)[1].score == 1.0  # however long the other is
+
+
+@given(st.lists(st.tuples(st.sampled_from([1, 2, 3, 4, 5, 99]), st.floats(0, 9)), unique_by=lambda one: one[0]))
+def test_shares_are_shares_and_unknown_places_get_none(orders):
+    found = together(orders, SPOTS)
+    assert all(0 <= place.score <= 1 for place in found.values()) and 99 not in found
+
+
+@pytest.fixture
+def memory(tmp_path):
+    with Memory(tmp_path, llm=ScriptedLanguage(), embedder=HashEmbedder()) as memory:
+        yield memory
+
+
+def channels(memory, query):
+    hits = memory.search(query, user_id="u", include=["memories", "turns"], min_score=0, explain=True)
+    return {(hit.kind, hit.text): {one.name for one in hit.channels} for hit in hits}
+
+
+def test_an_answer_follows_its_question_unless_a_memory_tells_it(memory):
+    said = ["which harbour then", "well, the old one", "which harbour now", "home = Genoa"]
+    memory.add([{"role": "user", "content": one} for one in said[:2]], user_id="u", session_id="a")
+    memory.add([{"role": "user", "content": one} for one in said[2:]], user_id="u", session_id="b")
+    found = channels(memory, "which harbour")
+    assert "turn-before" in found["turn", said[1]] and "turn-after" in found["turn", said[0]]
+    assert "turn-before" not in found["turn", said[3]]
+
+
+def test_who_is_named_is_named_whole(memory):
+    for name in ("Anna Rossi", "Anna Bianchi"):
+        memory.add({"role": "user", "name": name, "content": f"sailing with {name[0]}"}, user_id="u", session_id=name)
+    hits = memory.search("Anna Rossi sailing", user_id="u", include=["turns"], min_score=0, explain=True)
+    assert [("named" in {one.name for one in hit.channels}, hit.speaker) for hit in hits] == [
+        (True, "Anna Rossi"),
+        (False, "Anna Bianchi"),
+    ]
+
+
+def test_a_view_that_followed_knows_the_same_places_as_one_made_anew(tmp_path):
+    with Memory(tmp_path, llm=ScriptedLanguage(), embedder=HashEmbedder()) as memory:
+        orders = []
+        for n in range(4):
+            memory.add(["home = Rome", f"likes += thing{n}"][n % 2], user_id="u", session_id=f"s{n}")
+            orders.append(channels(memory, "thing home Rome"))
+    with Memory(tmp_path, llm=ScriptedLanguage(), embedder=HashEmbedder()) as memory:
+        assert channels(memory, "thing home Rome") == orders[-1]
