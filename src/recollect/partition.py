@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -17,9 +17,10 @@ from typing import TYPE_CHECKING
 from .embedding import EmbedderInUse, key_of
 from .errors import EmbeddingModelMismatch, StoreCorrupt
 from .failpoints import reach
+from .graph import ENTITY_BYTES, EntityGraph, Related, View
 from .intervals import EVER, OPEN, Intervals, Moment, Served, Window
 from .ports import Embedder, Ledger, TextIndex, Tokenizer, VectorIndex
-from .records import Asked, EmbedderKey, Hiding, PassageRecord, RowSpan, SourceRecord, Space, words_of
+from .records import Asked, EmbedderKey, Hiding, Identity, PassageRecord, RowSpan, SourceRecord, Space, words_of
 
 if TYPE_CHECKING:
     from .intervals import Integers, Mask
@@ -80,6 +81,9 @@ class Partition:
         self._told: set[int] = set()  # … that were ever not
         self._about: dict[int, str] = {}  # passage → a statement's slot, a turn's speaker
         self._of_slot: dict[str, list[int]] = {}  # slot → statements
+        self.identities: dict[tuple[int, int, int], Identity] = {}
+        self._graph: EntityGraph | None = None  # made when it is first asked for
+        self._last_statement = 0
         self._labels: set[str] = set()  # of `_about`, those asked for so far
         self._labelled: dict[str, set[str]] = {}  # term → those of them that hold it
 
@@ -90,7 +94,8 @@ class Partition:
     def bytes(self) -> int:
         """Roughly what it takes in memory."""
         dim = getattr(self._vectors, "dim", 0)
-        return len(self._vectors) * dim * 4 + (len(self._texts) + len(self.rows)) * ROW_BYTES
+        graph = 0 if self._graph is None else len(self._graph) * ENTITY_BYTES
+        return len(self._vectors) * dim * 4 + (len(self._texts) + len(self.rows)) * ROW_BYTES + graph
 
     # --- following the ledger ------------------------------------------------------------------------------------------
 
@@ -111,6 +116,7 @@ class Partition:
             self._add_sources(delta.sources)
             self._add_rows(delta.rows)
             self._add_hidings(delta.hidings)
+            self.identities.update(((one.one, one.other, one.added), one) for one in delta.identities)
             self._aside.update((one.number, one) for one in delta.passages)
             self._add_passages([self._aside.pop(one.number) for one in [*self._aside.values()] if not self._waits(one)])
             self.watermark = delta.revision
@@ -153,6 +159,7 @@ class Partition:
     def _add_rows(self, rows: Sequence[RowSpan]) -> None:
         for row in rows:
             self.rows[row.number] = row
+            self._last_statement = max(self._last_statement, row.statement)
             (self._doubted if row.quarantined else self._told).add(row.statement)
             if row.slot is not None and row.statement not in self._about:
                 self._about[row.statement] = row.slot
@@ -205,6 +212,12 @@ class Partition:
             cosines = [None] * len(keys) if query is None else self._vectors.cosines(query, keys)
             return list(zip(cosines, self._texts.coverage(terms, keys), strict=True))
 
+    def strange(self, names: Sequence[str]) -> bool:
+        """Whether there are names, and no text has any of them."""
+        with self._lock:
+            terms = self._tokenizer.asked(" ".join(names), self._texts.__contains__)
+            return bool(terms) and not any(term in self._texts for term in terms)
+
     def about(self, terms: Mapping[str, int], keys: Iterable[int]) -> list[tuple[int, float]]:
         """Of these passages those whom or what the query names, best first, ties by smaller key: (key, weight > 0 of its terms
         that occur in the slot of a memory, or in the name of who said a turn)."""
@@ -231,6 +244,31 @@ class Partition:
         with self._lock:
             slot = self._about.get(statement)
             return () if slot is None else tuple(self._of_slot.get(slot, ()))
+
+    def related(
+        self, asked: Set[str], leaders: Sequence[tuple[int, float]], allowed: Mask, now: int, k: int
+    ) -> list[Related]:
+        """Statements that come along by the graph, see `EntityGraph.related`; entities are one by what holds `now`."""
+        with self._lock, self._whole():
+            return self._graph_at(now).related(asked, leaders, allowed, k)
+
+    def words(self, text: str) -> frozenset[str]:
+        """The words of a text, as those of entities' names are."""
+        return self._tokenizer.words(text)
+
+    def view(self, statements: Iterable[int], now: int) -> View:
+        """What statements name and tell."""
+        with self._lock, self._whole():
+            return self._graph_at(now).view(statements)
+
+    def _graph_at(self, now: int) -> EntityGraph:
+        graph = self._graph = self._graph or EntityGraph(self._tokenizer)
+        if graph.last_statement < self._last_statement:
+            names = self._ledger.names(self.space, graph.last_statement, graph.last_entity)
+            graph.learn(names, self._last_statement)
+        said = [one for one in self.identities.values() if one.retired is None]
+        graph.resolve(self._intervals.believed, lambda: self._intervals.live_rows(now) > 0, said, self.watermark)
+        return graph
 
     def _learn_label(self, label: str) -> None:
         self._labels.add(label)
@@ -332,6 +370,7 @@ class Partition:
                 dict(self.turn_of),
                 dict(self.sources),
                 dict(self.hidings),
+                dict(self.identities),
                 len(self._vectors),
                 len(self._texts),
             )

@@ -8,24 +8,22 @@ from datetime import datetime
 from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple
 
+from .calibration import CALIBRATED, FEWEST, FLOOR, GATE, VOUCHED, Nearest, Scale, answerable, calibrated
+from .calibration import LOOKS as GATE_LOOKS
 from .filters import Condition
 from .intervals import BEGINNING, OPEN, Moment, Served, Window
 from .model import Row, Scope, SourceClass, Turn
 from .partition import Partition, Partitions
 from .ports import Embedder, Ledger
 from .rank import (
-    CALIBRATED,
     EVIDENCE_BOOST,
-    FLOOR,
     LEADERS,
     NEAR,
     SIBLINGS,
     WEIGHTS,
     Place,
-    Scale,
     Span,
     Telling,
-    calibrated,
     crowded,
     fuse,
     places,
@@ -33,9 +31,11 @@ from .rank import (
     thinned,
 )
 from .records import Space
+from .resolve import USER
 from .results import Channel, Hit, Source
 from .times import from_micros, to_micros
 from .views import Views, turn_source
+from .wording import names
 
 if TYPE_CHECKING:
     import numpy as np
@@ -44,7 +44,12 @@ if TYPE_CHECKING:
     from .ports import Vectors
 
 DEPTH = 50  # of each channel, at least
+OWN = frozenset(
+    {"memory-vector", "memory-bm25", "turn-vector", "turn-bm25", "about"}
+)  # channels that a score tells as much as
 SPARE = 10  # scored beyond the limit at once
+GUIDES = 5  # of the first memories, whose edges lead on in the graph (docs/graph.md)
+BEFORE = 10  # hits that stay before what it leads to
 LOOKS = 5  # at what is behind a crowd of near duplicates
 
 
@@ -63,6 +68,7 @@ class Query:
     until: datetime | None = None
     min_score: float | None = None
     include: frozenset[str] = field(default_factory=lambda: frozenset({"memories"}))
+    graph: bool = True
     explain: bool = False
 
     @property
@@ -70,7 +76,12 @@ class Query:
         """Hits of a lower score are not returned."""
         if self.min_score is not None:
             return self.min_score
-        return 0.0 if self.condition is not None else FLOOR
+        return FLOOR if self.gated else 0.0
+
+    @property
+    def gated(self) -> bool:
+        """Whether nothing is returned where the store has nothing on it: the caller has selected by neither score nor filter."""
+        return self.min_score is None and self.condition is None
 
 
 class Fused(NamedTuple):
@@ -162,7 +173,7 @@ class Retriever:
         return [] if found is None else self._hits_of(query, found, found.kept)
 
     def find(self, query: Query, vector: Vectors | None, embedder: Embedder, read: int = 0) -> Ordered | None:
-        """The same before it is read as hits; None where nothing was ever stored. `read`: how many of the first are read."""
+        """The same before it is read as hits; None where there is nothing on it. `read`: how many of the first are read."""
         space = self._ledger.space(query.scope.user_id)
         if space is None:
             return None
@@ -172,8 +183,10 @@ class Retriever:
         terms = partition.asked(query.text)
         scale = self.scale(partition)
         content, behind, dense = Content({}, {}), list[Ranked](), False
-        for _ in range(LOOKS):
+        for look in range(LOOKS):
             ordered = order(partition, query, moment, terms, vector, served)
+            if look == 0 and query.gated and not has_answer(partition, query, terms, vector, ordered, scale, served):
+                return None
             kept = above_floor(partition, query, terms, vector, ordered, scale)
             near, same = alike(partition, kept, scale)
             if same.sum() <= len(kept):  # each is like itself alone: most need not be read
@@ -360,7 +373,8 @@ def order(
     sums = fuse(channels)
     further = partition.evidence(sums)
     fused = {key: Fused(key, total * boost(further.get(key, 0)), seen) for key, (total, seen) in sums.items()}
-    return best_first(along(partition, served, best_first(fused.values()), fused))
+    found = best_first(along(partition, served, best_first(fused.values()), fused))
+    return related(partition, query, served, found) if query.graph and "memories" in query.include else found
 
 
 def best_first(fused: Iterable[Fused]) -> list[Fused]:
@@ -390,6 +404,64 @@ def along(
     return {**fused, **better}.values()
 
 
+def related(partition: Partition, query: Query, served: Served, ordered: list[Fused]) -> list[Fused]:
+    """The same, the memories that the graph leads to lifted, and found where they were not, behind the first `BEFORE`: what is
+    asked for in so many words comes first."""
+    best = ordered[0].order if ordered else 0.0
+    leaders = [(one.key, one.order / best) for one in ordered if best and served.rows[one.key]][:GUIDES]
+    asked = partition.words(query.text)
+    if USER in query.text.casefold():  # else it is a word that says nothing
+        asked |= {USER}
+    found = partition.related(asked, leaders, served.row_mask, to_micros(query.now), max(DEPTH, query.limit))
+    if not found:
+        return ordered
+    first, lifted = {one.key for one in ordered[:BEFORE]}, {one.key: one for one in ordered}
+    for rank, one in enumerate(found, start=1):
+        place = Place("graph", rank, min(one.score, 1.0), one.path)
+        old = lifted.get(one.statement, Fused(one.statement, 0.0, ()))
+        lift = 0.0 if old.key in first else WEIGHTS["graph"] * place.score
+        lifted[old.key] = Fused(old.key, old.order + lift, (*old.places, place))
+    rest = [one for key, one in lifted.items() if key not in first]
+    return [*(lifted[one.key] for one in ordered[:BEFORE]), *best_first(rest)]
+
+
+def has_answer(
+    partition: Partition,
+    query: Query,
+    terms: Mapping[str, int],
+    vector: Vectors | None,
+    ordered: Sequence[Fused],
+    scale: Scale,
+    served: Served,
+) -> bool:
+    """The gate: whether there is anything on the query at all, by the best of its first passages together."""
+    return answerable(nearest(partition, query, terms, vector, ordered, scale, served)) >= GATE
+
+
+def nearest(
+    partition: Partition,
+    query: Query,
+    terms: Mapping[str, int],
+    vector: Vectors | None,
+    ordered: Sequence[Fused],
+    scale: Scale,
+    served: Served,
+) -> Nearest:
+    """How near the query comes to what may be served."""
+    near = partition.relevance(vector, terms, [one.key for one in ordered[:GATE_LOOKS]])
+    cosines = [cosine for cosine, _ in near if cosine is not None]
+    turns = int(served.turn_mask.sum())
+    return Nearest(
+        cosine=scale(max(cosines)) if cosines else None,
+        coverage=max((coverage for _, coverage in near), default=0.0),
+        strange=partition.strange(names(query.text)),
+        turns=turns
+        if scale == Scale()
+        else max(turns, FEWEST),  # the background of few texts tells too little for more
+        memories=int(served.row_mask.sum()),
+    )
+
+
 def above_floor(
     partition: Partition,
     query: Query,
@@ -409,10 +481,15 @@ def above_floor(
             Ranked(one.key, calibrated(scale(cosine), coverage), one.places)
             for one, (cosine, coverage) in zip(part, near, strict=True)
         ]
-        kept += [one for one in scored if one.score >= floor]
+        kept += [one for one in scored if one.score >= floor or (query.gated and vouched(one.places))]
         if len(kept) >= query.limit:
             break
     return kept[:block]
+
+
+def vouched(places: Sequence[Place]) -> bool:
+    """Whether something else than a passage's own words tells that it belongs to the query: a turn that supports it, its slot."""
+    return any(place.score >= VOUCHED and place.channel not in OWN for place in places)
 
 
 def alike(partition: Partition, kept: Sequence[Ranked], scale: Scale) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
@@ -457,6 +534,7 @@ def memory_hit(row: Row, one: Ranked, created_at: datetime, sources: tuple[Sourc
         event_to=event.end if event else None,
         sources=sources,
         channels=channels_of(one, explain),
+        related_through=next((place.path for place in one.places if place.path), ()),
     )
 
 

@@ -16,12 +16,12 @@ SOURCE = Path(recollect.__file__).parent
 FLOORS: list[set[str]] = [
     {"usage", "failpoints"},
     {"errors"},
-    {"ids", "times", "owners", "tasks", "wording", "tokens", "contrasts"},
+    {"ids", "times", "owners", "tasks", "wording", "tokens", "contrasts", "calibration"},
     {"model", "filters"},
     {"records", "results", "dates", "safety"},
     {"ports", "trace", "budget"},
-    {"prompts", "replies", "evidence", "candidates", "intervals"},
-    {"guard"},
+    {"prompts", "replies", "evidence", "candidates", "intervals", "resolve"},
+    {"guard", "graph"},
     {
         "extract",
         "reconcile",
@@ -85,6 +85,7 @@ ROOMS = {
     "tokenizers": {"adapters"},
     "safetensors": {"adapters"},
     "typer": {"surfaces"},
+    "matplotlib": {"surfaces"},
     "rich": {"surfaces"},
 }
 
