@@ -268,7 +268,9 @@ class Partition:
             return self._graph_at(now).view(statements)
 
     def _graph_at(self, now: int) -> EntityGraph:
-        graph = self._graph = self._graph or EntityGraph(self._tokenizer)
+        if self._graph is None:  # one without entities is a graph too
+            self._graph = EntityGraph(self._tokenizer)
+        graph = self._graph
         if graph.last_statement < self._last_statement:
             names = self._ledger.names(self.space, graph.last_statement, graph.last_entity)
             graph.learn(names, self._last_statement)
