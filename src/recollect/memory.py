@@ -530,7 +530,7 @@ class AsyncMemory:
         asked = Query(
             text=of_the_user(self._redactor.text(check.text("query", query, check.MAX_QUERY))),
             scope=scope_of(user_id, agent_id, session_id),
-            now=check.maybe_time("now", now) or present(),
+            now=check.spoken("now", now) or present(),
             condition=parse_filter(metadata_filter),
             limit=check.whole("limit", limit),
             as_of=check.maybe_time("as_of", as_of),

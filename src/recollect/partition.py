@@ -209,6 +209,18 @@ class Partition:
             found = [(key, named[label]) for key, label in labels.items() if named[label]]
             return sorted(found, key=lambda one: (-one[1], one[0]))
 
+    def spans(self, served: Served) -> tuple[Integers, Integers, Mask]:
+        """When what passages tell of happened, see `Intervals.spans`."""
+        with self._lock:
+            return self._intervals.spans(served)
+
+    def holding(self, words: str, k: int, allowed: Mask) -> list[tuple[int, float]]:
+        """Passages that hold some of these words, and how much of their weight, 0..1; the k best by BM25."""
+        terms = self._tokenizer(words)
+        with self._lock:
+            keys = [key for key, _ in self._texts.search(terms, k, allowed)]
+            return list(zip(keys, self._texts.coverage(terms, keys), strict=True))
+
     def siblings(self, statement: int) -> Sequence[int]:
         """The statements of the same slot, itself included; none where it has no slot."""
         with self._lock:

@@ -24,6 +24,7 @@ WEIGHTS: Mapping[str, float] = {
     "support-bm25": 0.8,
     "about": 0.5,
     "slot": 0.4,
+    "time": 1.0,
 }
 LEADERS = 3  # memories whose slots' other memories come along: a question often asks for all of a kind
 SIBLINGS = 10  # in a slot, at most: a larger one tells little of what its memories have in common

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import islice
@@ -36,6 +36,7 @@ from .records import Space
 from .results import Channel, Hit, Source
 from .times import from_micros, to_micros
 from .views import Views, turn_source
+from .when import NOTHING, Reading, fitting, read
 
 if TYPE_CHECKING:
     import numpy as np
@@ -144,8 +145,9 @@ class Retriever:
         terms = self._tokenizer(query.text)
         scale = self.scale(partition)
         content, behind, dense = Content({}, {}), list[Ranked](), False
+        reading = read(query.text, query.now)
         for _ in range(LOOKS):
-            ordered = order(partition, query, moment, terms, vector, served)
+            ordered = order(partition, query, moment, terms, vector, served, reading)
             kept = above_floor(partition, query, terms, vector, ordered, scale)
             content = content.with_(self._read(space, kept, served))
             kept, crowd, dense = self._distinct(space, query, partition, kept, content, scale)
@@ -274,6 +276,7 @@ def order(
     terms: Mapping[str, int],
     vector: Vectors | None,
     served: Served,
+    reading: Reading = NOTHING,
 ) -> list[Fused]:
     """Passages in the order of fusion. Turns lift the memories that they support also where they are not returned."""
     depth = max(DEPTH, query.limit)
@@ -295,10 +298,28 @@ def order(
             channels.append(places(f"turn-{kind}", said, span))
     named = partition.about(terms, {key for channel in channels for key in channel})
     channels.append(places("about", named, Span(0.0, named[0][1] if named else 0.0)))
+    channels.append(timely(partition, query, terms, served, reading, {key for channel in channels for key in channel}))
     sums = fuse(channels)
     further = partition.evidence(sums)
     fused = {key: Fused(key, total * boost(further.get(key, 0)), seen) for key, (total, seen) in sums.items()}
     return best_first(along(partition, served, best_first(fused.values()), fused))
+
+
+def timely(
+    partition: Partition,
+    query: Query,
+    terms: Mapping[str, int],
+    served: Served,
+    reading: Reading,
+    found: Container[int],
+) -> dict[int, Place]:
+    """What fits the times that the query speaks of: all of what was found, of the rest no more than a channel finds."""
+    fit = fitting(reading, partition, served, terms)
+    if "turns" not in query.include:
+        fit = [(key, score) for key, score in fit if served.rows[key]]
+    known = [one for one in fit if one[0] in found]
+    further = [one for one in fit if one[0] not in found][: max(DEPTH, query.limit)]
+    return places("time", sorted([*known, *further], key=lambda one: (-one[1], one[0])), Span(0.0, 1.0))
 
 
 def best_first(fused: Iterable[Fused]) -> list[Fused]:

@@ -8,7 +8,7 @@ wrongly costs a place, not a memory. Dates are read by `dates`, as in statements
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from .intervals import Integers
+    from .intervals import Integers, Mask, Served
+    from .partition import Partition
 
 Order: TypeAlias = Literal["first", "last"]
 Relation: TypeAlias = Literal["before", "after", "since", "until", "during"]
@@ -292,13 +293,14 @@ def _seasons(text: str, clock: _Clock) -> Iterator[_Found]:
 _N = "|".join(sorted((re.escape(word) for word in NUMBERS if word), key=len, reverse=True))
 _RELATIONS: dict[str, Relation] = {
     "before": "before", "prior to": "before", "after": "after", "following": "after", "since": "since", "until": "until",
-    "till": "until", "by": "until", "up to": "until", "from": "since", "during": "during", "throughout": "during", "within": "during",
+    "till": "until", "by": "until", "up to": "until", "from": "since", "during": "during", "throughout": "during",
+    "within": "during",
 }  # fmt: skip
 _RELATION = re.compile(
     rf"\b(?:(?:(?P<the>the|last)\s+|(?P<n>\d{{1,3}}|{_N}|(?:a\s+)?few|several)\s+)"
     rf"(?P<unit>days?|nights?|weekends?|weeks?|months?|years?|{'|'.join(WEEKDAYS)})\s+)?"
     r"(?:right\s+|just\s+|shortly\s+|soon\s+)?\b(?P<how>before|after|prior\s+to|since|until|till|by|up\s+to|from|during|throughout|within"
-    r"|following(?=\s+(?:the|my|her|his|their|our)\b))\s+(?=\S)",
+    r"|following(?=\s+(?:the|my|her|his|their|our)\b))\s+(?!(?:in|on|at)\b)(?=\S)",
     re.IGNORECASE,
 )  # fmt: skip
 _FEW = 3
@@ -439,6 +441,55 @@ def _order(text: str) -> Order | None:
     if (first is None) == (last is None):
         return None
     return "first" if first else "last"
+
+
+# --- the channel -------------------------------------------------------------------------------------------------------
+
+COVERED = 0.6  # of an anchor's words, by weight, that a memory must hold to be the event that is meant
+ANCHORS = 20  # memories that may be it
+ANCHORED = 0.6  # a window counted from it counts this much of one that the query names: it may be another event
+BY_SAYING = 0.6  # what is known only by when it was said counts this much of what tells an event
+LEADING = 20  # of what was found, that an order looks at
+
+
+def fitting(
+    reading: Reading, partition: Partition, served: Served, terms: Mapping[str, int]
+) -> list[tuple[int, float]]:
+    """The channel: (key, how well its time fits what was read, 0..1), best first, ties by smaller key. `terms`: the query's."""
+    import numpy as np
+
+    windows = [(window, 1.0) for window in reading.windows]
+    windows += [(window, ANCHORED) for window in _resolved(reading.anchors, partition, served, terms)]
+    if not windows:
+        return []
+    start, end, told = partition.spans(served)
+    found = served.row_mask | served.turn_mask
+    fits = np.max([weight * _selective(closeness(start, end, window), found) for window, weight in windows], axis=0)
+    fits *= np.where(told, 1.0, BY_SAYING) * found
+    keys = np.flatnonzero(fits)
+    keys = keys[np.lexsort((keys, -fits[keys]))]
+    return [(int(key), float(fits[key])) for key in keys]
+
+
+def _selective(fits: NDArray[np.float64], found: Mask) -> NDArray[np.float64]:
+    """A window that holds everything tells nothing: it counts by how much it leaves out."""
+    return fits * (1.0 - float((fits[found] > PARTLY).mean()) if found.any() else 0.0)
+
+
+def _resolved(
+    anchors: Sequence[Anchor], partition: Partition, served: Served, terms: Mapping[str, int]
+) -> Iterator[Window]:
+    """The windows of anchors whose event a memory tells: that which holds most of their words, then of the query's."""
+    start, end, told = partition.spans(served) if anchors else ((), (), ())
+    for anchor in anchors:
+        known = [one for one in partition.holding(anchor.words, ANCHORS, served.row_mask) if told[one[0]]]
+        if not known or max(share for _, share in known) < COVERED:
+            continue
+        most = max(share for _, share in known)
+        keys = [key for key, share in known if share > most - 1e-9]
+        about = partition.relevance(None, terms, keys)
+        best = max(range(len(keys)), key=lambda place: (about[place][1], -place))
+        yield anchor.window(Window(int(start[keys[best]]), int(end[keys[best]])))
 
 
 # --- how well a time fits ----------------------------------------------------------------------------------------------

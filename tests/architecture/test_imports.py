@@ -34,7 +34,7 @@ FLOORS: list[set[str]] = [
         "plan",
         "pack",
     },
-    {"apply", "prepare", "neighbours", "retell", "erase", "echoes"},
+    {"apply", "prepare", "neighbours", "retell", "erase", "echoes", "when"},
     {"retrieve", "write", "testing", "estimate"},
     {"build"},
     {"curate", "verify", "scoped", "backfill", "backup", "export", "erasing"},
