@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -30,6 +30,10 @@ log = logging.getLogger("recollect")
 DEFAULT_MEMORY_BUDGET = 512 * 1024 * 1024  # bytes, for all partitions of a store
 BACKGROUND_SAMPLE = 256  # texts, evenly spread over a user's history
 MEMORIES, TURNS = 0, 1  # groups of vectors: what a fact is compared with is only memories
+KIND_SHARE, LARGEST_KIND = (
+    0.05,
+    40,
+)  # of a subject's statements, and how many, in a slot of one kind: rules know one for all "events"
 ROW_BYTES = 400  # a row with its terms, roughly, beside its vector
 
 
@@ -77,6 +81,7 @@ class Partition:
         self._told: set[int] = set()  # … that were ever not
         self._about: dict[int, str] = {}  # passage → a statement's slot, a turn's speaker
         self._of_slot: dict[str, list[int]] = {}  # slot → statements
+        self._of_subject: Counter[str] = Counter()  # subject → how many statements have a slot of its
         self._about_terms: dict[str, frozenset[str]] = {}  # of those asked for so far
 
     def __len__(self) -> int:
@@ -151,6 +156,7 @@ class Partition:
             if row.slot is not None and row.statement not in self._about:
                 self._about[row.statement] = row.slot
                 self._of_slot.setdefault(row.slot, []).append(row.statement)
+                self._of_subject[_subject(row.slot)] += 1
         self._intervals.put_rows(rows)
 
     def _add_hidings(self, hidings: Sequence[Hiding]) -> None:
@@ -226,6 +232,20 @@ class Partition:
         with self._lock:
             slot = self._about.get(statement)
             return () if slot is None else tuple(self._of_slot.get(slot, ()))
+
+    def kinds(self, statements: Iterable[int], terms: Mapping[str, int]) -> dict[str, tuple[int, ...]]:
+        """The slots of these statements, each with all its statements: those whose subject the query names, where it names any.
+        One that holds more than a twentieth of what is known of its subject is no kind."""
+        with self._lock:
+            slots = list(dict.fromkeys(self._about[one] for one in statements if one in self._about))
+            named = [one for one in slots if not self._terms_about(_subject(one)).isdisjoint(terms)]
+            return {
+                one: tuple(members)
+                for one in named or slots
+                if 1
+                < len(members := self._of_slot[one])
+                <= min(KIND_SHARE * self._of_subject[_subject(one)], LARGEST_KIND)
+            }
 
     def _terms_about(self, label: str) -> frozenset[str]:
         if label not in self._about_terms:
@@ -324,6 +344,10 @@ class Partition:
                 len(self._vectors),
                 len(self._texts),
             )
+
+
+def _subject(slot: str) -> str:
+    return slot.partition("\x1f")[0]
 
 
 class Partitions:

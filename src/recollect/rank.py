@@ -25,6 +25,8 @@ WEIGHTS: Mapping[str, float] = {
     "about": 0.5,
     "slot": 0.4,
     "time": 1.0,
+    "timeline": 1.0,
+    "order": 0.2,
 }
 LEADERS = 3  # memories whose slots' other memories come along: a question often asks for all of a kind
 SIBLINGS = 10  # in a slot, at most: a larger one tells little of what its memories have in common

@@ -34,9 +34,10 @@ from .rank import (
 )
 from .records import Space
 from .results import Channel, Hit, Source
+from .timeline import KNOWN, asks_for_all, of_a_kind
 from .times import from_micros, to_micros
 from .views import Views, turn_source
-from .when import NOTHING, Reading, fitting, read
+from .when import LEADING, NOTHING, Order, Reading, fitting, read
 
 if TYPE_CHECKING:
     import numpy as np
@@ -80,6 +81,10 @@ class Fused(NamedTuple):
     key: int
     order: float
     places: tuple[Place, ...]
+
+    def lifted(self, channel: str, rank: int, score: float) -> Fused:
+        """The same with what a further channel adds."""
+        return Fused(self.key, self.order + WEIGHTS[channel] * score, (*self.places, Place(channel, rank, score)))
 
 
 class Ranked(NamedTuple):
@@ -302,7 +307,10 @@ def order(
     sums = fuse(channels)
     further = partition.evidence(sums)
     fused = {key: Fused(key, total * boost(further.get(key, 0)), seen) for key, (total, seen) in sums.items()}
-    return best_first(along(partition, served, best_first(fused.values()), fused))
+    ordered = best_first(along(partition, served, best_first(fused.values()), fused))
+    if asks_for_all(query.text) or reading.order:
+        ordered = best_first(with_kinds(partition, served, terms, ordered))
+    return best_first(in_order(partition, served, ordered, reading.order)) if reading.order else ordered
 
 
 def timely(
@@ -342,11 +350,39 @@ def along(
     if not lift:
         return ordered
     found = {key: fused.get(key, Fused(key, 0.0, ())) for key in lift}
-    better = {
-        key: Fused(key, one.order + WEIGHTS["slot"] * lift[key].score, (*one.places, lift[key]))
-        for key, one in found.items()
-    }
+    better = {key: one.lifted(*lift[key]) for key, one in found.items()}
     return {**fused, **better}.values()
+
+
+def with_kinds(
+    partition: Partition, served: Served, terms: Mapping[str, int], ordered: Sequence[Fused]
+) -> Iterable[Fused]:
+    """The same, with all memories of the slots that the query is about."""
+    if not ordered or not ordered[0].order:
+        return ordered
+    told = list(islice((one.key for one in ordered if served.rows[one.key]), KNOWN))
+    slots = {
+        slot: [key for key in members if key < len(served.rows) and served.rows[key]]
+        for slot, members in partition.kinds(told, terms).items()
+    }
+    fused = {one.key: one for one in ordered}
+    worth = {key: one.order / ordered[0].order for key, one in fused.items()}
+    for rank, (key, lift) in enumerate(of_a_kind(slots, worth), start=1):
+        one = fused.get(key, Fused(key, 0.0, ()))
+        fused[key] = one.lifted("timeline", rank, lift)
+    return fused.values()
+
+
+def in_order(partition: Partition, served: Served, ordered: Sequence[Fused], wanted: Order) -> Iterable[Fused]:
+    """The same, with the first or the last in time of the best ones before the others."""
+    leading = ordered[:LEADING]
+    start, _, _ = partition.spans(served)
+    in_time = sorted(leading, key=lambda one: (start[one.key], one.key), reverse=wanted == "first")
+    place = {one.key: rank for rank, one in enumerate(in_time)}
+    for one in leading:
+        share = one.order / ordered[0].order if ordered[0].order else 0.0
+        yield one.lifted("order", len(leading) - place[one.key], share * place[one.key] / max(1, len(leading) - 1))
+    yield from ordered[LEADING:]
 
 
 def above_floor(

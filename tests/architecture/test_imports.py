@@ -20,7 +20,7 @@ FLOORS: list[set[str]] = [
     {"model", "filters"},
     {"records", "results", "dates", "safety"},
     {"ports", "trace", "budget"},
-    {"prompts", "replies", "evidence", "candidates", "intervals"},
+    {"prompts", "replies", "evidence", "candidates", "intervals", "timeline"},
     {"guard"},
     {
         "extract",
