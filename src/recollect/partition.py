@@ -314,10 +314,12 @@ class Partition:
             searchable = set(self.turn_of.values())
             return [turn for turn in turns if turn in searchable and turn not in hidden]
 
-    def believed(self) -> list[RowSpan]:
-        """Rows that are not retired."""
+    def believed(self, moment: Moment | None = None) -> list[RowSpan]:
+        """Rows that are not retired, or were not at a moment."""
+        then = moment or Moment(0)
         with self._lock:
-            return [row for row in self.rows.values() if row.retired is None]
+            rows = [*self.rows.values()]
+        return [row for row in rows if then.believes(row.recorded, OPEN if row.retired is None else row.retired)]
 
     def first_rows(self) -> dict[str, int]:
         """memory id → the number of its first row."""

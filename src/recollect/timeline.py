@@ -17,10 +17,7 @@ from .results import TimelineEntry
 
 SAME = 0.6  # of the words of two tellings, at least, that are the same where they are of one event
 _WORD = re.compile(r"[^\W_]+")
-_EMPTY = set(
-    "a an and are as at be been but by did do does for from had has have he her hers him his i in is it its me my of on or"
-    " our she so that the their them then there these they this to was we were which who will with you your user".split()
-)
+_SHORT = 3  # letters of a word that hardly tells one event from another; numbers do
 
 
 def entries(rows: Iterable[Row], at: datetime) -> tuple[TimelineEntry, ...]:
@@ -28,7 +25,8 @@ def entries(rows: Iterable[Row], at: datetime) -> tuple[TimelineEntry, ...]:
     its start; ties by when they were recorded. Rows that begin later are left out, and an end still to come is none yet.
 
     Two tellings are one event where both hold, both tell the same time (where neither tells one, they were said on one day), and
-    they have the same value in the same slot, or share at least 0.6 of their words; the first one recorded stands for both.
+    they have the same value in the same slot, or share at least 0.6 of their longer words and numbers; the first one recorded
+    stands for both.
     """
     known = sorted((row for row in rows if row.valid_from <= at), key=lambda row: (_start(row), row.number))
     stands: list[tuple[Row, list[str]]] = []
@@ -75,11 +73,12 @@ def _same_value(one: Row, other: Row) -> bool:
 
 def _same_words(one: Row, other: Row) -> bool:
     said, told = _words(one), _words(other)
-    return len(said & told) >= SAME * len(said | told)
+    return bool(said) and len(said & told) >= SAME * len(said | told)
 
 
 def _words(row: Row) -> set[str]:
-    return {word for word in _WORD.findall(row.statement.text.casefold()) if word not in _EMPTY}
+    words = _WORD.findall(row.statement.text.casefold())
+    return {word for word in words if len(word) > _SHORT or word.isdigit()}
 
 
 def _entry(row: Row, tellings: Sequence[str], at: datetime) -> TimelineEntry:

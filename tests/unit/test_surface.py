@@ -52,6 +52,7 @@ LATER = (
     "approve",
     "drop",
     "retention",
+    "timeline",
 )  # verbs that came on top
 FIELDS = {
     "AddResult": "changes rejected redacted usage batch_id status",
