@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from itertools import islice
 from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
 
 from .dates import MONTHS, NUMBERS, WEEKDAYS, find_dates
@@ -32,7 +33,8 @@ DAY = 86_400_000_000  # microseconds
 NEAR_BY = 90 * DAY  # from the edge of an open window: what lies so far off counts half of what it would count beside it
 PARTLY = 0.3  # what only touches the window counts at least this much, what lies beside it at most
 EITHER_SIDE = 3 * DAY  # how far beside, at least
-LONGEST_ANCHOR = 120  # characters
+LONGEST, LONGEST_ANCHOR = 1_000, 120  # characters that are read of a query, and of the words of an event
+MOST = 8  # times of a kind that are read
 
 
 class Offset(NamedTuple):
@@ -74,7 +76,7 @@ def read(query: str, now: datetime) -> Reading:
     """What a query says of time, asked at `now`, whose own offset from UTC makes the calendar. Never raises."""
     if not _HINT.search(query):
         return NOTHING
-    text = _MONTH_NAME.sub(_as_name, query)
+    text = _MONTH_NAME.sub(_as_name, query[:LONGEST])
     ahead = bool(_AHEAD.search(text)) and not _PAST.search(text)
     clock = _Clock(now.replace(tzinfo=UTC), ahead)
     windows: list[Window] = []
@@ -206,7 +208,7 @@ _RANGE = re.compile(
 
 def _ranges(text: str, clock: _Clock) -> Iterator[_Found]:
     """ "between 11 and 15 August 2023", "from May to July"."""
-    for match in _RANGE.finditer(text):
+    for match in islice(_RANGE.finditer(text), MOST):
         found = clock.longest(text, match.end())
         if found is None:
             continue
@@ -252,7 +254,7 @@ _PART = re.compile(
 
 def _parts(text: str, clock: _Clock) -> Iterator[_Found]:
     """ "the second week of November", "the end of last year"."""
-    for match in _PART.finditer(text):
+    for match in islice(_PART.finditer(text), MOST):
         found = clock.longest(text, match.end())
         if found is None:
             continue
@@ -266,7 +268,7 @@ def _nth(ordinal: str, unit: str, event: EventTime) -> EventTime | None:
     """A week or a half of a month or a year."""
     number, length = _ORDINALS[ordinal.casefold()], event.end - event.start
     step = length / 2 if unit.casefold() == "half" else timedelta(days=7)
-    if length < 2 * step:
+    if step > length * 0.6:
         return None
     start = event.end - step if number < 0 else event.start + (number - 1) * step
     return EventTime(start, start + step, Precision.RANGE)
@@ -298,7 +300,7 @@ _RELATIONS: dict[str, Relation] = {
 }  # fmt: skip
 _RELATION = re.compile(
     rf"\b(?:(?:(?P<the>the|last)\s+|(?P<n>\d{{1,3}}|{_N}|(?:a\s+)?few|several)\s+)"
-    rf"(?P<unit>days?|nights?|weekends?|weeks?|months?|years?|{'|'.join(WEEKDAYS)})\s+)?"
+    rf"(?P<unit>days?|nights?|weekends?|weeks?|months?|years?|(?:{'|'.join(WEEKDAYS)})s?)\s+)?"
     r"(?:right\s+|just\s+|shortly\s+|soon\s+)?\b(?P<how>before|after|prior\s+to|since|until|till|by|up\s+to|from|during|throughout|within"
     r"|following(?=\s+(?:the|my|her|his|their|our)\b))\s+(?!(?:in|on|at)\b)(?=\S)",
     re.IGNORECASE,
@@ -323,7 +325,7 @@ _NO_EVENT = re.compile(
 
 def _relations(text: str, clock: _Clock) -> Iterator[_Found]:
     """ "since 2022", "the week before 16 November", "before she moved"."""
-    for match in _RELATION.finditer(text):
+    for match in islice(_RELATION.finditer(text), MOST):
         how = _RELATIONS[" ".join(match["how"].casefold().split())]
         offset = _offset(match)
         start = match.end() + len(re.match(r"(?:the\s+)?(?:year\s+)?", text[match.end() :], re.IGNORECASE)[0])  # type: ignore[index]
@@ -383,6 +385,8 @@ def related(relation: Relation, offset: Offset | None, event: Window) -> Window:
     if offset.number == 0:
         return Window(edge - unit, edge - 1) if sign < 0 else Window(edge + 1, edge + unit)
     center, slack = edge + sign * offset.number * unit, unit // 2
+    if offset.unit == "day":
+        return Window(_midnight(center), _midnight(center) + DAY - 1)
     return Window(center - slack, center + slack)
 
 
