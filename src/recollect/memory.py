@@ -627,8 +627,8 @@ class AsyncMemory:
 
         An entity is the subject of a slot, or is mentioned. Events come by when they happened, else by when they were told. Two
         tellings are one event where both hold, tell the same time (where neither does: were said on one day), and have the same
-        value in the same slot or share 0.6 of their longer words and numbers. `as_of`: as it was then; `known_at`: as it was
-        believed then. Raises InvalidInput where neither an entity nor a slot is named.
+        value in the same slot, or share 0.6 of their longer words with no other names and numbers. `as_of`: as it was then;
+        `known_at`: as it was believed then. Raises InvalidInput where neither an entity nor a slot is named.
         """
         if entity is None and slot is None:
             raise InvalidInput("entity", "name an entity, a slot or both")

@@ -127,7 +127,7 @@ class Change(Result):
 
 class TimelineEntry(ByKey):
     """A state or an event of a timeline. `start`, `end`: of an event, when it happened (inclusive, to `precision`), else when it
-    was told; of a state, from when to when it holds (`end` exclusive, None: it still does).
+    was told; of a state, from when (to `precision`) to when it holds, `end` exclusive, None where it still does.
 
     `ended`: since when it is no longer so, a state that was superseded or an event that was contradicted. `tellings`: the ids of
     the memories that tell it, the first of which is `id`. `valid_from`: when it was told, or a state's stated start.

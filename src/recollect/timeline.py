@@ -21,12 +21,12 @@ _SHORT = 3  # letters of a word that hardly tells one event from another; number
 
 
 def entries(rows: Iterable[Row], at: datetime) -> tuple[TimelineEntry, ...]:
-    """Rows as they are seen at a time, in the order of time: an event by when it happened, else by when it was told, a state by
-    its start; ties by when they were recorded. Rows that begin later are left out, and an end still to come is none yet.
+    """Rows as they are seen at a time, in the order of time: by when what they tell happened, a state by its start; else by when
+    they were told; ties by when they were recorded. Rows that begin later are left out, and an end still to come is none yet.
 
     Two tellings are one event where both hold, both tell the same time (where neither tells one, they were said on one day), and
-    they have the same value in the same slot, or share at least 0.6 of their longer words and numbers; the first one recorded
-    stands for both.
+    they have the same value in the same slot, or share at least 0.6 of their longer words and numbers, and not each of them
+    has a name or a number that the other lacks; the first one recorded stands for both.
     """
     known = sorted((row for row in rows if row.valid_from <= at), key=lambda row: (_start(row), row.number))
     stands: list[tuple[Row, list[str]]] = []
@@ -40,7 +40,8 @@ def entries(rows: Iterable[Row], at: datetime) -> tuple[TimelineEntry, ...]:
 
 
 def _is_event(row: Row) -> bool:
-    return row.statement.event is not None or row.statement.kind in (Kind.EVENT, Kind.PLAN)
+    """What is so of somebody is a state, one that began with an event too ("moved to Oslo on 7 May")."""
+    return row.statement.kind in (Kind.EVENT, Kind.PLAN)
 
 
 def _start(row: Row) -> datetime:
@@ -73,7 +74,10 @@ def _same_value(one: Row, other: Row) -> bool:
 
 def _same_words(one: Row, other: Row) -> bool:
     said, told = _words(one), _words(other)
-    return bool(said) and len(said & told) >= SAME * len(said | told)
+    if not said or len(said & told) < SAME * len(said | told):
+        return False
+    names, others = _names(one), _names(other)
+    return names <= others or others <= names
 
 
 def _words(row: Row) -> set[str]:
@@ -81,16 +85,20 @@ def _words(row: Row) -> set[str]:
     return {word for word in words if len(word) > _SHORT or word.isdigit()}
 
 
+def _names(row: Row) -> set[str]:
+    return {word for word in _WORD.findall(row.statement.text) if word[0].isupper() or word.isdigit()}
+
+
 def _entry(row: Row, tellings: Sequence[str], at: datetime) -> TimelineEntry:
     said, ended = row.statement, _end(row, at)
-    event = said.event
+    event, is_event = said.event, _is_event(row)
     return TimelineEntry(
         id=row.memory_id,
         text=said.text,
-        what="event" if _is_event(row) else "state",
+        what="event" if is_event else "state",
         kind=said.kind,
         start=_start(row),
-        end=event.end if event else ended,
+        end=(event.end if event else None) if is_event else ended,
         precision=event.precision if event else None,
         ended=ended,
         valid_from=row.valid_from,
