@@ -10,8 +10,10 @@ def test_states_and_events_come_in_the_order_of_time(cli):
     cli("add", "I work at Globex now.", "--at", "2023-08-22")
     cli("add", "I ran a marathon in Oslo on 14 May 2023.", "--at", "2023-05-20")
     shown = cli("timeline", "--entity", "the user").stdout
-    assert shown.index("marathon") < shown.index("Acme") < shown.index("Globex")
-    assert "14 May 2023" in shown and "22 Jun 2023 – 22 Aug 2023" in shown and "1 different event, 2 states" in shown
+    assert shown.index("marathon") < shown.index("Acme") < shown.index("Globex"), shown
+    assert "14 May 2023" in shown and "22 Jun 2023 – 22 Aug 2023" in shown and "1 different event, 2 states" in shown, (
+        shown
+    )
     jobs = json.loads(cli("timeline", "--slot", "employer", "--json").stdout)
     assert [one["value"] for one in jobs["entries"]] == ["Acme", "Globex"] and jobs["count"] == 0
     then = json.loads(cli("timeline", "--slot", "employer", "--as-of", "2023-07-01", "--json").stdout)

@@ -27,10 +27,10 @@ def timeline(common: Common, entity: str | None, slot: str | None, as_of: str | 
         say("Nothing is known of it.")
         return
     table = Table(box=None, pad_edge=False)
-    for column in ("when", "what", "slot", "memory", "id"):
-        table.add_column(column, no_wrap=column not in ("memory", "slot"), overflow="fold")
+    for column in ("when", "what", "slot", "memory"):
+        table.add_column(column, no_wrap=column == "when", overflow="fold")
     for one in found.entries:
-        table.add_row(when(one), told(one), words(one.attribute or ""), words(cut(one.text, 300)), words(one.id))
+        table.add_row(when(one), told(one), words(one.attribute or ""), words(cut(one.text, 300)))
     common.console().print(table)
     say(f"{count(found.count, 'different event')}, {count(len(found.states), 'state')}")
 
