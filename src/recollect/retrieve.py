@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple
@@ -303,7 +303,7 @@ def order(
             channels.append(places(f"turn-{kind}", said, span))
     named = partition.about(terms, {key for channel in channels for key in channel})
     channels.append(places("about", named, Span(0.0, named[0][1] if named else 0.0)))
-    channels.append(timely(partition, query, terms, served, reading, {key for channel in channels for key in channel}))
+    channels.append(timely(partition, query, terms, served, reading, channels))
     sums = fuse(channels)
     further = partition.evidence(sums)
     fused = {key: Fused(key, total * boost(further.get(key, 0)), seen) for key, (total, seen) in sums.items()}
@@ -319,15 +319,15 @@ def timely(
     terms: Mapping[str, int],
     served: Served,
     reading: Reading,
-    found: Container[int],
+    channels: Sequence[Mapping[int, Place]],
 ) -> dict[int, Place]:
     """What fits the times that the query speaks of: all of what was found, of the rest no more than a channel finds."""
-    fit = fitting(reading, partition, served, terms)
+    if not (reading.windows or reading.anchors):
+        return {}
     if "turns" not in query.include:
-        fit = [(key, score) for key, score in fit if served.rows[key]]
-    known = [one for one in fit if one[0] in found]
-    further = [one for one in fit if one[0] not in found][: max(DEPTH, query.limit)]
-    return places("time", sorted([*known, *further], key=lambda one: (-one[1], one[0])), Span(0.0, 1.0))
+        served = replace(served, turns=served.turns * 0)
+    found = {key for channel in channels for key in channel}
+    return places("time", fitting(reading, partition, served, terms, found, max(DEPTH, query.limit)), Span(0.0, 1.0))
 
 
 def best_first(fused: Iterable[Fused]) -> list[Fused]:

@@ -8,7 +8,7 @@ wrongly costs a place, not a memory. Dates are read by `dates`, as in statements
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import islice
@@ -457,9 +457,15 @@ LEADING = 20  # of what was found, that an order looks at
 
 
 def fitting(
-    reading: Reading, partition: Partition, served: Served, terms: Mapping[str, int]
+    reading: Reading,
+    partition: Partition,
+    served: Served,
+    terms: Mapping[str, int],
+    found: Collection[int] = (),
+    further: int = 50,
 ) -> list[tuple[int, float]]:
-    """The channel: (key, how well its time fits what was read, 0..1), best first, ties by smaller key. `terms`: the query's."""
+    """The channel: (key, how well its time fits what was read, 0..1), best first, ties by smaller key: what was `found` by others
+    as far as it fits, and of the rest the `further` best. `terms`: the query's."""
     import numpy as np
 
     windows = [(window, 1.0) for window in reading.windows]
@@ -467,12 +473,16 @@ def fitting(
     if not windows:
         return []
     start, end, told = partition.spans(served)
-    found = served.row_mask | served.turn_mask
-    fits = np.max([weight * _selective(closeness(start, end, window), found) for window, weight in windows], axis=0)
-    fits *= np.where(told, 1.0, BY_SAYING) * found
-    keys = np.flatnonzero(fits)
+    shown = served.row_mask | served.turn_mask
+    fits = np.max([weight * _selective(closeness(start, end, window), shown) for window, weight in windows], axis=0)
+    fits *= np.where(told, 1.0, BY_SAYING) * shown
+    known = np.fromiter(found, np.int64, len(found))
+    rest = fits.copy()
+    rest[known] = 0.0
+    best = np.argsort(-rest, kind="stable")[:further]
+    keys = np.concatenate([known, best[rest[best] > 0]])
     keys = keys[np.lexsort((keys, -fits[keys]))]
-    return [(int(key), float(fits[key])) for key in keys]
+    return [(key, fit) for key, fit in zip(keys.tolist(), fits[keys].tolist(), strict=True) if fit > 0]
 
 
 def _selective(fits: NDArray[np.float64], found: Mask) -> NDArray[np.float64]:
