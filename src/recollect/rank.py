@@ -14,7 +14,8 @@ if TYPE_CHECKING:
 
 # Weight of each channel in the fused order, chosen on five conversations of LoCoMo, each in turn left out: docs/retrieval.md.
 # "support": what a turn was found by, given to the memories that it supports; "about": whom or what a query names; "slot":
-# that of one of the best memories.
+# that of one of the best memories; "time": what fits a time that it speaks of; "timeline": all of a kind; "order": the first,
+# or the last, of the best.
 WEIGHTS: Mapping[str, float] = {
     "memory-vector": 1.0,
     "memory-bm25": 1.0,
@@ -24,8 +25,8 @@ WEIGHTS: Mapping[str, float] = {
     "support-bm25": 0.8,
     "about": 0.5,
     "slot": 0.4,
-    "time": 1.0,
-    "timeline": 1.0,
+    "time": 1.5,
+    "timeline": 0.8,
     "order": 0.2,
 }
 LEADERS = 3  # memories whose slots' other memories come along: a question often asks for all of a kind
