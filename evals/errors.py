@@ -49,3 +49,11 @@ class SystemFailed(EvalError):
 
 class ExtraMissing(EvalError):
     """Something is not installed. The message has the command that installs it."""
+
+
+class PartFailed(EvalError):
+    """A part of an evaluation failed, or its process died. What was recorded stays; the same command goes on from there."""
+
+    def __init__(self, part: str, problem: str) -> None:
+        super().__init__(f"{part}: {problem}. What was recorded stays: the same command goes on from there")
+        self.part = part

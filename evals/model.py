@@ -38,6 +38,7 @@ class Question:
     that carry the answer. `asked_at`: the day on which it is asked; None: after the last session. `nuggets`: what a right answer
     must have, where the data set says so. `doubts`: what an audit found wrong with the key ("answer", "evidence").
     `points`: ids of the conversation's points that carry the answer, where the data set names those instead of turns.
+    `sessions`: ids of the sessions that carry the answer, where the data set names sessions.
     """
 
     id: str
@@ -49,6 +50,7 @@ class Question:
     nuggets: tuple[str, ...] = ()
     doubts: frozenset[str] = frozenset()
     points: tuple[str, ...] = ()
+    sessions: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,12 +109,12 @@ class DataSet:
 
 @dataclass(frozen=True, slots=True)
 class Spent:
-    """What something cost. `usd` is what the model's price list says, 0 for local work."""
+    """What something cost. `usd` is what the model's price list says, 0 for local work, None where a price is not known."""
 
     calls: int = 0
     input_tokens: int = 0
     output_tokens: int = 0
-    usd: float = 0.0
+    usd: float | None = 0.0
     seconds: float = 0.0
 
     def __add__(self, other: Spent) -> Spent:
@@ -120,7 +122,7 @@ class Spent:
             self.calls + other.calls,
             self.input_tokens + other.input_tokens,
             self.output_tokens + other.output_tokens,
-            self.usd + other.usd,
+            None if self.usd is None or other.usd is None else self.usd + other.usd,
             self.seconds + other.seconds,
         )
 

@@ -32,6 +32,8 @@ class Records:
     def asked(self, data: DataSet) -> Iterator[tuple[str, Asked]]:
         """Each question that was searched, answered or judged, with its conversation's id, in the data set's order."""
         for conversation in data.conversations:
+            named = any(question.sessions for question in conversation.questions)
+            session_of = {turn.id: one.id for one in conversation.sessions for turn in one.turns} if named else {}
             for question in conversation.questions:
                 kinds = (self.search, self.answers, self.judgements)
                 search, answer, judgement = (kind.get(question.id) for kind in kinds)
@@ -44,6 +46,7 @@ class Records:
                             context_of(search),
                             answer_of(answer),
                             judgement if judgement is not None and "error" not in judgement else None,
+                            session_of,
                         ),
                     )
 

@@ -18,8 +18,8 @@ from .scores import Scores, score
 @dataclass(frozen=True, slots=True)
 class Result:
     """A run, scored. `name`: of its folder. `scores`, `cases`: by the systems' slugs, in the order of the manifest; a case is a
-    question that was lost, with the stage. `spent`: all that was paid, attempts that failed among them; `priced` False: of some
-    calls the price is not known, and not in it. `problems`: what of the data set could not be read."""
+    question that was lost, with the stage. `spent`: all that was paid, attempts that failed among them. `problems`: what of the
+    data set could not be read."""
 
     name: str
     manifest: Manifest
@@ -27,7 +27,6 @@ class Result:
     cases: Mapping[str, Sequence[Case]]
     spent: Spent
     problems: tuple[str, ...] = ()
-    priced: bool = True
 
     def system(self, slug: str) -> str:
         """What reports call a system."""
@@ -44,7 +43,6 @@ class Result:
             "run": self.name,
             **head,
             "spent": asdict(self.spent),
-            "priced": self.priced,
             "problems": list(self.problems),
             "systems": systems,
         }
@@ -62,7 +60,6 @@ def rescore(run: Run, data: DataSet, *, by_conversation: bool = False) -> Result
         {slug: attribute(data, one) for slug, one in records.items()},
         run.spent(),
         data.problems,
-        run.priced(),
     )
 
 

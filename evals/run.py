@@ -7,9 +7,12 @@ with an "error" is tried again by the next sitting; of several records with one 
 from __future__ import annotations
 
 import contextlib
+import functools
+import hashlib
 import json
 import os
 import re
+import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field, replace
@@ -17,6 +20,8 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 from typing import IO, Any, Literal, TypeAlias
+
+import recollect
 
 from .errors import RunBusy, RunInvalid, RunMismatch, RunUnwritable
 from .model import DataSet, Spent
@@ -37,6 +42,17 @@ _MANIFEST, _LOCK = "run.json", "lock"
 _NOT_COMPARED = {"started", "selection", "source", "systems", "reader", "judge", "prompts"}
 
 
+@functools.cache
+def code_digest() -> str:
+    """A digest of what is measured and of what measures: of one version, too, a changed line may change every number."""
+    found = hashlib.sha256()
+    for package in (recollect, sys.modules[__package__]):
+        root = Path(str(package.__file__)).parent
+        for file in sorted(one for one in root.rglob("*") if one.suffix in {".py", ".sql"}):
+            found.update(f"{file.relative_to(root)}\n".encode() + file.read_bytes())
+    return found.hexdigest()[:12]
+
+
 @dataclass(frozen=True, slots=True)
 class Manifest:
     """What a run is of. A sitting with other values than the folder's is a RunMismatch; more systems may come to it, and a
@@ -44,7 +60,7 @@ class Manifest:
 
     `source`: what the data set was loaded from. `systems`: by slug, each with its `name` and `settings`. `prompts`: ids, by
     phase. `k`: results asked of a search. `max_tokens`: of a context. `unrelated`: questions of other conversations asked in
-    each. `selection`: which questions the last sitting asked.
+    each. `selection`: which questions the last sitting asked. `code`: see `code_digest`.
     """
 
     data: str
@@ -62,11 +78,17 @@ class Manifest:
     started: str = field(default_factory=lambda: datetime.now(UTC).isoformat(timespec="seconds"))
     format: int = FORMAT
     recollect: str = field(default_factory=lambda: version("recollect"))
+    code: str = field(default_factory=code_digest)
 
     def joined(self, wanted: Manifest) -> Manifest:
         """This one with what a sitting brings. Raises RunMismatch, which names what differs."""
         mine, theirs = asdict(self), asdict(wanted)
-        for name in mine.keys() - _NOT_COMPARED:
+        if self.checksum != wanted.checksum:
+            raise RunMismatch(
+                f"this run's data is {self.data} (checksum {self.checksum[:12]}…), not {wanted.data}"
+                f" ({wanted.checksum[:12]}…): go on with the same, or start another folder"
+            )
+        for name in (name for name in mine if name not in _NOT_COMPARED):
             _same(name, mine[name], theirs[name])
         for name in ("reader", "judge"):
             if None not in (mine[name], theirs[name]):
@@ -209,12 +231,8 @@ class Run:
             _write_whole(path, text)
 
     def spent(self) -> Spent:
-        """What all phases paid so far, attempts that failed among them."""
+        """What all phases paid so far, attempts that failed among them. Its price is None where that of any call is not known."""
         return sum((spent_of(one) for one in self._paid()), Spent())
-
-    def priced(self) -> bool:
-        """Whether the price of all that was called is known."""
-        return not any(one.get("unpriced") for one in self._paid())
 
     def _paid(self) -> Iterator[Record]:
         for slug in self.manifest.systems:

@@ -36,7 +36,7 @@ FORMATS: dict[str, Format] = {
         Format("locomo", "LoCoMo: a list of conversations with their questions", locomo.recognises, locomo.read),
     )
 }
-SHIPPED = ("changes",)  # sets of conversations that recollect brings along
+SHIPPED = ("changes", "languages")  # sets of conversations that recollect brings along
 _LABELLED = ("decisions",)  # what it brings along for other measurements
 
 
@@ -72,6 +72,9 @@ def _chosen(path: Path, name: str | None) -> Format:
         return FORMATS[name]
     found = next((known for known in FORMATS.values() if known.recognises(path)), None)
     if found is None:
+        files.content(
+            files.listed(path)[0]
+        )  # of a packed file that is cut off there may be too little to tell its format
         raise DataSetInvalid(
             f"{path} is of no format that recollect knows; if you know better, name one of {', '.join(FORMATS)}"
         )

@@ -86,7 +86,11 @@ def document(path: Path, data: bytes) -> Any:
     try:
         return json.loads(data)
     except json.JSONDecodeError as error:
-        raise DataSetInvalid(f"{path}:{error.lineno}: is not JSON ({error.msg}); {CUT_OFF}") from None
+        if error.msg == "Extra data":
+            raise DataSetInvalid(
+                f"{path}:{error.lineno}: has more behind its end; is it of another format, such as JSON lines?"
+            ) from None
+        raise DataSetInvalid(f"{path}:{error.lineno}: is not JSON ({fault(error)}); {CUT_OFF}") from None
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
         raise DataSetInvalid(f"{path}:{line}: is not UTF-8; {CUT_OFF}") from None
@@ -94,6 +98,11 @@ def document(path: Path, data: bytes) -> Any:
         raise DataSetInvalid(
             f"{path}: is not JSON that can be read (nested too deeply, or a number too long)"
         ) from None
+
+
+def fault(error: json.JSONDecodeError) -> str:
+    """What is wrong with it, without the place."""
+    return error.msg.removesuffix(" starting at")
 
 
 def lines(path: Path, data: bytes) -> Iterator[tuple[int, Any]]:
@@ -223,6 +232,6 @@ def located(source: str | Path) -> Path:
     if found is None:
         where = " or ".join(str(one) for one in candidates)
         raise DataSetInvalid(
-            f"{where} is not there; name a file, a folder (also below $RECOLLECT_DATA), or a shipped set"
+            f"{where} is not there; name a file, a folder (also below $RECOLLECT_DATA), or a shipped set: recollect eval datasets"
         )
     return found

@@ -262,7 +262,7 @@ def _object(text: bytes) -> dict[str, Any]:
     try:
         value = json.loads(text, object_pairs_hook=_once)
     except json.JSONDecodeError as error:
-        raise ValueError(f"is not JSON: {error.msg} at column {error.colno}") from None
+        raise ValueError(f"is not JSON: {files.fault(error)} at column {error.colno}") from None
     except UnicodeDecodeError:
         raise ValueError("is not UTF-8") from None
     except RecursionError:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import re
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -228,20 +227,19 @@ def _questions(name: str, item: dict[str, Any], stack: Sequence[_Straw]) -> Iter
         answer = as_answer(key)
         if answer is None:
             raise ValueError("has no answer")
-        evidence = () if unsaid else _evidence(named, stack)
+        carrying = [] if unsaid else _carrying(named, stack)
         yield Question(
             identifier,
             as_text(text, "question"),
             None if unsaid else answer,
             "abstention" if unsaid else category,
-            evidence,
+            tuple(one for straw in carrying for one in straw.marked),
             asked_at,
+            sessions=tuple(straw.session.id for straw in carrying),
         )
 
 
-def _evidence(named: Any, stack: Sequence[_Straw]) -> tuple[str, ...]:
-    """The marked turns of the sessions that carry the answer; of a session that occurs twice, those of the first."""
-    wanted = Counter(map(str, named if isinstance(named, list) else []))
-    return tuple(
-        one for straw in stack if straw.name in wanted and straw.name == straw.session.id for one in straw.marked
-    )
+def _carrying(named: Any, stack: Sequence[_Straw]) -> list[_Straw]:
+    """The sessions that carry the answer; of one that occurs twice, the first."""
+    wanted = set(map(str, named if isinstance(named, list) else []))
+    return [straw for straw in stack if straw.name in wanted and straw.name == straw.session.id]

@@ -7,7 +7,7 @@ a number, or None where the question takes no part. What is reported is the mean
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from ..model import Found, Packed, Question
@@ -21,19 +21,22 @@ from .mrr import reciprocal_rank
 from .ndcg import ndcg
 from .precision import precision
 from .recall import recall
+from .session_recall import session_recall
 
 KS = (5, 10, 20, 50)
 
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What one system did with one question; None for a phase that was not run, or failed."""
+    """What one system did with one question; None for a phase that was not run, or failed. `session_of`: the session of each of
+    the conversation's turns, where the question names sessions."""
 
     question: Question
     found: Sequence[Found] | None = None
     context: Packed | None = None
     answer: str | None = None
     judgement: Mapping[str, Any] | None = None
+    session_of: Mapping[str, str] = field(default_factory=dict)
 
 
 Metric = Callable[[Asked], float | None]
@@ -41,18 +44,27 @@ Metric = Callable[[Asked], float | None]
 
 def retrieval(ks: Sequence[int] = KS) -> dict[str, Metric]:
     """Of results and context, for questions with evidence: recall@k, hit@k, ndcg@k and precision@k, mrr,
-    precision (of all that is returned), coverage."""
+    precision (of all that is returned), coverage; for questions that name sessions: session_recall@k."""
     at = {"recall": recall, "hit": hit, "ndcg": ndcg, "precision": precision}
     ranking = {f"{name}@{k}": _of_found(metric, k) for name, metric in at.items() for k in ks}
-    return ranking | {
-        "mrr": _of_found(reciprocal_rank),
-        "precision": _of_found(precision),
-        "coverage": lambda one: None if one.context is None else coverage(one.question, one.context),
-    }
+    sessions = {f"session_recall@{k}": _of_sessions(k) for k in ks}
+    return (
+        ranking
+        | sessions
+        | {
+            "mrr": _of_found(reciprocal_rank),
+            "precision": _of_found(precision),
+            "coverage": lambda one: None if one.context is None else coverage(one.question, one.context),
+        }
+    )
 
 
 def _of_found(metric: Callable[..., float | None], *arguments: object) -> Metric:
     return lambda one: None if one.found is None else metric(one.question, one.found, *arguments)
+
+
+def _of_sessions(k: int) -> Metric:
+    return lambda one: None if one.found is None else session_recall(one.question, one.found, one.session_of, k)
 
 
 def _of_answer(metric: Callable[[Question, str], float | None]) -> Metric:

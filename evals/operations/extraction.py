@@ -6,7 +6,7 @@ What counts as the same is `matching`'s to say: code, or a judge.
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from typing import Any, TypeAlias
 
@@ -27,6 +27,7 @@ async def extraction(
     *,
     embedder: object = None,
     matching: Matching | None = None,
+    heard: Callable[[int], None] = lambda _: None,
     **language: Any,
 ) -> list[Record]:
     """Ingest the sessions one after the other; a record per session that has points or left memories:
@@ -34,13 +35,13 @@ async def extraction(
     {"conversation", "session", "points": [{"id", "text", "interference", "importance", "is_update", "match"}],
     "memories": [{"text", "match"}], "spent", "judged"}. A point's `match` is the place of the memory of that session that says
     it, a memory's the id of the point that bears it out, else None. `spent` is the memory's cost, `judged` the matching's. It
-    is by words where none is given. `language`: as for `Memory` (`llm`, `api_base` …).
+    is by words where none is given. `language`: as for `Memory` (`llm`, `api_base` …). `heard`: how many sessions are done.
     """
     match = matching or ByWords(name_of(conversation))
     records = []
     with tempfile.TemporaryDirectory(prefix="recollect-evals-") as folder:
         async with AsyncMemory(folder, embedder=embedder, **language) as memory:
-            for session in conversation.sessions:
+            for done, session in enumerate(conversation.sessions, start=1):
                 points = [one for one in conversation.points if one.session == session.id]
                 added = await memory.add(_messages(session), user_id=USER, session_id=session.id)
                 memories = _memories(added)
@@ -52,6 +53,7 @@ async def extraction(
                         **_as_record(points, memories, found),
                     }
                     records.append({**told, "spent": asdict(spent(added.usage)), "judged": asdict(found.spent)})
+                heard(done)
     return records
 
 

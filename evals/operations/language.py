@@ -59,4 +59,4 @@ def _turn(case: Case) -> str:
 
 def spent(usage: AddUsage | Usage) -> Spent:
     """What an add or a call cost, in the harness's words."""
-    return Spent(usage.llm_calls, usage.input_tokens, usage.output_tokens, usage.cost_usd or 0.0)
+    return Spent(usage.llm_calls, usage.input_tokens, usage.output_tokens, usage.cost_usd)

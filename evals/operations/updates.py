@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeAlias
@@ -30,25 +30,32 @@ _EARLIER = timedelta(weeks=1044)
 _LABELS = re.compile(r"^(?:\[.*?\])+")
 
 
-async def updates(conversation: Conversation, reconciler: Reconciler, *, embedder: object = None) -> list[Record]:
+async def updates(
+    conversation: Conversation,
+    reconciler: Reconciler,
+    *,
+    embedder: object = None,
+    heard: Callable[[int], None] = lambda _: None,
+) -> list[Record]:
     """A record per point that is to be remembered:
 
     {"conversation", "point", "is_update", "op", "outcome", "stored", "shown", "flag", "spent"}. `outcome`: of an update "right",
     "wrong" (another memory was updated), "known" (taken for nothing new) or "omitted"; of a new one "right", "joined" (it refined
     what the same session told before: the data have a taste, and then the taste with its reason), "update" (taken for one) or
     "known". `stored`: the original is in memory; `shown`: it stood among the candidates, None where nothing was
-    to be decided.
+    to be decided. `heard`: how many sessions are done.
     """
     given = Given(reconciler, lambda turn: fact_of(turn, name_of(conversation)), lambda turn: turn.name == _ORIGINAL)
     with tempfile.TemporaryDirectory(prefix="recollect-evals-") as folder:
         async with AsyncMemory(folder, llm=given, embedder=embedder, redact=False) as memory:
             played = _Played(conversation, memory, given)
-            for session in conversation.sessions:
+            for done, session in enumerate(conversation.sessions, start=1):
                 said_at = next(
                     (turn.said_at for turn in session.turns if turn.said_at), datetime(2040, 1, 1, tzinfo=UTC)
                 )
                 points = [one for one in conversation.points if one.session == session.id and not one.interference]
                 await played.session(points, said_at - _EARLIER)
+                heard(done)
             return played.records
 
 

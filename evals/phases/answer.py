@@ -48,7 +48,7 @@ class Job:
     def do(self, task: Task) -> Spent:
         """Ask the reader."""
         said = self.reader.ask(messages(self.prompt, task), AnswerReply)
-        record = {"question": task.question.id, "answer": said.value.answer, **said.recorded()}
+        record = {"question": task.question.id, "answer": said.value.answer, "spent": asdict(said.spent)}
         self.run.append("answers", {**record, **self.by()}, task.system)
         return said.spent
 

@@ -81,7 +81,7 @@ class Job:
         """A verdict as a record has it, and what it cost."""
         shape = reply_to(task.question.answer is not None, len(task.question.nuggets))
         said = self.judge.ask(messages(self.prompt, task.question, task.reply), shape)
-        return {**said.value.model_dump(), **said.recorded(), **self.by()}, said.spent
+        return {**said.value.model_dump(), **self.by()}, said.spent
 
     def fail(self, task: Task, error: Record, spent: Spent) -> None:
         """See `work.Job`."""
@@ -128,7 +128,7 @@ def left(run: Run, selection: Selection, systems: Sequence[str]) -> tuple[list[T
 
 def verdict_of(record: Record) -> Record:
     """A judgement without whom it is of and what it cost."""
-    return {name: value for name, value in record.items() if name not in ("question", "system", "spent", "unpriced")}
+    return {name: value for name, value in record.items() if name not in ("question", "system", "spent")}
 
 
 def judge(

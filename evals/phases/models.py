@@ -9,7 +9,7 @@ import asyncio
 import threading
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from pydantic import BaseModel
@@ -21,7 +21,6 @@ from recollect.ports import ChatModel, Priced
 from recollect.usage import Usage
 
 from ..model import Spent
-from ..run import Record
 from .work import spent, usage_of
 
 T = TypeVar("T", bound=BaseModel)
@@ -29,15 +28,10 @@ T = TypeVar("T", bound=BaseModel)
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """What a model said, and what it cost. `priced` False: the price is not known, and `spent.usd` is 0."""
+    """What a model said, and what it cost."""
 
     value: Any
     spent: Spent
-    priced: bool
-
-    def recorded(self) -> Record:
-        """The part of a record."""
-        return {"spent": asdict(self.spent)} | ({} if self.priced else {"unpriced": True})
 
 
 class Model:
@@ -74,7 +68,7 @@ class Model:
         began = time.perf_counter()
         completion = asyncio.run_coroutine_threadsafe(self._complete(messages, reply), self._loop).result()
         seconds = time.perf_counter() - began
-        return Said(completion.value, spent(completion.usage, seconds), completion.usage.cost_usd is not None)
+        return Said(completion.value, spent(completion.usage, seconds))
 
     def price(self, usage: Usage) -> float | None:
         """US dollars; None where it is not known."""

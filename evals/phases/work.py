@@ -220,8 +220,8 @@ def paid(error: Exception) -> Spent:
 
 
 def spent(usage: Usage, seconds: float = 0.0) -> Spent:
-    """A usage as records have it. A price that is not known is 0 there; the record says "unpriced"."""
-    return Spent(usage.llm_calls, usage.input_tokens, usage.output_tokens, usage.cost_usd or 0.0, seconds)
+    """A usage as records have it."""
+    return Spent(usage.llm_calls, usage.input_tokens, usage.output_tokens, usage.cost_usd, seconds)
 
 
 def usage_of(spent: Spent) -> Usage:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-_AT = re.compile(r"(recall|hit|ndcg|precision)@(\d+)")
-_SHORT = {"recall": "R", "hit": "hit", "ndcg": "nDCG", "precision": "precision"}
+_AT = re.compile(r"(recall|session_recall|hit|ndcg|precision)@(\d+)")
+_SHORT = {"recall": "R", "session_recall": "session R", "hit": "hit", "ndcg": "nDCG", "precision": "precision"}
 _NAMES = {
     "mrr": "MRR",
     "precision": "precision, all",
@@ -27,6 +27,7 @@ _NAMES = {
 EVIDENCE = "Evidence found"
 _FAMILIES: dict[str, re.Pattern[str]] = {
     EVIDENCE: re.compile(r"recall@\d+|coverage"),
+    "Sessions found": re.compile(r"session_recall@\d+"),
     "Ranking": re.compile(r"(hit|ndcg)@\d+|mrr"),
     "Precision of what is returned": re.compile(r"precision(@\d+)?"),
     "Answers": re.compile(r"accuracy|nuggets|locomo_f1|squad_f1|bleu1|exact_match"),

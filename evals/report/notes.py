@@ -29,6 +29,7 @@ ATTRIBUTION = (
 MONEY = (
     "Of records without an error. Systems that replied in the same words share a judgement, and systems of one store what it"
     " took in; the first of them has the price."
+    " Unpriced: the price list does not know the model."
 )
 LATENCY = (
     "Per question, but ingestion, which is all conversations together. Tokens of contexts: cl100k_base, for all systems"
@@ -50,6 +51,10 @@ MEASURES: Sequence[tuple[str, str]] = (
     (
         "R@k",
         "Share of a question's evidence turns among the first k distinct turns found; a memory stands for its source turns.",
+    ),
+    (
+        "session R@k",
+        "Where the data set names the sessions that carry an answer: share of these among the first k distinct sessions found.",
     ),
     (
         "hit@k, nDCG@k, MRR",

@@ -60,9 +60,9 @@ def milliseconds(seconds: float | None) -> str:
     return f"{1000 * seconds:,.0f}" if seconds >= 0.1 else f"{1000 * seconds:.1f}"
 
 
-def usd(value: float) -> str:
-    """ "$0.0210"; "0" for nothing."""
-    return f"${value:,.4f}" if value else "0"
+def usd(value: float | None) -> str:
+    """ "$0.0210"; "0" for nothing; "unpriced" where a price is not known."""
+    return "unpriced" if value is None else f"${value:,.4f}" if value else "0"
 
 
 def latencies(spread: Spread) -> list[Cell]:

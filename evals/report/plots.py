@@ -77,18 +77,26 @@ def against_tokens(group: Group) -> Figure | None:
 def against_cost(group: Group) -> Figure | None:
     """Quality against money; where nothing was paid, against time."""
     title = "Cost against quality"
-    asked = {one.place: len(one.scores.rows) for one in group.subjects}
-    if any(_paid(one) for one in group.subjects):
-        points = _points(group, lambda one: 1000 * _paid(one) / asked[one.place] if asked[one.place] else None)
-        caption = "Memory and reader, without the judge; left is cheaper."
+    if any(map(_paid, group.subjects)):
+        points = _points(group, _per_thousand)
+        unpriced = [one.label for one in group.subjects if _paid(one) is None]
+        missing = f" Not here, for a price is not known: {', '.join(unpriced)}." if unpriced else ""
+        caption = f"Memory and reader, without the judge; left is cheaper.{missing}"
         return _scatter(group, title, "US dollars per 1,000 questions", points, caption)
     points = _points(group, _waited)
-    caption = "Nothing was paid, so the cost is time: search and context, median; left is faster."
+    why = "Nothing was paid" if all(_paid(one) == 0 for one in group.subjects) else "Prices are not known"
+    caption = f"{why}, so the cost is time: search and context, median; left is faster."
     return _scatter(group, title, "milliseconds per question", points, caption)
 
 
-def _paid(one: Subject) -> float:
-    return one.scores.cost.ingest.usd + one.scores.cost.answer.usd
+def _paid(one: Subject) -> float | None:
+    """US dollars; None where a price is not known."""
+    return (one.scores.cost.ingest + one.scores.cost.answer).usd
+
+
+def _per_thousand(one: Subject) -> float | None:
+    paid, asked = _paid(one), len(one.scores.rows)
+    return 1000 * paid / asked if paid is not None and asked else None
 
 
 def _waited(one: Subject) -> float | None:

@@ -193,7 +193,8 @@ class External:
         told = self._ask("ingest", conversation=as_json(conversation))
         self._ingested[conversation.id] = {turn.id: turn.said_at for turn in conversation.turns}
         with self._understood():
-            spent = Spent(**told["spent"]) + Spent(seconds=time.perf_counter() - began)
+            price = None if told["spent"].get("calls") else 0.0  # unless the worker knows it
+            spent = Spent(**{"usd": price, **told["spent"]}) + Spent(seconds=time.perf_counter() - began)
             return Ingested(int(told["memories"]), spent, dict(told.get("rejected", {})))
 
     def search(self, conversation_id: str, question: Question, limit: int) -> list[Found]:

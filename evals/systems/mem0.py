@@ -57,10 +57,12 @@ class Mem0(External):
             raise
 
     def ingest(self, conversation: Conversation) -> Ingested:
-        """See `External`; with what the calls cost by the local price list, 0 where that does not know the model."""
+        """See `External`; with what the calls cost by the local price list, None where that does not know the model."""
         told = super().ingest(conversation)
+        if not told.spent.calls:
+            return told
         usd = self._price(Usage(told.spent.calls, told.spent.input_tokens, told.spent.output_tokens)).cost_usd
-        return replace(told, spent=replace(told.spent, usd=usd or 0.0))
+        return replace(told, spent=replace(told.spent, usd=usd))
 
     def estimate(self, conversation: Conversation) -> Usage:
         """What taking a conversation in would cost: a call an add, each with mem0's prompt."""

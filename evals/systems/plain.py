@@ -140,7 +140,7 @@ class TurnSearch(_Plain):
     """Turns found by a `Method`, over an index of each conversation's own."""
 
     def __init__(self, method: Method, embedder: Embedder) -> None:
-        from recollect.adapters.bm25 import TermCounter
+        from recollect.adapters.terms import TermCounter
 
         told = {"channels": list(method.channels), "previous": method.previous, "fusion": method.fusion}
         super().__init__(method.name, told | ({"embedder": embedder.id} if "vectors" in method.channels else {}))

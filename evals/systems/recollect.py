@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import re
 import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -27,6 +29,9 @@ Include: TypeAlias = tuple[Literal["memories", "turns"], ...]
 MEMORIES: Include = ("memories",)
 TURNS: Include = ("turns",)
 BOTH: Include = ("memories", "turns")
+
+# Only our own fence looks like this: in what users said, `context` has taken the sign before "memory" out.
+_FENCE = re.compile(r'(?<=<memory id=")[0-9a-f]{32}(?=">)|(?<=</memory id=")[0-9a-f]{32}(?=">)')
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,12 +145,16 @@ class Recollect:
         return [Found(hit.kind, _named(hit, talk), hit.text, _told_by(hit, talk), hit.score) for hit in hits]
 
     def context(self, conversation_id: str, question: Question, max_tokens: int) -> Packed:
-        """What `context` packs, counted as all systems' are."""
+        """What `context` packs, counted as all systems' are, with a fence that is the same in every store."""
         talk = self._talk(conversation_id)
         arguments = self._asked(conversation_id, talk, question)
-        context = self.memory.context(question.text, max_tokens=max_tokens, tokenizer=tokens.count, **arguments)
+
+        def count(text: str) -> int:
+            return tokens.count(refenced(text, conversation_id))
+
+        context = self.memory.context(question.text, max_tokens=max_tokens, tokenizer=count, **arguments)
         named = (turn for hit in context.hits for turn in _told_by(hit, talk))
-        return Packed(context.text, context.tokens, distinct(named))
+        return Packed(refenced(context.text, conversation_id), context.tokens, distinct(named))
 
     def _asked(self, conversation_id: str, talk: _Talk, question: Question) -> dict[str, Any]:
         """A question that has a day is asked of what held then. Without one it is asked after the last turn."""
@@ -186,6 +195,15 @@ class Recollect:
         self.memory.close()
 
 
+def refenced(text: str, conversation_id: str) -> str:
+    """A context, or a part of it, fenced by a mark that follows from the conversation.
+
+    A store's own mark is a secret of that store. Readers of two runs would be sent different prompts, of different lengths: what
+    one replied could not be played again in the other.
+    """
+    return _FENCE.sub(hashlib.sha256(conversation_id.encode("utf-8", "backslashreplace")).hexdigest()[:32], text)
+
+
 def messages(session: Session) -> list[dict[str, Any]]:
     """Turns as `add` takes them."""
     return [_message(turn) for turn in session.turns]
@@ -200,7 +218,7 @@ def _message(turn: Turn) -> dict[str, Any]:
 def spent(results: Sequence[AddResult], seconds: float) -> Spent:
     """What adds were paid; `seconds` is what they took now."""
     paid = sum((usage_of(result.usage) for result in results), Usage())
-    return Spent(paid.llm_calls, paid.input_tokens, paid.output_tokens, paid.cost_usd or 0.0, seconds)
+    return Spent(paid.llm_calls, paid.input_tokens, paid.output_tokens, paid.cost_usd, seconds)
 
 
 def usage_of(paid: AddUsage) -> Usage:

@@ -30,6 +30,7 @@ from .ports import (
     Ledger,
     Reconciler,
     Reembedding,
+    Reranker,
     Tokenizer,
 )
 from .records import EmbedderKey, EmbedderRecord, Space
@@ -44,6 +45,7 @@ log = logging.getLogger("recollect")
 HOME_VARIABLE = "RECOLLECT_HOME"
 LLM_VARIABLE = "RECOLLECT_LLM"
 RULES = "rules"
+CROSS_ENCODER = "cross-encoder/"
 PROVIDER_KEYS = ("OPENAI_API_KEY", "ANTHROPIC_API_KEY", "GEMINI_API_KEY", "MISTRAL_API_KEY", "GROQ_API_KEY")
 WORKERS = 8
 PATIENCE_S = 2.0  # with readers of an older state, when a store is opened that has remnants of what was erased
@@ -62,6 +64,9 @@ class Settings:
     embedder: object = None
     embedder_api_base: str | None = None
     embedder_api_key: str | None = field(default=None, repr=False)
+    reranker: object = None
+    reranker_api_base: str | None = None
+    reranker_api_key: str | None = field(default=None, repr=False)
     budget: object = None
     actor: str | None = None
     trust: Trust = field(default_factory=Trust)
@@ -94,6 +99,7 @@ class Store:
     reembedding: Reembedding
     erasure: Erasure
     executor: ThreadPoolExecutor
+    reranker: Reranker | None = None
     embedder_recorded: bool = False
 
     @property
@@ -139,7 +145,7 @@ def open_store(settings: Settings) -> Store:
 
     Raises StorageError and its subclasses, SchemaTooNew, EmbeddingModelMismatch, InvalidInput, ModelConfigError.
     """
-    from .adapters.bm25 import Bm25, TermCounter
+    from .adapters.bm25 import Bm25
     from .adapters.database import Database
     from .adapters.sqlite_audit import SqliteAudit
     from .adapters.sqlite_erasure import SqliteErasure
@@ -147,16 +153,20 @@ def open_store(settings: Settings) -> Store:
     from .adapters.sqlite_journal import SqliteJournal
     from .adapters.sqlite_ledger import SqliteLedger
     from .adapters.sqlite_reembedding import SqliteReembedding
+    from .adapters.terms import TermCounter
 
-    reads = language(settings)
+    reads, reranker = language(settings), choose_reranker(settings)
     budget = Budget.of(settings.budget)
     folder = folder_of(settings.path)
     database = Database(folder)
-    ledger, tokenizer = SqliteLedger(database, settings.actor), TermCounter()
+    tokenizer = TermCounter()
+    ledger, audit = SqliteLedger(database, tokenizer.id, settings.actor), SqliteAudit(database, tokenizer)
     erasure = SqliteErasure(database, tokenizer, settings.actor)
     try:
         in_use = EmbedderInUse(choose_embedder(settings, ledger.setting("embedder")))
         ledger.secret()  # made with the store: reading never writes
+        if changed := audit.recount():
+            log.warning("the words of %d texts were counted anew, as this version counts them", changed)
         if erasure.unfinished() and (reason := erasure.finish(PATIENCE_S)):
             log.warning("an erasure is not complete: %s", reason)
     except BaseException:
@@ -172,7 +182,7 @@ def open_store(settings: Settings) -> Store:
         folder=folder,
         journal=SqliteJournal(database),
         ledger=ledger,
-        audit=SqliteAudit(database, tokenizer),
+        audit=audit,
         export=SqliteExport(database),
         partitions=Partitions(make, in_use, settings.memory_budget),
         in_use=in_use,
@@ -182,6 +192,7 @@ def open_store(settings: Settings) -> Store:
         reembedding=SqliteReembedding(database),
         erasure=erasure,
         executor=ThreadPoolExecutor(WORKERS, thread_name_prefix="recollect"),
+        reranker=reranker,
     )
 
 
@@ -279,6 +290,29 @@ def warn_of_key() -> None:
     """Say once that a provider's key is there and not used."""
     if any(os.environ.get(key) for key in PROVIDER_KEYS):
         log.warning('a provider\'s key is set, but no model is chosen: going on with llm="rules"')
+
+
+def choose_reranker(settings: Settings) -> Reranker | None:
+    """What `reranker=` stands for: a cross-encoder by its name or folder, a hosted one by its litellm name, or a caller's object.
+
+    Raises InvalidInput, RerankerConfigError.
+    """
+    given, base, key = settings.reranker, settings.reranker_api_base, settings.reranker_api_key
+    if isinstance(given, str) and not given.startswith(CROSS_ENCODER) and not Path(given).is_dir():
+        from .adapters.litellm_reranker import LitellmReranker
+
+        return LitellmReranker(given, api_base=base, api_key=key)
+    if base is not None or key is not None:
+        raise InvalidInput("reranker_api_base", 'goes with a hosted reranker, "provider/model"')
+    if isinstance(given, str):
+        from .adapters.cross_encoder import CrossEncoder
+
+        return CrossEncoder(given)
+    if given is None:
+        return None
+    if not isinstance(getattr(given, "id", None), str) or not callable(getattr(given, "rerank", None)):
+        raise InvalidInput("reranker", "needs an id (a string) and a method rerank(query, texts)")
+    return given  # type: ignore[return-value]  # its shape was just checked
 
 
 # --- the embedder ------------------------------------------------------------------------------------------------------

@@ -20,7 +20,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cached_property
 
-from .evidence import loosen
+from .evidence import WORD, loosen
 from .ids import new_id
 from .model import Op, Row
 from .ports import Tokenizer
@@ -28,7 +28,6 @@ from .records import ERASED, ChangeRecord, Hiding, History, Removal, Retirement,
 from .times import from_micros, to_micros
 
 BLANK = "█████"  # of one length, whatever it stands for
-_WORD = re.compile(r"\w+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +122,7 @@ class _Planner:
     def words(self, text: str) -> frozenset[str]:
         """The words of a text, as they are searched for."""
         if text not in self._known:
-            self._known[text] = frozenset(self._tokenizer(text))
+            self._known[text] = self._tokenizer.words(text)
         return self._known[text]
 
     def _said(self, turns: Iterable[int]) -> frozenset[str]:
@@ -558,7 +557,7 @@ def without(text: str, taken: Iterable[str], kept: Iterable[str]) -> str:
         while end < len(text) and blank[end] == blank[at]:
             end += 1
         piece = text[at:end]
-        left.append(BLANK if blank[at] and _WORD.search(piece) else piece)
+        left.append(BLANK if blank[at] and WORD.search(piece) else piece)
         at = end
     return "".join(left)
 
@@ -566,7 +565,7 @@ def without(text: str, taken: Iterable[str], kept: Iterable[str]) -> str:
 def meets(one: str, other: str, text: str) -> bool:
     """Whether two quotes share words of a text."""
     return any(
-        max(start, first) < min(end, last) and bool(_WORD.search(text[max(start, first) : min(end, last)]))
+        max(start, first) < min(end, last) and bool(WORD.search(text[max(start, first) : min(end, last)]))
         for start, end in spans(one, text)
         for first, last in spans(other, text)
     )
@@ -584,9 +583,9 @@ def spans(quote: str, text: str) -> Iterator[tuple[int, int]]:
 
 
 def _by_words(quote: str, text: str) -> Iterator[tuple[int, int]]:
-    found = [(loosen(match[0]), match.span()) for match in _WORD.finditer(text)]
+    found = [(loosen(match[0]), match.span()) for match in WORD.finditer(text)]
     words = [word for word, _ in found]
-    parts = [_WORD.findall(loosen(part)) for part in re.split(r"\.{3,}|…|\[\.\.\.\]", quote)]
+    parts = [WORD.findall(loosen(part)) for part in re.split(r"\.{3,}|…|\[\.\.\.\]", quote)]
     for part in parts:
         size = len(part)
         for i in range(len(words) - size + 1) if part else ():

@@ -15,6 +15,7 @@
     │   ├── StoreCorrupt         files of ours do not fit together
     │   ├── SchemaTooNew         written by a newer recollect
     │   ├── LeaseLost            another process has taken a batch over; the write path waits for that one
+    │   ├── TermsChanged         another version of recollect counted all words of the store anew; open it again
     │   ├── TargetExists         a backup or restore would replace what is there
     │   └── RevisionConflict     another writer was faster; the write path reads again and goes on
     │       └── UserClaimed      another writer was overtaken too often and goes first; the write path waits for it
@@ -25,6 +26,10 @@
     │   ├── EmbeddingInvalid     NaN, a wrong dimension or a short batch
     │   ├── EmbeddingModelMismatch
     │   └── WeightsCorrupt
+    ├── RerankerError
+    │   ├── RerankerUnavailable  a search goes on in its own order, and says so
+    │   ├── RerankerConfigError  a reranker's name, key, address or files are wrong; waiting does not help
+    │   └── RerankerInvalid      not a finite number for each text
     ├── ModelError               what a language model, or the way to it, did wrong
     │   ├── ModelUnavailable
     │   ├── ModelConfigError
@@ -165,6 +170,14 @@ class LeaseLost(StorageError):
     nothing was committed."""
 
 
+class TermsChanged(StorageError):
+    """The store was opened by another version of recollect, or of its stemmers, which counted all words anew: this memory would
+    look for words that are not there. Open it again, by one version at a time."""
+
+    retryable = False
+    default_stage = "open"
+
+
 class TargetExists(StorageError):
     """A backup, or a restored store, would replace what is there; it is done only when asked for."""
 
@@ -214,6 +227,26 @@ class EmbeddingModelMismatch(EmbedderError):
 
 class WeightsCorrupt(EmbedderError):
     """A weights file does not have its published sha256; `recollect setup` fetches it anew."""
+
+
+class RerankerError(RecollectError):
+    """What a reranker, or the way to it, did wrong."""
+
+    default_stage = "search"
+
+
+class RerankerUnavailable(RerankerError):
+    """The reranker failed or cannot be reached. A search goes on without it, and tells of it: `trace.Reranked`, and the log."""
+
+    retryable = True
+
+
+class RerankerConfigError(RerankerError):
+    """The reranker's name, key, address or files are wrong; waiting does not help."""
+
+
+class RerankerInvalid(RerankerError):
+    """The reranker's answer is not a finite number for each text."""
 
 
 class ModelError(RecollectError):

@@ -27,8 +27,9 @@ MAX_NAMED = 40  # entities or relations of a fact
 
 _LOOSE = str.maketrans({"’": "'", "‘": "'", "“": '"', "”": '"', "–": "-", "—": "-", "\u00a0": " "})
 _SPACE = re.compile(r"\s+")
-_WORD = re.compile(r"\w+")
-_EDGE = " \t\n\"'.,;:!?…-"
+# Nothing parts the words of Chinese and Japanese: each character is one.
+WORD = re.compile(r"[\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff]|[^\W\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff]+")
+_EDGE = " \t\n\"'.,;:!?…-。、「」『』《》〈〉【】¿¡«»„"
 _BETWEEN = "\x1f"
 _CUT = re.compile(r"\.{3,}|…|\[\.\.\.\]")
 # Where it is plain which day is meant, another one is wrong; "last Friday" and "last week" are read in more than one way.
@@ -112,7 +113,7 @@ class Heard:
 
 def _joined(text: str) -> str:
     """The words of a text, with a mark before, between and after them."""
-    return _BETWEEN + "".join(f"{word}{_BETWEEN}" for word in _WORD.findall(text))
+    return _BETWEEN + "".join(f"{word}{_BETWEEN}" for word in WORD.findall(text))
 
 
 class Texts:
@@ -138,7 +139,7 @@ def placed(evidence: Evidence, chunk: Chunk, texts: Texts | None = None) -> Evid
     texts = texts or Texts()
     if holds(evidence, chunk.turn(evidence.turn_id), texts):
         return evidence
-    if len(_WORD.findall(evidence.quote)) < 3:
+    if len(WORD.findall(evidence.quote)) < 3:
         return None  # too short to tell where it is from
     elsewhere = [turn for turn in (*chunk.turns, *chunk.context) if holds(evidence, turn, texts)]
     return replace(evidence, turn_id=elsewhere[0].id) if len(elsewhere) == 1 else None
@@ -246,5 +247,5 @@ def _same(one: Fact, other: Fact) -> bool:
     if one.slot is None or other.slot is None or one.value is None or other.value is None:
         return False
     same_value = one.slot.key == other.slot.key and text_key(one.value) == text_key(other.value)
-    left, right = set(_WORD.findall(loosen(one.text))), set(_WORD.findall(loosen(other.text)))
+    left, right = set(WORD.findall(loosen(one.text))), set(WORD.findall(loosen(other.text)))
     return same_value and (left <= right or right <= left)

@@ -10,6 +10,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import assert_never
+from unicodedata import normalize
 
 from .candidates import candidate_of, meant, names
 from .dates import MONTHS, WEEKDAYS
@@ -22,7 +23,10 @@ TRUST = Trust()
 MAX_DELETED = 5  # targets of one retraction; more is taken for a mistake
 SAME_WORDS = 0.5  # share of common words (Jaccard) from which a retraction is about a row with neither slot nor entity
 
-_NAME_OR_NUMBER = re.compile(r"\d[\d.,:/-]*|\b[^\W\d_][\w'’-]*")
+# Nothing parts Chinese and Japanese from a name or a number: there, each character is a word.
+_CJK = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff"
+_CHARACTER = re.compile(f"[{_CJK}]")
+_NAME_OR_NUMBER = re.compile(rf"\d[\d.,:/-]*|(?<![^\W{_CJK}])[^\W\d_{_CJK}](?:[^\W{_CJK}]|['’-])*")
 _DIGITS = re.compile(r"\d+")
 _GENITIVE = re.compile(r"['’]s?$")
 _GERMAN = re.compile(r"\b(?:der|die|das|und|ist|nicht|eine?|einer|mit|für|von|dem|den|des|hat)\b")
@@ -124,7 +128,7 @@ def is_about(fact: Fact, candidate: Candidate) -> bool:
 
 def overlap(one: str, other: str) -> float:
     """Share of common words (Jaccard), 0..1."""
-    left, right = set(text_key(one).split()), set(text_key(other).split())
+    left, right = (set(_CHARACTER.sub(r" \g<0> ", text_key(text)).split()) for text in (one, other))
     return len(left & right) / len(left | right) if left | right else 0.0
 
 
@@ -133,7 +137,8 @@ def overlap(one: str, other: str) -> float:
 
 def invented(text: str, fact: Fact, targets: Sequence[Candidate]) -> set[str]:
     """Names and numbers of an update's text that occur neither in the fact, nor in a target, nor in their dates."""
-    known = " ".join((fact.text, fact.value or "", *(target.text for target in targets)))
+    text = normalize("NFKC", text)  # full-width digits
+    known = normalize("NFKC", " ".join((fact.text, fact.value or "", *(target.text for target in targets))))
     words = {_bare(word) for word in _NAME_OR_NUMBER.findall(known)}
     dated = [one for one in (fact.event, *(target.event for target in targets)) if one is not None]
     return marks(text) - marks(known) - words - {mark for event in dated for mark in _told_of(event)}

@@ -6,7 +6,9 @@ import asyncio
 import json
 import os
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
+from functools import partial
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 
@@ -54,7 +56,8 @@ from .wording import of_the_user
 # What reads and writes is imported when a memory is opened, and below where a verb needs it: `import recollect` stays light.
 if TYPE_CHECKING:
     from .build import Store
-    from .ports import Embedder
+    from .ports import Embedder, Reranker
+    from .retrieve import Query
     from .views import Views
 
 T = TypeVar("T")
@@ -95,6 +98,9 @@ class AsyncMemory:
         embedder: object = None,
         embedder_api_base: str | None = None,
         embedder_api_key: str | None = None,
+        reranker: object = None,
+        reranker_api_base: str | None = None,
+        reranker_api_key: str | None = None,
         instructions: str | None = None,
         budget: object = None,
         redact: bool = True,
@@ -110,7 +116,10 @@ class AsyncMemory:
         `mode`: how to ask for JSON, "json_schema", "tools" or "md_json" (default: by what the model is known to support).
 
         `embedder`: None is the store's own, else MiniLM; a litellm name ("openai/text-embedding-3-small"), with
-        `embedder_api_base` and `embedder_api_key`; or an object with `id`, `dim` and `embed(texts)`. `instructions`: what to
+        `embedder_api_base` and `embedder_api_key`; or an object with `id`, `dim` and `embed(texts)`. `reranker`: None, or what
+        puts the best 30 hits of a search in order: a cross-encoder ("cross-encoder/ms-marco-MiniLM-L6-v2", or a folder of one); a
+        litellm name ("cohere/rerank-v3.5"), with `reranker_api_base` and `reranker_api_key`; or an object with `id` and
+        `rerank(query, texts)`. Where it is down, hits come in their usual order. `instructions`: what to
         remember and what to leave out. `budget`: limits such as `{"add": {"calls": 20}, "day": {"cost_usd": 1.0}}`, per
         add, day and run, on calls, tokens and cost_usd; over one an add raises BudgetExceeded and stays pending.
         `redact`: keep secrets of known formats out (keys, tokens, passwords in URLs, card numbers, IBANs): what is said, its
@@ -150,6 +159,9 @@ class AsyncMemory:
             embedder=embedder,
             embedder_api_base=embedder_api_base,
             embedder_api_key=embedder_api_key,
+            reranker=reranker,
+            reranker_api_base=reranker_api_base,
+            reranker_api_key=reranker_api_key,
             budget=budget,
             actor=check.maybe_identifier("actor", actor),
             trust=believed,
@@ -160,7 +172,7 @@ class AsyncMemory:
         self._closed = False
         self._process = os.getpid()
         store = self._store
-        self._retriever = Retriever(store.ledger, store.partitions, store.tokenizer)
+        self._retriever = Retriever(store.ledger, store.partitions)
         self._writer = Writer(
             journal=store.journal,
             ledger=store.ledger,
@@ -547,9 +559,26 @@ class AsyncMemory:
         self._check_loop()
 
         async def found(embedder: Embedder) -> list[Hit]:
-            return await self._run(self._retriever.search, asked, await self._vector(embedder, asked.text), embedder)
+            vector = await self._vector(embedder, asked.text)
+            if self._store.reranker is not None:
+                ranked = await self._reranked(self._store.reranker, asked, vector, embedder)
+                if ranked is not None:
+                    return ranked
+            return await self._run(self._retriever.search, asked, vector, embedder)
 
         return await self._store.in_use.apply(found, self._store.in_thread)
+
+    async def _reranked(self, reranker: Reranker, asked: Query, vector: Any, embedder: Embedder) -> list[Hit] | None:
+        """Hits in the reranker's order; None where it is down."""
+        from .reranking import CANDIDATES, rerank
+
+        wide = replace(asked, limit=max(asked.limit, CANDIDATES))
+        found = await self._run(self._retriever.find, wide, vector, embedder)
+        texts = [] if found is None else found.texts(CANDIDATES)
+        if len(texts) < 2:
+            return None  # nothing to put in order
+        scores = await rerank(reranker, asked.text, texts, self._store.in_thread, partial(emit, self._listener))
+        return None if scores is None else await self._run(self._retriever.reranked, asked, found, scores)
 
     async def _vector(self, embedder: Embedder, text: str) -> Any:
         """The query's vector; None where the embedder is down: BM25 serves meanwhile."""

@@ -36,7 +36,9 @@ def pack(
     count = estimate_tokens if tokenizer is None else counter(tokenizer)
     kept = chosen(hits, max_tokens, fence, count)
     while kept:
-        told = sorted(kept, key=lambda hit: (hit.event_from or hit.valid_from, hit.id))
+        told = sorted(
+            kept, key=lambda hit: hit.event_from or hit.valid_from
+        )  # of one time the best first: ids are random
         text = "\n".join([opening(fence), *(line(hit, fence) for hit in told), closing(fence)])
         if (tokens := count(text)) <= max_tokens:
             return text, told, tokens

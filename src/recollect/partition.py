@@ -19,7 +19,7 @@ from .errors import EmbeddingModelMismatch, StoreCorrupt
 from .failpoints import reach
 from .intervals import EVER, OPEN, Intervals, Moment, Served, Window
 from .ports import Embedder, Ledger, TextIndex, Tokenizer, VectorIndex
-from .records import EmbedderKey, Hiding, PassageRecord, RowSpan, SourceRecord, Space
+from .records import Asked, EmbedderKey, Hiding, PassageRecord, RowSpan, SourceRecord, Space, words_of
 
 if TYPE_CHECKING:
     from .intervals import Integers, Mask
@@ -206,12 +206,12 @@ class Partition:
         """Of these passages those whom or what the query names, best first, ties by smaller key: (key, weight > 0 of its terms
         that occur in the slot of a memory, or in the name of who said a turn)."""
         with self._lock:
-            weights = {term: self._texts.idf(term) for term in terms}
+            weights = {word: min(map(self._texts.idf, word)) for word in words_of(terms)}
             labels = {key: self._about[key] for key in keys if key in self._about}
             named = {}
             for label in dict.fromkeys(labels.values()):  # many passages have the same one
                 held = self._terms_about(label)
-                named[label] = sum([weight for term, weight in weights.items() if term in held])
+                named[label] = sum([weight for word, weight in weights.items() if not held.isdisjoint(word)])
             found = [(key, named[label]) for key, label in labels.items() if named[label]]
             return sorted(found, key=lambda one: (-one[1], one[0]))
 
@@ -222,10 +222,15 @@ class Partition:
 
     def holding(self, words: str, k: int, allowed: Mask) -> list[tuple[int, float]]:
         """Passages that hold some of these words, and how much of their weight, 0..1; the k best by BM25."""
-        terms = self._tokenizer(words)
         with self._lock:
+            terms = self.asked(words)
             keys = [key for key, _ in self._texts.search(terms, k, allowed)]
             return list(zip(keys, self._texts.coverage(terms, keys), strict=True))
+
+    def asked(self, text: str) -> Asked:
+        """The terms that a query is about, here."""
+        with self._lock:
+            return self._tokenizer.asked(text, self._texts.__contains__)
 
     def siblings(self, statement: int) -> Sequence[int]:
         """The statements of the same slot, itself included; none where it has no slot."""
@@ -238,7 +243,8 @@ class Partition:
         One that holds more than a twentieth of what is known of its subject is no kind."""
         with self._lock:
             slots = list(dict.fromkeys(self._about[one] for one in statements if one in self._about))
-            named = [one for one in slots if not self._terms_about(_subject(one)).isdisjoint(terms)]
+            words = {term for word in words_of(terms) for term in word}
+            named = [one for one in slots if not self._terms_about(_subject(one)).isdisjoint(words)]
             return {
                 one: tuple(members)
                 for one in named or slots
@@ -249,7 +255,7 @@ class Partition:
 
     def _terms_about(self, label: str) -> frozenset[str]:
         if label not in self._about_terms:
-            self._about_terms[label] = frozenset(self._tokenizer(label))
+            self._about_terms[label] = self._tokenizer.words(label)
         return self._about_terms[label]
 
     def background(self) -> tuple[float, int]:

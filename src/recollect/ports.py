@@ -12,6 +12,7 @@ from .filters import Condition
 from .ids import IdKind
 from .model import Case, Entity, Extraction, Reconciliation, Relation, Row, Scope, Turn, Usage
 from .records import (
+    Asked,
     Batch,
     ChangeRecord,
     Claim,
@@ -135,6 +136,20 @@ class Embedder(Protocol):
         ...
 
 
+class Reranker(Protocol):
+    """(query, text) → how well the text answers. A caller's own object needs just this; `rerank` may also be a coroutine
+    function."""
+
+    @property
+    def id(self) -> str:
+        """Named in traces."""
+        ...
+
+    def rerank(self, query: str, texts: Sequence[str]) -> Sequence[float] | Awaitable[Sequence[float]]:
+        """A finite number for each of at most 30 texts, in their order; the higher, the better. Called from worker threads."""
+        ...
+
+
 class VectorIndex(Protocol):
     """Exact inner-product search over unit vectors under integer keys. Not thread-safe: its owner holds a lock."""
 
@@ -172,6 +187,10 @@ class TextIndex(Protocol):
 
     def __len__(self) -> int: ...
 
+    def __contains__(self, term: object) -> bool:
+        """Whether any text has the term."""
+        ...
+
     def upsert(self, key: int, terms: Mapping[str, int], group: int = 0) -> None:
         """Put a text's term counts under a key ≥ 0; a key that is there is replaced.
 
@@ -194,14 +213,30 @@ class TextIndex(Protocol):
         ...
 
     def coverage(self, terms: Mapping[str, int], keys: Sequence[int]) -> list[float]:
-        """For each key the share (0..1) of the query's idf weight whose terms occur in the text."""
+        """For each key the share (0..1) of the query's idf weight whose words occur in the text, as any of their terms; a word
+        weighs what its most usual term does."""
         ...
 
 
 class Tokenizer(Protocol):
-    """Text → term counts, for BM25: stemmed words; CJK by bigrams."""
+    """Text → terms, for BM25: stemmed words; CJK by bigrams."""
 
-    def __call__(self, text: str) -> dict[str, int]: ...
+    @property
+    def id(self) -> str:
+        """Recorded in the store; another id may give a text other terms."""
+        ...
+
+    def __call__(self, text: str) -> dict[str, int]:
+        """Term counts of a text that is to be found."""
+        ...
+
+    def asked(self, text: str, held: Callable[[str], bool]) -> Asked:
+        """The terms of a query, among texts of which it can be asked whether any has a term."""
+        ...
+
+    def words(self, text: str) -> frozenset[str]:
+        """What texts of any languages can be compared by: the same word is always the same here."""
+        ...
 
 
 class Journal(Protocol):
@@ -380,5 +415,6 @@ class Audit(Protocol):
     def of_user(self, space: Space, dim: int | None) -> Iterator[Fault]: ...
     def doubtful_quotes(self, space: Space) -> Iterator[tuple[int, str, str]]: ...
     def twins(self, space: Space) -> list[int]: ...
+    def recount(self) -> int: ...
     def mend_indexes(self) -> None: ...
     def mend_user(self, space: Space, dim: int | None) -> None: ...

@@ -4,6 +4,7 @@ must be tried.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -11,7 +12,7 @@ from typing import Any
 
 from .model import Evidence, Fact, Kind, Turn, Usage
 from .plan import Content, Plan
-from .ports import Embedder
+from .ports import Embedder, Tokenizer
 from .records import Batch, ChunkDone, JournalledChunk, TurnPassage
 from .safety.quarantine import Reader, judge_turn
 from .safety.trust import Trust, told_by
@@ -93,6 +94,14 @@ def turn_texts(chunk: JournalledChunk) -> list[str]:
         texts.append(f"{before}{turn.speaker}: {turn.content}")
         previous = turn
     return texts
+
+
+def turn_terms(chunk: JournalledChunk, tokenizer: Tokenizer) -> list[dict[str, int]]:
+    """The term counts of the same: each turn's own, and those of the turn before it, told apart by language one by one."""
+    said = [*chunk.context[-1:], *chunk.turns]
+    own = [tokenizer(f"{turn.speaker}: {turn.content}") for turn in said]
+    first = len(said) - len(chunk.turns)
+    return [dict(Counter(own[i]) + Counter(own[i - 1] if i else {})) for i in range(first, len(said))]
 
 
 def content_of(fact: Fact, chunk: JournalledChunk, terms: dict[str, int], vector: Any) -> Content:

@@ -8,6 +8,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
+from .contrasts import MARKED, NEGATIONS
+
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
@@ -131,14 +133,6 @@ class Scale(NamedTuple):
 # May" and "moved in June" there too: hence the marks.
 NEAR = 0.96
 _MARK = re.compile(r"\d[\d.,:/-]*|\b[^\W\d_][\w'’-]*")
-_MARKED = {
-    "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve", "dozen", "hundred",
-    "thousand", "once", "twice", "first", "second", "third", "last", "yesterday", "today", "tonight", "tomorrow", "early",
-    "late", "before", "after", "more", "less",
-}  # fmt: skip
-_NEGATIONS = {
-    "not", "no", "never", "none", "nobody", "nothing", "neither", "nor", "without", "cannot", "longer", "stopped", "quit",
-}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,11 +155,12 @@ def marks(text: str) -> tuple[tuple[str, ...], int]:
     """Names, numbers and words of time in their order, and how many negations there are."""
     words = [match[0].rstrip(".,:/-") for match in _MARK.finditer(text)]
     told = [word.casefold().removesuffix("'s").removesuffix("’s") for word in words if _is_mark(word)]
-    return tuple(told), sum(word.casefold() in _NEGATIONS or word.endswith(("n't", "n’t")) for word in words)
+    return tuple(told), sum(word.casefold() in NEGATIONS or word.endswith(("n't", "n’t")) for word in words)
 
 
 def _is_mark(word: str) -> bool:
-    return word[0].isdigit() or word[0].isupper() or word.casefold() in _MARKED
+    """A digit, a capital, or a letter of a script that has none, in which any word may be a name."""
+    return word[0] == word[0].upper() or word.casefold() in MARKED
 
 
 def thinned(near: NDArray[np.bool_], tellings: Sequence[Telling]) -> list[int]:

@@ -6,7 +6,7 @@ transaction, or refuses them all (`RevisionConflict`). So all numbers in a `Comm
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, NewType, TypeAlias, TypeVar
@@ -26,6 +26,23 @@ class Known(dict[K, V]):
 
     def __missing__(self, key: K) -> V:
         raise StoreCorrupt("the ledger lacks what it refers to: verify() tells where", stage="read")
+
+
+class Asked(dict[str, int]):
+    """The terms of a query, and how often each is asked for. `words`: for each word the terms that it may stand in a text as,
+    several where its language cannot be told."""
+
+    def __init__(self, words: Sequence[tuple[str, ...]]) -> None:
+        super().__init__()
+        self.words = tuple(dict.fromkeys(words))
+        for word in words:
+            for term in word:
+                self[term] = self.get(term, 0) + 1
+
+
+def words_of(terms: Mapping[str, int]) -> Sequence[tuple[str, ...]]:
+    """The words of a query; of what was not asked as one, each term is a word."""
+    return terms.words if isinstance(terms, Asked) else [(term,) for term in terms]
 
 
 ERASED = "erased"

@@ -12,7 +12,7 @@ from .filters import Condition
 from .intervals import BEGINNING, OPEN, Moment, Served, Window
 from .model import Row, Scope, SourceClass, Turn
 from .partition import Partition, Partitions
-from .ports import Embedder, Ledger, Tokenizer
+from .ports import Embedder, Ledger
 from .rank import (
     CALIBRATED,
     EVIDENCE_BOOST,
@@ -115,6 +115,12 @@ class Content:
         own = key in self.turns and self.source(key) is SourceClass.USER
         return self.turns[key].batch_id if own else self.source(key)
 
+    def wording(self, key: int) -> str:
+        """What it says, a turn with its speaker."""
+        if key in self.turns:
+            return f"{self.turns[key].speaker}: {self.turns[key].content}"
+        return self.rows[key].statement.text
+
     def telling(self, key: int) -> Telling:
         """What must not differ between near duplicates."""
         if key in self.turns:
@@ -125,11 +131,28 @@ class Content:
         return Telling("memory", said.text, about, said.event)
 
 
+@dataclass(frozen=True, slots=True)
+class Ordered:
+    """What a search found, best first, with all that its hits are made of."""
+
+    space: Space
+    partition: Partition
+    moment: Moment
+    served: Served
+    scale: Scale
+    content: Content
+    kept: tuple[Ranked, ...]
+
+    def texts(self, most: int) -> list[str]:
+        """What the first ones say, turns with their speakers."""
+        return [self.content.wording(one.key) for one in self.kept[:most]]
+
+
 class Retriever:
     """Answers queries from the partitions; blocking, called from worker threads."""
 
-    def __init__(self, ledger: Ledger, partitions: Partitions, tokenizer: Tokenizer) -> None:
-        self._ledger, self._partitions, self._tokenizer = ledger, partitions, tokenizer
+    def __init__(self, ledger: Ledger, partitions: Partitions) -> None:
+        self._ledger, self._partitions = ledger, partitions
 
     def moment(self, space: Space, query: Query) -> Moment:
         """The two time axes of a query."""
@@ -141,13 +164,18 @@ class Retriever:
 
         Raises EmbeddingModelMismatch where the store's vectors are of another one by now.
         """
+        found = self.find(query, vector, embedder)
+        return [] if found is None else self._hits_of(query, found, found.kept)
+
+    def find(self, query: Query, vector: Vectors | None, embedder: Embedder) -> Ordered | None:
+        """The same before it is read as hits; None where nothing was ever stored."""
         space = self._ledger.space(query.scope.user_id)
         if space is None:
-            return []
+            return None
         partition = self._partitions.get(space, embedder)
         moment = self.moment(space, query)
         served = self.served(space, partition, query, moment)
-        terms = self._tokenizer(query.text)
+        terms = partition.asked(query.text)
         scale = self.scale(partition)
         content, behind, dense = Content({}, {}), list[Ranked](), False
         reading = read(query.text, query.now)
@@ -162,7 +190,28 @@ class Retriever:
             served = served.without([one.key for one in crowd])  # what else is there, behind what filled the channels?
         if dense or behind:
             kept = self._spread(space, query, partition, [*kept, *behind], content, scale)
-        return self._hits(space, query, partition, moment, kept[: query.limit], content, served)
+        return Ordered(space, partition, moment, served, scale, content, tuple(kept))
+
+    def reranked(self, query: Query, found: Ordered, scores: Sequence[float]) -> list[Hit]:
+        """Hits, the first of what was found by a reranker's scores; what is much the same is held back as in any search."""
+        by_score = sorted(range(len(scores)), key=lambda place: -scores[place])
+        least, span = min(scores), max(scores) - min(scores) or 1.0
+        first = [
+            found.kept[place]._replace(
+                places=(*found.kept[place].places, Place("rerank", rank, (scores[place] - least) / span))
+            )
+            for rank, place in enumerate(by_score, start=1)
+        ]
+        rest = found.kept[len(scores) :]
+        space, partition, content, scale = found.space, found.partition, found.content, found.scale
+        kept, crowd, dense = self._distinct(space, query, partition, [*first, *rest], content, scale)
+        if dense or crowd:
+            kept = self._spread(space, query, partition, [*kept, *crowd], content, scale)
+        return self._hits_of(query, found, kept)
+
+    def _hits_of(self, query: Query, found: Ordered, kept: Sequence[Ranked]) -> list[Hit]:
+        first = list(kept[: query.limit])
+        return self._hits(found.space, query, found.partition, found.moment, first, found.content, found.served)
 
     def _distinct(
         self, space: Space, query: Query, partition: Partition, kept: list[Ranked], content: Content, scale: Scale

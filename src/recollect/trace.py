@@ -90,7 +90,18 @@ class Purged:
     turns: int
 
 
-Event: TypeAlias = Journalled | Extracted | Committed | Reembedding | Copied | Checked | Exported | Purged
+@dataclass(frozen=True, slots=True)
+class Reranked:
+    """A reranker was asked about so many `candidates` of a search, and took so many `seconds`. `error`: the name of what went
+    wrong; with RerankerUnavailable the hits came in the search's own order."""
+
+    reranker: str
+    candidates: int
+    seconds: float
+    error: str | None = None
+
+
+Event: TypeAlias = Journalled | Extracted | Committed | Reembedding | Copied | Checked | Exported | Purged | Reranked
 Listener: TypeAlias = Callable[[Event], None]
 
 

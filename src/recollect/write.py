@@ -51,7 +51,7 @@ from .neighbours import Neighbours
 from .partition import Partitions
 from .plan import Content, Plan
 from .ports import Chunk, Embedder, Extractor, Journal, Ledger, Reconciler, Tokenizer
-from .prepare import ChunkWork, content_of, doubts_of, hidden_of, stated_at, turn_texts, whole_messages
+from .prepare import ChunkWork, content_of, doubts_of, hidden_of, stated_at, turn_terms, turn_texts, whole_messages
 from .records import Batch, ChunkRecord, Commit, JournalledChunk, Lease, NewBatch, Space
 from .retell import forget_told
 from .safety.redact import Redactor
@@ -282,7 +282,7 @@ class Writer:
         try:
             vectors = [*await self._embed(embedder, told if early else told + turns), *early]
             reach("add.embedded")
-            terms = [self.tokenizer(text) for text in told + turns]
+            terms = [*map(self.tokenizer, told), *turn_terms(chunk, self.tokenizer)]
             prepared = [content_of(fact, chunk, terms[i], vectors[i]) for i, fact in enumerate(facts)]
             rest = zip(terms[len(facts) :], vectors[len(facts) :], strict=True)
             doubts, hidden = await doubting

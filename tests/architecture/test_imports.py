@@ -16,7 +16,7 @@ SOURCE = Path(recollect.__file__).parent
 FLOORS: list[set[str]] = [
     {"usage", "failpoints"},
     {"errors"},
-    {"ids", "times", "owners", "tasks", "wording", "tokens"},
+    {"ids", "times", "owners", "tasks", "wording", "tokens", "contrasts"},
     {"model", "filters"},
     {"records", "results", "dates", "safety"},
     {"ports", "trace", "budget"},
@@ -30,6 +30,7 @@ FLOORS: list[set[str]] = [
         "rank",
         "views",
         "embedding",
+        "reranking",
         "check",
         "plan",
         "pack",

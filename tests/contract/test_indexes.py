@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from recollect.adapters.bm25 import Bm25, TermCounter
+from recollect.adapters.bm25 import Bm25
 from recollect.adapters.faiss_vectors import FaissVectors
+from recollect.adapters.terms import TermCounter
 
 
 class VectorIndexContract:

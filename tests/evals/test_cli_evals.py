@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import os
 import re
@@ -109,25 +110,94 @@ def test_a_run_through_all_phases_gives_its_numbers_and_again_offline_to_the_dig
     assert not [one for one in out.rglob("*") if one.is_file() and KEY.encode() in one.read_bytes()]
 
 
-def test_recorded_replies_played_again_give_every_number_again(cli, data, tmp_path):
-    """The same questions to the same systems in a new folder: the prompts are the same to the letter. (Not so with recollect: the
-    fence around its memories is another one in each store.)"""
-    kept, replayed = {}, set()
+def extraction(folder):
+    """What a model would have extracted from the small set, recorded: a file a conversation."""
+    folder.mkdir()
+    for talk in world.data_set().conversations:
+        facts = [
+            {"text": f"{t.speaker} said: {t.text}", "kind": "event", "evidence": [{"turn": t.id, "quote": t.text}]}
+            for t in talk.turns
+        ]
+        (folder / f"{talk.id}.jsonl").write_text(json.dumps({"session": "s1", "facts": facts}) + "\n")
+    return folder
 
-    def keeps(request):
-        return kept.setdefault(json.dumps(request.body, sort_keys=True), says(request))
 
-    def plays(request):
-        replayed.add(asked := json.dumps(request.body, sort_keys=True))
-        return kept[asked]
+class Tape:
+    """Replies by what was asked, to the letter: kept the first time; then only played, and what is not on it is refused."""
 
-    found = []
-    for script, name in ((keeps, "first"), (plays, "again")):
+    def __init__(self, script):
+        self.script, self.kept = script, {}
+
+    def keeps(self, request):
+        return self.kept.setdefault(prompt_of(request), self.script(request))
+
+    def plays(self, request):
+        return self.kept.get(prompt_of(request), Reply(status=400))
+
+
+def prompt_of(request):
+    return json.dumps(request.body, sort_keys=True)
+
+
+def asked(endpoint):
+    """How often each prompt came in."""
+    return Counter(map(prompt_of, endpoint.requests))
+
+
+RECOLLECTS = ["recollect-model", "recollect-model:memories", "recollect-rules", "recollect-recorded"]
+
+
+@pytest.fixture
+def everything(data, tmp_path):
+    """The words of a run of all kinds of systems, but for where to."""
+    systems = [word for name in ["bm25", "last-turns", *RECOLLECTS] for word in ("--system", name)]
+    words = ["run", data, *systems, "--llm", "openai/memory", "--recorded", extraction(tmp_path / "recorded")]
+    return [*words, "--limit", 6, "--unrelated", 2, "--concurrency", 1, "--json"]
+
+
+@pytest.mark.timeout(900)  # six runs, four of them processes that load everything
+def test_recorded_replies_played_again_give_every_number_again_also_after_kills(cli, everything, tmp_path):
+    """The same systems on the same questions in a new folder, with stores of their own: the prompts of memory, reader and judge
+    are the same to the letter, so that replies kept by their prompts are found again; and the numbers to the digit. Killed in
+    each phase that calls a model and resumed, too: only the call that was under way is made again."""
+    tape = Tape(says)
+
+    def run(script, folder):
         with ModelEndpoint(script) as endpoint:
-            plain = ["--system", "bm25", "--system", "last-turns"]
-            told = answer(cli("run", data, *plain, *at(endpoint), "--out", tmp_path / name, "--json"))["result"]
-            found.append(without_times(told))
-    assert found[0] == found[1] and replayed == set(kept)
+            told = answer(cli(*everything, *at(endpoint), "--out", tmp_path / folder))
+        return without_times(told["result"]), asked(endpoint)
+
+    first, prompts = run(tape.keeps, "first")
+    assert len(first["systems"]) == 6 and first["systems"]["recollect-openai-memory"]["memories"] == 16
+    assert run(tape.plays, "again") == (first, prompts)
+
+    again = Counter()
+    for phase, nth in (("ingest", 2), ("answer", 14), ("judge", 3)):
+        again += killed(everything, tape, phase, nth, tmp_path)
+    resumed, rest = run(tape.plays, "killed")
+    assert resumed == first and again + rest == prompts
+
+
+def killed(words, tape, phase, nth, tmp_path):
+    """Go on with a run until its nth call of a phase, which is not answered; the calls that were."""
+    child, seen, answered = [], Counter(), Counter()
+
+    def kills(request):
+        here = world.phase_of(request)
+        seen[here] += 1
+        if (here, seen[here]) == (phase, nth):
+            child[0].kill()
+            child[0].wait()
+            return Reply(cut="reset")
+        answered[prompt_of(request)] += 1
+        return tape.plays(request)
+
+    with ModelEndpoint(kills) as endpoint:
+        told = process(*words, *at(endpoint), "--out", tmp_path / "killed", home=tmp_path / "home")
+        child.append(told)
+        with told:
+            assert told.wait(timeout=120) == -signal.SIGKILL
+    return answered
 
 
 def without_times(value):
@@ -238,6 +308,28 @@ def test_over_its_budget_a_run_stops_and_a_higher_one_finishes_it(cli, data, tmp
             cli("run", *words, "--budget", limit, code=2)
 
 
+def test_what_has_no_price_is_said_to_have_none_and_a_budget_in_money_is_refused_before_anything_is_done(
+    cli, data, tmp_path
+):
+    out = tmp_path / "run"
+    with ModelEndpoint(says) as endpoint:
+        memory = [data, "--system", "recollect-model", "--llm", "openai/memory", "--limit", 2, "--out", out]
+        words = ["run", *memory, *at(endpoint)]
+        for more in ([], ["--dry-run"], ["--json"]):
+            done = cli(*words, "--budget", "cost=1", *more, code=2)
+            assert "the price of the model of ingest and answer and judge is not known" in done.stderr
+        assert endpoint.calls == 0 and not (out / "systems").exists()
+        cli("run", *memory, "--api-base", endpoint.url, "--mode", "json_schema", "--phase", "ingest")
+        assert "the run has calls whose price is not known" in cli(*words, "--budget", "cost=1", code=2).stderr
+        shown = cli(*words)
+        assert "price not known" in shown.stdout and "$0" not in shown.stdout + shown.stderr
+    told = answer(cli("rescore", out, "--json"))
+    cost = told["systems"]["recollect-openai-memory"]["cost"]
+    assert told["spent"]["usd"] is None and [cost[one]["usd"] for one in ("ingest", "answer", "judge")] == [None] * 3
+    page = cli("report", out).stdout
+    assert len(re.findall(r"\| (ingest|answer|judge) .*\| unpriced +\|", page)) == 3 and "$0" not in page
+
+
 def test_a_dead_endpoint_leaves_errors_and_the_same_command_goes_on(cli, data, tmp_path, monkeypatch):
     monkeypatch.setattr("recollect.adapters.retry.FIRST_WAIT", 0.001)
     words = [data, "--system", "bm25", "--out", tmp_path / "run"]
@@ -332,6 +424,11 @@ def test_a_run_of_other_data_or_settings_is_not_gone_on_with(cli, data, tmp_path
         assert re.match(r"RunMismatch: this run's \w+ is .*, not ", done.stderr)
     cli("run", data, "--system", "bm25", "--out", out)  # what is not said stays as it is
     assert Run.read(out).manifest.k == 7
+    done = cli("run", other, "--system", "bm25", "--out", out, code=1)
+    assert re.search(r"this run's data is small \(checksum \w{12}…\), not other \(\w{12}…\)", done.stderr)
+    data.rename(tmp_path / "moved.jsonl")
+    assert "is not there" in (lost := cli("rescore", out, code=1).stderr) and "with --data where it is now" in lost
+    cli("rescore", out, "--data", tmp_path / "moved.jsonl")
     written(data, world.data_set(2))
     done = cli("rescore", out, code=1)
     assert "RunMismatch" in done.stderr and "name the files that it was made with" in done.stderr
@@ -380,6 +477,10 @@ def test_bad_data_is_a_named_error(cli, data, tmp_path):
     cut.write_text(data.read_text()[:-20])
     assert "DataSetInvalid" in cli("baseline", cut, "--out", tmp_path / "run", code=1).stderr
     assert "DataSetInvalid" in cli("datasets", cut, code=1).stderr
+    packed = tmp_path / "packed.jsonl.gz"
+    packed.write_bytes(gzip.compress(data.read_bytes())[:60])
+    assert "cut off" in cli("baseline", packed, "--out", tmp_path / "run", code=1).stderr
+    assert "JSON lines?" in cli("datasets", data, "--format", "locomo", code=1).stderr
     assert not (tmp_path / "run").exists()
     assert "RunInvalid" in cli("rescore", tmp_path, code=1).stderr
 

@@ -90,13 +90,14 @@ def test_a_haystack_comes_by_date_with_each_session_once_by_name(tmp_path, name)
     (question,) = talk.questions
     assert (question.id, question.answer, question.category) == ("q1", "3", "knowledge-update")
     assert question.evidence == ("answer_1:2", "answer_2:1")
+    assert question.sessions == ("answer_1", "answer_2")
     assert question.asked_at == datetime(2023, 5, 30, 23, 40, tzinfo=UTC)
 
 
 def test_a_question_on_what_was_never_said_has_no_answer_and_no_evidence(tmp_path):
     (talk,) = load(written(tmp_path, made(question_id="q1_abs", answer="You never said."))).conversations
     (question,) = talk.questions
-    assert (question.answer, question.category, question.evidence) == (None, "abstention", ())
+    assert (question.answer, question.category, question.evidence, question.sessions) == (None, "abstention", (), ())
 
 
 def test_evidence_is_marked_turns_of_the_sessions_that_are_named(tmp_path):
@@ -110,13 +111,14 @@ def test_evidence_is_marked_turns_of_the_sessions_that_are_named(tmp_path):
         ("q2/1", "A?", "a", ("answer_1:2",)),
         ("q2/2", "B?", "2", ()),
     ]
+    assert [q.sessions for q in shared.questions] == [("answer_1",), ("filler",)], "named, though no turn is marked"
 
 
 def test_a_session_that_occurs_twice_carries_the_answer_once(tmp_path):
     names = ["answer_2", "filler", "nothing", "answer_2", "filler"]
     (talk,) = load(written(tmp_path, made(haystack_session_ids=names, answer_session_ids=["answer_2"]))).conversations
     assert [session.id for session in talk.sessions] == ["answer_2#2", "filler", "answer_2", "filler#2"]
-    assert talk.questions[0].evidence == ("answer_2:1",)
+    assert (talk.questions[0].evidence, talk.questions[0].sessions) == (("answer_2:1",), ("answer_2",))
 
 
 def test_what_is_wrong_with_an_instance_is_told_and_the_rest_goes_on(tmp_path):

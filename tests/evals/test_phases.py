@@ -70,7 +70,7 @@ def test_all_phases_record_what_came_of_each_question(folder):
             assert answers[question.id]["answer"] == right
             assert judged[question.id]["verdict"] == ("abstained" if question.answer is None else "right")
         one = answers["Ann/q0"]
-        assert one["model"] == "openai/reader" and one["prompt"] == answer.prompt().id and one["unpriced"] is True
+        assert one["model"] == "openai/reader" and one["prompt"] == answer.prompt().id and one["spent"]["usd"] is None
         assert one["spent"]["calls"] == 1 and one["spent"]["input_tokens"] > 100 and one["spent"]["seconds"] > 0
         spent = run.spent()
     assert (spent.calls, spent.input_tokens, spent.output_tokens) == (

@@ -17,6 +17,7 @@ from recollect_evals.metrics.ndcg import ndcg
 from recollect_evals.metrics.order import ranked_turns
 from recollect_evals.metrics.precision import precision
 from recollect_evals.metrics.recall import recall
+from recollect_evals.metrics.session_recall import session_recall
 from recollect_evals.metrics.unrelated import silence
 from recollect_evals.model import Packed
 
@@ -33,6 +34,16 @@ def test_a_memory_stands_for_its_turns_in_their_order_and_each_turn_counts_once(
 @pytest.mark.parametrize(("k", "expected"), [(1, 0), (2, 0), (3, 1 / 3), (4, 2 / 3), (50, 2 / 3)])
 def test_recall_counts_turns_not_results(k, expected):
     assert recall(ASKED, FOUND, k) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize(("k", "expected"), [(1, 0), (2, 1 / 2), (3, 1 / 2), (50, 1 / 2)])
+def test_session_recall_counts_distinct_sessions_though_no_turn_is_marked(k, expected):
+    session_of = {"D1:4": "D1", "D1:2": "D1", "D1:1": "D2", "D1:3": "D3", "D1:8": "D4"}
+    asked = question(sessions=("D2", "D4"))
+    assert session_recall(asked, FOUND, session_of, k) == pytest.approx(expected)
+    assert recall(asked, FOUND, k) is None
+    assert session_recall(ASKED, FOUND, session_of, k) is None
+    assert session_recall(question(sessions=("D2",), answer=None), FOUND, session_of, k) is None
 
 
 @pytest.mark.parametrize(("k", "expected"), [(2, 0), (3, 1), (50, 1)])
@@ -78,12 +89,14 @@ def test_a_phase_that_was_not_run_takes_no_part():
 
 
 def test_nothing_found_is_nought_and_not_left_out():
-    values = {name: metric(Asked(ASKED, [], Packed("", 0))) for name, metric in retrieval((5,)).items()}
+    named = question(*ASKED.evidence, sessions=("s1",))
+    values = {name: metric(Asked(named, [], Packed("", 0))) for name, metric in retrieval((5,)).items()}
     assert values == {
         "recall@5": 0,
         "hit@5": 0,
         "ndcg@5": 0,
         "precision@5": None,
+        "session_recall@5": 0,
         "mrr": 0,
         "precision": None,
         "coverage": 0,

@@ -567,6 +567,17 @@ def test_decisions_halumem_and_the_probe_have_their_sections():
     assert Reader(report.html([RUN], further)).texts.count("Decisions") >= 2
 
 
+def test_what_has_no_price_is_not_drawn_as_free():
+    slug = next(iter(RUN.scores))
+    one = RUN.scores[slug]
+    unpriced = replace(one, cost=replace(one.cost, answer=replace(one.cost.answer, usd=None)))
+    run = replace(RUN, scores={**RUN.scores, slug: unpriced}, spent=replace(RUN.spent, usd=None))
+    page, text = report.html([run]), report.markdown([run])
+    name = run.system(slug)
+    assert f"Not here, for a price is not known: {name}." in page and "Not here, for a price" not in PAGE
+    assert re.search(rf"\| {name} +\| answer .*\| unpriced +\|", text) and "unpriced" not in MARKDOWN
+
+
 # --- in a browser ------------------------------------------------------------------------------------------------------
 
 CHROMIUM = shutil.which("chromium")

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from evals_world import Turns, data_set, full_disk, opened
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from recollect_evals.errors import RunBusy, RunInvalid, RunMismatch, RunUnwritable
@@ -79,6 +79,7 @@ def test_a_damaged_line_is_an_error_that_names_its_place(folder, damaged):
 TEXT = st.text() | st.text(st.characters(categories=("Cs", "Cc", "Zl", "Zp")))
 
 
+@settings(deadline=None)  # files, on a machine that may be busy
 @given(st.lists(TEXT, min_size=1, max_size=5))
 def test_any_text_comes_back_as_it_was(tmp_path_factory, texts):
     """But two halves of a surrogate pair side by side, which JSON takes for the character."""
@@ -89,6 +90,7 @@ def test_any_text_comes_back_as_it_was(tmp_path_factory, texts):
         assert [one["answer"] for one in run.lines("answers", "a")] == halves
 
 
+@settings(deadline=None)  # files, on a machine that may be busy
 @given(st.lists(TEXT, min_size=1, max_size=4), st.data())
 def test_cut_off_at_any_byte_it_has_the_records_before_and_goes_on(tmp_path_factory, texts, data):
     folder = tmp_path_factory.mktemp("run")
@@ -112,7 +114,6 @@ def test_cut_off_at_any_byte_it_has_the_records_before_and_goes_on(tmp_path_fact
 @pytest.mark.parametrize(
     ("name", "value"),
     [
-        ("checksum", "0"),
         ("data", "other"),
         ("k", 7),
         ("max_tokens", 7),
@@ -127,6 +128,12 @@ def test_other_settings_than_the_folders_are_a_mismatch_that_names_them(folder, 
     with pytest.raises(RunMismatch, match=rf"{name} is .* not '?{value}"):
         Run.open(folder, Manifest(**given))
     Run.open(folder, MANIFEST).close()  # and the lock is free
+
+
+def test_another_data_set_is_a_mismatch_that_names_both(folder):
+    Run.open(folder, MANIFEST).close()
+    with pytest.raises(RunMismatch, match=rf"data is small \(checksum {DATA.checksum}…\), not other \(0…\)"):
+        Run.open(folder, Manifest("other", "0"))
 
 
 @pytest.mark.parametrize("name", ["reader", "judge"])

@@ -222,3 +222,13 @@ def test_a_key_is_kept_to():
     same = compare(SCORES, SCORES, "corrected")
     assert same["accuracy"][OVERALL].difference.n == 3 and same["accuracy"][OVERALL].difference.p == 1
     assert compare(SCORES, score(DATA, Records())) == {}
+
+
+def test_where_only_sessions_are_named_recall_is_of_sessions():
+    sessions = (Session("s1", TURNS[:2]), Session("s2", TURNS[2:3]), Session("s3", TURNS[3:]))
+    question = Question("q1", "?", "Rome", "multi-session", sessions=("s2", "s3"))
+    data = DataSet("set", (Conversation("c1", sessions, (question,)),), "00")
+    told = score(data, Records(search=by_question(searched("q1", "D1:1", "D1:2", "D1:3"))), ks=(1, 2)).tables[
+        "released"
+    ]
+    assert {name: one.mean for name, one in told[OVERALL].items()} == {"session_recall@1": 0, "session_recall@2": 0.5}

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from recollect import dates, evidence, extract, formats, guard, pack, wording
 from recollect.adapters import litellm_reply
-from recollect.adapters.bm25 import TermCounter
+from recollect.adapters.terms import TermCounter
 from recollect.errors import InvalidInput
 from recollect.model import EventTime, Evidence, Extraction, Fact, Kind, Precision, Role, Scope, SourceClass, Turn
 from recollect.ports import Chunk

@@ -8,7 +8,7 @@ from itertools import product
 
 import pytest
 
-from recollect.adapters import bm25
+from recollect.adapters import terms
 
 
 @pytest.fixture
@@ -24,9 +24,9 @@ def test_several_threads_stem_the_same_words_to_the_same_terms(switching_often):
         "".join(parts) for parts in product("bcdfglmnprst", "aeiou", ("ng", "ll", "rt"), ("ingly", "ations", "ed"))
     ]
     texts = [" ".join(words[start::7]) for start in range(7)]
-    count = bm25.TermCounter()
+    count = terms.TermCounter()
     alone = [count(text) for text in texts]
-    bm25._stem.cache_clear()
+    terms._stem.cache_clear()
     found: list[list[dict[str, int]]] = []
     threads = [threading.Thread(target=lambda: found.append([count(text) for text in texts])) for _ in range(4)]
     for thread in threads:

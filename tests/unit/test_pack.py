@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from hypothesis import given, settings
@@ -65,6 +65,16 @@ def test_a_turn_that_is_told_takes_no_place_but_among_the_best():
     among = pack([told[1], *others], 5000, FENCE)[1]
     assert {one.id for one in behind if one.kind == "turn"} == {"turn99"}
     assert {one.id for one in among if one.kind == "turn"} == {"turn1", "turn99"}
+
+
+def test_what_is_of_one_time_is_told_best_first_whatever_it_is_called():
+    """Ids are random: by their order a context would be another one in each store."""
+    best, earlier, worse = (
+        hit(9, "the best"),
+        hit(5, "earlier").model_copy(update={"valid_from": DAY - timedelta(1)}),
+        hit(1, "worse"),
+    )
+    assert [one.text for one in pack([best, earlier, worse], 500, FENCE)[1]] == ["earlier", "the best", "worse"]
 
 
 @pytest.fixture

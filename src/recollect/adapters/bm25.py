@@ -8,14 +8,11 @@ group, as BM25F does by field: what a turn is found by has twice the words of a 
 from __future__ import annotations
 
 import math
-import re
-import threading
-import unicodedata
 from array import array
-from collections import Counter
 from collections.abc import Mapping, Sequence
-from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from ..records import words_of
 
 if TYPE_CHECKING:
     import numpy as np
@@ -23,69 +20,8 @@ if TYPE_CHECKING:
 
 K1 = 1.2
 B = 0.75
-LONGEST = 64  # characters of a word that is stemmed
 GROUPS = 2  # whose texts are compared in length with each other
 SPARSE = 16  # from how many places of a column to a text it is cheaper to sort the texts than to pass over the column
-
-_WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)?")
-_CJK = re.compile(r"[\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af\uf900-\ufaff]+")
-# Words that say nothing of what a text is about. The list is kept short: "not", "before", "no" do matter.
-_STOP = frozenset(
-    (
-        "a an and are as at be been but by did do does for from had has have he her hers him his how i in is it its me my"
-        " of on or our she so that the their them then there these they this to was we were what when where which who whom"
-        " whose why will with you your user"
-    ).split()
-)
-
-
-class TermCounter:
-    """Implements `ports.Tokenizer`: lower-cased, accents folded, English words stemmed (Snowball), CJK as bigrams."""
-
-    def __call__(self, text: str) -> dict[str, int]:
-        return dict(Counter(self._terms(text)))
-
-    def _terms(self, text: str) -> list[str]:
-        folded = unicodedata.normalize("NFKD", text.casefold())
-        plain = unicodedata.normalize(
-            "NFC", "".join(c for c in folded if not unicodedata.combining(c) or ord(c) > 0x3000)
-        )
-        found: list[str] = []
-        for word in _WORD.findall(plain):
-            if _CJK.search(word):
-                found += _bigrams(word)
-            elif word not in _STOP:
-                found.append(_stemmed(word.replace("’", "'").removesuffix("'s")))
-        return found
-
-
-def _bigrams(word: str) -> list[str]:
-    found: list[str] = []
-    for run in _CJK.findall(word):
-        found += [run[i : i + 2] for i in range(len(run) - 1)] or [run]
-    found += [part for part in _CJK.split(word) if part]
-    return found
-
-
-def _stemmed(word: str) -> str:
-    return word if len(word) > LONGEST else _stem(word)  # what is no word at all is not kept in the cache
-
-
-@lru_cache(maxsize=50_000)
-def _stem(word: str) -> str:
-    return str(_stemmer().stemWord(word)) if word.isascii() and word.isalpha() else word
-
-
-def _stemmer() -> Any:
-    """This thread's own: a stemmer keeps the word that it works on in itself."""
-    if not hasattr(_own, "english"):
-        import snowballstemmer
-
-        _own.english = snowballstemmer.stemmer("english")
-    return _own.english
-
-
-_own = threading.local()
 
 
 class _Postings:
@@ -120,6 +56,9 @@ class Bm25:
 
     def __len__(self) -> int:
         return len(self._terms)
+
+    def __contains__(self, term: object) -> bool:
+        return term in self._postings
 
     def upsert(self, key: int, terms: Mapping[str, int], group: int = 0) -> None:
         if self._terms.get(key) == terms and self._groups[key] == group:
@@ -192,12 +131,14 @@ class Bm25:
         return self._norms
 
     def coverage(self, terms: Mapping[str, int], keys: Sequence[int]) -> list[float]:
-        weights = {term: self.idf(term) for term in terms}
+        weights = {word: min([self.idf(term) for term in word]) for word in words_of(terms)}
         total = sum(weights.values())
         if not total:
             return [0.0] * len(keys)
-        held = (self._terms.get(key, {}) for key in keys)
-        return [sum([weight for term, weight in weights.items() if term in terms]) / total for terms in held]
+        held = (self._terms.get(key, {}).keys() for key in keys)
+        return [
+            sum([weight for word, weight in weights.items() if not terms.isdisjoint(word)]) / total for terms in held
+        ]
 
 
 def _best(keys: NDArray[np.int64], scores: NDArray[np.float64], k: int) -> list[tuple[int, float]]:

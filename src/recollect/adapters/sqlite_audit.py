@@ -86,6 +86,34 @@ class SqliteAudit:
         with self._database.write() as db:
             db.execute("REINDEX")
 
+    def recount(self) -> int:
+        """Count the words of all users anew, where the store's terms are of another tokenizer; how many texts were others. Each
+        user's in a transaction of its own, and last of all what tells that it is done: done again where it was cut short."""
+        with self._database.read() as db:
+            row = db.execute("SELECT value FROM store WHERE key = 'terms'").fetchone()
+        if row is not None and row["value"] == self._tokenizer.id:
+            return 0
+        changed = sum(map(self._recount_user, self._spaces()))
+        with self._database.write() as db:
+            db.execute("INSERT OR REPLACE INTO store VALUES ('terms', ?)", (self._tokenizer.id,))
+        return changed
+
+    def _spaces(self) -> Iterator[Space]:
+        """All users, one after the other, those that come meanwhile too."""
+        space: Space | None = Space(0)
+        while space is not None:
+            with self._database.read() as db:
+                row = db.execute("SELECT min(space) AS next FROM users WHERE space > ?", (space,)).fetchone()
+            space = row["next"]
+            if space is not None:
+                yield space
+
+    def _recount_user(self, space: Space) -> int:
+        with self._database.write() as db:
+            if terms := dict(_wrong_terms(db, space, self._tokenizer)):
+                _mend_passages(db, space, terms, set())
+            return len(terms)
+
     def mend_user(self, space: Space, dim: int | None) -> None:
         """Put right what follows from the rest, in one transaction: keys, counters, term counts; vectors that are no good are
         pending again. Consumes a number where passages change, so that partitions see them. History is not touched."""

@@ -11,7 +11,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..errors import LeaseLost, NotFound, RevisionConflict, UserClaimed
+from ..errors import LeaseLost, NotFound, RevisionConflict, TermsChanged, UserClaimed
 from ..filters import Condition
 from ..ids import IdKind
 from ..model import Entity, Relation, Row, Scope, Turn, Usage
@@ -77,8 +77,10 @@ _IN_LIMIT = 500  # parameters of one statement; SQLite's own limit is higher
 class SqliteLedger:
     """Implements `ports.Ledger` over a `Database`. `actor`: who makes the changes that do not say so themselves."""
 
-    def __init__(self, database: Database, actor: str | None = None) -> None:
+    def __init__(self, database: Database, terms: str, actor: str | None = None) -> None:
+        """`terms`: the id of the tokenizer that the store's terms must be of."""
         self._database = database
+        self._terms = terms
         self._actor = actor
         self._secret: bytes | None = None
 
@@ -210,6 +212,7 @@ class SqliteLedger:
         """
         with self._database.write() as db:
             check_embedder(db, commit.embedder)
+            check_terms(db, self._terms)
             if commit.done is not None:
                 _check_lease(db, commit.done)
             user = db.execute("SELECT * FROM users WHERE space = ?", (commit.space,)).fetchone()
@@ -308,6 +311,7 @@ class SqliteLedger:
             if user["revision"] == since:
                 return Delta(since, False, (), (), ())
             check_embedder(db, embedder)
+            check_terms(db, self._terms)
             passages = db.execute(
                 "SELECT p.*, t.number AS turn, t.said_at, t.committed, coalesce(t.name, t.role) AS speaker FROM passages p"
                 " INDEXED BY passages_by_revision"
@@ -603,6 +607,15 @@ def check_embedder(db: sqlite3.Connection, embedder: EmbedderKey | None) -> None
     recorded = recorded_embedder(db) if embedder is not None else None
     if embedder is not None and recorded is not None:
         embedder.must_be(recorded)
+
+
+def check_terms(db: sqlite3.Connection, terms: str) -> None:
+    """Raises TermsChanged where the store's terms are of another tokenizer."""
+    row = db.execute("SELECT value FROM store WHERE key = 'terms'").fetchone()
+    if row is None or row["value"] != terms:
+        raise TermsChanged(
+            "all words of the store were counted anew by another version: close this memory, and open it again"
+        )
 
 
 def every_row(db: sqlite3.Connection, space: Space) -> Iterator[Row]:

@@ -224,13 +224,14 @@ def _luhn(digits: str) -> bool:
 
 _IBAN = re.compile("[0-9]{2}(?<=[A-Za-z]{2}[0-9]{2})" + start("[A-Za-z]{2}[0-9]{2}") + "(?=(?:[ -]?[A-Za-z0-9]){11})")
 _LENGTHS = re.compile(r"([0-9]+)!")
+_CONTINUED = re.compile("[A-Za-z0-9]")  # a letter of another script may follow without a space
 
 
 def _ibans(text: str) -> Iterator[Secret]:
     for match in _IBAN.finditer(text):
         start = match.start() - 2
         end = _end_of_iban(text, match.end(), _iban_length(text[start : match.start()].upper()))
-        if end and not text[end : end + 1].isalnum() and _is_iban(text[start:end]):
+        if end and not _CONTINUED.match(text, end) and _is_iban(text[start:end]):
             yield Secret("iban", start, end)
 
 

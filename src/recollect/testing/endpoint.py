@@ -1,4 +1,4 @@
-"""A model's HTTP endpoint on loopback: OpenAI's chat completions and embeddings, scripted. Standard library only.
+"""A model's HTTP endpoint on loopback: OpenAI's chat completions and embeddings, and reranking, scripted. Standard library only.
 
 with ModelEndpoint([{"facts": []}, Reply(status=429, headers={"Retry-After": "1"}), "no JSON at all"]) as endpoint:
     Memory(llm="openai/any", api_base=endpoint.url, api_key="none")
@@ -35,6 +35,8 @@ class Request:
         """The contents of all messages, or all texts to embed, one after the other."""
         if self.path.endswith("/embeddings"):
             return "\n".join(texts_of(self.body))
+        if self.path.endswith("/rerank"):
+            return "\n".join([self.body["query"], *self.body["documents"]])
         return "\n".join(str(message.get("content") or "") for message in self.body.get("messages", ()))
 
     @property
@@ -75,7 +77,8 @@ class ModelEndpoint:
 
     `script` answers chat requests: replies in order, or a function of the request. A plain value stands for `Reply(value)`. A
     script that has run out answers 410. `embeddings` does the same for embedding requests; without it they are answered with
-    the vectors of `embedder`, by default `HashEmbedder(dim)`. `latency`: seconds before every answer.
+    the vectors of `embedder`, by default `HashEmbedder(dim)`. `reranking`: the same for
+    rerankers, by those vectors' cosines. `latency`: seconds before every answer.
 
     `url`: the base address, to be given as `api_base`. `requests`: what came in; `most_at_once`: how many of them together.
     `calls`, `input_tokens`, `output_tokens`: what was answered with a whole completion, as a provider would bill it, the tokens
@@ -87,12 +90,14 @@ class ModelEndpoint:
         script: Script = (),
         *,
         embeddings: Script | None = None,
+        reranking: Script | None = None,
         latency: float = 0.0,
         dim: int = 64,
         embedder: Embedder | None = None,
     ) -> None:
         self._chat = _player(script)
         self._embeddings = None if embeddings is None else _player(embeddings)
+        self._reranking = None if reranking is None else _player(reranking)
         self._embedder: Embedder = embedder or HashEmbedder(dim)
         self._latency = latency
         self._loop = asyncio.new_event_loop()
@@ -147,8 +152,8 @@ class ModelEndpoint:
 
     async def _answer(self, request: Request, writer: asyncio.StreamWriter) -> bool:
         """Whether the connection goes on."""
-        embedding = request.path.endswith("/embeddings")
-        play = self._embeddings if embedding else self._chat
+        plays = {"embeddings": self._embeddings, "rerank": self._reranking}
+        play = plays.get(request.path.rpartition("/")[2], self._chat)
         reply = Reply() if play is None else play(request)
         await asyncio.sleep(self._latency + reply.delay)
         while reply.until is not None and not reply.until.is_set():  # noqa: ASYNC110 -- set by another thread
@@ -172,6 +177,8 @@ class ModelEndpoint:
             value: Any = reply.content or {"error": {"message": _phrase(reply.status), "type": "error", "code": None}}
         elif request.path.endswith("/embeddings"):
             value = self._embedded(request) if computed else reply.content
+        elif request.path.endswith("/rerank"):
+            value = self._reranked(request) if computed else reply.content
         else:
             value = completion(request, reply)
             self._count(value["usage"], whole=reply.cut is None)
@@ -197,6 +204,13 @@ class ModelEndpoint:
         ]
         usage = {"prompt_tokens": count_tokens(request.text), "total_tokens": count_tokens(request.text)}
         return {"object": "list", "model": request.body.get("model"), "data": data, "usage": usage}
+
+    def _reranked(self, request: Request) -> dict[str, Any]:
+        vectors: Any = self._embedder.embed([request.body["query"], *request.body["documents"]])
+        scores = (vectors[1:] @ vectors[0]).tolist()
+        results = [{"index": i, "relevance_score": score} for i, score in enumerate(scores)]
+        usage = {"total_tokens": count_tokens(str(request.body))}
+        return {"id": "rerank-1", "results": sorted(results, key=lambda one: -one["relevance_score"]), "usage": usage}
 
 
 def completion(request: Request, reply: Reply) -> dict[str, Any]:

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 
 class HashEmbedder:
-    """Words hashed into a vector: texts that share words are near. Deterministic, no weights."""
+    """Words hashed into a vector: texts that share words are near, in any language. Deterministic, no weights."""
 
     def __init__(self, dim: int = 64) -> None:
         self.id = f"hash-{dim}"
@@ -43,11 +43,22 @@ class HashEmbedder:
 
         vectors = np.full((len(texts), self.dim), 1e-6, dtype=np.float32)
         for row, text in enumerate(texts):
-            for word in re.findall(r"\w+", text.casefold()):
+            for word in _words(text.casefold()):
                 digest = hashlib.blake2b(word.encode(), digest_size=8).digest()
                 vectors[row, int.from_bytes(digest[:4], "big") % self.dim] += 1 if digest[4] & 1 else -1
         unit: Vectors = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
         return unit
+
+
+_WORD = re.compile(r"[\u3040-\u30ff\u3400-\u9fff]+|[^\W\u3040-\u30ff\u3400-\u9fff]+")
+
+
+def _words(text: str) -> list[str]:
+    """Chinese and Japanese by pairs of characters, as a multilingual embedder would see words in them."""
+    found: list[str] = []
+    for word in _WORD.findall(text):
+        found += [word] if word < "\u3040" else [word[i : i + 2] for i in range(max(1, len(word) - 1))]
+    return found
 
 
 _SET = re.compile(r"^(\w+) = (.+)$")  # home = Berlin: single-valued

@@ -99,6 +99,15 @@ _OPTIONS: dict[str, tuple[Any, Any]] = {
         str | None,
         _option("--embedder-api-key", "Better set $RECOLLECT_EMBEDDER_API_KEY", _MODELS, metavar="KEY"),
     ),
+    "rerank": (
+        str | None,
+        _option(
+            "--rerank",
+            "What puts the best 30 hits in order, such as cross-encoder/ms-marco-MiniLM-L6-v2 or cohere/rerank-v3.5",
+            _MODELS,
+            metavar="NAME",
+        ),
+    ),
 }  # fmt: skip
 
 
@@ -122,6 +131,7 @@ class Common:
     embedder: str | None = None
     embedder_api_base: str | None = None
     embedder_api_key: str | None = field(default=None, repr=False)
+    rerank: str | None = None
 
     @property
     def user_id(self) -> str:
@@ -180,6 +190,7 @@ class Common:
             embedder=self.embedder,
             embedder_api_base=self.embedder_api_base,
             embedder_api_key=self.embedder_api_key or os.environ.get(EMBEDDER_KEY_VARIABLE) or None,
+            reranker=self.rerank,
             on_event=on_event,
         )
 

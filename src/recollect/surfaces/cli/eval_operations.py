@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from rich.table import Table
@@ -15,6 +17,7 @@ from recollect_evals.metrics import halumem, operations
 from recollect_evals.operations import ByJudge, decisions, extraction, opened, updates
 
 from .common import Common, say
+from .eval_parts import Heard, silent
 from .eval_show import show_table
 from .safe import count, plain
 
@@ -43,18 +46,24 @@ def run(common: Common, asked: Asked) -> int:
     if common.json:
         common.answer({"updates": told, "extraction": extracted})
     else:
-        for name, value in {**halumem.updating(told), **halumem.extracting(extracted)}.items():
-            say(f"{name:<36}{str(value) if isinstance(value, int) else percent(value):>8}")
+        show_remembered(told, extracted)
     return 0
 
 
-async def decided(common: Common, cases: Sequence[labelled.Labelled], at_once: int) -> list[dict[str, Any]]:
+async def decided(
+    common: Common, cases: Sequence[labelled.Labelled], at_once: int, heard: Heard = silent
+) -> list[dict[str, Any]]:
     """Records of the labelled decisions, by the rules or by --llm."""
+    done = itertools.count(1)
     async with opened(**language(common)) as reads:
-        return await decisions(cases, reads.reconciler, at_once=at_once)
+        return await decisions(
+            cases, reads.reconciler, at_once=at_once, keep=lambda _: heard("decide", next(done), len(cases))
+        )
 
 
-async def remembered(common: Common, asked: Asked) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+async def remembered(
+    common: Common, asked: Asked, heard: Heard = silent
+) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     """Records of HaluMem's points: as updates, and as what an extraction should find."""
     told: list[dict[str, Any]] = []
     extracted: list[dict[str, Any]] = []
@@ -62,10 +71,29 @@ async def remembered(common: Common, asked: Asked) -> tuple[list[dict[str, Any]]
     async with opened(asked.judge or "rules", **server) as judges:
         matching = ByJudge(judges.model) if judges.model is not None else None
         for conversation in datasets.load(asked.data).conversations:
+            sessions = len(conversation.sessions)
             async with opened(**language(common)) as reads:
-                told += await updates(conversation, reads.reconciler)
-            extracted += await extraction(conversation, matching=matching, **language(common))
+                told += await updates(
+                    conversation, reads.reconciler, heard=partial(of_sessions, heard, "update", sessions)
+                )
+            extracted += await extraction(
+                conversation,
+                matching=matching,
+                heard=partial(of_sessions, heard, "extract", sessions),
+                **language(common),
+            )
     return told, extracted
+
+
+def of_sessions(heard: Heard, what: str, total: int, done: int) -> None:
+    """Tell how many sessions of a user are done."""
+    heard(what, done, total)
+
+
+def show_remembered(updates: Sequence[dict[str, Any]], extracted: Sequence[dict[str, Any]]) -> None:
+    """A line a figure."""
+    for name, value in {**halumem.updating(updates), **halumem.extracting(extracted)}.items():
+        say(f"{name:<36}{str(value) if isinstance(value, int) else percent(value):>8}")
 
 
 def language(common: Common) -> dict[str, Any]:

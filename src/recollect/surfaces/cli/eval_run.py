@@ -15,7 +15,7 @@ from typing import Any
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from recollect_evals import datasets, systems
-from recollect_evals.model import DataSet, Spent
+from recollect_evals.model import DataSet
 from recollect_evals.phases import answer, estimate, ingest, judge, search
 from recollect_evals.phases.models import Model, meter_of
 from recollect_evals.phases.selection import Selection, select
@@ -30,10 +30,12 @@ from ...errors import InvalidInput, RecollectError
 from ...usage import Usage
 from .common import FAULT, KEY_VARIABLE, Common, console, describe, exit_code_of, limits_of, report, say, show_traceback
 from .cost import in_words
-from .eval_show import show_result
-from .safe import count, plain
+from .eval_parts import Heard, silent
+from .eval_show import money, show_result
+from .safe import plain
 
 PHASES = ("ingest", "search", "answer", "judge")
+INSTEAD = "limit calls or tokens instead"
 KEYS = {"reader": "RECOLLECT_READER_API_KEY", "judge": "RECOLLECT_JUDGE_API_KEY"}
 
 
@@ -104,13 +106,21 @@ class Sitting:
             yield phase, f"no --{needs} is named" if missing else ""
 
 
-def measure(common: Common, chosen: Chosen, *, dry: bool, keep: Callable[[Result], None] = lambda _: None) -> int:
-    """Do what is asked for; the exit code. `keep` gets the run's numbers, where there are any."""
+def measure(
+    common: Common,
+    chosen: Chosen,
+    *,
+    dry: bool,
+    keep: Callable[[Result], None] = lambda _: None,
+    heard: Heard = silent,
+) -> int:
+    """Do what is asked for; the exit code. `keep` gets the run's numbers, where there are any; `heard` how far each phase is."""
     with ExitStack() as stack:
         sitting = seated(common, chosen.checked(), stack, dry=dry)
+        refuse_unpriced(common, sitting)
         if dry:
             return show_forecasts(common, sitting)
-        return work(common, sitting, keep)
+        return work(common, sitting, keep, heard)
 
 
 def seated(common: Common, chosen: Chosen, stack: ExitStack, *, dry: bool) -> Sitting:
@@ -208,24 +218,33 @@ def run_limit(said: Sequence[str]) -> Limit | None:
     return Limit(**limits["run"])  # type: ignore[arg-type]  # `limits_of` has checked them
 
 
+def refuse_unpriced(common: Common, sitting: Sitting) -> None:
+    """A budget in money is of calls whose price is known. Raises InvalidInput where one is not, before anything is done."""
+    limit = run_limit(common.budget or ())
+    if limit is None or limit.cost_usd is None:
+        return
+    if sitting.run.spent().usd is None:
+        raise InvalidInput("--budget", f"no cost can be kept to: the run has calls whose price is not known; {INSTEAD}")
+    if unpriced := [one.phase for one in forecasts(sitting) if one.usage.cost_usd is None]:
+        named = " and ".join(unpriced)
+        raise InvalidInput(
+            "--budget", f"no cost can be kept to: the price of the model of {named} is not known; {INSTEAD}"
+        )
+
+
 # --- the phases --------------------------------------------------------------------------------------------------------
 
 
-def work(common: Common, sitting: Sitting, keep: Callable[[Result], None]) -> int:
+def work(common: Common, sitting: Sitting, keep: Callable[[Result], None], heard: Heard) -> int:
     """Phase by phase; what came of it; the exit code."""
     if not common.json and sitting.models:
         show_lines(forecasts(sitting), stderr=True)
-    bars = Bars(common)
+    bars = Bars(common, heard)
     try:
         with bars.progress:
             stopped = all_phases(common, sitting, bars)
     except KeyboardInterrupt as stop:
-        say(
-            f"Stopped. What was done is recorded in {sitting.chosen.out}; the same command goes on from there.",
-            stderr=True,
-        )
-        report(*describe(stop), as_json=common.json)
-        return ended_by(stop)
+        return interrupted(common, stop, sitting.chosen.out)
     result = rescore(sitting.run, sitting.data)
     keep(result)
     told = show(common, sitting, result)
@@ -241,6 +260,13 @@ def work(common: Common, sitting: Sitting, keep: Callable[[Result], None]) -> in
     if told:
         say(f"{told}: the same command tries again.", stderr=True)
     return FAULT if told else 0
+
+
+def interrupted(common: Common, stop: KeyboardInterrupt, out: Path) -> int:
+    """Say that Ctrl-C or SIGTERM was heard, and how to go on; the exit code."""
+    say(f"Stopped. What was done is recorded in {out}; the same command goes on from there.", stderr=True)
+    report(*describe(stop), as_json=common.json)
+    return ended_by(stop)
 
 
 def ended_by(stop: KeyboardInterrupt) -> int:
@@ -297,8 +323,8 @@ DO = {"ingest": do_ingest, "search": do_search, "answer": do_answer, "judge": do
 class Bars:
     """A bar for each phase on standard error: how many, how fast, how many failed, what it cost, how long still."""
 
-    def __init__(self, common: Common) -> None:
-        self.common = common
+    def __init__(self, common: Common, heard: Heard = silent) -> None:
+        self.common, self.heard = common, heard
         self.progress = Progress(
             TextColumn("{task.description:<7}"),
             BarColumn(),
@@ -319,6 +345,7 @@ class Bars:
             self._tasks[done.phase] = (task, time.monotonic())
         task, began = self._tasks[done.phase]
         ended = done.done + done.failed
+        self.heard(done.phase, ended, done.total)
         rate = f"{ended / max(time.monotonic() - began, 1e-9):.1f}/s"
         told = ", ".join(word for word in (rate, failures(done.failed), money(done.spent)) if word)
         self.progress.update(task, completed=ended, told=told)
@@ -343,12 +370,6 @@ class Bars:
 def failures(number: int) -> str:
     """ "3 failed"; "" for none."""
     return f"{number:,} failed" if number else ""
-
-
-def money(spent: Spent) -> str:
-    """ "12 calls, $0.0210", without the money where nothing is known of it; "" where nothing was called."""
-    price = f", ${spent.usd:.4f}" if spent.usd else ""
-    return f"{count(spent.calls, 'call')}{price}" if spent.calls else ""
 
 
 # --- what is said ------------------------------------------------------------------------------------------------------

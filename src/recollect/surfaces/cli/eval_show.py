@@ -12,8 +12,8 @@ from rich.measure import Measurement
 from rich.table import Table
 
 from recollect_evals import datasets, report, systems
-from recollect_evals.errors import RunMismatch
-from recollect_evals.model import DataSet
+from recollect_evals.errors import DataSetInvalid, RunMismatch
+from recollect_evals.model import DataSet, Spent
 from recollect_evals.results import Result, rescore
 from recollect_evals.run import Run
 from recollect_evals.scores import OVERALL, Compared, Scores, compare
@@ -45,8 +45,13 @@ def scored(folder: Path, source: str | None, *, by_conversation: bool) -> Result
 
 
 def loaded(run: Run, source: str | None) -> DataSet:
-    """A run's data set."""
-    return datasets.load(source or run.manifest.source)
+    """A run's data set. Raises DataSetInvalid, which says how to tell where it is now."""
+    if source is not None:
+        return datasets.load(source)
+    try:
+        return datasets.load(run.manifest.source)
+    except DataSetInvalid as error:
+        raise DataSetInvalid(f"the data of {run.folder}: {error}; or say with --data where it is now") from None
 
 
 # --- numbers -----------------------------------------------------------------------------------------------------------
@@ -84,10 +89,15 @@ def show_result(common: Common, result: Result) -> None:
         "questions about somebody else. Intervals, categories and the corrected key: --json, or `recollect eval report`."
     )
     if result.spent.calls:
-        price = f"${result.spent.usd:.4f}" if result.priced else "price not known"
-        say(f"paid: {count(result.spent.calls, 'call')}, {price}")
+        say(f"paid: {money(result.spent)}")
     for problem in result.problems:
         say(f"not read: {plain(problem)}", stderr=True)
+
+
+def money(spent: Spent) -> str:
+    """ "12 calls, $0.0210", "12 calls, price not known"; "" where nothing was called."""
+    price = "price not known" if spent.usd is None else f"${spent.usd:.4f}"
+    return f"{count(spent.calls, 'call')}, {price}" if spent.calls else ""
 
 
 def show_table(common: Common, table: Table) -> None:

@@ -187,15 +187,19 @@ def offline(
         list[str] | None, typer.Argument(metavar="[DATA]…", help="Sets to search in (default: changes, and LoCoMo's)")
     ] = None,
     out: Annotated[Path, typer.Option("--out", metavar="FOLDER", help="For runs and reports")] = Path("eval-report"),
+    at_once: Annotated[
+        int | None,
+        typer.Option("--at-once", min=1, help="Parts, each on a processor of its own (default: as many as there are)"),
+    ] = None,
 ) -> None:
     """Measure all that needs no model, and write one report: retrieval on `changes`, and on LoCoMo where $RECOLLECT_DATA has it,
-    beside all plain rivals; decisions; HaluMem. What is measured already is not measured again.
+    beside all plain rivals; decisions; HaluMem. What this code has measured already is not measured again.
 
     Example: recollect eval offline --out eval-report
     """
     from .eval_offline import run
 
-    raise typer.Exit(run(common, tuple(data or ()), out))
+    raise typer.Exit(run(common, tuple(data or ()), out, at_once))
 
 
 @evals.command()
