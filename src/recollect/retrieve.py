@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple
@@ -373,10 +373,10 @@ def timely(
     """What fits the times that the query speaks of: all of what was found, of the rest no more than a channel finds."""
     if not (reading.windows or reading.anchors):
         return {}
-    if "turns" not in query.include:
-        served = replace(served, turns=served.turns * 0)
+    shown = served.row_mask & ("memories" in query.include) | served.turn_mask & ("turns" in query.include)
     found = {key for channel in channels for key in channel}
-    return places("time", fitting(reading, partition, served, terms, found, max(DEPTH, query.limit)), Span(0.0, 1.0))
+    fit = fitting(reading, partition, served, terms, shown, found, max(DEPTH, query.limit))
+    return places("time", fit, Span(0.0, 1.0))
 
 
 def best_first(fused: Iterable[Fused]) -> list[Fused]:

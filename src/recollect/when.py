@@ -461,11 +461,12 @@ def fitting(
     partition: Partition,
     served: Served,
     terms: Mapping[str, int],
+    shown: Mask,
     found: Collection[int] = (),
     further: int = 50,
 ) -> list[tuple[int, float]]:
-    """The channel: (key, how well its time fits what was read, 0..1), best first, ties by smaller key: what was `found` by others
-    as far as it fits, and of the rest the `further` best. `terms`: the query's."""
+    """The channel: (key, how well its time fits what was read, 0..1), best first, ties by smaller key. Of what is `shown`, that
+    which was `found` by others as far as it fits, and of the rest the `further` best. `terms`: the query's."""
     import numpy as np
 
     windows = [(window, 1.0) for window in reading.windows]
@@ -473,7 +474,6 @@ def fitting(
     if not windows:
         return []
     start, end, told = partition.spans(served)
-    shown = served.row_mask | served.turn_mask
     fits = np.max([weight * _selective(closeness(start, end, window), shown) for window, weight in windows], axis=0)
     fits *= np.where(told, 1.0, BY_SAYING) * shown
     known = np.fromiter(found, np.int64, len(found))

@@ -288,6 +288,16 @@ def test_the_first_and_the_last_come_first(memory):
         assert place in best and next(iter(hits)) == best, hits
 
 
+@pytest.mark.parametrize("kind", ["memory", "turn"])
+def test_only_what_is_asked_for_comes_with_a_time(memory, kind):
+    include = {"memory": "memories", "turn": "turns"}[kind]
+    for said, text in (("2023-03-06", "I visited Rome last Saturday."), ("2023-06-20", "I visited Paris last week.")):
+        memory.add(text, user_id="u", timestamp=said)
+    for query in ("in June", "before I visited Paris", "Which cities have I visited first?"):
+        hits = memory.search(query, user_id="u", include=[include], now="2023-09-01", min_score=0)
+        assert {hit.kind for hit in hits} == {kind}
+
+
 def test_turns_are_found_by_when_they_were_said(memory):
     for month in ("05", "06", "07"):
         memory.add("What about lunch?", user_id="u", timestamp=f"2023-{month}-10", session_id=month)
