@@ -338,11 +338,11 @@ def _relations(text: str, clock: _Clock) -> Iterator[_Found]:
 
 
 def _upto(window: Window, how: Relation, clock: _Clock) -> Window | None:
-    """ "since May" is until now; "by today" is ever."""
+    """ "since May" is to the end of today: the same all day long. "by today" is ever."""
     now = to_micros(clock.now)
     if how == "until" and window.until >= now and not clock.ahead:
         return None
-    return Window(window.since, now) if how == "since" and window.since <= now else window
+    return Window(window.since, _midnight(now) + DAY - 1) if how == "since" and window.since <= now else window
 
 
 def _offset(match: re.Match[str]) -> Offset | None:
