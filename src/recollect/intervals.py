@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from .records import Hiding, PassageRecord, RowSpan, SourceRecord
 
@@ -79,28 +80,56 @@ class Columns:
         self._values[:, numbers] = np.asarray(values, dtype=np.int64).T
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Served:
     """What may be served, by passage: the row's number, the turn's, and when all that came of the turn ended (else
-    `BEGINNING`)."""
+    `BEGINNING`). Shared between searches: nothing of it is written to."""
 
     rows: Integers
     turns: Integers
     until: Integers
 
-    @property
+    @cached_property
     def row_mask(self) -> Mask:
-        return self.rows > 0
+        return _fixed(self.rows > 0)
 
-    @property
+    @cached_property
     def turn_mask(self) -> Mask:
-        return self.turns > 0
+        return _fixed(self.turns > 0)
 
     def without(self, passages: Sequence[int]) -> Served:
         """The same but for some passages."""
         rows, turns = self.rows.copy(), self.turns.copy()
         rows[passages] = turns[passages] = 0
         return Served(rows, turns, self.until)
+
+
+class Span(NamedTuple):
+    """Microseconds, from `start` to before `end`."""
+
+    start: int
+    end: int
+
+    @classmethod
+    def around(cls, moment: int, *turns: Integers) -> Span:
+        """Between the last of the times at which something begins or ends, and the next of them."""
+        past, coming = BEGINNING, OPEN
+        for times in turns:
+            past = max(past, int(times.max(initial=BEGINNING, where=times <= moment)))
+            coming = min(coming, int(times.min(initial=OPEN, where=times > moment)))
+        return cls(past, coming)
+
+    def __contains__(self, moment: object) -> bool:
+        return isinstance(moment, int) and self.start <= moment < self.end
+
+
+class _Kept(NamedTuple):
+    """An answer of `served`, and when the same is to be answered again."""
+
+    asked: tuple[int | None, Window, Window]
+    as_of: Span
+    now: Span
+    served: Served
 
 
 class Intervals:
@@ -123,14 +152,16 @@ class Intervals:
         self._hidings = Columns("turn", "added", "retired")
         self._passages = Columns("turn", "said_at", "committed")
         self._hiding_places: dict[tuple[int, int], int] = {}
+        self._kept: _Kept | None = None
 
     def put_rows(self, rows: Iterable[RowSpan]) -> None:
         """Rows that came or were retired."""
-        spans = list(rows)
+        spans, self._kept = list(rows), None
         self._rows.put([row.number for row in spans], [_row_values(row) for row in spans])
 
     def put_sources(self, sources: Sequence[SourceRecord]) -> None:
         """Quotes that came or were retired."""
+        self._kept = None
         self._sources.put(
             [one.number for one in sources],
             [(one.statement, one.turn, one.added, _open(one.retired)) for one in sources],
@@ -138,12 +169,13 @@ class Intervals:
 
     def put_hidings(self, hidings: Sequence[Hiding]) -> None:
         """Turns that were taken out of search, or shown again."""
-        places = self._hiding_places
+        places, self._kept = self._hiding_places, None
         numbers = [places.setdefault((one.turn, one.added), len(places) + 1) for one in hidings]
         self._hidings.put(numbers, [(one.turn, one.added, _open(one.retired)) for one in hidings])
 
     def put_passages(self, passages: Sequence[PassageRecord]) -> None:
         """Texts that became searchable."""
+        self._kept = None
         self._passages.put(
             [one.number for one in passages], [(one.turn or 0, one.said_at, one.committed) for one in passages]
         )
@@ -169,7 +201,24 @@ class Intervals:
     ) -> Served:
         """What may be served at the moment: among given rows and turns (None: all), what happened in one window and was
         said in the other. A turn may be while it supports a row that holds, with `until` while what it supports is
-        believed but has ended, and where nothing ever came of it; never while it is hidden."""
+        believed but has ended, and where nothing ever came of it; never while it is hidden.
+
+        Whole answers are kept: the same is served until something comes, or begins or ends."""
+        if rows is not None or turns is not None:
+            return self._served(moment, rows, turns, window, said)
+        asked, kept = (moment.number, window, said), self._kept
+        if kept is None or kept.asked != asked or moment.as_of not in kept.as_of or moment.now not in kept.now:
+            served = self._served(moment, None, None, window, said)
+            for column in (served.rows, served.turns, served.until):
+                column.setflags(write=False)
+            columns = self._rows
+            as_of = Span.around(moment.as_of, columns["valid_from"], columns["valid_to"])
+            kept = self._kept = _Kept(asked, as_of, Span.around(moment.now, columns["expires_at"]), served)
+        return kept.served
+
+    def _served(
+        self, moment: Moment, rows: Iterable[int] | None, turns: Iterable[int] | None, window: Window, said: Window
+    ) -> Served:
         believed = self._believed(moment)
         holding = believed & self._holds(moment)
         chosen = holding & window.holds(self._rows["start"], self._rows["end"])
@@ -267,6 +316,12 @@ def _row_values(row: RowSpan) -> tuple[int, ...]:
 
 def _open(value: int | None) -> int:
     return OPEN if value is None else value
+
+
+def _fixed(mask: Mask) -> Mask:
+    """The same, which nobody can write to: an index may keep what it makes of it."""
+    mask.setflags(write=False)
+    return mask
 
 
 def _mask(numbers: Iterable[int], size: int) -> Mask:

@@ -573,7 +573,7 @@ class AsyncMemory:
         from .reranking import CANDIDATES, rerank
 
         wide = replace(asked, limit=max(asked.limit, CANDIDATES))
-        found = await self._run(self._retriever.find, wide, vector, embedder)
+        found = await self._run(self._retriever.find, wide, vector, embedder, CANDIDATES)
         texts = [] if found is None else found.texts(CANDIDATES)
         if len(texts) < 2:
             return None  # nothing to put in order

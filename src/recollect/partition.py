@@ -73,6 +73,9 @@ class Partition:
         self.sources: dict[int, SourceRecord] = {}
         self.hidings: dict[tuple[int, int], Hiding] = {}
         self._sources_of: dict[int, list[int]] = {}  # turn → sources
+        self._supported_now: dict[
+            int, list[int]
+        ] = {}  # turn → statements, by sources that stand; of those asked for so far
         self._background: tuple[int, tuple[float, int]] | None = None  # with the watermark that it was taken at
         self._evidence: dict[int, int] = {}  # statement → quotes, retired ones too
         self._hidings_of: dict[int, dict[int, Hiding]] = {}  # turn → those of `hidings`, by the change that hid it
@@ -106,6 +109,8 @@ class Partition:
                 self._clear()
                 delta = self._ledger.delta(self.space, 0, self.embedder)
             reach("partition.read")
+            if delta.revision == self.watermark:
+                return self.watermark  # as before most searches: nothing came
             self._intervals.put_passages(delta.passages)
             self._add_sources(delta.sources)
             self._add_rows(delta.rows)
@@ -124,7 +129,7 @@ class Partition:
     def _add_passages(self, passages: Sequence[PassageRecord]) -> None:
         import numpy as np
 
-        embedded = [one for one in passages if self._sound(one.vector)]
+        embedded = self._sound(passages)
         if len(embedded) < len(passages):  # pending, or damaged: found by its words meanwhile
             self._vectors.remove(sorted({one.number for one in passages} - {one.number for one in embedded}))
         memories, turns = [p for p in embedded if p.turn is None], [p for p in embedded if p.turn is not None]
@@ -165,14 +170,16 @@ class Partition:
             self._hidings_of.setdefault(one.turn, {})[one.added] = one
         self._intervals.put_hidings(hidings)
 
-    def _sound(self, vector: Vectors | None) -> bool:
-        """Whether a vector can be searched. One that was damaged is left out, and `verify` names it."""
+    def _sound(self, passages: Sequence[PassageRecord]) -> list[PassageRecord]:
+        """Those with a vector that can be searched. One that was damaged is left out, and `verify` names it."""
         import numpy as np
 
-        if vector is None:
-            return False
-        sound = vector.shape == (getattr(self._vectors, "dim", len(vector)),) and bool(np.isfinite(vector).all())
-        if not sound:
+        dim = getattr(self._vectors, "dim", None)
+        embedded = [(one, one.vector) for one in passages if one.vector is not None]
+        whole = [(one, vector) for one, vector in embedded if dim is None or vector.shape == (dim,)]
+        finite = np.isfinite([vector for _, vector in whole]).all(axis=-1)
+        sound = [one for (one, _), fine in zip(whole, np.atleast_1d(finite), strict=True) if fine] if whole else []
+        for _ in range(len(embedded) - len(sound)):
             log.warning("a damaged vector of space %d is left out: verify() tells, rebuild() mends", self.space)
         return sound
 
@@ -182,6 +189,7 @@ class Partition:
                 self._sources_of.setdefault(source.turn, []).append(source.number)
                 self._evidence[source.statement] = self._evidence.get(source.statement, 0) + 1
             self.sources[source.number] = source
+            self._supported_now.pop(source.turn, None)
         self._intervals.put_sources(sources)
 
     # --- asking --------------------------------------------------------------------------------------------------------
@@ -206,14 +214,17 @@ class Partition:
         """Of these passages those whom or what the query names, best first, ties by smaller key: (key, weight > 0 of its terms
         that occur in the slot of a memory, or in the name of who said a turn)."""
         with self._lock:
-            weights = {word: min(map(self._texts.idf, word)) for word in words_of(terms)}
-            labels = {key: self._about[key] for key in keys if key in self._about}
-            named = {}
-            for label in dict.fromkeys(labels.values()):  # many passages have the same one
-                held = self._terms_about(label)
-                named[label] = sum([weight for word, weight in weights.items() if not held.isdisjoint(word)])
-            found = [(key, named[label]) for key, label in labels.items() if named[label]]
-            return sorted(found, key=lambda one: (-one[1], one[0]))
+            weights = {word: min([self._texts.idf(term) for term in word]) for word in words_of(terms)}
+            found, named = [], dict[str, float]()  # many passages have the same label
+            for key in keys:
+                if (label := self._about.get(key)) is None:
+                    continue
+                if (weight := named.get(label)) is None:
+                    held = self._terms_about(label)
+                    weight = named[label] = sum([worth for word, worth in weights.items() if not held.isdisjoint(word)])
+                if weight:
+                    found.append((-weight, key))
+            return [(key, -weight) for weight, key in sorted(found)]
 
     def spans(self, served: Served) -> tuple[Integers, Integers, Mask]:
         """When what passages tell of happened, see `Intervals.spans`."""
@@ -307,7 +318,13 @@ class Partition:
     def supported(self, turns: Iterable[int], moment: Moment) -> dict[int, list[int]]:
         """turn → the statements that it supports at the moment."""
         with self._lock:
-            return {turn: self._statements_of(turn, moment) for turn in turns}
+            if moment.number is not None:
+                return {turn: self._statements_of(turn, moment) for turn in turns}
+            known, wanted = self._supported_now, list(turns)
+            for turn in wanted:
+                if turn not in known:
+                    known[turn] = self._statements_of(turn, moment)
+            return {turn: known[turn] for turn in wanted}
 
     def _statements_of(self, turn: int, moment: Moment) -> list[int]:
         sources = [self.sources[number] for number in self._sources_of.get(turn, ())]

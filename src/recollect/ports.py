@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -305,6 +306,10 @@ class Ledger(Protocol):
     Raises `StorageError` and its subclasses; `owner`, `owned`, `change` `NotFound`, `commit` `RevisionConflict`; what brings or
     takes vectors of an `embedder` raises `EmbeddingModelMismatch` where the store's are of another one.
     """
+
+    def snapshot(self) -> AbstractContextManager[object]:
+        """What this thread reads within is of one moment, and costs less. Not to be held while waiting for a lock."""
+        ...
 
     def setting(self, key: str) -> str | None: ...
     def record_setting(self, key: str, value: str) -> str: ...

@@ -86,7 +86,8 @@ class Span(NamedTuple):
 
 def places(channel: str, found: Sequence[tuple[int, float]], span: Span) -> dict[int, Place]:
     """key → place in one channel."""
-    return {key: Place(channel, rank, span(score)) for rank, (key, score) in enumerate(found, start=1)}
+    make = Place._make
+    return {key: make((channel, rank, span(score))) for rank, (key, score) in enumerate(found, start=1)}
 
 
 def fuse(channels: Sequence[Mapping[int, Place]]) -> dict[int, tuple[float, tuple[Place, ...]]]:

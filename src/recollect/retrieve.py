@@ -167,8 +167,8 @@ class Retriever:
         found = self.find(query, vector, embedder)
         return [] if found is None else self._hits_of(query, found, found.kept)
 
-    def find(self, query: Query, vector: Vectors | None, embedder: Embedder) -> Ordered | None:
-        """The same before it is read as hits; None where nothing was ever stored."""
+    def find(self, query: Query, vector: Vectors | None, embedder: Embedder, read: int = 0) -> Ordered | None:
+        """The same before it is read as hits; None where nothing was ever stored. `read`: how many of the first are read."""
         space = self._ledger.space(query.scope.user_id)
         if space is None:
             return None
@@ -182,14 +182,20 @@ class Retriever:
         for _ in range(LOOKS):
             ordered = order(partition, query, moment, terms, vector, served, reading)
             kept = above_floor(partition, query, terms, vector, ordered, scale)
-            content = content.with_(self._read(space, kept, served))
-            kept, crowd, dense = self._distinct(space, query, partition, kept, content, scale)
+            near, same = alike(partition, kept, scale)
+            if same.sum() <= len(kept):  # each is like itself alone: most need not be read
+                dense = False
+                break
+            content = self._read(space, kept, served, content)
+            kept, crowd, dense = self._distinct(space, query, kept, content, near, same)
             behind += crowd
             if not crowd:
                 break
             served = served.without([one.key for one in crowd])  # what else is there, behind what filled the channels?
         if dense or behind:
+            content = self._read(space, kept, served, content)
             kept = self._spread(space, query, partition, [*kept, *behind], content, scale)
+        content = self._read(space, kept[:read], served, content)
         return Ordered(space, partition, moment, served, scale, content, tuple(kept))
 
     def reranked(self, query: Query, found: Ordered, scores: Sequence[float]) -> list[Hit]:
@@ -202,25 +208,34 @@ class Retriever:
             )
             for rank, place in enumerate(by_score, start=1)
         ]
-        rest = found.kept[len(scores) :]
-        space, partition, content, scale = found.space, found.partition, found.content, found.scale
-        kept, crowd, dense = self._distinct(space, query, partition, [*first, *rest], content, scale)
+        space, partition, scale = found.space, found.partition, found.scale
+        kept = [*first, *found.kept[len(scores) :]]
+        near, same = alike(partition, kept, scale)
+        content = self._read(space, kept, found.served, found.content)
+        kept, crowd, dense = self._distinct(space, query, kept, content, near, same)
         if dense or crowd:
             kept = self._spread(space, query, partition, [*kept, *crowd], content, scale)
         return self._hits_of(query, found, kept)
 
     def _hits_of(self, query: Query, found: Ordered, kept: Sequence[Ranked]) -> list[Hit]:
-        first = list(kept[: query.limit])
-        return self._hits(found.space, query, found.partition, found.moment, first, found.content, found.served)
+        first, served = list(kept[: query.limit]), found.served
+        said = [int(served.turns[one.key]) for one in first if not served.rows[one.key]]
+        supported = found.partition.supported(said, found.moment)
+        with self._ledger.snapshot():
+            content = self._read(found.space, first, served, found.content)
+            return self._hits(found.space, query, found.moment, first, content, served, supported)
 
     def _distinct(
-        self, space: Space, query: Query, partition: Partition, kept: list[Ranked], content: Content, scale: Scale
+        self,
+        space: Space,
+        query: Query,
+        kept: list[Ranked],
+        content: Content,
+        near: NDArray[np.bool_],
+        same: NDArray[np.bool_],
     ) -> tuple[list[Ranked], list[Ranked], bool]:
         """Near duplicates behind all others, what contradicts a better one where it is; those that are too many of one
-        source; and whether there may be too many of what is not the user's own word."""
-        near, same = alike(partition, kept, scale)
-        if same.sum() <= len(kept):  # at most each is like itself
-            return kept, [], False
+        source; and whether there may be too many of what is not the user's own word. See `alike` for `near` and `same`."""
         places = thinned(near, [content.telling(one.key) for one in kept])
         same, kept = same[places][:, places], [kept[place] for place in places]
         like = same.sum(axis=0)
@@ -268,33 +283,34 @@ class Retriever:
 
     # --- results -------------------------------------------------------------------------------------------------------
 
-    def _read(self, space: Space, kept: list[Ranked], served: Served) -> Content:
-        """The rows and turns of passages."""
-        rows = {one.key: int(served.rows[one.key]) for one in kept if served.rows[one.key]}
-        turns = {one.key: int(served.turns[one.key]) for one in kept if not served.rows[one.key]}
+    def _read(self, space: Space, kept: list[Ranked], served: Served, known: Content) -> Content:
+        """The rows and turns of passages, beside what is known."""
+        keys = [one.key for one in kept if one.key not in known.rows and one.key not in known.turns]
+        if not keys:
+            return known
+        rows = {key: int(served.rows[key]) for key in keys if served.rows[key]}
+        turns = {key: int(served.turns[key]) for key in keys if not served.rows[key]}
         read_rows = self._ledger.rows(space, rows.values()) if rows else {}
         read_turns = self._ledger.turns(space, turns.values()) if turns else {}
-        return Content(
-            {key: read_rows[number] for key, number in rows.items()},
-            {key: read_turns[number] for key, number in turns.items()},
-        )
+        told = {key: read_rows[number] for key, number in rows.items()}
+        return known.with_(Content(told, {key: read_turns[number] for key, number in turns.items()}))
 
     def _hits(
         self,
         space: Space,
         query: Query,
-        partition: Partition,
         moment: Moment,
         kept: list[Ranked],
         content: Content,
         served: Served,
+        supported: Mapping[int, Sequence[int]],
     ) -> list[Hit]:
         told = [one.key for one in kept if one.key in content.rows]
         said = [content.turns[one.key].number for one in kept if one.key in content.turns]
         sources = Views(self._ledger, space).sources(told, moment.number) if told else {}
         created = self._ledger.created_at(space, [content.rows[key].memory_id for key in told]) if told else {}
         metadata = self._ledger.turn_metadata(space, said) if said else {}
-        claimed = self._claimed(space, partition, moment, said, served) if said else set()
+        claimed = self._claimed(space, supported, served) if said else set()
         hits = []
         for one in kept:
             if row := content.rows.get(one.key):
@@ -307,11 +323,8 @@ class Retriever:
                 )
         return hits
 
-    def _claimed(
-        self, space: Space, partition: Partition, moment: Moment, turns: Sequence[int], served: Served
-    ) -> set[int]:
-        """Those of the turns of which claims came."""
-        supported = partition.supported(turns, moment)
+    def _claimed(self, space: Space, supported: Mapping[int, Sequence[int]], served: Served) -> set[int]:
+        """Those of the turns, with the statements that they support, of which claims came."""
         rows = {
             statement: int(served.rows[statement])
             for statements in supported.values()

@@ -50,7 +50,7 @@ def brute_force(rows, query, k, allowed):
 def test_the_nearest_are_those_of_brute_force(texts, coarse_from, steps, groups, masked):
     random = np.random.default_rng(1)
     vectors = filled(texts, steps, groups)
-    assert len(vectors._copies) == groups
+    assert all(group._copies for group in vectors._groups.values()) and len(vectors._groups) == groups
     allowed = random.random(len(texts) + 1) < 0.5 if masked else None
     for query in unit(texts[::50] + 0.2 * random.standard_normal((24, DIM))):
         found = vectors.search(query, 5, allowed)
@@ -70,7 +70,8 @@ def test_what_is_taken_out_or_changed_is_so_in_the_copies_too(texts, coarse_from
 def test_a_group_with_nothing_allowed_in_it_is_left_out(texts, coarse_from, monkeypatch):
     vectors = filled(texts, groups=2)
     allowed = np.arange(len(texts) + 1) % 2 == 1  # keys of group 0
-    monkeypatch.setattr(vectors._copies[1], "nearest", None)
+    monkeypatch.setattr(vectors._groups[1], "_index", None)
+    monkeypatch.setattr(vectors._groups[1]._copies, "nearest", None)
     assert [key for key, _ in vectors.search(texts[4], 5, allowed)] == brute_force(texts, texts[4], 5, allowed)
     assert vectors.search(texts[4], 5, np.zeros(9, dtype=bool)) == []
 
@@ -79,7 +80,7 @@ def test_a_vector_may_change_its_group(texts, coarse_from):
     vectors = filled(texts, groups=2)
     vectors.upsert([1], texts[:1], 1)
     assert vectors.search(texts[0], 1) == [(1, pytest.approx(1.0))]
-    assert not vectors._copies[0]._members[1] and vectors._copies[1]._members[1]
+    assert 1 not in vectors._groups[0].keys and 1 in vectors._groups[1].keys
 
 
 def test_what_cannot_be_proven_is_searched_exactly(coarse_from):
@@ -87,7 +88,8 @@ def test_what_cannot_be_proven_is_searched_exactly(coarse_from):
     random = np.random.default_rng(3)
     rows = unit(np.ones((1000, DIM)) + 0.001 * random.standard_normal((1000, DIM)))
     vectors = filled(rows)
-    assert vectors._search_copies(rows[:1], 5, None) is None
+    group = vectors._groups[0]
+    assert group._proven(group._copies, rows[:1], 5, group._restriction(None)) is None
     scores = rows @ rows[0]
     found = vectors.search(rows[0], 5)
     assert np.allclose([score for _, score in found], np.sort(scores)[::-1][:5], atol=1e-6)
@@ -97,10 +99,10 @@ def test_numbers_that_are_cut_widen_the_bound(coarse_from):
     """Vectors along an axis: a copy holds at most 127/400 of a number."""
     rows = unit(np.eye(DIM)[np.arange(1000) % DIM] + 0.05 * np.random.default_rng(5).standard_normal((1000, DIM)))
     vectors = filled(rows)
-    assert vectors._copies[0].farthest > 0.5
+    assert vectors._groups[0]._copies.farthest > 0.5
     assert [key for key, _ in vectors.search(rows[3], 4)] == brute_force(rows, rows[3], 4, None)
 
 
 def test_few_vectors_and_odd_dimensions_have_no_copies(texts, coarse_from):
-    assert filled(texts[:400])._copies == {}
-    assert filled(unit(np.random.default_rng(2).standard_normal((600, 20))))._copies == {}
+    assert filled(texts[:400])._groups[0]._copies is None
+    assert filled(unit(np.random.default_rng(2).standard_normal((600, 20))))._groups[0]._copies is None

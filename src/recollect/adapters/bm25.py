@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from array import array
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from ..records import words_of
 
@@ -27,18 +27,36 @@ SPARSE = 16  # from how many places of a column to a text it is cheaper to sort 
 class _Postings:
     """The texts that hold a term, and how often: two columns that grow."""
 
-    __slots__ = ("counts", "keys")
+    __slots__ = ("counts", "keys", "term", "weighed")
 
-    def __init__(self) -> None:
-        self.keys, self.counts = array("q"), array("q")
-
-    def put(self, key: int, count: int) -> None:
-        self.keys.append(key)
-        self.counts.append(count)
+    def __init__(self, term: str) -> None:
+        self.term, self.keys, self.counts = term, array("q"), array("q")
+        self.weighed: tuple[NDArray[np.float64], NDArray[np.float64]] | None = None  # by which norms, see `weights`
 
     def drop(self, key: int) -> None:
         place = self.keys.index(key)
         del self.keys[place], self.counts[place]
+
+    def weights(self, norms: NDArray[np.float64]) -> NDArray[np.float64]:
+        """What each count is worth in a text of that length; kept while the norms stay, which change with every text."""
+        import numpy as np
+
+        if self.weighed is None or self.weighed[0] is not norms:
+            keys = np.frombuffer(self.keys, dtype=np.int64)
+            counts = np.frombuffer(self.counts, dtype=np.int64)
+            self.weighed = norms, counts * (K1 + 1) / (counts + norms[keys])
+        return self.weighed[1]
+
+
+class _Held(NamedTuple):
+    """The terms of a text, by their postings, which all texts share; and how often it has each."""
+
+    postings: tuple[_Postings, ...]
+    counts: tuple[int, ...]  # of each
+
+    def same_as(self, terms: Mapping[str, int], counts: tuple[int, ...]) -> bool:
+        """Whether it is this text, its terms in this order."""
+        return self.counts == counts and [own.term for own in self.postings] == [*terms]
 
 
 class Bm25:
@@ -48,28 +66,36 @@ class Bm25:
         import numpy as np
 
         self._postings: dict[str, _Postings] = {}
-        self._terms: dict[int, Mapping[str, int]] = {}
+        self._texts: dict[int, _Held] = {}
+        self._patterns: dict[tuple[int, ...], tuple[int, ...]] = {}  # counts that many texts have alike, kept once
         self._lengths: NDArray[np.int64] = np.zeros(256, dtype=np.int64)  # by key; 0 where there is no text
         self._groups: NDArray[np.int8] = np.zeros(256, dtype=np.int8)  # by key
         self._sizes = [[0, 0] for _ in range(GROUPS)]  # of each group: texts, and terms in them
         self._norms: NDArray[np.float64] | None = None  # what a text's length does to its counts, by key
+        self._last: tuple[dict[str, int], NDArray[np.int64], NDArray[np.float64]] | None = None  # see `_matches`
 
     def __len__(self) -> int:
-        return len(self._terms)
+        return len(self._texts)
 
     def __contains__(self, term: object) -> bool:
         return term in self._postings
 
     def upsert(self, key: int, terms: Mapping[str, int], group: int = 0) -> None:
-        if self._terms.get(key) == terms and self._groups[key] == group:
+        counts = tuple(terms.values())
+        if key in self._texts and self._groups[key] == group and self._texts[key].same_as(terms, counts):
             return
         self.remove([key])
-        self._terms[key] = terms
         self._grow(key)
-        self._groups[key], self._lengths[key] = group, sum(terms.values())
+        self._groups[key], self._lengths[key] = group, sum(counts)
         self._count(key, 1)
+        postings = []
         for term, count in terms.items():
-            self._postings.setdefault(term, _Postings()).put(key, count)
+            if (own := self._postings.get(term)) is None:
+                own = self._postings[term] = _Postings(term)
+            own.keys.append(key)
+            own.counts.append(count)
+            postings.append(own)
+        self._texts[key] = _Held(tuple(postings), self._patterns.setdefault(counts, counts))
 
     def _grow(self, key: int) -> None:
         import numpy as np
@@ -79,30 +105,47 @@ class Bm25:
             self._groups = np.concatenate([self._groups, np.zeros_like(self._groups)])
 
     def _count(self, key: int, sign: int) -> None:
-        self._norms = None
+        self._norms = self._last = None
         size = self._sizes[self._groups[key]]
         size[0] += sign
         size[1] += sign * int(self._lengths[key])
 
     def remove(self, keys: Sequence[int]) -> None:
         for key in keys:
-            if (terms := self._terms.pop(key, None)) is None:
+            if (held := self._texts.pop(key, None)) is None:
                 continue
-            for term in terms:
-                self._postings[term].drop(key)
-                if not self._postings[term].keys:
-                    del self._postings[term]
+            for own in held.postings:
+                own.drop(key)
+                if not own.keys:
+                    del self._postings[own.term]
             self._count(key, -1)
             self._lengths[key] = 0
 
     def idf(self, term: str) -> float:
         """Weight of a term; that of a term which no text has is the highest."""
         n = len(self._postings[term].keys) if term in self._postings else 0
-        return math.log(1 + (len(self._terms) - n + 0.5) / (n + 0.5))
+        return math.log(1 + (len(self._texts) - n + 0.5) / (n + 0.5))
 
     def search(
         self, terms: Mapping[str, int], k: int, allowed: NDArray[np.bool_] | None = None
     ) -> list[tuple[int, float]]:
+        import numpy as np
+
+        found, scores = self._matches(terms)
+        if allowed is not None:
+            inside = found[: np.searchsorted(found, len(allowed))]  # what came after the mask was made is not in it
+            chosen = allowed[inside]
+            found, scores = inside[chosen], scores[: len(inside)][chosen]
+        return _best(found, scores, k)
+
+    def _matches(self, terms: Mapping[str, int]) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+        """The keys, ascending, of the texts that hold any of the terms, and their scores. The last ones are kept: a query is
+        asked of memories, of turns, and of what is left of them."""
+        if self._last is None or self._last[0] != terms:
+            self._last = (dict(terms), *self._scored(terms))
+        return self._last[1:]
+
+    def _scored(self, terms: Mapping[str, int]) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
         import numpy as np
 
         scores = np.zeros(len(self._lengths))
@@ -111,16 +154,12 @@ class Bm25:
         for term, asked in terms.items():
             if term in self._postings:
                 keys = np.frombuffer(self._postings[term].keys, dtype=np.int64)
-                counts = np.frombuffer(self._postings[term].counts, dtype=np.int64)
-                scores[keys] += self.idf(term) * asked * counts * (K1 + 1) / (counts + norms[keys])
+                scores[keys] += self.idf(term) * asked * self._postings[term].weights(norms)
                 held.append(keys)
         # Where few texts hold any of the terms, only those are looked at.
         few = sum(map(len, held)) * SPARSE < len(scores)
         found = np.unique(np.concatenate(held)) if few else np.flatnonzero(scores)
-        if allowed is not None:
-            found = found[found < len(allowed)]  # what came after the mask was made is not in it
-            found = found[allowed[found]]
-        return _best(found, scores[found], k)
+        return found, scores[found]
 
     def _norms_now(self) -> NDArray[np.float64]:
         import numpy as np
@@ -135,9 +174,14 @@ class Bm25:
         total = sum(weights.values())
         if not total:
             return [0.0] * len(keys)
-        held = (self._terms.get(key, {}).keys() for key in keys)
+        known = [
+            ([self._postings[term] for term in word if term in self._postings], weight)
+            for word, weight in weights.items()
+        ]
+        asked = [(own, weight) for own, weight in known if own]
+        held = (self._texts[key].postings if key in self._texts else () for key in keys)
         return [
-            sum([weight for word, weight in weights.items() if not terms.isdisjoint(word)]) / total for terms in held
+            sum([weight for own, weight in asked if any(one in postings for one in own)]) / total for postings in held
         ]
 
 

@@ -1,15 +1,16 @@
-"""Exact inner-product search over one user's vectors, by FAISS.
+"""Exact inner-product search over one user's vectors, by FAISS: an index for each group, of which only those are searched in
+which anything is allowed.
 
-From `COARSE_FROM` vectors on copies of one byte a number are searched first, a quarter of the memory to read, and only those of
-the groups in which anything is allowed: what they find is measured exactly, and stands where no other vector can be nearer. That
-is proven for each search, by how far any vector is from its copy; where it cannot be, all are measured.
+From `COARSE_FROM` vectors of a group on copies of one byte a number are searched first, a quarter of the memory to read: what
+they find is measured exactly, and stands where no other vector can be nearer. That is proven for each search, by how far any
+vector is from its copy; where it cannot be, all are measured.
 """
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from .forking import GATE
 
@@ -19,9 +20,11 @@ if TYPE_CHECKING:
 
     from ..ports import Vectors
 
-COARSE_FROM = 20_000
+ABSENT = -1
+COARSE_FROM = 12_000
 SCALE = 400.0  # a step of a copy's bytes is 1/400; numbers beyond ±127/400 are cut, which few of a unit vector's are
 CANDIDATES = 256  # at least, and eight times what is asked for
+KEPT = 4  # masks whose bitmaps are kept: searches of one user mostly have the same ones
 
 _thread = threading.local()
 
@@ -41,174 +44,253 @@ class FaissVectors:
     """Implements `ports.VectorIndex`. Not thread-safe: its owner holds a lock."""
 
     def __init__(self, dim: int) -> None:
+        import numpy as np
+
         self.dim = dim
-        faiss = _faiss()
-        self._index = faiss.IndexIDMap2(faiss.IndexFlatIP(dim))
-        self._group_of: dict[int, int] = {}  # by key
-        self._copies: dict[int, _Copies] = {}  # by group; none while there are few vectors
+        self._groups: dict[int, _Group] = {}
+        self._group_of: NDArray[np.int64] = np.full(256, ABSENT)  # by key
+        self._place_of: NDArray[np.int64] = np.full(256, ABSENT)  # in its group, by key
+        self._size = 0
 
     def __len__(self) -> int:
-        return len(self._group_of)
+        return self._size
 
     def upsert(self, keys: Sequence[int], vectors: Vectors, group: int = 0) -> None:
         import numpy as np
 
         self.remove(keys)
-        _faiss()
+        if not len(keys):
+            return
         rows, ids = np.ascontiguousarray(vectors, dtype=np.float32), np.asarray(keys, dtype=np.int64)
-        self._index.add_with_ids(rows, ids)
-        self._group_of.update((key, group) for key in keys)
-        if self._copies:
-            self._copies_of(group).put(rows, ids)
-        elif len(self) >= COARSE_FROM and self.dim % 16 == 0:  # (others have no fast path)
-            self._copy_all()
+        self._grow(int(ids.max()))
+        own = self._groups.setdefault(group, _Group(self.dim))
+        self._group_of[ids] = group
+        self._place_of[ids] = len(own) + np.arange(len(ids))
+        own.put(rows, ids)
+        self._size += len(ids)
 
-    def _copies_of(self, group: int) -> _Copies:
-        if group not in self._copies:
-            self._copies[group] = _Copies(self.dim)
-        return self._copies[group]
-
-    def _copy_all(self) -> None:
+    def _grow(self, key: int) -> None:
         import numpy as np
 
-        for group in sorted(set(self._group_of.values())):
-            ids = np.asarray([key for key, own in self._group_of.items() if own == group], dtype=np.int64)
-            self._copies_of(group).put(self._index.reconstruct_batch(ids), ids)
+        while key >= len(self._group_of):
+            more = np.full(len(self._group_of), ABSENT)
+            self._group_of = np.concatenate([self._group_of, more])
+            self._place_of = np.concatenate([self._place_of, more])
 
     def remove(self, keys: Sequence[int]) -> None:
         import numpy as np
 
-        present = [key for key in keys if key in self._group_of]
-        if not present:
-            return
-        _faiss()
-        self._index.remove_ids(np.asarray(present, dtype=np.int64))
-        for group, copies in self._copies.items():
-            if own := [key for key in present if self._group_of[key] == group]:
-                copies.remove(np.asarray(own, dtype=np.int64))
-        for key in present:
-            del self._group_of[key]
+        ids = np.unique(np.asarray(keys, dtype=np.int64))
+        ids = ids[self._groups_of(ids) != ABSENT]
+        for group in np.unique(self._group_of[ids]).tolist():
+            own, gone = self._groups[group], ids[self._group_of[ids] == group]
+            own.remove(self._place_of[gone])
+            self._place_of[own.keys] = np.arange(len(own))
+        self._group_of[ids] = ABSENT
+        self._size -= len(ids)
+
+    def _groups_of(self, ids: NDArray[np.int64]) -> NDArray[np.int64]:
+        """The groups of keys, `ABSENT` for one that is not there."""
+        import numpy as np
+
+        known = ids < len(self._group_of)
+        return np.where(known, self._group_of[np.where(known, ids, 0)], ABSENT)
 
     def search(self, query: Vectors, k: int, allowed: NDArray[np.bool_] | None = None) -> list[tuple[int, float]]:
         import numpy as np
 
-        if not self._group_of or k <= 0:
+        if k <= 0:
             return []
         one = np.ascontiguousarray(query, dtype=np.float32).reshape(1, -1)
-        if self._copies and (proven := self._search_copies(one, k, allowed)) is not None:
-            return proven
-        scores, keys = self._index.search(one, min(k, len(self)), params=_restriction(allowed))
-        return _ranked(keys[0], scores[0], k)
-
-    def _search_copies(
-        self, query: Vectors, k: int, allowed: NDArray[np.bool_] | None
-    ) -> list[tuple[int, float]] | None:
-        """The k nearest; None where it is not proven that they are."""
-        import numpy as np
-
-        found, rest = [np.empty(0, dtype=np.int64)], -np.inf
-        for copies in self._copies.values():
-            if allowed is None or copies.any_of(allowed):
-                keys, bound = copies.nearest(query, max(8 * k, CANDIDATES), allowed)
-                found.append(keys)
-                rest = max(rest, bound)
-        keys = np.concatenate(found)
-        near = _ranked(keys, self._vectors(keys.tolist()) @ query[0], k)
-        proven = rest == -np.inf or (len(near) == k and near[-1][1] > rest)
-        return near if proven else None
+        found = [group.nearest(one, k, allowed) for group in self._groups.values()]
+        if not found:
+            return []
+        return _ranked(np.concatenate([keys for keys, _ in found]), np.concatenate([scores for _, scores in found]), k)
 
     def cosines(self, query: Vectors, keys: Sequence[int]) -> list[float | None]:
-        vectors = self._vectors(keys)
+        ids = _ids(keys)
+        vectors = self._vectors(ids)
         with GATE.inside():
             cosines = (vectors @ query).tolist()
-        return [cosine if key in self._group_of else None for key, cosine in zip(keys, cosines, strict=True)]
+        present = (self._groups_of(ids) != ABSENT).tolist()
+        return [cosine if there else None for there, cosine in zip(present, cosines, strict=True)]
 
     def between(self, keys: Sequence[int]) -> Vectors:
-        vectors = self._vectors(keys)
+        vectors = self._vectors(_ids(keys))
         with GATE.inside():
             cosines: Vectors = vectors @ vectors.T
         return cosines
 
-    def _vectors(self, keys: Sequence[int]) -> Vectors:
+    def _vectors(self, ids: NDArray[np.int64]) -> Vectors:
         """The vectors under keys, zeros under absent ones."""
         import numpy as np
 
-        vectors: Vectors = np.zeros((len(keys), self.dim), dtype=np.float32)
-        present = [place for place, key in enumerate(keys) if key in self._group_of]
-        if present:
-            _faiss()
-            vectors[present] = self._index.reconstruct_batch(np.asarray([keys[i] for i in present], dtype=np.int64))
+        vectors: Vectors = np.zeros((len(ids), self.dim), dtype=np.float32)
+        groups = self._groups_of(ids)
+        for group, own in self._groups.items():
+            if (here := groups == group).any():
+                vectors[here] = own.rows[self._place_of[ids[here]]]
         return vectors
 
 
-class _Copies:
-    """The vectors of a group, rounded to a byte a number."""
+class _Group:
+    """Vectors in the order in which they came; their number in it is their place."""
 
     def __init__(self, dim: int) -> None:
         import numpy as np
 
-        faiss = _faiss()
-        kind = faiss.ScalarQuantizer.QT_8bit_direct_signed
-        self._index = faiss.IndexIDMap2(faiss.IndexScalarQuantizer(dim, kind, faiss.METRIC_INNER_PRODUCT))
-        self._members: NDArray[np.bool_] = np.zeros(256, dtype=bool)  # by key
-        self.farthest = 0.0  # the greatest distance of a vector to its copy
+        self._dim = dim
+        self._index = _faiss().IndexFlatIP(dim)
+        self._copies: _Copies | None = None  # none while there are few vectors
+        self.keys: NDArray[np.int64] = np.empty(0, dtype=np.int64)  # by place
+        self._restrictions: list[tuple[NDArray[np.bool_], _Restriction]] = []  # of masks that nobody can write to
+
+    def __len__(self) -> int:
+        return len(self.keys)
+
+    @property
+    def rows(self) -> Vectors:
+        """The vectors by place: FAISS's own memory, to be read before anything is put or removed."""
+        rows: Vectors = _faiss().rev_swig_ptr(self._index.get_xb(), len(self) * self._dim).reshape(len(self), self._dim)
+        return rows
 
     def put(self, rows: Vectors, ids: NDArray[np.int64]) -> None:
-        """Copy vectors of shape (len(ids), dim), none of which is here."""
+        """Append vectors of shape (len(ids), dim), none of which is here."""
+        import numpy as np
+
+        _faiss()
+        self._index.add(rows)
+        self.keys = np.concatenate([self.keys, ids])
+        self._restrictions.clear()
+        if self._copies is not None:
+            self._copies.put(rows)
+        elif len(self) >= COARSE_FROM and self._dim % 16 == 0:  # (others have no fast path)
+            self._copies = _Copies(self._dim)
+            self._copies.put(self.rows)
+
+    def remove(self, places: NDArray[np.int64]) -> None:
+        """Take out what is at these places; the others keep their order."""
+        import numpy as np
+
+        _faiss()
+        self._index.remove_ids(places)
+        if self._copies is not None:
+            self._copies.remove(places)
+        self.keys = np.delete(self.keys, places)
+        self._restrictions.clear()
+
+    def nearest(
+        self, query: Vectors, k: int, allowed: NDArray[np.bool_] | None
+    ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+        """The keys and cosines of the k nearest to a query of shape (1, dim), in any order; fewer where fewer are allowed."""
+        import numpy as np
+
+        only = self._restriction(allowed)
+        if not only.number:
+            return np.empty(0, dtype=np.int64), np.empty(0, dtype=np.float32)
+        found = None if self._copies is None else self._proven(self._copies, query, k, only)
+        if found is None:
+            _faiss()
+            scores, places = self._index.search(query, min(k, only.number), params=only.parameters)
+            found = places[0], scores[0]
+        return self.keys[found[0]], found[1]
+
+    def _proven(
+        self, copies: _Copies, query: Vectors, k: int, only: _Restriction
+    ) -> tuple[NDArray[np.int64], NDArray[np.float32]] | None:
+        """The places and cosines of the k nearest; None where it is not proven that they are."""
+        import numpy as np
+
+        places, bound = copies.nearest(query, max(8 * k, CANDIDATES), only)
+        rows = self.rows[places]
+        with GATE.inside():
+            cosines = rows @ query[0]
+        if bound == -np.inf or len(places) <= k:
+            return places, cosines
+        best = np.argpartition(-cosines, k - 1)[:k]
+        return (places[best], cosines[best]) if cosines[best].min() > bound else None
+
+    def _restriction(self, allowed: NDArray[np.bool_] | None) -> _Restriction:
+        if allowed is None:
+            return _Restriction(len(self), None)
+        for mask, restriction in self._restrictions:
+            if mask is allowed:
+                return restriction
+        restriction = _Restriction.of(self.keys, allowed)
+        if not allowed.flags.writeable:
+            self._restrictions = [*self._restrictions[1 - KEPT :], (allowed, restriction)]
+        return restriction
+
+
+class _Restriction(NamedTuple):
+    """How many vectors of a group are allowed; FAISS's parameters of a search among them, None where all are."""
+
+    number: int
+    parameters: Any
+
+    @classmethod
+    def of(cls, keys: NDArray[np.int64], allowed: NDArray[np.bool_]) -> _Restriction:
+        """By a mask over keys."""
+        import numpy as np
+
+        known = keys < len(allowed)  # what came after the mask was made is not in it
+        chosen = known & allowed[np.where(known, keys, 0)] if len(allowed) else known
+        count = int(chosen.sum())
+        if count in (0, len(keys)):
+            return cls(count, None)
+        faiss = _faiss()
+        return cls(count, faiss.SearchParameters(sel=faiss.IDSelectorBitmap(np.packbits(chosen, bitorder="little"))))
+
+
+class _Copies:
+    """The vectors of a group, rounded to a byte a number, at the same places."""
+
+    def __init__(self, dim: int) -> None:
+        faiss = _faiss()
+        self._index = faiss.IndexScalarQuantizer(
+            dim, faiss.ScalarQuantizer.QT_8bit_direct_signed, faiss.METRIC_INNER_PRODUCT
+        )
+        self.farthest = 0.0  # the greatest distance of a vector to its copy
+
+    def put(self, rows: Vectors) -> None:
+        """Copy vectors of shape (…, dim)."""
         import numpy as np
 
         copies = np.clip(np.rint(rows * SCALE), -127, 127).astype(np.float32)
         self.farthest = max(self.farthest, float(np.linalg.norm(rows - copies / SCALE, axis=1).max()))
-        self._index.add_with_ids(copies, ids)
-        while ids.max() >= len(self._members):
-            self._members = np.concatenate([self._members, np.zeros_like(self._members)])
-        self._members[ids] = True
+        self._index.add(copies)
 
-    def remove(self, ids: NDArray[np.int64]) -> None:
-        """Take copies out that are here."""
-        self._index.remove_ids(ids)
-        self._members[ids] = False
+    def remove(self, places: NDArray[np.int64]) -> None:
+        """Take copies out."""
+        self._index.remove_ids(places)
 
-    def any_of(self, allowed: NDArray[np.bool_]) -> bool:
-        """Whether any of them is allowed."""
-        size = min(len(allowed), len(self._members))
-        return bool((allowed[:size] & self._members[:size]).any())
-
-    def nearest(
-        self, query: Vectors, wanted: int, allowed: NDArray[np.bool_] | None
-    ) -> tuple[NDArray[np.int64], float]:
-        """The keys of those whose copies are nearest, and what any other vector may score; -inf where there is no other.
+    def nearest(self, query: Vectors, wanted: int, only: _Restriction) -> tuple[NDArray[np.int64], float]:
+        """The places of those whose copies are nearest, and what any other vector may score; -inf where there is no other.
 
         By Cauchy–Schwarz: |q·v − q'·v'| ≤ ‖q‖·‖v − v'‖ + ‖q − q'‖·‖v'‖, where v' and q' are the copies. FAISS takes the query
         in whole numbers, too.
         """
         import numpy as np
 
+        _faiss()
         scale = 127 / max(float(np.abs(query).max()), 1e-9)
         copy = np.rint(query * scale)
-        wanted = min(wanted, self._index.ntotal)
-        scores, keys = self._index.search(copy, wanted, params=_restriction(allowed))
-        found = keys[0][keys[0] >= 0]
-        if len(found) < wanted or not wanted:
-            return found, -np.inf
+        scores, places = self._index.search(copy, min(wanted, only.number), params=only.parameters)
+        if only.number <= wanted:
+            return places[0], -np.inf
         rest = float(scores[0][-1]) / (SCALE * scale) + self.farthest * float(np.linalg.norm(query))
-        return found, rest + float(np.linalg.norm(query - copy / scale)) * (1 + self.farthest)
+        return places[0], rest + float(np.linalg.norm(query - copy / scale)) * (1 + self.farthest)
 
 
-def _restriction(allowed: NDArray[np.bool_] | None) -> Any:
-    """A search's parameters: only what is allowed, by key."""
+def _ids(keys: Sequence[int]) -> NDArray[np.int64]:
     import numpy as np
 
-    if allowed is None:
-        return None
-    faiss = _faiss()
-    return faiss.SearchParameters(sel=faiss.IDSelectorBitmap(np.packbits(allowed, bitorder="little")))
+    return np.asarray(keys, dtype=np.int64)
 
 
 def _ranked(keys: NDArray[np.int64], scores: Vectors, k: int) -> list[tuple[int, float]]:
-    """The k best (key, score), best first, ties by smaller key; without the places that FAISS could not fill."""
+    """The k best (key, score), best first, ties by smaller key."""
     import numpy as np
 
-    keys, scores = keys[keys >= 0], scores[keys >= 0]
     order = np.lexsort((keys, -scores))[:k]
     return list(zip(keys[order].tolist(), scores[order].tolist(), strict=True))

@@ -67,10 +67,11 @@ class ForkGate:
 
     def _count(self, step: int) -> None:
         with self._turn:
-            if step > 0:
+            if step > 0 and self._forks:
                 self._turn.wait_for(lambda: not self._forks)
             self._threads += step
-            self._turn.notify_all()
+            if self._forks:
+                self._turn.notify_all()
 
     def before(self) -> None:
         """Wait until nobody is inside; from then on nobody comes in."""

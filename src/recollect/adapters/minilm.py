@@ -85,6 +85,9 @@ def _session(weights: Path) -> Any:
 
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3
+    options.add_session_config_entry(
+        "session.intra_op.allow_spinning", "0"
+    )  # threads that wait for work burn no processor
     graph = build_graph(load_file(str(weights)))
     return onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
 
