@@ -37,7 +37,8 @@ from .results import Channel, Hit, Source
 from .timeline import KNOWN, asks_for_all, of_a_kind
 from .times import from_micros, to_micros
 from .views import Views, turn_source
-from .when import LEADING, NOTHING, Order, Reading, fitting, read
+from .when import LEADING, NOTHING, Order, Reading, fitting
+from .when import read as read_times
 
 if TYPE_CHECKING:
     import numpy as np
@@ -178,7 +179,7 @@ class Retriever:
         terms = partition.asked(query.text)
         scale = self.scale(partition)
         content, behind, dense = Content({}, {}), list[Ranked](), False
-        reading = read(query.text, query.now)
+        reading = read_times(query.text, query.now)
         for _ in range(LOOKS):
             ordered = order(partition, query, moment, terms, vector, served, reading)
             kept = above_floor(partition, query, terms, vector, ordered, scale)
