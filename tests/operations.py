@@ -15,9 +15,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from unittest import mock
 
+from naming import Naming
+
 from recollect import Memory, failpoints, reembed
 from recollect.errors import EmbeddingModelMismatch
-from recollect.testing import HashEmbedder, ScriptedLanguage
+from recollect.testing import HashEmbedder
 
 EARLY, LATE, LATER = "2024-01-01", "2024-02-01", "2024-03-01"
 OTHER_DIM = 16
@@ -38,11 +40,11 @@ class Embedder(HashEmbedder):
 def opened(folder: Path, embedder: HashEmbedder | None = None) -> Memory:
     """The store with the embedder that it recorded, the first one or that of `change_embedder`, unless another is given."""
     try:
-        return Memory(folder, llm=ScriptedLanguage(), embedder=embedder or Embedder())
+        return Memory(folder, llm=Naming(), embedder=embedder or Embedder())
     except EmbeddingModelMismatch:
         if embedder is not None:
             raise
-        return Memory(folder, llm=ScriptedLanguage(), embedder=Embedder(OTHER_DIM))
+        return Memory(folder, llm=Naming(), embedder=Embedder(OTHER_DIM))
 
 
 @dataclass(frozen=True)
@@ -75,6 +77,15 @@ def seed_batches(folder):
     seed(folder)
     with opened(folder) as memory:
         add(memory)
+
+
+def seed_named(folder):
+    """Two users with entities of the same names; of one of them two were told apart."""
+    with opened(folder) as memory:
+        for user in ("u", "other"):
+            memory.add(said("meet Bob", "meet Rob & Anna"), user_id=user, timestamp=EARLY)
+            memory.merge_entities("Rob", "Anna", user_id=user)
+        memory.separate_entities("Bob", "Rob", user_id="u")
 
 
 def seed_deleted(folder):
@@ -212,6 +223,8 @@ OPERATIONS = (
     Operation("undo of a change", seed_batches, undo_change),
     Operation("undo of a batch", seed_batches, undo_batch),
     Operation("undo of a deletion", seed_deleted, undo_deletion),
+    Operation("merge of entities", seed_named, lambda memory: memory.merge_entities("Bob", "Rob", user_id="u")),
+    Operation("undo of a merge", seed_named, lambda memory: memory.undo(memory.audit(user_id="u")[-2].change_id)),
     Operation("retell", seed_batches, lambda memory: memory.retell(user_id="u")),
     Operation("rebuild", seed_batches, rebuild),
     Operation("reembed", seed_batches, change_embedder),
@@ -255,6 +268,9 @@ _IMAGE = {
     "sources": "SELECT u.name, m.text, t.content, s.quote, s.retired IS NULL FROM sources s JOIN users u USING (space)"
     " JOIN statements m ON m.space = s.space AND m.number = s.statement"
     " JOIN turns t ON t.space = s.space AND t.number = s.turn ORDER BY s.space, s.number",
+    "identities": "SELECT u.name, a.name, b.name, i.same, i.retired IS NULL FROM identities i JOIN users u USING (space)"
+    " JOIN entities a ON a.space = i.space AND a.number = i.one JOIN entities b ON b.space = i.space AND b.number = i.other"
+    " ORDER BY i.space, i.added, i.one, i.other",
     "passages": "SELECT u.name, p.kind, p.terms, hex(p.vector) FROM passages p JOIN users u USING (space)"
     " ORDER BY p.space, p.number",
 }

@@ -38,6 +38,10 @@ from .results import Backup
 from .safety.trust import Trust
 
 if TYPE_CHECKING:
+    from networkx import MultiDiGraph
+
+    from .graph import View
+    from .model import Row
     from .ports import Vectors
 
 log = logging.getLogger("recollect")
@@ -194,6 +198,13 @@ def open_store(settings: Settings) -> Store:
         executor=ThreadPoolExecutor(WORKERS, thread_name_prefix="recollect"),
         reranker=reranker,
     )
+
+
+def as_networkx(view: View, rows: Sequence[Row]) -> MultiDiGraph:
+    """A view of a user's graph with its memories, for callers; networkx is imported here."""
+    from .adapters.networkx_graph import as_networkx
+
+    return as_networkx(view, rows)
 
 
 def folder_of(path: str | os.PathLike[str] | None) -> Path:

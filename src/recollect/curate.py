@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
@@ -11,17 +11,19 @@ from .embedding import key_of
 from .errors import InvalidInput, NotFound, RevisionConflict, UndoConflict
 from .failpoints import reach
 from .filters import Condition
+from .graph import View
 from .ids import new_id
 from .intervals import Moment
 from .model import Op, Row, Scope, Slot, SourceClass
 from .plan import Content, Plan, Why
 from .ports import Embedder, Ledger
-from .records import ERASED, QUARANTINED, ChangeRecord, Hiding, NewTurn, RowSpan, Space
+from .records import ERASED, QUARANTINED, ChangeRecord, Hiding, Identity, NewTurn, RowSpan, Space
+from .resolve import by_word
 from .results import Deleted, TimelineEntry
 from .retrieve import Query, Retriever
 from .tasks import whole
 from .timeline import entries
-from .times import from_micros, now
+from .times import from_micros, now, to_micros
 from .write import Overtaken, Writer
 
 T = TypeVar("T")
@@ -94,6 +96,11 @@ class Curator:
             and (attribute is None or (row.slot or "").partition("\x1f")[2] == attribute)
         ]
         return entries(ledger.rows(space, chosen).values(), from_micros(moment.as_of))
+
+    def view(self, space: Space, rows: Sequence[Row]) -> View:
+        """The entities and relations of rows."""
+        partition = self._store.partitions.get(space)
+        return partition.view([row.statement.number for row in rows], to_micros(now()))
 
     def history(self, space: Space, memory_id: str) -> list[ChangeRecord]:
         """Changes of a memory, those included in which it was a further target."""
@@ -278,6 +285,52 @@ class Curator:
             if other.is_live(moment) and other.statement.event == said.event:
                 raise InvalidInput("memory_id", f"memory {other.memory_id} says the same already: drop this one")
 
+    # --- who is who ----------------------------------------------------------------------------------------------------
+
+    async def identify(self, space: Space, one: str, other: str, *, same: bool) -> ChangeRecord:
+        """Two entities, by a name of theirs, are one or are not. Raises NotFound, InvalidInput where that was said already, or
+        contradicts what was said of others."""
+
+        async def attempt() -> ChangeRecord:
+            change: ChangeRecord = await self._store.in_thread(self._identify, space, one, other, same)
+            return change
+
+        return await self._retried(space, attempt)
+
+    def _identify(self, space: Space, one: str, other: str, same: bool) -> ChangeRecord:
+        ledger = self._store.ledger
+        plan = Plan(space, ledger.state(space))
+        pair = {self._entity(space, one), self._entity(space, other)}
+        if len(pair) == 1:
+            raise InvalidInput("other", "is the same name as the other one")
+        first, second = sorted(pair)
+        said = ledger.identities(space)
+        ended = [word for word in said if (word.one, word.other) == (first, second)]
+        if any(word.same == same for word in ended):
+            raise InvalidInput("other", "was merged with it already" if same else "was told apart from it already")
+        self._refuse_contradiction(first, second, [word for word in said if word not in ended], same)
+        plan.identify(
+            first, second, ended, Why("merged by the caller" if same else "told apart by the caller"), same=same
+        )
+        recorded_at = ledger.commit(plan.commit())
+        return replace(plan.changes[-1], recorded_at=recorded_at)
+
+    def _entity(self, space: Space, name: str) -> int:
+        number = self._store.ledger.entity_number(space, name)
+        if number is None:
+            raise NotFound("entity", name)
+        return number
+
+    def _refuse_contradiction(self, one: int, other: int, said: list[Identity], same: bool) -> None:
+        """What was said of others must leave room for it."""
+        groups = by_word({one, other, *(end for word in said for end in (word.one, word.other))}, said)
+        if same and not groups.may_join(one, other):
+            raise InvalidInput(
+                "other", "one of those merged with it was told apart from the other one: undo that first"
+            )
+        if not same and groups.head(one) == groups.head(other):
+            raise InvalidInput("other", "both were merged with a third one: undo one of these merges first")
+
     # --- undo ----------------------------------------------------------------------------------------------------------
 
     async def undo(self, space: Space, identifier: str) -> list[ChangeRecord]:
@@ -313,7 +366,7 @@ class Curator:
     def _left_nothing(self, space: Space, change: ChangeRecord) -> bool:
         """Whether a change is of what was erased, whole."""
         ledger = self._store.ledger
-        touched = (ledger.rows_touched, ledger.sources_touched, ledger.hidings_touched)
+        touched = (ledger.rows_touched, ledger.sources_touched, ledger.hidings_touched, ledger.identities_touched)
         return change.flag == ERASED and not any(part for read in touched for part in read(space, change.number))
 
     def _plan_undo(self, plan: Plan, space: Space, change: ChangeRecord) -> None:
@@ -332,4 +385,7 @@ class Curator:
         brought, ended = ledger.hidings_touched(space, change.number)
         origins = {one.origin for one in brought}
         evidence = ledger.sources(space, back, change.number - 1)
-        plan.undo(change, rows, sources, evidence, (ledger.hidings(space, origins), ended), now())
+        said, unsaid = ledger.identities_touched(space, change.number)
+        standing = ledger.identities(space, {one.origin for one in said})
+        hidings, identities = (ledger.hidings(space, origins), ended), (standing, unsaid)
+        plan.undo(change, rows, sources, evidence, hidings, identities, now())

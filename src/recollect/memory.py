@@ -55,6 +55,8 @@ from .wording import of_the_user
 
 # What reads and writes is imported when a memory is opened, and below where a verb needs it: `import recollect` stays light.
 if TYPE_CHECKING:
+    from networkx import MultiDiGraph
+
     from .build import Store
     from .ports import Embedder, Reranker
     from .retrieve import Query
@@ -471,6 +473,53 @@ class AsyncMemory:
         record = await self._alone(self._curator.review(space, memory_id, approved=approved))
         return (await self._run(self._views(space).changes, [record]))[0]
 
+    async def merge_entities(self, one: str, other: str, *, user_id: UserId) -> Change:
+        """Say that two of a user's entities are one, each by a name that memories have for it, however it is spaced or written.
+        `undo` of the change makes them two again. It ends what `separate_entities` said of the two.
+
+        What follows from names and facts needs no saying (docs/graph.md). Raises NotFound, and InvalidInput where it was said
+        already, or one that was merged with them was told apart.
+        """
+        return await self._identified(one, other, user_id, same=True)
+
+    async def separate_entities(self, one: str, other: str, *, user_id: UserId) -> Change:
+        """Say that two of a user's entities are not one, whatever their names and facts say. It ends what `merge_entities` said
+        of the two; `undo` of the change takes it back. Raises as `merge_entities`."""
+        return await self._identified(one, other, user_id, same=False)
+
+    async def _identified(self, one: str, other: str, user_id: UserId, *, same: bool) -> Change:
+        names = [check.text(argument, name, check.MAX_NAME) for argument, name in {"one": one, "other": other}.items()]
+        space = await self._find(scope_of(user_id, None, None))
+        if space is None:
+            raise NotFound("entity", names[0])
+        record = await self._alone(self._curator.identify(space, *names, same=same))
+        return (await self._run(self._views(space).changes, [record]))[0]
+
+    async def entity_graph(
+        self,
+        *,
+        user_id: UserId,
+        as_of: datetime | str | float | None = None,
+        known_at: datetime | str | float | None = None,
+    ) -> MultiDiGraph:
+        """Who and what a user's memories name, and how they relate, as a `networkx.MultiDiGraph` of its own. Entities that are
+        one (docs/graph.md) are one node. `as_of`: of what held then. `known_at`: of what was believed then.
+
+        Nodes: an entity by its name, with `type="entity"`, `kind`, `names` (all it has) and `memories` (how many name it); a
+        memory by its id, with `type="memory"`, `text`, `kind`, `valid_from`, `event_from`, `event_to`. Edges: between entities,
+        with `type="relation"`, `label` and `memory` (the id of the one that tells it); from a memory to an entity, with
+        `type="names"`.
+        """
+        from .build import as_networkx
+        from .graph import View
+
+        rows = await self._served(user_id, None, None, None, as_of, known_at)
+        space = await self._find(scope_of(user_id, None, None))
+        if space is None or not rows:
+            return await self._run(as_networkx, View(), [])
+        view = await self._run(self._curator.view, space, rows)
+        return await self._run(as_networkx, view, rows)
+
     async def pending(self) -> list[PendingBatch]:
         """Batches that were accepted and are not finished, oldest first."""
         batches = await self._run(self._store.journal.unfinished)
@@ -538,8 +587,8 @@ class AsyncMemory:
         `as_of`: what held then. `known_at`: what was believed then. `since`, `until`: what happened (or was said) between.
         `now`: when it is asked, on the asker's own clock; a time in the query ("last week", "in May", "before she moved") is
         counted from it, and prefers what happened then.
+        `graph`: behind the ten best also memories that entities relate to them or to the query, see `Hit.related_through`.
         """
-        check.flag("graph", graph)  # part of the fixed surface; the graph joins later
         from .retrieve import Query
 
         asked = Query(
@@ -554,6 +603,7 @@ class AsyncMemory:
             until=check.maybe_time("until", until),
             min_score=check.share("min_score", min_score),
             include=check.include(include),
+            graph=check.flag("graph", graph),
             explain=check.flag("explain", explain),
         )
         self._check_loop()

@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections import Counter, OrderedDict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -17,9 +17,10 @@ from typing import TYPE_CHECKING
 from .embedding import EmbedderInUse, key_of
 from .errors import EmbeddingModelMismatch, StoreCorrupt
 from .failpoints import reach
+from .graph import ENTITY_BYTES, EntityGraph, Related, View
 from .intervals import EVER, OPEN, Intervals, Moment, Served, Window
 from .ports import Embedder, Ledger, TextIndex, Tokenizer, VectorIndex
-from .records import Asked, EmbedderKey, Hiding, PassageRecord, RowSpan, SourceRecord, Space, words_of
+from .records import Asked, EmbedderKey, Hiding, Identity, PassageRecord, RowSpan, SourceRecord, Space, words_of
 
 if TYPE_CHECKING:
     from .intervals import Integers, Mask
@@ -86,6 +87,9 @@ class Partition:
         self._of_slot: dict[str, list[int]] = {}  # slot → statements
         self._of_subject: Counter[str] = Counter()  # subject → how many statements have a slot of its
         self._about_terms: dict[str, frozenset[str]] = {}  # of those asked for so far
+        self.identities: dict[tuple[int, int, int], Identity] = {}
+        self._graph: EntityGraph | None = None  # made when it is first asked for
+        self._last_statement = 0
 
     def __len__(self) -> int:
         return len(self._texts)
@@ -94,7 +98,8 @@ class Partition:
     def bytes(self) -> int:
         """Roughly what it takes in memory."""
         dim = getattr(self._vectors, "dim", 0)
-        return len(self._vectors) * dim * 4 + (len(self._texts) + len(self.rows)) * ROW_BYTES
+        graph = 0 if self._graph is None else len(self._graph) * ENTITY_BYTES
+        return len(self._vectors) * dim * 4 + (len(self._texts) + len(self.rows)) * ROW_BYTES + graph
 
     # --- following the ledger ------------------------------------------------------------------------------------------
 
@@ -115,6 +120,7 @@ class Partition:
             self._add_sources(delta.sources)
             self._add_rows(delta.rows)
             self._add_hidings(delta.hidings)
+            self.identities.update(((one.one, one.other, one.added), one) for one in delta.identities)
             self._aside.update((one.number, one) for one in delta.passages)
             self._add_passages([self._aside.pop(one.number) for one in [*self._aside.values()] if not self._waits(one)])
             self.watermark = delta.revision
@@ -157,6 +163,7 @@ class Partition:
     def _add_rows(self, rows: Sequence[RowSpan]) -> None:
         for row in rows:
             self.rows[row.number] = row
+            self._last_statement = max(self._last_statement, row.statement)
             (self._doubted if row.quarantined else self._told).add(row.statement)
             if row.slot is not None and row.statement not in self._about:
                 self._about[row.statement] = row.slot
@@ -264,6 +271,31 @@ class Partition:
                 <= min(KIND_SHARE * self._of_subject[_subject(one)], LARGEST_KIND)
             }
 
+    def related(
+        self, asked: Set[str], leaders: Sequence[tuple[int, float]], allowed: Mask, now: int, k: int
+    ) -> list[Related]:
+        """Statements that come along by the graph, see `EntityGraph.related`; entities are one by what holds `now`."""
+        with self._lock, self._whole():
+            return self._graph_at(now).related(asked, leaders, allowed, k)
+
+    def words(self, text: str) -> frozenset[str]:
+        """The words of a text, as those of entities' names are."""
+        return self._tokenizer.words(text)
+
+    def view(self, statements: Iterable[int], now: int) -> View:
+        """What statements name and tell."""
+        with self._lock, self._whole():
+            return self._graph_at(now).view(statements)
+
+    def _graph_at(self, now: int) -> EntityGraph:
+        graph = self._graph = self._graph or EntityGraph(self._tokenizer)
+        if graph.last_statement < self._last_statement:
+            names = self._ledger.names(self.space, graph.last_statement, graph.last_entity)
+            graph.learn(names, self._last_statement)
+        said = [one for one in self.identities.values() if one.retired is None]
+        graph.resolve(self._intervals.believed, lambda: self._intervals.live_rows(now) > 0, said, self.watermark)
+        return graph
+
     def _terms_about(self, label: str) -> frozenset[str]:
         if label not in self._about_terms:
             self._about_terms[label] = self._tokenizer.words(label)
@@ -366,6 +398,7 @@ class Partition:
                 dict(self.turn_of),
                 dict(self.sources),
                 dict(self.hidings),
+                dict(self.identities),
                 len(self._vectors),
                 len(self._texts),
             )

@@ -20,6 +20,7 @@ from .records import (
     Commit,
     EmbedderKey,
     Hiding,
+    Identity,
     NewStatement,
     NewTurn,
     Retirement,
@@ -92,6 +93,8 @@ class Plan:
         self._retired_sources: dict[int, Retirement] = {}  # by number
         self._hidings: list[Hiding] = []
         self._retired_hidings: list[Hiding] = []
+        self._identities: list[Identity] = []
+        self._retired_identities: list[Identity] = []
         self._statements: list[NewStatement] = []
         self.changes: list[ChangeRecord] = []
 
@@ -229,6 +232,13 @@ class Plan:
         self._rehide(hidden, number)
         self._record(number, Op.DELETE, None, why)
 
+    def identify(self, one: int, other: int, ended: Sequence[Identity], why: Why, *, same: bool) -> None:
+        """Two entities are the same, or are not, by a change of its own, of no memory. `ended`: what was said of them before."""
+        number = self._next_number()
+        self._identities.append(Identity(min(one, other), max(one, other), same, number, origin=number))
+        self._retired_identities += [replace(said, retired=number) for said in ended]
+        self._record(number, Op.UPDATE, None, why)
+
     # --- reviews of what is quarantined --------------------------------------------------------------------------------
 
     def approve(self, rows: Sequence[Row], shown: Sequence[Hiding], why: Why) -> None:
@@ -259,12 +269,13 @@ class Plan:
         sources: tuple[Sequence[SourceRecord], Sequence[SourceRecord]],
         evidence: Sequence[SourceRecord],
         hidings: tuple[Sequence[Hiding], Sequence[Hiding]],
+        identities: tuple[Sequence[Identity], Sequence[Identity]],
         now: datetime,
     ) -> None:
         """Take back what a change inserted, bring back what it retired. Raises UndoConflict where later changes build on it.
 
-        `evidence`: the sources of the rows that it retired, as they were before. `hidings`: what stands of those that it
-        brought, and those that it ended.
+        `evidence`: the sources of the rows that it retired, as they were before. `hidings`, `identities`: what stands of those
+        that it brought, and those that it ended.
         """
         number = self._next_number()
         inserted, retired = rows
@@ -286,6 +297,9 @@ class Plan:
         # Undos of undos may have brought a turn's hiding back twice; what ended both hides it once again.
         ended = {(one.turn, one.origin): one for one in hidings[1]}
         self._hidings += [replace(one, added=number, retired=None) for one in ended.values()]
+        self._retired_identities += [replace(one, retired=number) for one in identities[0]]
+        said = {(one.one, one.other, one.origin): one for one in identities[1]}
+        self._identities += [replace(one, added=number, retired=None) for one in said.values()]
         op = {Op.ADD: Op.DELETE, Op.DELETE: Op.ADD}.get(change.op, change.op)
         shown = back[-1] if back else (inserted[-1] if inserted else None)
         previous = inserted[-1] if inserted and back else None
@@ -478,6 +492,8 @@ class Plan:
             retired_sources=tuple(self._retired_sources.values()),
             hidings=tuple(self._hidings),
             retired_hidings=tuple(self._retired_hidings),
+            identities=tuple(self._identities),
+            retired_identities=tuple(self._retired_identities),
             changes=tuple(self.changes),
             turns=tuple(turns),
             new_turns=tuple(new_turns),

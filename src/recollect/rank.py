@@ -30,6 +30,7 @@ WEIGHTS: Mapping[str, float] = {
     "time": 1.5,
     "timeline": 0.8,
     "order": 0.2,
+    "graph": 1.5,
 }
 LEADERS = 3  # memories whose slots' other memories come along: a question often asks for all of a kind
 SIBLINGS = 10  # in a slot, at most: a larger one tells little of what its memories have in common
@@ -55,6 +56,7 @@ class Place(NamedTuple):
     channel: str
     rank: int
     score: float
+    path: tuple[str, ...] = ()  # the steps that led there
 
 
 class Span(NamedTuple):
@@ -87,7 +89,7 @@ class Span(NamedTuple):
 def places(channel: str, found: Sequence[tuple[int, float]], span: Span) -> dict[int, Place]:
     """key → place in one channel."""
     make = Place._make
-    return {key: make((channel, rank, span(score))) for rank, (key, score) in enumerate(found, start=1)}
+    return {key: make((channel, rank, span(score), ())) for rank, (key, score) in enumerate(found, start=1)}
 
 
 def fuse(channels: Sequence[Mapping[int, Place]]) -> dict[int, tuple[float, tuple[Place, ...]]]:

@@ -230,6 +230,31 @@ class Hiding:
     retired: int | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """By a caller's word entities `one` < `other` are the `same`, or are not: from change `added` until change `retired`.
+
+    `origin`: the change that first said so. One that an undo brings back is, to later undos, one with the first.
+    """
+
+    one: int
+    other: int
+    same: bool
+    added: int
+    origin: int
+    retired: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Names:
+    """What statements name: entities (number, name, kind), mentions (statement, entity), and relations (statement, subject,
+    predicate, object), the ends of which are entities' numbers."""
+
+    entities: tuple[tuple[int, str, str], ...] = ()
+    mentions: tuple[tuple[int, int], ...] = ()
+    relations: tuple[tuple[int, int, str, int], ...] = ()
+
+
 QUARANTINED = "quarantined"  # the flag of a change that put a memory aside, or took turns out of search, for a review
 
 
@@ -300,6 +325,8 @@ class Commit:
     retired_sources: tuple[Retirement, ...] = ()
     hidings: tuple[Hiding, ...] = ()
     retired_hidings: tuple[Hiding, ...] = ()
+    identities: tuple[Identity, ...] = ()
+    retired_identities: tuple[Identity, ...] = ()
     changes: tuple[ChangeRecord, ...] = ()
     turns: tuple[TurnPassage, ...] = ()
     new_turns: tuple[NewTurn, ...] = ()
@@ -383,7 +410,8 @@ class RowSpan:
 
 @dataclass(frozen=True, slots=True)
 class Delta:
-    """What happened to a user after a number: new and re-embedded passages; rows, sources and hidings that came or went.
+    """What happened to a user after a number: new and re-embedded passages; rows, sources, hidings and identities that came or
+    went.
 
     `cleared`: an erasure or a `reembed` lies between; patching is not enough, rebuild from 0.
     """
@@ -394,6 +422,7 @@ class Delta:
     rows: tuple[RowSpan, ...]
     sources: tuple[SourceRecord, ...]
     hidings: tuple[Hiding, ...] = ()
+    identities: tuple[Identity, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

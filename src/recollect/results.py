@@ -84,7 +84,8 @@ class Hit(ByKey):
 
     For `kind="turn"`, `text` is what was said, `id` the turn's, `created_at` the time it was said, and `until` is set
     where all that came of the turn has ended since. `source`: whose word it is, the least trusted one's: the user's own, an
-    assistant's, a claim in a user's message, a tool's or a document's.
+    assistant's, a claim in a user's message, a tool's or a document's. `related_through`: the steps by which the entity graph
+    led to a memory, such as "John —sister→ Anna"; none where it did not.
     """
 
     kind: Literal["memory", "turn"]
@@ -107,9 +108,9 @@ class Hit(ByKey):
 
 class Change(Result):
     """A committed effect. `memory` is the version that it brought (for DELETE: the one it ended), None for a NONE
-    without target and where only turns were taken out of search, or shown again. The texts of further targets that ended
-    with it are in `also_ended`. `flag` says what the guard refused; it is "quarantined" where a memory was put aside, or turns
-    were taken out of search, until `approve` or `drop`: then `reason` says why.
+    without target, where only turns were taken out of search, or shown again, and where a caller said who is who. The texts of
+    further targets that ended with it are in `also_ended`. `flag` says what the guard refused; it is "quarantined" where a
+    memory was put aside, or turns were taken out of search, until `approve` or `drop`: then `reason` says why.
     """
 
     id: str

@@ -33,6 +33,7 @@ from .rank import (
     thinned,
 )
 from .records import Space
+from .resolve import USER
 from .results import Channel, Hit, Source
 from .timeline import KNOWN, asks_for_all, of_a_kind
 from .times import from_micros, to_micros
@@ -48,6 +49,8 @@ if TYPE_CHECKING:
 
 DEPTH = 50  # of each channel, at least
 SPARE = 10  # scored beyond the limit at once
+GUIDES = 5  # of the first memories, whose edges lead on in the graph (docs/graph.md)
+BEFORE = 10  # hits that stay before what it leads to
 LOOKS = 5  # at what is behind a crowd of near duplicates
 
 
@@ -66,6 +69,7 @@ class Query:
     until: datetime | None = None
     min_score: float | None = None
     include: frozenset[str] = field(default_factory=lambda: frozenset({"memories"}))
+    graph: bool = True
     explain: bool = False
 
     @property
@@ -83,9 +87,9 @@ class Fused(NamedTuple):
     order: float
     places: tuple[Place, ...]
 
-    def lifted(self, channel: str, rank: int, score: float) -> Fused:
+    def lifted(self, place: Place) -> Fused:
         """The same with what a further channel adds."""
-        return Fused(self.key, self.order + WEIGHTS[channel] * score, (*self.places, Place(channel, rank, score)))
+        return Fused(self.key, self.order + WEIGHTS[place.channel] * place.score, (*self.places, place))
 
 
 class Ranked(NamedTuple):
@@ -373,7 +377,9 @@ def order(
     ordered = best_first(along(partition, served, best_first(fused.values()), fused))
     if asks_for_all(query.text) or reading.order:
         ordered = best_first(with_kinds(partition, served, terms, ordered))
-    return best_first(in_order(partition, served, ordered, reading.order)) if reading.order else ordered
+    if reading.order:
+        ordered = best_first(in_order(partition, served, ordered, reading.order))
+    return related(partition, query, served, ordered) if query.graph and "memories" in query.include else ordered
 
 
 def timely(
@@ -413,7 +419,7 @@ def along(
     if not lift:
         return ordered
     found = {key: fused.get(key, Fused(key, 0.0, ())) for key in lift}
-    better = {key: one.lifted(*lift[key]) for key, one in found.items()}
+    better = {key: one.lifted(lift[key]) for key, one in found.items()}
     return {**fused, **better}.values()
 
 
@@ -432,7 +438,7 @@ def with_kinds(
     worth = {key: one.order / ordered[0].order for key, one in fused.items()}
     for rank, (key, lift) in enumerate(of_a_kind(slots, worth), start=1):
         one = fused.get(key, Fused(key, 0.0, ()))
-        fused[key] = one.lifted("timeline", rank, lift)
+        fused[key] = one.lifted(Place("timeline", rank, lift))
     return fused.values()
 
 
@@ -444,8 +450,30 @@ def in_order(partition: Partition, served: Served, ordered: Sequence[Fused], wan
     place = {one.key: rank for rank, one in enumerate(in_time)}
     for one in leading:
         share = one.order / ordered[0].order if ordered[0].order else 0.0
-        yield one.lifted("order", len(leading) - place[one.key], share * place[one.key] / max(1, len(leading) - 1))
+        score = share * place[one.key] / max(1, len(leading) - 1)
+        yield one.lifted(Place("order", len(leading) - place[one.key], score))
     yield from ordered[LEADING:]
+
+
+def related(partition: Partition, query: Query, served: Served, ordered: list[Fused]) -> list[Fused]:
+    """The same, the memories that the graph leads to lifted, and found where they were not, behind the first `BEFORE`: what is
+    asked for in so many words comes first."""
+    best = ordered[0].order if ordered else 0.0
+    leaders = [(one.key, one.order / best) for one in ordered if best and served.rows[one.key]][:GUIDES]
+    asked = partition.words(query.text)
+    if USER in query.text.casefold():  # else it is a word that says nothing
+        asked |= {USER}
+    found = partition.related(asked, leaders, served.row_mask, to_micros(query.now), max(DEPTH, query.limit))
+    if not found:
+        return ordered
+    first, lifted = {one.key for one in ordered[:BEFORE]}, {one.key: one for one in ordered}
+    for rank, one in enumerate(found, start=1):
+        place = Place("graph", rank, min(one.score, 1.0), one.path)
+        old = lifted.get(one.statement, Fused(one.statement, 0.0, ()))
+        lift = 0.0 if old.key in first else WEIGHTS["graph"] * place.score
+        lifted[old.key] = Fused(old.key, old.order + lift, (*old.places, place))
+    rest = [one for key, one in lifted.items() if key not in first]
+    return [*(lifted[one.key] for one in ordered[:BEFORE]), *best_first(rest)]
 
 
 def above_floor(
@@ -515,6 +543,7 @@ def memory_hit(row: Row, one: Ranked, created_at: datetime, sources: tuple[Sourc
         event_to=event.end if event else None,
         sources=sources,
         channels=channels_of(one, explain),
+        related_through=next((place.path for place in one.places if place.path), ()),
     )
 
 

@@ -11,7 +11,7 @@ from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from types import TracebackType
-from typing import Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from .errors import Closed
 from .memory import OPERATOR, AsyncMemory, MaybeUser, UserId
@@ -40,6 +40,9 @@ from .results import (
 )
 from .scoped import ScopedMemory
 from .trace import Listener
+
+if TYPE_CHECKING:
+    from networkx import MultiDiGraph
 
 T = TypeVar("T")
 
@@ -248,6 +251,24 @@ class Memory:
     def approve(self, memory_id: str, *, user_id: MaybeUser = OPERATOR) -> Change:
         """Bring in a memory that waits for a review, with the messages that were hidden with it; or such a message."""
         return self._wait(self._memory.approve(memory_id, user_id=user_id))
+
+    def merge_entities(self, one: str, other: str, *, user_id: UserId) -> Change:
+        """Say that two of a user's entities are one, each by a name that memories have for it."""
+        return self._wait(self._memory.merge_entities(one, other, user_id=user_id))
+
+    def separate_entities(self, one: str, other: str, *, user_id: UserId) -> Change:
+        """Say that two of a user's entities are not one, whatever their names and facts say."""
+        return self._wait(self._memory.separate_entities(one, other, user_id=user_id))
+
+    def entity_graph(
+        self,
+        *,
+        user_id: UserId,
+        as_of: datetime | str | float | None = None,
+        known_at: datetime | str | float | None = None,
+    ) -> MultiDiGraph:
+        """Who and what a user's memories name, and how they relate, as a `networkx.MultiDiGraph` of its own."""
+        return self._wait(self._memory.entity_graph(user_id=user_id, as_of=as_of, known_at=known_at))
 
     def drop(self, memory_id: str, *, user_id: MaybeUser = OPERATOR) -> Change:
         """Take away a memory, or a message, that waits for a review."""

@@ -20,8 +20,8 @@ FLOORS: list[set[str]] = [
     {"model", "filters"},
     {"records", "results", "dates", "safety"},
     {"ports", "trace", "budget"},
-    {"prompts", "replies", "evidence", "candidates", "intervals", "timeline"},
-    {"guard"},
+    {"prompts", "replies", "evidence", "candidates", "intervals", "resolve", "timeline"},
+    {"guard", "graph"},
     {
         "extract",
         "reconcile",
@@ -85,6 +85,7 @@ ROOMS = {
     "tokenizers": {"adapters"},
     "safetensors": {"adapters"},
     "typer": {"surfaces"},
+    "matplotlib": {"surfaces"},
     "rich": {"surfaces"},
 }
 

@@ -96,6 +96,8 @@ def test_all_of_a_user_leaves_no_row_and_not_the_name(tmp_path):
             "entities",
             "mentions",
             "hidings",
+            "relations",
+            "identities",
         ):
             assert db.execute(f"SELECT count(*) FROM {table} WHERE space = ?", space).fetchone() == (0,), table
     with opened(tmp_path) as memory:  # who comes back is in the same place, and knows nothing

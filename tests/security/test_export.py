@@ -53,6 +53,7 @@ def fill(folder):
             memory.add(
                 f"{name} 4242 4242 4242 4242", user_id=name, idempotency_key=f"key-{name}", expires_at="2050-01-01"
             )
+            memory.merge_entities("Rome", f"Ann of {name} moved", user_id=name)
             memory.update(added.changes[0].memory.id, f"{name} really moved", user_id=name)
             memory.delete_all(user_id=name, session_id=f"s-{name}")
             with pytest.raises(ModelUnavailable):  # its facts are journalled, and wait for their decisions

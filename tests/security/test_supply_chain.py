@@ -87,7 +87,7 @@ def test_nothing_runs_by_itself_when_python_starts():
 def test_the_wheel_holds_the_package_and_nothing_else(wheel):
     names = zipfile.ZipFile(wheel).namelist()
     own = re.compile(
-        r"recollect/(_prompts/.+\.md|.+\.(py|sql)|py\.typed|demo/[\w.]+\.jsonl?)"
+        r"recollect/(_prompts/.+\.md|.+\.(py|sql)|py\.typed|demo/[\w.]+\.jsonl?|surfaces/graph_page/page\.(css|js))"
         r"|recollect_evals/(.+\.(py|jsonl?)|datasets/data/.+\.md|report/page\.(css|js))|recollect-[\d.]+\.dist-info/.+"
     )
     strange = [name for name in names if not own.fullmatch(name) or "__pycache__" in name or name.endswith(".pth")]

@@ -9,6 +9,7 @@ import shutil
 
 import chaos
 import pytest
+from naming import Naming
 from surroundings import Comparable, exact
 from typer.main import get_command
 from typer.testing import CliRunner
@@ -17,17 +18,18 @@ from recollect import Memory
 from recollect.adapters.minilm import MiniLM
 from recollect.errors import NotFound
 from recollect.surfaces.cli.commands import app
-from recollect.testing import HashEmbedder, ScriptedLanguage
+from recollect.testing import HashEmbedder
 
 OTHERS = 10_000 if chaos.LONG else 300  # memories of the largest of the others
 BOTH = ("memories", "turns")
 NEIGHBOURS = ["B", "b ", " b", "b%", "_", "user:b", "shared", "b\u0301", "bb", "%"]  # users whose names are like b's
 ME = {"agent_id": "x", "session_id": "one", "metadata": {"topic": "me", "stars": 5}}
+NAMES = ["Ann --sister--> Eva", "meet Ann & Dr. Lee & Lee"]
 FACTS = ["home = Berlin", "likes += tea", "likes += rum", "home = Paris", "job = cook", "likes += tea", "likes -= rum"]
 
 
 def opened(folder, dim=64):
-    return Memory(folder, llm=ScriptedLanguage(), embedder=HashEmbedder(dim))
+    return Memory(folder, llm=Naming(), embedder=HashEmbedder(dim))
 
 
 # --- b's life ----------------------------------------------------------------------------------------------------------
@@ -36,6 +38,7 @@ def opened(folder, dim=64):
 def add(memory, known):
     """The words of b's life; what other verbs need of it is noted."""
     results = [memory.add(text, user_id="b", timestamp=f"2024-01-0{n}", **ME) for n, text in enumerate(FACTS, start=1)]
+    results += [memory.add(text, user_id="b", timestamp="2024-01-08", **ME) for text in NAMES]
     results.append(memory.add("a whole line of b's", user_id="b", timestamp="2024-01-09", infer=False))
     later = {"user_id": "b", "timestamp": "2024-01-10", "idempotency_key": "k", "session_id": "two"}
     results.append(memory.add("pet = cat", wait=False, **later))
@@ -128,6 +131,16 @@ def suspicious(memory, known):
     return added
 
 
+def entity_graph(memory, known):
+    graphs = [memory.entity_graph(user_id="b", **when) for when in ({}, {"as_of": "2024-01-08"})]
+    assert len(graphs[0]) > 3
+    return [[list(graph.nodes(data=True)), list(graph.edges(data=True))] for graph in graphs]
+
+
+def merge_entities(memory, known):
+    return memory.merge_entities("Ann", "lee", user_id="b")
+
+
 def export(memory, known):
     return two_stores_alike(memory.export(user_id="b"))
 
@@ -159,12 +172,15 @@ READING = [
     ("estimate", lambda m, k: m.estimate("home = Rome")), ("scoped", scoped),
     ("estimate_retelling", lambda m, k: m.estimate_retelling(user_id="b")),
     ("export", export), ("audit", lambda m, k: m.audit(user_id="b")), ("timeline", timeline),
-    ("quarantine", lambda m, k: m.quarantine(user_id="b")),
+    ("quarantine", lambda m, k: m.quarantine(user_id="b")), ("entity_graph", entity_graph),
 ]  # fmt: skip
 LIFE = [
     ("add", add), ("add", suspicious), *READING,
     ("approve", lambda m, k: m.approve(k["waiting"][0], user_id="b")),
     ("drop", lambda m, k: m.drop(k["waiting"][1], user_id="b")), *READING,
+    ("merge_entities", merge_entities), *READING,
+    ("separate_entities", lambda m, k: m.separate_entities("Dr. Lee", "Lee", user_id="b")),
+    ("undo", lambda m, k: m.undo(m.audit(user_id="b")[-1].change_id, user_id="b")),
     ("update", lambda m, k: m.update(k["home"], "home is Rome", {"by": "hand"}, user_id="b")),
     ("delete", lambda m, k: m.delete(k["job"], user_id="b")), *READING,
     ("undo", lambda m, k: m.undo(m.history(k["job"])[-1].id, user_id="b")),
@@ -193,8 +209,9 @@ def crowd(memory):
     said = [{"role": "user", "content": f"likes += tea{n} home Paris"} for n in range(OTHERS)]
     memory.add(said, user_id="a", infer=False, **ME, idempotency_key="k")
     for user_id in ("a", None, *NEIGHBOURS):
-        for n, text in enumerate(FACTS, start=1):
+        for n, text in enumerate([*FACTS, *NAMES], start=1):
             memory.add(text, user_id=user_id, timestamp=f"2024-01-0{n}", **ME)
+        memory.merge_entities("Eva", "Lee", user_id=user_id)
         memory.add([{"role": "user", "content": "home Paris tea"}] * 12, user_id=user_id, session_id="two")
 
 
@@ -365,6 +382,7 @@ CALLS = [
     ("timeline", ["--entity", "the user"]), ("timeline", ["--slot", "employer"]),
     ("show", ["{memory}"]), ("history", ["{memory}"]), ("delete", ["{memory}"]), ("list", []), ("history", ["{memory}"]),
     ("undo", ["{change}"]), ("stats", []), ("pending", []), ("ingest", ["{file}"]), ("list", []),
+    ("graph", []), ("graph", ["--entity", "rex"]),
     ("retell", []), ("retell", ["--dry-run"]), ("search", ["where do I live?"]), ("stats", []),
     ("quarantine list", []), ("quarantine approve", ["{waiting[0]}"]), ("quarantine drop", ["{waiting[1]}"]),
     ("export", []), ("audit", []), ("retention", ["--older-than", "2024-01-02", "--yes"]), ("list", []), ("export", []),

@@ -31,6 +31,7 @@ FIXED = {
     "sources": "memory_id * user_id",
     "undo": "change_or_batch_id * user_id",
     "erase": "memory_id * user_id session_id before",
+    "entity_graph": "* user_id",
     "pending": "",
     "resume": "",
     "flush": "",
@@ -53,6 +54,8 @@ LATER = (
     "drop",
     "retention",
     "timeline",
+    "merge_entities",
+    "separate_entities",
 )  # verbs that came on top
 FIELDS = {
     "AddResult": "changes rejected redacted usage batch_id status",

@@ -22,6 +22,7 @@ KEYS: Mapping[str, tuple[str, ...]] = {
     "changes": ("number",),
     "entities": ("number",),
     "hidings": ("turn", "added"),
+    "identities": ("one", "other", "added"),
     "batches": ("id",),
 }
 _MUTABLE = {"batches": ("status", "finished_at", "attempts", "error", "lease_owner", "lease_until")}

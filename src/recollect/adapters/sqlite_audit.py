@@ -28,7 +28,13 @@ _DAMAGE = 100  # faults of pages that are told apart
 _SLICE = 1_000  # vectors that are looked at together
 _UNIT = 1e-3  # how far a vector's length may be from 1
 _KEPT = 1_000  # turns of a talk that are kept in mind for those after them
-_NOUNS = {"memory_rows": "row", "hidings": "hidden turn", "batches": "batch", "entities": "entity"}
+_NOUNS = {
+    "memory_rows": "row",
+    "hidings": "hidden turn",
+    "batches": "batch",
+    "entities": "entity",
+    "identities": "identity",
+}
 
 
 class SqliteAudit:

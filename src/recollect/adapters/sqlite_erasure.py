@@ -144,6 +144,7 @@ class SqliteErasure:
             " (SELECT subject FROM relations WHERE space = ?1 UNION SELECT object FROM relations WHERE space = ?1)",
             (space,),
         )
+        _forget_identities(db, space)
         self._reword(db, space, removal)
         return counted
 
@@ -384,6 +385,19 @@ def _settle_user(db: sqlite3.Connection, space: Space, removal: Removal, counted
     name = db.execute("SELECT name FROM users WHERE space = ?", (space,)).fetchone()["name"]
     if removal.everything and name != codec.SHARED:
         db.execute("UPDATE users SET name = ? WHERE space = ?", (erased_name(db, name), space))
+
+
+def _forget_identities(db: sqlite3.Connection, space: Space) -> None:
+    """What was said of entities that are no more; the changes that said so have nothing left to undo."""
+    gone = (
+        "FROM identities WHERE space = ?1 AND (one NOT IN (SELECT number FROM entities WHERE space = ?1)"
+        " OR other NOT IN (SELECT number FROM entities WHERE space = ?1))"
+    )
+    for column in ("added", "retired"):
+        db.execute(
+            f"UPDATE changes SET flag = ?2 WHERE space = ?1 AND number IN (SELECT {column} {gone})", (space, ERASED)
+        )
+    db.execute(f"DELETE {gone}", (space,))
 
 
 # --- statements --------------------------------------------------------------------------------------------------------

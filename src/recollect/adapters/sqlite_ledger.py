@@ -24,7 +24,9 @@ from ..records import (
     Delta,
     EmbedderKey,
     Hiding,
+    Identity,
     Known,
+    Names,
     NewStatement,
     NewTurn,
     PassageRecord,
@@ -287,6 +289,11 @@ class SqliteLedger:
             "UPDATE hidings SET retired = ? WHERE space = ? AND turn = ? AND added = ?",
             [(one.retired, space, one.turn, one.added) for one in commit.retired_hidings],
         )
+        insert_identities(db, space, commit.identities)
+        db.executemany(
+            "UPDATE identities SET retired = ? WHERE space = ? AND one = ? AND other = ? AND added = ?",
+            [(one.retired, space, one.one, one.other, one.added) for one in commit.retired_identities],
+        )
         insert_changes(db, space, commit.changes, recorded_at, self._actor)
 
     def backfill(self, space: Space, vectors: Sequence[tuple[PendingVector, Vectors]], embedder: EmbedderKey) -> None:
@@ -328,6 +335,7 @@ class SqliteLedger:
             told = {row["number"]: row for row in _select_in(db, _TOLD, space, {row["statement"] for row in rows})}
             sources = _changed(db, "sources", "added", space, since)
             hidings = _changed(db, "hidings", "added", space, since)
+            identities = _changed(db, "identities", "added", space, since)
             return Delta(
                 revision=user["revision"],
                 cleared=since < user["cleared_at"],
@@ -335,6 +343,7 @@ class SqliteLedger:
                 rows=tuple(_span(row, told.get(row["statement"])) for row in rows),
                 sources=tuple(_source(row) for row in sources),
                 hidings=tuple(_hiding(row) for row in hidings),
+                identities=tuple(_identity(row) for row in identities),
             )
 
     def rows(self, space: Space, numbers: Iterable[int]) -> dict[int, Row]:
@@ -459,6 +468,46 @@ class SqliteLedger:
             added = db.execute("SELECT * FROM hidings WHERE space = ? AND added = ?", (space, number)).fetchall()
             retired = db.execute("SELECT * FROM hidings WHERE space = ? AND retired = ?", (space, number)).fetchall()
             return [_hiding(row) for row in added], [_hiding(row) for row in retired]
+
+    def identities(self, space: Space, numbers: Iterable[int] | None = None) -> list[Identity]:
+        """What callers' words stand on entities; with `numbers` those that began with these changes."""
+        query = "SELECT * FROM identities WHERE space = ? AND retired IS NULL"
+        with self._database.read() as db:
+            if numbers is None:
+                return [_identity(row) for row in db.execute(f"{query} ORDER BY added", (space,))]
+            return [_identity(row) for row in _select_in(db, f"{query} AND origin", space, numbers)]
+
+    def identities_touched(self, space: Space, number: int) -> tuple[list[Identity], list[Identity]]:
+        """What a change said of entities, and what it ended of what was said before."""
+        with self._database.read() as db:
+            added = db.execute("SELECT * FROM identities WHERE space = ? AND added = ?", (space, number)).fetchall()
+            retired = db.execute("SELECT * FROM identities WHERE space = ? AND retired = ?", (space, number)).fetchall()
+            return [_identity(row) for row in added], [_identity(row) for row in retired]
+
+    def entity_number(self, space: Space, name: str) -> int | None:
+        """The user's entity of that name, however it is spaced or capitalised; None where no statement names it."""
+        query = "SELECT number FROM entities WHERE space = ? AND key = ?"
+        with self._database.read() as db:
+            row = db.execute(query, (space, codec.entity_key(name))).fetchone()
+        return None if row is None else int(row["number"])
+
+    def names(self, space: Space, after: int, entity: int) -> Names:
+        """What statements numbered after `after` name, and the entities numbered after `entity`."""
+        later = " WHERE space = ? AND statement > ? ORDER BY 1, 2, 3"
+        with self._database.read() as db:
+            entities = db.execute(
+                "SELECT number, name, kind FROM entities WHERE space = ? AND number > ? ORDER BY number",
+                (space, entity),
+            )
+            mentions = db.execute(f"SELECT statement, entity, 0 FROM mentions{later}", (space, after))
+            relations = db.execute(
+                f"SELECT statement, subject, predicate, object FROM relations{later}, 4", (space, after)
+            )
+            return Names(
+                tuple((row[0], row[1], row[2]) for row in entities),
+                tuple((row[0], row[1]) for row in mentions),
+                tuple((row[0], row[1], row[2], row[3]) for row in relations),
+            )
 
     def quarantined(self, space: Space) -> tuple[list[Row], list[Hiding]]:
         """What waits for a review: rows that were put aside, and turns that were taken out of search."""
@@ -658,6 +707,14 @@ def insert_hidings(db: sqlite3.Connection, space: Space, hidings: Iterable[Hidin
     db.executemany(
         "INSERT INTO hidings VALUES (?, ?, ?, ?, ?)",
         [(space, one.turn, one.added, one.origin, one.retired) for one in hidings],
+    )
+
+
+def insert_identities(db: sqlite3.Connection, space: Space, identities: Iterable[Identity]) -> None:
+    """What a caller says of entities."""
+    db.executemany(
+        "INSERT INTO identities VALUES (?, ?, ?, ?, ?, ?, ?)",
+        [(space, one.one, one.other, one.same, one.added, one.origin, one.retired) for one in identities],
     )
 
 
@@ -905,3 +962,7 @@ def _pending_vector(row: sqlite3.Row) -> PendingVector:
 
 def _hiding(row: sqlite3.Row) -> Hiding:
     return Hiding(row["turn"], row["added"], row["origin"], row["retired"])
+
+
+def _identity(row: sqlite3.Row) -> Identity:
+    return Identity(row["one"], row["other"], bool(row["same"]), row["added"], row["origin"], row["retired"])

@@ -272,6 +272,21 @@ CREATE TABLE relations (
     PRIMARY KEY (space, statement, subject, predicate, object)
 ) STRICT, WITHOUT ROWID;
 
+-- That two entities are one (`same`), or two, by a caller's word, `one` < `other`: from change `added` until change `retired`.
+-- `origin`: the change that first said so. What follows from facts is not here: it is worked out of them.
+CREATE TABLE identities (
+    space   INTEGER NOT NULL,
+    one     INTEGER NOT NULL,
+    other   INTEGER NOT NULL,
+    same    INTEGER NOT NULL,
+    added   INTEGER NOT NULL,
+    origin  INTEGER NOT NULL,
+    retired INTEGER,
+    PRIMARY KEY (space, one, other, added)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX identities_by_added ON identities (space, added);
+CREATE INDEX identities_by_retired ON identities (space, retired) WHERE retired IS NOT NULL;
+
 -- HMACs of erased turn texts; effective for messages dated before `before`.
 CREATE TABLE tombstones (
     space  INTEGER NOT NULL,

@@ -67,6 +67,10 @@ FROM relations r LEFT JOIN entities s ON s.space = r.space AND s.number = r.subj
   LEFT JOIN entities o ON o.space = r.space AND o.number = r.object
 WHERE r.space = :space ORDER BY r.statement, r.subject, r.predicate, r.object;
 
+-- identities: which entities a caller said to be the same, or not
+SELECT one, other, same, added AS added_number, origin AS origin_number, retired AS retired_number
+FROM identities WHERE space = :space ORDER BY one, other, added;
+
 -- passages: what is searched: the vector (little-endian float32) and the term counts of a statement or turn
 SELECT number, kind, vector, terms AS terms_json, revised AS revised_number FROM passages WHERE space = :space ORDER BY number;
 

@@ -68,6 +68,15 @@ SELECT turn FROM hidings h WHERE space = :space
         OR NOT EXISTS (SELECT 1 FROM changes c WHERE c.space = h.space AND c.number = h.origin)
         OR (retired IS NOT NULL AND NOT EXISTS (SELECT 1 FROM changes c WHERE c.space = h.space AND c.number = h.retired)));
 
+-- entity: merged or told apart without the change that did it or undid it, or with an entity that is missing
+SELECT one FROM identities i WHERE space = :space
+    AND (one >= other
+        OR NOT EXISTS (SELECT 1 FROM entities e WHERE e.space = i.space AND e.number = i.one)
+        OR NOT EXISTS (SELECT 1 FROM entities e WHERE e.space = i.space AND e.number = i.other)
+        OR NOT EXISTS (SELECT 1 FROM changes c WHERE c.space = i.space AND c.number = i.added)
+        OR NOT EXISTS (SELECT 1 FROM changes c WHERE c.space = i.space AND c.number = i.origin)
+        OR (retired IS NOT NULL AND NOT EXISTS (SELECT 1 FROM changes c WHERE c.space = i.space AND c.number = i.retired)));
+
 -- change: a change of a version, or undoing a change, that is missing
 SELECT number FROM changes x WHERE space = :space
     AND ((row IS NOT NULL AND NOT EXISTS (SELECT 1 FROM memory_rows r WHERE r.space = x.space AND r.number = x.row))

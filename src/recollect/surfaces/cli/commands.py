@@ -455,6 +455,30 @@ def export(
 
 @app.command()
 @with_common
+def graph(
+    common: Common,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            "--out", metavar="FILE", help="FILE.html, a page to explore, or FILE.png, a picture (default: lines)"
+        ),
+    ] = None,
+    entity: Annotated[str | None, typer.Option("--entity", metavar="NAME", help="Only what is around this one")] = None,
+    depth: Annotated[int, typer.Option("--depth", help="With --entity: how many steps from it")] = 1,
+    most: Annotated[int, typer.Option("--most", help="Entities at most: those that most memories name")] = 150,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a file of that name")] = False,
+) -> None:
+    """Show who and what a user's memories name, and how they relate. The page needs no network, and is readable for you alone.
+
+    Example: recollect graph --user alice --out alice.html
+    """
+    from .graph import graph as show
+
+    show(common, out, entity, depth=depth, most=most, overwrite=overwrite)
+
+
+@app.command()
+@with_common
 def audit(common: Common) -> None:
     """Show who changed what of a user's memories, and when. No content is shown; --actor says who acts.
 
