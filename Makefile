@@ -44,8 +44,9 @@ lint: $(STAMP)   ## ruff
 types: $(STAMP)   ## mypy, strict
 	@$(BIN)/mypy
 
-bench: $(STAMP)   ## timings, as ratios to floors taken in the same run (floor.py needs RECOLLECT_DATA)
-	@for b in core embedder concurrency guarantees security; do $(BIN)/python benchmarks/$$b.py || exit 1; done
+bench: $(STAMP)   ## timings, as ratios to floors taken in the same run; JSON=FILE too (floor.py needs RECOLLECT_DATA)
+	@for b in core scale embedder; do $(BIN)/python benchmarks/$$b.py $(if $(JSON),--json $(JSON)) || exit 1; done
+	@for b in concurrency guarantees security; do $(BIN)/python benchmarks/$$b.py || exit 1; done
 
 lock:   ## write the lock files anew
 	@$(PYTHON) -m venv $(VENV)-lock && $(VENV)-lock/bin/python -m pip --quiet install uv

@@ -1,26 +1,21 @@
-"""Search and add beside their floors, taken in the same run: ratios, for machines are noisy.
+"""Import and add beside their floors, taken in the same run: ratios, for machines are noisy. Search is in `scale.py`.
 
-search : embed the query + bare FAISS on the same vectors
-add    : the same embeddings + two durable SQLite commits
+add    : one message, by rules; floor: the same embeddings + two durable SQLite commits
 import : CPU seconds of `import recollect`
 
-python benchmarks/core.py [--memories 1000] [--rounds 30]
+python benchmarks/core.py [--rounds 30] [--json FILE]
 """
 
 from __future__ import annotations
 
 import argparse
 import sqlite3
-import statistics
 import subprocess
 import sys
 import tempfile
-import time
-from collections.abc import Callable, Sequence
 from pathlib import Path
 
-import faiss
-import numpy as np
+from report import Report, in_turns
 
 from recollect import Memory
 from recollect.adapters.minilm import MiniLM
@@ -28,44 +23,7 @@ from recollect.adapters.minilm import MiniLM
 THINGS = ["guitar", "boat", "garden", "violin", "camera", "bicycle", "telescope", "piano", "canoe", "kiln"]
 
 
-def medians_ms(works: Sequence[Callable[[int], object]], rounds: int) -> list[float]:
-    """Medians of single calls, in milliseconds; taken in turns, so that all meet the same other load."""
-    taken: list[list[float]] = [[] for _ in works]
-    for n in range(rounds):
-        for work, times in zip(works, taken, strict=True):
-            start = time.perf_counter()
-            work(n)
-            times.append((time.perf_counter() - start) * 1000)
-    return [statistics.median(times) for times in taken]
-
-
-def row(name: str, ours: float, floor: float) -> None:
-    """One line of the table."""
-    print(f"{name:<28} {ours:8.2f} ms   floor {floor:8.2f} ms   ratio {ours / floor:5.2f}")
-
-
-def search(memory: Memory, minilm: MiniLM, count: int, rounds: int) -> None:
-    """Search among `count` memories."""
-    texts = [f"Person {n} owns a {THINGS[n % len(THINGS)]} number {n}" for n in range(count)]
-    for start in range(0, count, 500):
-        batch = [{"role": "user", "content": text} for text in texts[start : start + 500]]
-        memory.add(batch, user_id="u", infer=False)
-    faiss.omp_set_num_threads(1)
-    index = faiss.IndexFlatIP(minilm.dim)
-    index.add(minilm.embed(texts))
-    queries = [f"who owns {THINGS[n % len(THINGS)]} {n}?" for n in range(rounds)]
-    memory.search("warm", user_id="u")
-
-    def ours(n: int) -> None:
-        memory.search(queries[n], user_id="u")
-
-    def bare(n: int) -> None:
-        index.search(np.ascontiguousarray(minilm.embed([queries[n]])), 10)
-
-    row(f"search, {count} memories", *medians_ms([ours, bare], rounds))
-
-
-def add(memory: Memory, minilm: MiniLM, folder: Path, rounds: int) -> None:
+def add(memory: Memory, minilm: MiniLM, folder: Path, rounds: int, report: Report) -> None:
     """One message with one fact: two texts to embed (the fact, the turn), two commits (the journal, the chunk)."""
     db = sqlite3.connect(folder / "floor.sqlite3", isolation_level=None)
     db.execute("PRAGMA journal_mode = WAL")
@@ -82,30 +40,34 @@ def add(memory: Memory, minilm: MiniLM, folder: Path, rounds: int) -> None:
     def ours(n: int) -> None:
         memory.add(f"I own a {THINGS[n % 10]} number {n}.", user_id="v")
 
-    row("add, one message", *medians_ms([ours, bare], rounds))
+    ours(-1)  # loads
+    report.ratio("add, one message", *in_turns([ours, bare], rounds), "embed + two commits")
 
 
-def import_time() -> None:
+def import_time(report: Report) -> None:
     """CPU seconds of importing the package, in a fresh interpreter."""
     code = "import time; t = time.process_time(); import recollect; print(time.process_time() - t)"
     runs = [
         float(subprocess.run([sys.executable, "-c", code], capture_output=True, check=True).stdout) for _ in range(5)
     ]
-    print(f"import recollect             {min(runs):.3f} s CPU (limit 0.25)")
+    report.value("import recollect", min(runs), "s", "0.25")
 
 
 def main() -> None:
     """Run all."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--memories", type=int, default=1000)
     parser.add_argument("--rounds", type=int, default=30)
+    parser.add_argument("--json", type=Path, metavar="FILE")
     options = parser.parse_args()
-    minilm = MiniLM()
+    report, minilm = Report(), MiniLM()
     minilm.embed(["warm"])
-    with tempfile.TemporaryDirectory() as name, Memory(Path(name) / "store", llm="rules") as memory:
-        import_time()
-        search(memory, minilm, options.memories, options.rounds)
-        add(memory, minilm, Path(name), options.rounds)
+    import_time(report)
+    with (
+        tempfile.TemporaryDirectory() as name,
+        Memory(Path(name) / "store", llm="rules", embedder=minilm) as memory,
+    ):
+        add(memory, minilm, Path(name), options.rounds, report)
+    report.write(options.json)
 
 
 if __name__ == "__main__":

@@ -235,6 +235,7 @@ class Scale:
             self._folder / "rival.npz",
             memories=self.vectors(folder, "AND kind = 'statement'"),
             asked=vectors,
+            questions=np.array(self._asked),
             texts=np.array([one.text for one in told(count)]),
         )
         with Memory(folder, llm="rules", embedder=Looked(self._asked, vectors)) as memory:
@@ -250,7 +251,8 @@ class Scale:
                     self._report.skipped(name, (done.stderr.strip().splitlines() or ["it failed"])[-1][:200])
                     continue
                 answer = json.loads(done.stdout.splitlines()[-1])
-                self._report.ratio(name, answer["ms"], ours, "recollect", version=answer["version"])
+                hits = answer["found"] / (len(answer["ms"]) + 1)
+                self._report.ratio(name, answer["ms"], ours, "recollect", version=answer["version"], hits=f"{hits:.1f}")
 
 
 def resident(folder: Path) -> None:

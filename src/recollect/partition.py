@@ -31,11 +31,9 @@ log = logging.getLogger("recollect")
 DEFAULT_MEMORY_BUDGET = 512 * 1024 * 1024  # bytes, for all partitions of a store
 BACKGROUND_SAMPLE = 256  # texts, evenly spread over a user's history
 MEMORIES, TURNS = 0, 1  # groups of vectors: what a fact is compared with is only memories
-KIND_SHARE, LARGEST_KIND = (
-    0.05,
-    40,
-)  # of a subject's statements, and how many, in a slot of one kind: rules know one for all "events"
-ROW_BYTES = 400  # a row with its terms, roughly, beside its vector
+# Of a subject's statements, and how many, in a slot of one kind: rules know one for all "events".
+KIND_SHARE, LARGEST_KIND = 0.05, 40
+ROW_BYTES = 1_100  # a row, or a text's terms, beside its vector: measured on users of 1,000 and 10,000 memories
 
 
 @dataclass(slots=True)
@@ -86,10 +84,12 @@ class Partition:
         self._about: dict[int, str] = {}  # passage → a statement's slot, a turn's speaker
         self._of_slot: dict[str, list[int]] = {}  # slot → statements
         self._of_subject: Counter[str] = Counter()  # subject → how many statements have a slot of its
-        self._about_terms: dict[str, frozenset[str]] = {}  # of those asked for so far
+        self._subject_words: dict[str, frozenset[str]] = {}  # of those asked for so far
         self.identities: dict[tuple[int, int, int], Identity] = {}
         self._graph: EntityGraph | None = None  # made when it is first asked for
         self._last_statement = 0
+        self._labels: set[str] = set()  # of `_about`, those asked for so far
+        self._labelled: dict[str, set[str]] = {}  # term → those of them that hold it
 
     def __len__(self) -> int:
         return len(self._texts)
@@ -184,8 +184,8 @@ class Partition:
         dim = getattr(self._vectors, "dim", None)
         embedded = [(one, one.vector) for one in passages if one.vector is not None]
         whole = [(one, vector) for one, vector in embedded if dim is None or vector.shape == (dim,)]
-        finite = np.isfinite([vector for _, vector in whole]).all(axis=-1)
-        sound = [one for (one, _), fine in zip(whole, np.atleast_1d(finite), strict=True) if fine] if whole else []
+        finite = np.isfinite(np.stack([vector for _, vector in whole])).all(axis=1) if whole else ()
+        sound = [whole[place][0] for place in np.flatnonzero(finite).tolist()]
         for _ in range(len(embedded) - len(sound)):
             log.warning("a damaged vector of space %d is left out: verify() tells, rebuild() mends", self.space)
         return sound
@@ -217,21 +217,27 @@ class Partition:
             cosines = [None] * len(keys) if query is None else self._vectors.cosines(query, keys)
             return list(zip(cosines, self._texts.coverage(terms, keys), strict=True))
 
+    def strange(self, names: Sequence[str]) -> bool:
+        """Whether there are names, and no text has any of them."""
+        with self._lock:
+            terms = self._tokenizer.asked(" ".join(names), self._texts.__contains__)
+            return bool(terms) and not any(term in self._texts for term in terms)
+
     def about(self, terms: Mapping[str, int], keys: Iterable[int]) -> list[tuple[int, float]]:
         """Of these passages those whom or what the query names, best first, ties by smaller key: (key, weight > 0 of its terms
         that occur in the slot of a memory, or in the name of who said a turn)."""
         with self._lock:
-            weights = {word: min([self._texts.idf(term) for term in word]) for word in words_of(terms)}
-            found, named = [], dict[str, float]()  # many passages have the same label
-            for key in keys:
-                if (label := self._about.get(key)) is None:
-                    continue
-                if (weight := named.get(label)) is None:
-                    held = self._terms_about(label)
-                    weight = named[label] = sum([worth for word, worth in weights.items() if not held.isdisjoint(word)])
-                if weight:
-                    found.append((-weight, key))
-            return [(key, -weight) for weight, key in sorted(found)]
+            worth = {word: min([self._texts.idf(term) for term in word]) for word in words_of(terms)}
+            labels = [(key, label) for key in keys if (label := self._about.get(key)) is not None]
+            for _, label in labels:
+                if label not in self._labels:
+                    self._learn_label(label)
+            named: dict[str, float] = {}  # of all labels only those that the query names: most share nothing with it
+            for word, weight in worth.items():
+                for label in frozenset().union(*(self._labelled.get(term, ()) for term in word)):
+                    named[label] = named.get(label, 0.0) + weight
+            found = sorted((-named[label], key) for key, label in labels if label in named)
+            return [(key, -weight) for weight, key in found]
 
     def spans(self, served: Served) -> tuple[Integers, Integers, Mask]:
         """When what passages tell of happened, see `Intervals.spans`."""
@@ -262,7 +268,7 @@ class Partition:
         with self._lock:
             slots = list(dict.fromkeys(self._about[one] for one in statements if one in self._about))
             words = {term for word in words_of(terms) for term in word}
-            named = [one for one in slots if not self._terms_about(_subject(one)).isdisjoint(words)]
+            named = [one for one in slots if not self._words_of_subject(_subject(one)).isdisjoint(words)]
             return {
                 one: tuple(members)
                 for one in named or slots
@@ -296,10 +302,15 @@ class Partition:
         graph.resolve(self._intervals.believed, lambda: self._intervals.live_rows(now) > 0, said, self.watermark)
         return graph
 
-    def _terms_about(self, label: str) -> frozenset[str]:
-        if label not in self._about_terms:
-            self._about_terms[label] = self._tokenizer.words(label)
-        return self._about_terms[label]
+    def _learn_label(self, label: str) -> None:
+        self._labels.add(label)
+        for term in self._tokenizer.words(label):
+            self._labelled.setdefault(term, set()).add(label)
+
+    def _words_of_subject(self, subject: str) -> frozenset[str]:
+        if subject not in self._subject_words:
+            self._subject_words[subject] = self._tokenizer.words(subject)
+        return self._subject_words[subject]
 
     def background(self) -> tuple[float, int]:
         """Mean cosine between two of the user's texts, and of how many pairs that is the mean."""

@@ -1,8 +1,7 @@
-"""Pure scoring: how channels are fused into an order, and how a hit's score is calibrated."""
+"""Pure scoring: how channels are fused into an order, and what among it is told twice."""
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -37,15 +36,6 @@ SIBLINGS = 10  # in a slot, at most: a larger one tells little of what its memor
 USUAL = 50  # the place, among all that a query finds, whose score counts for hardly anything
 TAIL = 0.1  # … which is this times its share of the best
 
-# score = logistic(BIAS + COSINE · cosine + COVERAGE · coverage), fitted by benchmarks/floor.py to hits that carry evidence
-# against hits of unrelated queries, both weighing the same; the mean of the fits with and without turns.
-BIAS, COSINE, COVERAGE = -12.9, 23.3, 6.4
-FLOOR = 0.025  # below it a hit is taken for unrelated; benchmarks/floor.py prints what other floors do
-# The same without a cosine, logistic(WORDS_BIAS + WORDS_COVERAGE · coverage): set so that the floor lies at a coverage of 0.2.
-WORDS_BIAS, WORDS_COVERAGE = -5.1, 7.3
-CALIBRATED = frozenset({"all-MiniLM-L6-v2"})  # embedders (ids) whose cosines the constants are fitted to
-BACKGROUND = 0.32  # mean cosine of MiniLM between any two texts of one user, measured on the same data
-PRIOR_PAIRS = 50  # of texts, that an unknown embedder's background is mixed with
 # Every further source that tells the same is worth this much, up to three of them.
 EVIDENCE_BOOST = 0.02
 
@@ -100,34 +90,6 @@ def fuse(channels: Sequence[Mapping[int, Place]]) -> dict[int, tuple[float, tupl
             total, seen = fused.get(key, (0.0, ()))
             fused[key] = (total + WEIGHTS[place.channel] * place.score, (*seen, place))
     return fused
-
-
-def calibrated(cosine: float | None, coverage: float) -> float:
-    """How sure it is that a text has to do with the query, 0..1: comparable between queries. `cosine` on MiniLM's scale,
-    None where there is no vector: then words alone must tell."""
-    if cosine is None:
-        return 1 / (1 + math.exp(-(WORDS_BIAS + WORDS_COVERAGE * coverage)))
-    return 1 / (1 + math.exp(-(BIAS + COSINE * cosine + COVERAGE * coverage)))
-
-
-class Scale(NamedTuple):
-    """An embedder's cosines on MiniLM's scale: `shift + factor · cosine`."""
-
-    shift: float = 0.0
-    factor: float = 1.0
-
-    def __call__(self, cosine: float | None) -> float | None:
-        """The cosine that MiniLM would have given, None for None."""
-        return None if cosine is None else self.shift + self.factor * cosine
-
-    @classmethod
-    def of_background(cls, mean: float, pairs: int) -> Scale:
-        """For an embedder without a calibration: what is usual between the texts of its own store is put where that is with
-        MiniLM, and equal texts stay at 1. Few pairs tell little of what is usual, so `PRIOR_PAIRS` of MiniLM's are mixed in."""
-        share = pairs / (pairs + PRIOR_PAIRS)
-        usual = min(share * mean + (1 - share) * BACKGROUND, 0.99)
-        factor = (1 - BACKGROUND) / (1 - usual)
-        return cls(1 - factor, factor)
 
 
 # --- near duplicates ---------------------------------------------------------------------------------------------------

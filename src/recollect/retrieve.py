@@ -8,24 +8,22 @@ from datetime import datetime
 from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple
 
+from .calibration import CALIBRATED, FEWEST, FLOOR, GATE, VOUCHED, Nearest, Scale, answerable, calibrated
+from .calibration import LOOKS as GATE_LOOKS
 from .filters import Condition
 from .intervals import BEGINNING, OPEN, Moment, Served, Window
 from .model import Row, Scope, SourceClass, Turn
 from .partition import Partition, Partitions
 from .ports import Embedder, Ledger
 from .rank import (
-    CALIBRATED,
     EVIDENCE_BOOST,
-    FLOOR,
     LEADERS,
     NEAR,
     SIBLINGS,
     WEIGHTS,
     Place,
-    Scale,
     Span,
     Telling,
-    calibrated,
     crowded,
     fuse,
     places,
@@ -40,6 +38,7 @@ from .times import from_micros, to_micros
 from .views import Views, turn_source
 from .when import LEADING, NOTHING, Order, Reading, fitting
 from .when import read as read_times
+from .wording import names
 
 if TYPE_CHECKING:
     import numpy as np
@@ -48,6 +47,9 @@ if TYPE_CHECKING:
     from .ports import Vectors
 
 DEPTH = 50  # of each channel, at least
+OWN = frozenset(
+    {"memory-vector", "memory-bm25", "turn-vector", "turn-bm25", "about"}
+)  # channels that a score tells as much as
 SPARE = 10  # scored beyond the limit at once
 GUIDES = 5  # of the first memories, whose edges lead on in the graph (docs/graph.md)
 BEFORE = 10  # hits that stay before what it leads to
@@ -77,7 +79,12 @@ class Query:
         """Hits of a lower score are not returned."""
         if self.min_score is not None:
             return self.min_score
-        return 0.0 if self.condition is not None else FLOOR
+        return FLOOR if self.gated else 0.0
+
+    @property
+    def gated(self) -> bool:
+        """Whether nothing is returned where the store has nothing on it: the caller has selected by neither score nor filter."""
+        return self.min_score is None and self.condition is None
 
 
 class Fused(NamedTuple):
@@ -173,7 +180,7 @@ class Retriever:
         return [] if found is None else self._hits_of(query, found, found.kept)
 
     def find(self, query: Query, vector: Vectors | None, embedder: Embedder, read: int = 0) -> Ordered | None:
-        """The same before it is read as hits; None where nothing was ever stored. `read`: how many of the first are read."""
+        """The same before it is read as hits; None where there is nothing on it. `read`: how many of the first are read."""
         space = self._ledger.space(query.scope.user_id)
         if space is None:
             return None
@@ -184,8 +191,10 @@ class Retriever:
         scale = self.scale(partition)
         content, behind, dense = Content({}, {}), list[Ranked](), False
         reading = read_times(query.text, query.now)
-        for _ in range(LOOKS):
+        for look in range(LOOKS):
             ordered = order(partition, query, moment, terms, vector, served, reading)
+            if look == 0 and query.gated and not has_answer(partition, query, terms, vector, ordered, scale, served):
+                return None
             kept = above_floor(partition, query, terms, vector, ordered, scale)
             near, same = alike(partition, kept, scale)
             if same.sum() <= len(kept):  # each is like itself alone: most need not be read
@@ -476,6 +485,43 @@ def related(partition: Partition, query: Query, served: Served, ordered: list[Fu
     return [*(lifted[one.key] for one in ordered[:BEFORE]), *best_first(rest)]
 
 
+def has_answer(
+    partition: Partition,
+    query: Query,
+    terms: Mapping[str, int],
+    vector: Vectors | None,
+    ordered: Sequence[Fused],
+    scale: Scale,
+    served: Served,
+) -> bool:
+    """The gate: whether there is anything on the query at all, by the best of its first passages together."""
+    return answerable(nearest(partition, query, terms, vector, ordered, scale, served)) >= GATE
+
+
+def nearest(
+    partition: Partition,
+    query: Query,
+    terms: Mapping[str, int],
+    vector: Vectors | None,
+    ordered: Sequence[Fused],
+    scale: Scale,
+    served: Served,
+) -> Nearest:
+    """How near the query comes to what may be served."""
+    near = partition.relevance(vector, terms, [one.key for one in ordered[:GATE_LOOKS]])
+    cosines = [cosine for cosine, _ in near if cosine is not None]
+    turns = int(served.turn_mask.sum())
+    return Nearest(
+        cosine=scale(max(cosines)) if cosines else None,
+        coverage=max((coverage for _, coverage in near), default=0.0),
+        strange=partition.strange(names(query.text)),
+        turns=turns
+        if scale == Scale()
+        else max(turns, FEWEST),  # the background of few texts tells too little for more
+        memories=int(served.row_mask.sum()),
+    )
+
+
 def above_floor(
     partition: Partition,
     query: Query,
@@ -495,10 +541,15 @@ def above_floor(
             Ranked(one.key, calibrated(scale(cosine), coverage), one.places)
             for one, (cosine, coverage) in zip(part, near, strict=True)
         ]
-        kept += [one for one in scored if one.score >= floor]
+        kept += [one for one in scored if one.score >= floor or (query.gated and vouched(one.places))]
         if len(kept) >= query.limit:
             break
     return kept[:block]
+
+
+def vouched(places: Sequence[Place]) -> bool:
+    """Whether something else than a passage's own words tells that it belongs to the query: a turn that supports it, its slot."""
+    return any(place.score >= VOUCHED and place.channel not in OWN for place in places)
 
 
 def alike(partition: Partition, kept: Sequence[Ranked], scale: Scale) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:

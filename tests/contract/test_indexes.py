@@ -98,6 +98,11 @@ class TextIndexContract:
         assert 0 < filled.coverage(TermCounter()("red boat"), [1])[0] < 0.5
         assert filled.coverage({}, [0]) == [0.0]
 
+    def test_it_has_the_terms_of_its_texts_and_no_others(self, filled):
+        assert "boat" in filled and "nitrogen" not in filled
+        filled.remove([0, 1, 2, 3, 4])
+        assert "boat" not in filled
+
 
 class TestBm25(TextIndexContract):
     @pytest.fixture

@@ -1,4 +1,4 @@
-"""Term counts are the same from however many threads."""
+"""Term counts are the same from however many threads; an index that changes stays what it would be made anew."""
 
 from __future__ import annotations
 
@@ -6,9 +6,13 @@ import sys
 import threading
 from itertools import product
 
+import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from recollect.adapters import terms
+from recollect.adapters.bm25 import Bm25
 
 
 @pytest.fixture
@@ -34,3 +38,28 @@ def test_several_threads_stem_the_same_words_to_the_same_terms(switching_often):
     for thread in threads:
         thread.join()
     assert found == [alone] * 4
+
+
+TEXTS = st.dictionaries(st.sampled_from("abcde"), st.integers(1, 3), min_size=1)
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.lists(st.tuples(st.integers(0, 6), st.none() | TEXTS, st.integers(0, 1)), max_size=12), TEXTS)
+def test_an_index_that_changed_answers_as_one_made_anew(changes, query):
+    index, held = Bm25(), {}
+    for key, counts, group in changes:
+        index.search(query, 5)  # what is kept of it must not outlive the change
+        if counts is None:
+            index.remove([key])
+            held.pop(key, None)
+        else:
+            index.upsert(key, counts, group)
+            held[key] = counts, group
+        anew = Bm25()
+        for other, (kept, own) in held.items():
+            anew.upsert(other, kept, own)
+        masks = [None, np.arange(7) % 2 == 0, np.arange(4) > 1]
+        for mask in masks:
+            assert index.search(query, 5, mask) == anew.search(query, 5, mask)
+        assert index.coverage(query, range(8)) == anew.coverage(query, range(8))
+        assert len(index) == len(held)

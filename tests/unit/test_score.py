@@ -7,7 +7,7 @@ import pytest
 
 from recollect import Memory
 from recollect.adapters.minilm import MiniLM
-from recollect.rank import BACKGROUND, Scale, calibrated
+from recollect.calibration import BACKGROUND, FLOOR, Scale, calibrated
 from recollect.testing import ScriptedLanguage
 
 FACTS = """Anna's favourite colour is blue.
@@ -29,6 +29,14 @@ RELATED = {
     "What pets does Tom have?": FACTS[3],
     "Where does Tom work?": FACTS[2],
 }
+REWORDED = {  # not a word in common but names
+    "Which hue does Anna like best?": FACTS[0],
+    "What is Tom's profession?": FACTS[2],
+    "Is there anything Anna must not eat?": FACTS[4],
+    "Has Tom got an animal at home?": FACTS[3],
+    "What kind of business does Anna own?": FACTS[9],
+}
+STRANGERS = ["What travel plans does Caroline have?", "Which instrument does Jun-ho play?"]
 UNRELATED = [
     "How do I undo the last commit in git?",
     "What is the boiling point of nitrogen?",
@@ -58,7 +66,12 @@ def told(request, tmp_path_factory):
 @pytest.mark.parametrize("query", RELATED)
 def test_a_related_query_finds_its_memory(told, query):
     first = told.search(query, user_id="u")[0]
-    assert first.text == RELATED[query] and 0.025 < first.score <= 1
+    assert first.text == RELATED[query] and FLOOR < first.score <= 1
+
+
+@pytest.mark.parametrize("query", REWORDED)
+def test_a_paraphrase_is_answered(told, query):
+    assert REWORDED[query] in [hit.text for hit in told.search(query, user_id="u")]
 
 
 @pytest.mark.parametrize("query", UNRELATED)
@@ -72,6 +85,7 @@ def test_the_floor_is_off_where_a_filter_or_min_score_selects(told):
     assert len(told.search(UNRELATED[0], user_id="u", min_score=0, limit=50)) == len(FACTS)
     assert len(told.search(UNRELATED[0], user_id="u", metadata_filter={"kind": "knowledge"}, limit=50)) == len(FACTS)
     assert told.search("Which instrument does Tom play?", user_id="u", min_score=1.0) == []
+    assert {hit.text for hit in told.search(UNRELATED[0], user_id="u", min_score=1e-9, limit=50)} == set(FACTS)
 
 
 def test_equal_texts_are_alike_to_every_embedder():
@@ -86,6 +100,23 @@ def test_equal_texts_are_alike_to_every_embedder():
 def test_score_grows_with_both_and_words_alone_tell_too():
     assert calibrated(0.2, 0.0) < calibrated(0.4, 0.0) < calibrated(0.4, 0.5) < calibrated(0.8, 1.0) <= 1
     assert 0 < calibrated(None, 0.0) < calibrated(None, 0.5) < calibrated(None, 1.0) < 1
+
+
+@pytest.mark.parametrize(
+    ("said", "asked"),
+    [
+        ("I live in Berlin.", "Where do I live?"),
+        ("I work as a nurse.", "What is my job?"),
+        ("I'm allergic to peanuts.", "Which food allergies do I have?"),
+        ("My dog is called Rex.", "Who is Rex?"),
+    ],
+)
+def test_on_the_first_day_what_is_there_is_found_and_nothing_else(said, asked, tmp_path):
+    with Memory(tmp_path, llm="rules", embedder=MiniLM()) as memory:
+        memory.add(said, user_id="u", infer=False)
+        assert [hit.text for hit in memory.search(asked, user_id="u")] == [said]
+        for query in [*UNRELATED, *STRANGERS, "Who is Anthony?"]:
+            assert memory.search(query, user_id="u") == []
 
 
 class Down(MiniLM):

@@ -174,15 +174,15 @@ class Bm25:
         total = sum(weights.values())
         if not total:
             return [0.0] * len(keys)
-        known = [
-            ([self._postings[term] for term in word if term in self._postings], weight)
-            for word, weight in weights.items()
-        ]
-        asked = [(own, weight) for own, weight in known if own]
-        held = (self._texts[key].postings if key in self._texts else () for key in keys)
-        return [
-            sum([weight for own, weight in asked if any(one in postings for one in own)]) / total for postings in held
-        ]
+        known = [([self._postings[term] for term in word if term in self._postings], weights[word]) for word in weights]
+        plain = [(own[0], weight) for own, weight in known if len(own) == 1]
+        several = [(own, weight) for own, weight in known if len(own) > 1]
+        held = [self._texts[key].postings if key in self._texts else () for key in keys]
+        covered = [sum([weight for one, weight in plain if one in postings]) for postings in held]
+        if several:
+            more = [sum([weight for own, weight in several if any(one in own for one in text)]) for text in held]
+            covered = [one + other for one, other in zip(covered, more, strict=True)]
+        return [weight / total for weight in covered]
 
 
 def _best(keys: NDArray[np.int64], scores: NDArray[np.float64], k: int) -> list[tuple[int, float]]:

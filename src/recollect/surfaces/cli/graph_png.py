@@ -44,7 +44,8 @@ def draw(picture: dict[str, Any], title: str) -> bytes:
     if entities:
         colours = [COLOURS.get(one["kind"], OTHER) for one in entities]
         squares = [size**2 for size in sizes]
-        axes.scatter(*zip(*at, strict=True), s=squares, c=colours, edgecolors="white", linewidths=1.2, zorder=3)
+        x, y = zip(*at, strict=True)
+        axes.scatter(x, y, s=squares, c=colours, edgecolors="white", linewidths=1.2, zorder=3)
     for one, where, size in zip(entities, at, sizes, strict=True):
         _write(axes, boxes, cut(plain(one["name"]), 28), where, POINTS, INK, below=size / 2 + 2)
     for (one, other), told in labels.items():
@@ -98,10 +99,8 @@ def _arrow(axes: Any, one: tuple[float, float], other: tuple[float, float]) -> N
 
 
 def _bytes(figure: Figure) -> bytes:
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-
     out = io.BytesIO()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # a glyph that no installed font has is drawn as a box
-        FigureCanvasAgg(figure).print_png(out)
+        figure.savefig(out, format="png")
     return out.getvalue()

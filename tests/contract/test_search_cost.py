@@ -1,0 +1,106 @@
+"""What a search does is counted, not timed: passes over a user's texts, vectors and rows, and what the ledger is asked."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import pytest
+
+from recollect import Memory
+from recollect.adapters.bm25 import Bm25
+from recollect.adapters.database import Database
+from recollect.adapters.faiss_vectors import _Group, _Restriction
+from recollect.intervals import Intervals
+from recollect.testing import HashEmbedder, ScriptedLanguage
+
+BOTH = ("memories", "turns")
+
+
+@pytest.fixture
+def counted(monkeypatch):
+    """How often each of the costly steps was done."""
+    done: Counter[str] = Counter()
+
+    def count(owner, name, label):
+        step = getattr(owner, name)
+
+        def counting(self, *arguments, **more):
+            done[label] += 1
+            return step(self, *arguments, **more)
+
+        monkeypatch.setattr(owner, name, counting)
+
+    count(Bm25, "_scored", "texts scored")
+    count(Bm25, "_norms_now", "norms asked for")
+    count(_Group, "nearest", "groups of vectors searched")
+    count(Intervals, "_served", "histories passed over")
+    count(Database, "read", "reads")
+    original = _Restriction.of.__func__
+
+    def of(cls, *arguments):
+        done["masks packed"] += 1
+        return original(cls, *arguments)
+
+    monkeypatch.setattr(_Restriction, "of", classmethod(of))
+    return done
+
+
+def stored(memory, count):
+    memory.add([{"role": "user", "content": f"pet{n} = a cat{n}"} for n in range(count)], user_id="u")
+
+
+def cost(memory, counted, include=BOTH, **asked):
+    counted.clear()
+    assert memory.search("pet cat", user_id="u", min_score=0, include=include, **asked)
+    return dict(counted)
+
+
+@pytest.fixture
+def memory(tmp_path, statements):
+    with Memory(tmp_path, llm=ScriptedLanguage(), embedder=HashEmbedder()) as memory:
+        stored(memory, 30)
+        yield memory
+
+
+@pytest.mark.parametrize("include", [("memories",), BOTH])
+def test_texts_are_scored_once_and_each_group_of_vectors_is_searched_once(memory, counted, include):
+    memory.search("warm", user_id="u")
+    done = cost(memory, counted, include)
+    assert (done["texts scored"], done["groups of vectors searched"]) == (1, 4)  # two kinds, each asked of both groups
+
+
+def test_what_may_be_served_is_worked_out_once_until_something_comes(memory, counted):
+    memory.search("warm", user_id="u")
+    for _ in range(3):
+        done = cost(memory, counted)
+        assert "histories passed over" not in done and "masks packed" not in done
+    stored(memory, 1)
+    assert cost(memory, counted)["histories passed over"] == 1
+    assert "histories passed over" not in cost(memory, counted)
+
+
+def test_a_search_asks_as_much_of_the_ledger_whatever_a_user_has(memory, counted, statements):
+    def asked(**more):
+        cost(memory, counted, **more)
+        statements.clear()
+        cost(memory, counted, **more)
+        kinds = Counter(
+            one.split()[0].upper() for one in statements
+        )  # a thread's first connection says more than these
+        return kinds["SELECT"], kinds["BEGIN"]
+
+    memories = asked(include=("memories",))
+    stored(memory, 300)
+    assert asked(include=("memories",)) == memories
+    assert memories == (7, 3)  # snapshots: whose it is, what came, what is told
+    selects, snapshots = asked()  # turns beside them
+    assert selects <= 11 and snapshots == 3
+
+
+def test_rows_of_hits_alone_are_read(memory, counted, monkeypatch):
+    read = []
+    ledger = memory._memory._store.ledger
+    rows = ledger.rows
+    monkeypatch.setattr(ledger, "rows", lambda space, numbers: read.append(len(list(numbers))) or rows(space, numbers))
+    hits = memory.search("a pet that purrs", user_id="u", min_score=0, limit=5, include=("memories",))
+    assert len(hits) == 5 and max(read) <= 5 + 10
