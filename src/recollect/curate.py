@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 from .build import Store
@@ -13,18 +13,37 @@ from .failpoints import reach
 from .filters import Condition
 from .graph import View
 from .ids import new_id
-from .model import Op, Row, Scope, SourceClass
+from .intervals import Moment
+from .model import Op, Row, Scope, Slot, SourceClass
 from .plan import Content, Plan, Why
-from .ports import Embedder
-from .records import ERASED, QUARANTINED, ChangeRecord, Hiding, Identity, NewTurn, Space
+from .ports import Embedder, Ledger
+from .records import ERASED, QUARANTINED, ChangeRecord, Hiding, Identity, NewTurn, RowSpan, Space
 from .resolve import by_word
-from .results import Deleted
+from .results import Deleted, TimelineEntry
 from .retrieve import Query, Retriever
 from .tasks import whole
-from .times import now, to_micros
+from .timeline import entries
+from .times import from_micros, now, to_micros
 from .write import Overtaken, Writer
 
 T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class About:
+    """Which rows are about an entity: `subjects`, as slots have them, and `statements` that mention it."""
+
+    subjects: frozenset[str]
+    statements: frozenset[int]
+
+    @classmethod
+    def named(cls, ledger: Ledger, space: Space, name: str) -> About:
+        """The entity of this name; case and spacing do not matter."""
+        return cls(frozenset({Slot(name, "").key[0]}), frozenset(ledger.statements_of_entity(space, name)))
+
+    def holds(self, row: RowSpan) -> bool:
+        """Whether a row is about it."""
+        return row.statement in self.statements or (row.slot or "").partition("\x1f")[0] in self.subjects
 
 
 class Curator:
@@ -61,6 +80,22 @@ class Curator:
         first = partition.first_rows()
         rows = self._store.ledger.rows(space, served.rows[served.row_mask].tolist()).values()
         return sorted(rows, key=lambda row: (first[row.memory_id], row.number))
+
+    def timeline(self, space: Space, moment: Moment, entity: str | None, slot: str | None) -> tuple[TimelineEntry, ...]:
+        """What is believed at a moment, live or ended, of an entity (as the subject of a slot, or mentioned), a slot's attribute,
+        or both, in the order of time."""
+        ledger, partition = self._store.ledger, self._store.partitions.get(space)
+        about = None if entity is None else About.named(ledger, space, entity)
+        attribute = None if slot is None else Slot("", slot).key[1]
+        chosen = [
+            row.number
+            for row in partition.believed(moment)
+            if not row.quarantined
+            and (row.expires_at is None or row.expires_at > moment.now)
+            and (about is None or about.holds(row))
+            and (attribute is None or (row.slot or "").partition("\x1f")[2] == attribute)
+        ]
+        return entries(ledger.rows(space, chosen).values(), from_micros(moment.as_of))
 
     def view(self, space: Space, rows: Sequence[Row]) -> View:
         """The entities and relations of rows."""

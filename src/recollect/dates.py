@@ -443,10 +443,12 @@ _AS_SUBJECT = re.compile(r"\s+(?:was|is|has|will|had|were)\b")
 _MAX_MENTIONS = 2_000
 
 
-def find_dates(text: str, anchor: datetime) -> list[DateMention]:
-    """The times that a text speaks of, in their order, without overlaps; earlier rows of the table go first."""
+def find_dates(text: str, anchor: datetime, *, ahead: bool | None = None) -> list[DateMention]:
+    """The times that a text speaks of, in their order, without overlaps; earlier rows of the table go first. `ahead`: whether
+    it speaks of the future; None: as its words tell."""
     when = anchor if anchor.tzinfo else anchor.replace(tzinfo=UTC)
-    context = _Context(when, bool(_AHEAD.search(text)), bool(_LASTING.search(text)), bool(_ONGOING.search(text)))
+    future = bool(_AHEAD.search(text)) if ahead is None else ahead
+    context = _Context(when, future, bool(_LASTING.search(text)), bool(_ONGOING.search(text)))
     found: list[DateMention] = []
     taken = bytearray(len(text))
     for pattern, handler in _table():

@@ -231,6 +231,16 @@ class Intervals:
         supported, until = self._support(moment, believed, holding)
         return Served(self._by_passage(chosen), *self._served_turns(moment, turns, said, supported, until))
 
+    def spans(self, served: Served) -> tuple[Integers, Integers, Mask]:
+        """By passage: from when to when what it tells happened, or holds since it was said; and whether it tells when."""
+        import numpy as np
+
+        rows, said = served.rows, self._passages["said_at"][: len(served.rows)]
+        start = np.where(rows > 0, self._rows["start"][rows], said)
+        end = np.where(rows > 0, self._rows["end"][rows], said)
+        told: Mask = (rows > 0) & ((start != self._rows["valid_from"][rows]) | (end > start))
+        return start, end, told
+
     def _believed(self, moment: Moment) -> Mask:
         rows = self._rows
         believed: Mask = moment.believes(rows["recorded"], rows["retired"]) & (rows["quarantined"] == 0)

@@ -45,6 +45,7 @@ from .results import (
     RetentionReceipt,
     Source,
     Stats,
+    Timeline,
     VerifyReport,
 )
 from .tasks import whole
@@ -584,6 +585,8 @@ class AsyncMemory:
         """Memories, and turns where `include` says so, that have to do with the query; best first, none where none has.
 
         `as_of`: what held then. `known_at`: what was believed then. `since`, `until`: what happened (or was said) between.
+        `now`: when it is asked, on the asker's own clock; a time in the query ("last week", "in May", "before she moved") is
+        counted from it, and prefers what happened then.
         `graph`: behind the ten best also memories that entities relate to them or to the query, see `Hit.related_through`.
         """
         asked = self._asked(
@@ -627,7 +630,7 @@ class AsyncMemory:
         return Query(
             text=of_the_user(self._redactor.text(check.text("query", query, check.MAX_QUERY))),
             scope=scope_of(user_id, agent_id, session_id),
-            now=check.maybe_time("now", now) or present(),
+            now=check.spoken("now", now) or present(),
             condition=parse_filter(metadata_filter),
             limit=check.whole("limit", limit),
             as_of=check.maybe_time("as_of", as_of),
@@ -727,6 +730,43 @@ class AsyncMemory:
         fence = fence_name(await self._run(self._store.ledger.secret), user)
         text, kept, tokens = await self._run(pack, hits, budget, fence, tokenizer)
         return Context(text=text, hits=tuple(kept), tokens=tokens)
+
+    async def timeline(
+        self,
+        *,
+        user_id: UserId,
+        entity: str | None = None,
+        slot: str | None = None,
+        as_of: datetime | str | float | None = None,
+        known_at: datetime | str | float | None = None,
+    ) -> Timeline:
+        """What is known of an entity ("Anna"), of a slot ("employer"), or of both, in the order of time: events and states, those
+        that ended too. For "how many times" (`.count`), "when first" (`.first`), "what before" (`.before(time)`).
+
+        An entity is the subject of a slot, or is mentioned. Events come by when they happened, else by when they were told. Two
+        tellings are one event where both hold, tell the same time (where neither does: were said on one day), and have the same
+        value in the same slot, or share 0.6 of their longer words with no other names and numbers. `as_of`: as it was then;
+        `known_at`: as it was believed then. Raises InvalidInput where neither an entity nor a slot is named.
+        """
+        if entity is None and slot is None:
+            raise InvalidInput("entity", "name an entity, a slot or both")
+        from .retrieve import Query
+
+        who, what = check.maybe_identifier("entity", entity), check.maybe_identifier("slot", slot)
+        query = Query(
+            text="",
+            scope=scope_of(user_id, None, None),
+            now=present(),
+            as_of=check.maybe_time("as_of", as_of),
+            known_at=check.maybe_time("known_at", known_at),
+        )
+        space = await self._find(query.scope)
+        if space is None:
+            return Timeline(entity=who, slot=what)
+        moment = await self._run(self._retriever.moment, space, query)
+        return Timeline(
+            entity=who, slot=what, entries=await self._run(self._curator.timeline, space, moment, who, what)
+        )
 
     async def get(self, memory_id: str, *, user_id: MaybeUser = OPERATOR) -> MemoryItem:
         """A memory as it is believed now: its live version, else its last. Raises NotFound, also where it was deleted."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -32,6 +32,8 @@ log = logging.getLogger("recollect")
 DEFAULT_MEMORY_BUDGET = 512 * 1024 * 1024  # bytes, for all partitions of a store
 BACKGROUND_SAMPLE = 256  # texts, evenly spread over a user's history
 MEMORIES, TURNS = 0, 1  # groups of vectors: what a fact is compared with is only memories
+# Of a subject's statements, and how many, in a slot of one kind: rules know one for all "events".
+KIND_SHARE, LARGEST_KIND = 0.05, 40
 ROW_BYTES = 1_100  # a row, or a text's terms, beside its vector: measured on users of 1,000 and 10,000 memories
 
 
@@ -82,12 +84,13 @@ class Partition:
         self._told: set[int] = set()  # … that were ever not
         self._about: dict[int, str] = {}  # passage → a statement's slot, a turn's speaker
         self._of_slot: dict[str, list[int]] = {}  # slot → statements
+        self._of_subject: Counter[str] = Counter()  # subject → how many statements have a slot of its
+        self._subject_words: dict[str, frozenset[str]] = {}  # of those asked for so far
         self.identities: dict[tuple[int, int, int], Identity] = {}
         self._graph: EntityGraph | None = None  # made when it is first asked for
         self._last_statement = 0
         self._labels: set[str] = set()  # of `_about`, those asked for so far
         self._labelled: dict[str, set[str]] = {}  # term → those of them that hold it
-        self._about_terms: dict[str, frozenset[str]] = {}  # of those asked for so far
         self._session_of: dict[int, str] = {}  # turn → its session
         self._first_source: dict[int, int] = {}  # statement → the turn of its first quote
 
@@ -169,6 +172,7 @@ class Partition:
             if row.slot is not None and row.statement not in self._about:
                 self._about[row.statement] = row.slot
                 self._of_slot.setdefault(row.slot, []).append(row.statement)
+                self._of_subject[_subject(row.slot)] += 1
         self._intervals.put_rows(rows)
 
     def _add_hidings(self, hidings: Sequence[Hiding]) -> None:
@@ -240,6 +244,18 @@ class Partition:
             found = sorted((-named[label], key) for key, label in labels if label in named)
             return [(key, -weight) for weight, key in found]
 
+    def spans(self, served: Served) -> tuple[Integers, Integers, Mask]:
+        """When what passages tell of happened, see `Intervals.spans`."""
+        with self._lock:
+            return self._intervals.spans(served)
+
+    def holding(self, words: str, k: int, allowed: Mask) -> list[tuple[int, float]]:
+        """Passages that hold some of these words, and how much of their weight, 0..1; the k best by BM25."""
+        with self._lock:
+            terms = self.asked(words)
+            keys = [key for key, _ in self._texts.search(terms, k, allowed)]
+            return list(zip(keys, self._texts.coverage(terms, keys), strict=True))
+
     def asked(self, text: str) -> Asked:
         """The terms that a query is about, here."""
         with self._lock:
@@ -250,6 +266,21 @@ class Partition:
         with self._lock:
             slot = self._about.get(statement)
             return () if slot is None else tuple(self._of_slot.get(slot, ()))
+
+    def kinds(self, statements: Iterable[int], terms: Mapping[str, int]) -> dict[str, tuple[int, ...]]:
+        """The slots of these statements, each with all its statements: those whose subject the query names, where it names any.
+        One that holds more than a twentieth of what is known of its subject is no kind."""
+        with self._lock:
+            slots = list(dict.fromkeys(self._about[one] for one in statements if one in self._about))
+            words = {term for word in words_of(terms) for term in word}
+            named = [one for one in slots if not self._words_of_subject(_subject(one)).isdisjoint(words)]
+            return {
+                one: tuple(members)
+                for one in named or slots
+                if 1
+                < len(members := self._of_slot[one])
+                <= min(KIND_SHARE * self._of_subject[_subject(one)], LARGEST_KIND)
+            }
 
     def related(
         self, asked: Set[str], leaders: Sequence[tuple[int, float]], allowed: Mask, now: int, k: int
@@ -287,7 +318,7 @@ class Partition:
         """Of these passages those whose subject, or whose speaker, the query names whole; ascending."""
         with self._lock:
             whose = {key: self._about[key].partition("\x1f")[0] for key in keys if key in self._about}
-            held = {one: self._terms_about(one) for one in dict.fromkeys(whose.values())}
+            held = {one: self._words_of_subject(one) for one in dict.fromkeys(whose.values())}
             named = {one for one, words in held.items() if words and words <= terms.keys()}
             return sorted(key for key, one in whose.items() if one in named)
 
@@ -303,10 +334,10 @@ class Partition:
         with self._lock:
             return min(len(self._sources_of) / len(self.turn_of), 1.0) if self.turn_of else 0.0
 
-    def _terms_about(self, label: str) -> frozenset[str]:
-        if label not in self._about_terms:
-            self._about_terms[label] = self._tokenizer.words(label)
-        return self._about_terms[label]
+    def _words_of_subject(self, subject: str) -> frozenset[str]:
+        if subject not in self._subject_words:
+            self._subject_words[subject] = self._tokenizer.words(subject)
+        return self._subject_words[subject]
 
     def background(self) -> tuple[float, int]:
         """Mean cosine between two of the user's texts, and of how many pairs that is the mean."""
@@ -376,10 +407,12 @@ class Partition:
             searchable = set(self.turn_of.values())
             return [turn for turn in turns if turn in searchable and turn not in hidden]
 
-    def believed(self) -> list[RowSpan]:
-        """Rows that are not retired."""
+    def believed(self, moment: Moment | None = None) -> list[RowSpan]:
+        """Rows that are not retired, or were not at a moment."""
+        then = moment or Moment(0)
         with self._lock:
-            return [row for row in self.rows.values() if row.retired is None]
+            rows = [*self.rows.values()]
+        return [row for row in rows if then.believes(row.recorded, OPEN if row.retired is None else row.retired)]
 
     def first_rows(self) -> dict[str, int]:
         """memory id → the number of its first row."""
@@ -407,6 +440,10 @@ class Partition:
                 len(self._vectors),
                 len(self._texts),
             )
+
+
+def _subject(slot: str) -> str:
+    return slot.partition("\x1f")[0]
 
 
 class Partitions:

@@ -126,6 +126,71 @@ class Change(Result):
     undoes: str | None = None
 
 
+class TimelineEntry(ByKey):
+    """A state or an event of a timeline. `start`, `end`: of an event, when it happened (inclusive, to `precision`), else when it
+    was told; of a state, from when (to `precision`) to when it holds, `end` exclusive, None where it still does.
+
+    `ended`: since when it is no longer so, a state that was superseded or an event that was contradicted. `tellings`: the ids of
+    the memories that tell it, the first of which is `id`. `valid_from`: when it was told, or a state's stated start.
+    """
+
+    id: str
+    text: str
+    what: Literal["event", "state"]
+    kind: Kind
+    start: datetime
+    end: datetime | None = None
+    precision: Precision | None = None
+    ended: datetime | None = None
+    valid_from: datetime
+    subject: str | None = None
+    attribute: str | None = None
+    value: str | None = None
+    source: SourceClass
+    tellings: tuple[str, ...]
+
+
+class Timeline(Result):
+    """What is known of an entity, a slot, or both, in the order of time. Events that were told twice are there once."""
+
+    entity: str | None = None
+    slot: str | None = None
+    entries: tuple[TimelineEntry, ...] = ()
+
+    @property
+    def events(self) -> tuple[TimelineEntry, ...]:
+        """The events that hold."""
+        return tuple(one for one in self.entries if one.what == "event" and one.ended is None)
+
+    @property
+    def states(self) -> tuple[TimelineEntry, ...]:
+        """The states, those that ended too."""
+        return tuple(one for one in self.entries if one.what == "state")
+
+    @property
+    def count(self) -> int:
+        """How many different events hold: how many times."""
+        return len(self.events)
+
+    @property
+    def first(self) -> TimelineEntry | None:
+        """The earliest entry that holds."""
+        return next((one for one in self.entries if one.ended is None), None)
+
+    @property
+    def last(self) -> TimelineEntry | None:
+        """The latest entry that holds."""
+        return next((one for one in reversed(self.entries) if one.ended is None), None)
+
+    def before(self, time: datetime) -> TimelineEntry | None:
+        """The last entry that began before a time, one that has ended too."""
+        return next((one for one in reversed(self.entries) if one.start < time), None)
+
+    def after(self, time: datetime) -> TimelineEntry | None:
+        """The first entry that began after a time."""
+        return next((one for one in self.entries if one.start > time), None)
+
+
 class Quarantined(ByKey):
     """What waits for a review: a memory that was put aside, or (`kind` "turn") a message that was taken out of search and of
     which no memory came that waits too. `reason`: what about it was doubted; `change_id` did it. `sources` are its quotes.

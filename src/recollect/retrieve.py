@@ -34,8 +34,11 @@ from .records import Space
 from .resolve import USER
 from .results import Channel, Hit, Source
 from .surroundings import beside, together
+from .timeline import KNOWN, asks_for_all, of_a_kind
 from .times import from_micros, to_micros
 from .views import Views, turn_source
+from .when import LEADING, NOTHING, Order, Reading, fitting
+from .when import read as read_times
 from .wording import names
 
 if TYPE_CHECKING:
@@ -46,7 +49,9 @@ if TYPE_CHECKING:
 
 DEPTH = 50  # of each channel, at least
 # Channels that tell of a passage what its own words do not: what is found by one of them passes the floor of the score.
-VOUCHING = frozenset({"support-vector", "support-bm25", "slot", "graph", "turn-after", "turn-before"})
+VOUCHING = frozenset(
+    {"support-vector", "support-bm25", "slot", "time", "timeline", "graph", "turn-after", "turn-before"}
+)
 SAID = frozenset({"turn-vector", "turn-bm25"})  # what a turn itself was found by
 SPARE = 10  # scored beyond the limit at once
 GUIDES = 5  # of the first memories, whose edges lead on in the graph (docs/graph.md)
@@ -92,6 +97,10 @@ class Fused(NamedTuple):
     key: int
     order: float
     places: tuple[Place, ...]
+
+    def lifted(self, place: Place) -> Fused:
+        """The same with what a further channel adds."""
+        return Fused(self.key, self.order + WEIGHTS[place.channel] * place.score, (*self.places, place))
 
 
 class Ranked(NamedTuple):
@@ -185,8 +194,9 @@ class Retriever:
         terms = partition.asked(query.text)
         scale = self.scale(partition)
         content, behind, dense = Content({}, {}), list[Ranked](), False
+        reading = read_times(query.text, query.now)
         for look in range(LOOKS):
-            ordered = order(partition, query, moment, terms, vector, served)
+            ordered = order(partition, query, moment, terms, vector, served, reading)
             if look == 0 and query.gated and not has_answer(partition, query, terms, vector, ordered, scale, served):
                 return None
             kept = above_floor(partition, query, terms, vector, ordered, scale)
@@ -351,6 +361,7 @@ def order(
     terms: Mapping[str, int],
     vector: Vectors | None,
     served: Served,
+    reading: Reading = NOTHING,
 ) -> list[Fused]:
     """Passages in the order of fusion. Turns lift the memories that they support also where they are not returned."""
     depth = max(DEPTH, query.limit)
@@ -373,11 +384,16 @@ def order(
             channels.append(placed)
     named = partition.about(terms, {key for channel in channels for key in channel})
     channels.append(places("about", named, Span(0.0, named[0][1] if named else 0.0)))
+    channels.append(timely(partition, query, terms, served, reading, channels))
     sums = fuse(channels)
     further = partition.evidence(sums)
     fused = {key: Fused(key, total, seen) for key, (total, seen) in sums.items()}
     fused.update((key, fused[key]._replace(order=fused[key].order * boost(more))) for key, more in further.items())
     ordered = best_first(along(partition, served, best_first(fused.values()), fused))
+    if asks_for_all(query.text) or reading.order:
+        ordered = best_first(with_kinds(partition, served, terms, ordered))
+    if reading.order:
+        ordered = best_first(in_order(partition, served, ordered, reading.order))
     untold = set(turn_of) - {key for key in turn_of if "memories" in query.include and told(supported[key], served)}
     head = max(DEPTH, 2 * query.limit)  # what is further down stays there
     share = partition.told_share if "memories" in query.include else 0.0
@@ -416,6 +432,23 @@ def own_score(turn: Fused) -> float:
     return sum([place.score for place in turn.places if place.channel in SAID]) / len(SAID)
 
 
+def timely(
+    partition: Partition,
+    query: Query,
+    terms: Mapping[str, int],
+    served: Served,
+    reading: Reading,
+    channels: Sequence[Mapping[int, Place]],
+) -> dict[int, Place]:
+    """What fits the times that the query speaks of: all of what was found, of the rest no more than a channel finds."""
+    if not (reading.windows or reading.anchors):
+        return {}
+    shown = served.row_mask & ("memories" in query.include) | served.turn_mask & ("turns" in query.include)
+    found = {key for channel in channels for key in channel}
+    fit = fitting(reading, partition, served, terms, shown, found, max(DEPTH, query.limit))
+    return places("time", fit, Span(0.0, 1.0))
+
+
 def best_first(fused: Iterable[Fused]) -> list[Fused]:
     """In their order, ties by smaller key."""
     return sorted(fused, key=lambda one: (-one.order, one.key))
@@ -436,11 +469,40 @@ def along(
     if not lift:
         return ordered
     found = {key: fused.get(key, Fused(key, 0.0, ())) for key in lift}
-    better = {
-        key: Fused(key, one.order + WEIGHTS["slot"] * lift[key].score, (*one.places, lift[key]))
-        for key, one in found.items()
-    }
+    better = {key: one.lifted(lift[key]) for key, one in found.items()}
     return {**fused, **better}.values()
+
+
+def with_kinds(
+    partition: Partition, served: Served, terms: Mapping[str, int], ordered: Sequence[Fused]
+) -> Iterable[Fused]:
+    """The same, with all memories of the slots that the query is about."""
+    if not ordered or not ordered[0].order:
+        return ordered
+    told = list(islice((one.key for one in ordered if served.rows[one.key]), KNOWN))
+    slots = {
+        slot: [key for key in members if key < len(served.rows) and served.rows[key]]
+        for slot, members in partition.kinds(told, terms).items()
+    }
+    fused = {one.key: one for one in ordered}
+    worth = {key: one.order / ordered[0].order for key, one in fused.items()}
+    for rank, (key, lift) in enumerate(of_a_kind(slots, worth), start=1):
+        one = fused.get(key, Fused(key, 0.0, ()))
+        fused[key] = one.lifted(Place("timeline", rank, lift))
+    return fused.values()
+
+
+def in_order(partition: Partition, served: Served, ordered: Sequence[Fused], wanted: Order) -> Iterable[Fused]:
+    """The same, with the first or the last in time of the best ones before the others."""
+    leading = ordered[:LEADING]
+    start, _, _ = partition.spans(served)
+    in_time = sorted(leading, key=lambda one: (start[one.key], one.key), reverse=wanted == "first")
+    place = {one.key: rank for rank, one in enumerate(in_time)}
+    for one in leading:
+        share = one.order / ordered[0].order if ordered[0].order else 0.0
+        score = share * place[one.key] / max(1, len(leading) - 1)
+        yield one.lifted(Place("order", len(leading) - place[one.key], score))
+    yield from ordered[LEADING:]
 
 
 def related(partition: Partition, query: Query, served: Served, ordered: list[Fused]) -> list[Fused]:

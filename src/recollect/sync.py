@@ -35,6 +35,7 @@ from .results import (
     RetentionReceipt,
     Source,
     Stats,
+    Timeline,
     VerifyReport,
 )
 from .scoped import ScopedMemory
@@ -272,6 +273,20 @@ class Memory:
     def drop(self, memory_id: str, *, user_id: MaybeUser = OPERATOR) -> Change:
         """Take away a memory, or a message, that waits for a review."""
         return self._wait(self._memory.drop(memory_id, user_id=user_id))
+
+    def timeline(
+        self,
+        *,
+        user_id: UserId,
+        entity: str | None = None,
+        slot: str | None = None,
+        as_of: datetime | str | float | None = None,
+        known_at: datetime | str | float | None = None,
+    ) -> Timeline:
+        """What is known of an entity ("Anna"), of a slot ("employer"), or of both, in the order of time."""
+        return self._wait(
+            self._memory.timeline(user_id=user_id, entity=entity, slot=slot, as_of=as_of, known_at=known_at)
+        )
 
     def pending(self) -> list[PendingBatch]:
         """Batches that were accepted and are not finished, oldest first."""

@@ -20,7 +20,7 @@ FLOORS: list[set[str]] = [
     {"model", "filters"},
     {"records", "results", "dates", "safety"},
     {"ports", "trace", "budget"},
-    {"prompts", "replies", "evidence", "candidates", "intervals", "resolve"},
+    {"prompts", "replies", "evidence", "candidates", "intervals", "resolve", "timeline"},
     {"guard", "graph"},
     {
         "extract",
@@ -36,7 +36,7 @@ FLOORS: list[set[str]] = [
         "plan",
         "pack",
     },
-    {"apply", "prepare", "neighbours", "retell", "erase", "echoes"},
+    {"apply", "prepare", "neighbours", "retell", "erase", "echoes", "when"},
     {"retrieve", "write", "testing", "estimate"},
     {"build"},
     {"curate", "verify", "scoped", "backfill", "backup", "export", "erasing"},

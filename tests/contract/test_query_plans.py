@@ -22,6 +22,8 @@ def life(memory):
     memory.add("I sail", user_id="u", infer=False)
     yield "search"
     (hit, *_) = memory.search("home", user_id="u", include=["memories", "turns"])
+    yield "timeline"
+    memory.timeline(user_id="u", entity="Rome", slot="home")
     yield "get, history"
     memory.get(hit.id)
     changes = memory.history(hit.id)

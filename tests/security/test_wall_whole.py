@@ -64,7 +64,7 @@ def search(memory, known):
         {"known_at": known["then"], "min_score": 0, "include": BOTH},
         {"since": "2024-01-02", "until": "2024-01-04", "min_score": 0, "include": BOTH},
     ]
-    queries = ("home Paris tea", "line", "what does b like?")
+    queries = ("home Paris tea", "line", "what does b like?", "what homes has b had since 2 January 2024, the first?")
     found = [memory.search(query, user_id="b", **{"limit": 50, **way}) for query in queries for way in ways]
     assert sum(map(len, found)) > 60
     return found
@@ -89,6 +89,16 @@ def get_all(memory, known):
 def count(memory, known):
     ways = ({}, {"as_of": "2024-01-02"}, {"session_id": "one"}, {"agent_id": "x"}, {"metadata_filter": {"topic": "me"}})
     return [memory.count(user_id="b", **way) for way in ways]
+
+
+def timeline(memory, known):
+    told = [memory.timeline(user_id="b", entity="user"), memory.timeline(user_id="b", slot="home", as_of="2024-01-03")]
+    told += [
+        memory.timeline(user_id="b", slot="home", known_at=known["then"]),
+        memory.timeline(user_id="b", entity="Paris"),
+    ]
+    assert sum(len(one.entries) for one in told) > 3
+    return told
 
 
 def each(verb):
@@ -161,7 +171,7 @@ READING = [
     ("history", each("history")), ("sources", each("sources")), ("stats", lambda m, k: m.stats(user_id="b")),
     ("estimate", lambda m, k: m.estimate("home = Rome")), ("scoped", scoped),
     ("estimate_retelling", lambda m, k: m.estimate_retelling(user_id="b")),
-    ("export", export), ("audit", lambda m, k: m.audit(user_id="b")),
+    ("export", export), ("audit", lambda m, k: m.audit(user_id="b")), ("timeline", timeline),
     ("quarantine", lambda m, k: m.quarantine(user_id="b")), ("entity_graph", entity_graph),
 ]  # fmt: skip
 LIFE = [
@@ -369,6 +379,7 @@ CALLS = [
     ("add", ["My favorite color is blue.", "--at", "2024-01-01", "--session", "one"]),
     ("add", ["I work at Acme.", "--at", "2024-01-02"]), ("add", ["a whole line", "--whole", "--at", "2024-01-03"]),
     ("search", ["favorite color", "--turns", "--explain"]), ("list", []), ("list", ["--filter", "topic=me"]),
+    ("timeline", ["--entity", "the user"]), ("timeline", ["--slot", "employer"]),
     ("show", ["{memory}"]), ("history", ["{memory}"]), ("delete", ["{memory}"]), ("list", []), ("history", ["{memory}"]),
     ("undo", ["{change}"]), ("stats", []), ("pending", []), ("ingest", ["{file}"]), ("list", []),
     ("graph", []), ("graph", ["--entity", "rex"]),

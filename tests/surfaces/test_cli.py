@@ -14,6 +14,7 @@ COMMANDS = [
     "add",
     "search",
     "list",
+    "timeline",
     "show",
     "history",
     "delete",

@@ -101,6 +101,22 @@ def test_a_slot_that_holds_very_much_tells_nothing(memory):
     assert not any("slot" in channels for channels in found(memory, "likes thing1", limit=20).values())
 
 
+def test_all_of_a_kind_come_along_where_all_are_asked_for(memory):
+    for place in ("Rome", "Oslo"):
+        memory.add(f"visited += {place}", user_id="u")
+    memory.add([{"role": "user", "content": f"trait{n} = no{n}"} for n in range(40)], user_id="u")
+    memory.add([{"role": "user", "content": f"likes += thing{n}"} for n in range(4)], user_id="u")
+    lifted = {
+        text for text, channels in found(memory, "Which cities has she visited?").items() if "timeline" in channels
+    }
+    assert lifted == {"visited is Rome", "visited is Oslo"}
+    assert not any("timeline" in channels for channels in found(memory, "Where is visited Rome?").values())
+    # One slot that holds a large part of what is known of its subject is no kind.
+    liked = found(memory, "Which things has she? likes", limit=20)
+    assert not any("timeline" in channels for text, channels in liked.items() if text.startswith("likes"))
+    assert sum(text.startswith("likes") for text in liked) == 4
+
+
 def test_the_others_of_a_slot_stay_within_the_filter(memory):
     memory.add("likes += tea", user_id="u", session_id="a")
     memory.add("likes += chess", user_id="u", session_id="b")

@@ -53,6 +53,7 @@ LATER = (
     "approve",
     "drop",
     "retention",
+    "timeline",
     "merge_entities",
     "separate_entities",
 )  # verbs that came on top

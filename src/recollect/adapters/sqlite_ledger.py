@@ -367,6 +367,16 @@ class SqliteLedger:
             found = db.execute("SELECT number FROM statements WHERE space = ? AND slot_key = ?", wanted)
             return [row[0] for row in found]
 
+    def statements_of_entity(self, space: Space, name: str) -> list[int]:
+        """The numbers of all statements that mention an entity, of rows that ended too. Case and spacing do not matter."""
+        with self._database.read() as db:
+            found = db.execute(
+                "SELECT m.statement FROM entities e JOIN mentions m ON m.space = e.space AND m.entity = e.number"
+                " WHERE e.space = ? AND e.key = ? ORDER BY m.statement",
+                (space, codec.entity_key(name)),
+            )
+            return [row[0] for row in found]
+
     def rows_by_text(self, space: Space, text_key: str) -> list[Row]:
         """Rows still believed whose text is the same but for case and spacing."""
         with self._database.read() as db:

@@ -161,6 +161,23 @@ def list_(
 
 @app.command()
 @with_common
+def timeline(
+    common: Common,
+    entity: Annotated[str | None, typer.Option(help="Of whom or what, such as Anna")] = None,
+    slot: Annotated[str | None, typer.Option(help="Of what about them, such as employer")] = None,
+    as_of: Annotated[str | None, typer.Option(help="As it was then (ISO 8601)")] = None,
+) -> None:
+    """Show what is known of somebody, or of one thing about them, in the order of time.
+
+    Example: recollect timeline --entity Anna --slot employer
+    """
+    from .timeline import timeline as show_timeline
+
+    show_timeline(common, entity, slot, as_of)
+
+
+@app.command()
+@with_common
 def show(common: Common, memory_id: Annotated[str, typer.Argument(metavar="ID")]) -> None:
     """Show a memory with its times and its sources.
 
