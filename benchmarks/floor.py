@@ -28,8 +28,10 @@ import numpy as np
 from recollect.adapters.minilm import MiniLM
 from recollect.calibration import FEWEST, FLOOR, GATE, LOOKS, MOST, RETOLD, Nearest, answerable, calibrated
 from recollect.model import Scope
+from recollect.ordering import order
+from recollect.query import Query
 from recollect.records import Space
-from recollect.retrieve import Query, nearest, order, vouched
+from recollect.retrieve import nearest, vouched
 from recollect.testing import HashEmbedder
 from recollect.times import now
 from recollect_evals.datasets import load

@@ -17,10 +17,11 @@ from .intervals import Moment
 from .model import Op, Row, Scope, Slot, SourceClass
 from .plan import Content, Plan, Why
 from .ports import Embedder, Ledger
+from .query import Query
 from .records import ERASED, QUARANTINED, ChangeRecord, Hiding, Identity, NewTurn, RowSpan, Space
 from .resolve import by_word
 from .results import Deleted, TimelineEntry
-from .retrieve import Query, Retriever
+from .retrieve import Retriever
 from .tasks import whole
 from .timeline import entries
 from .times import from_micros, now, to_micros

@@ -59,7 +59,7 @@ if TYPE_CHECKING:
 
     from .build import Store
     from .ports import Embedder, Reranker
-    from .retrieve import Query
+    from .query import Query
     from .views import Views
 
 T = TypeVar("T")
@@ -625,7 +625,7 @@ class AsyncMemory:
         graph: bool,
     ) -> Query:
         """A search's arguments, checked."""
-        from .retrieve import Query
+        from .query import Query
 
         return Query(
             text=of_the_user(self._redactor.text(check.text("query", query, check.MAX_QUERY))),
@@ -750,7 +750,7 @@ class AsyncMemory:
         """
         if entity is None and slot is None:
             raise InvalidInput("entity", "name an entity, a slot or both")
-        from .retrieve import Query
+        from .query import Query
 
         who, what = check.maybe_identifier("entity", entity), check.maybe_identifier("slot", slot)
         query = Query(
@@ -815,7 +815,7 @@ class AsyncMemory:
     async def _served(
         self, user_id: UserId, agent_id: Any, session_id: Any, metadata_filter: Any, as_of: Any, known_at: Any
     ) -> list[Any]:
-        from .retrieve import Query
+        from .query import Query
 
         query = Query(
             text="",

@@ -7,7 +7,8 @@ from datetime import UTC, datetime
 
 from recollect import Memory
 from recollect.model import Evidence, Scope, Update
-from recollect.retrieve import Query, order
+from recollect.ordering import order
+from recollect.query import Query
 from recollect.testing import HashEmbedder, ScriptedLanguage
 
 

@@ -1,0 +1,42 @@
+"""What a search asks for, checked."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from .calibration import FLOOR
+from .filters import Condition
+from .model import Scope
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """A checked search. `min_score` None: the floor, unless a metadata filter selects already. `fill`: the gate alone."""
+
+    text: str
+    scope: Scope
+    now: datetime
+    condition: Condition | None = None
+    limit: int = 10
+    as_of: datetime | None = None
+    known_at: datetime | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+    min_score: float | None = None
+    include: frozenset[str] = field(default_factory=lambda: frozenset({"memories"}))
+    graph: bool = True
+    fill: bool = False
+    explain: bool = False
+
+    @property
+    def floor(self) -> float:
+        """Hits of a lower score are not returned."""
+        if self.min_score is not None:
+            return self.min_score
+        return FLOOR if self.gated and not self.fill else 0.0
+
+    @property
+    def gated(self) -> bool:
+        """Whether nothing is returned where the store has nothing on it: the caller has selected by neither score nor filter."""
+        return self.min_score is None and self.condition is None
