@@ -34,6 +34,7 @@ from recollect.records import Space
 from recollect.retrieve import nearest, vouched
 from recollect.testing import HashEmbedder
 from recollect.times import now
+from recollect.when import read
 from recollect_evals.datasets import load
 from recollect_evals.metrics.order import wanted
 from recollect_evals.model import Conversation, DataSet
@@ -171,9 +172,10 @@ def ask(name: str, system: Recollect, data: DataSet, words: bool) -> Iterator[As
         at = now() if ended is None else ended + timedelta(minutes=1)
         include = frozenset({"memories", "turns"})
         query = Query(text, Scope(talk.id), at, limit=DEPTH, min_score=0.0, include=include)
-        partition, moment, terms = store.partitions.get(space), retriever.moment(space, query), store.tokenizer(text)
+        partition, moment = store.partitions.get(space), retriever.moment(space, query)
+        terms, reading = partition.asked(text), read(text, at)
         served, scale = retriever.served(space, partition, query, moment), retriever.scale(partition)
-        found = order(partition, query, moment, terms, vector, served)[:DEPTH]
+        found = order(partition, query, moment, terms, vector, served, reading)[:DEPTH]
         near = partition.relevance(vector, terms, [one.key for one in found])
         told = told_by(system, space, talk.id, [one.key for one in found], served)
         hits = (

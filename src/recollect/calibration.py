@@ -19,12 +19,14 @@ FLOOR = 0.03
 VOUCHED = 0.5  # … unless a channel that does not go by its own words gives it this share of that channel's best
 
 # Whether a store has anything on a query: logistic(bias + cosine · best cosine + coverage · best coverage + size · ln texts, and
-# strange where none of its names is known), over its first `LOOKS` hits; fitted to related against unrelated queries, the size a
-# little steeper than the fit (-3.4), in favour of what small stores have.
+# strange where none of its names is known), over its first `LOOKS` hits; fitted to related against unrelated queries.
 LOOKS = 10
-GATE_BIAS, GATE_COSINE, GATE_COVERAGE, GATE_STRANGE, GATE_SIZE = 4.0, 27.9, 6.1, -6.5, -3.5
+GATE_BIAS, GATE_COSINE, GATE_COVERAGE, GATE_STRANGE, GATE_SIZE = 2.54, 27.44, 5.98, -6.39, -3.24
 GATE_WORDS_BIAS, GATE_WORDS_COVERAGE = -1.65, 9.5  # the same without a cosine, a little more open than the fit (-2.1)
-GATE = 0.5  # below it nothing is returned
+GATE = 0.43  # below it a search returns nothing
+GATE_TO_FILL = (
+    0.1  # below it a context has nothing: its reader sees what does not belong there, but not what is missing
+)
 RETOLD = 0.2  # of a text is what a memory counts as beside the turns: it says again what one of them said
 FEWEST, MOST = 50, 600  # texts: the sizes of the smallest and of most stores that the gate was fitted to
 # Below, down to `YOUNG` texts, what is unrelated comes less near by 0.04 in cosine each time that they are e times fewer.

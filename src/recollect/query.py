@@ -5,14 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from .calibration import FLOOR
+from .calibration import FLOOR, GATE, GATE_TO_FILL
 from .filters import Condition
 from .model import Scope
 
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """A checked search. `min_score` None: the floor, unless a metadata filter selects already. `fill`: the gate alone."""
+    """A checked search. `min_score` None: the floor, unless a metadata filter selects already. `fill`: a context's, with no floor
+    for a hit, and a lower gate."""
 
     text: str
     scope: Scope
@@ -40,3 +41,10 @@ class Query:
     def gated(self) -> bool:
         """Whether nothing is returned where the store has nothing on it: the caller has selected by neither score nor filter."""
         return self.min_score is None and self.condition is None
+
+    @property
+    def gate(self) -> float:
+        """How sure it must be that the store has anything on it; see `calibration.answerable`."""
+        if not self.gated:
+            return 0.0
+        return GATE_TO_FILL if self.fill else GATE

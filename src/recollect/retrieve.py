@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, NamedTuple
 
-from .calibration import CALIBRATED, FEWEST, GATE, VOUCHED, Nearest, Scale, answerable, calibrated
+from .calibration import CALIBRATED, FEWEST, VOUCHED, Nearest, Scale, answerable, calibrated
 from .calibration import LOOKS as GATE_LOOKS
 from .intervals import BEGINNING, OPEN, Moment, Served, Window
 from .model import Row, SourceClass, Turn
@@ -305,7 +305,7 @@ def has_answer(
     served: Served,
 ) -> bool:
     """The gate: whether there is anything on the query at all, by the best of its first passages together."""
-    return answerable(nearest(partition, query, terms, vector, ordered, scale, served)) >= GATE
+    return answerable(nearest(partition, query, terms, vector, ordered, scale, served)) >= query.gate
 
 
 def nearest(
