@@ -302,4 +302,4 @@ def test_turns_are_found_by_when_they_were_said(memory):
     for month in ("05", "06", "07"):
         memory.add("What about lunch?", user_id="u", timestamp=f"2023-{month}-10", session_id=month)
     hits = memory.search("lunch in June", user_id="u", include=["turns"], now="2023-09-01", min_score=0, explain=True)
-    assert hits[0].sources[0].session_id == "06" and hits[0].channels[-1].name == "time"
+    assert hits[0].sources[0].session_id == "06" and "time" in {one.name for one in hits[0].channels}
