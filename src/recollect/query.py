@@ -42,9 +42,9 @@ class Query:
         """Whether nothing is returned where the store has nothing on it: the caller has selected by neither score nor filter."""
         return self.min_score is None and self.condition is None
 
-    @property
-    def gate(self) -> float:
-        """How sure it must be that the store has anything on it; see `calibration.answerable`."""
+    def gate(self, calibrated: bool) -> float:
+        """How sure it must be that the store has anything on it, see `calibration.answerable`; lower for a context where the
+        embedder is `calibrated`."""
         if not self.gated:
             return 0.0
-        return GATE_TO_FILL if self.fill else GATE
+        return GATE_TO_FILL if self.fill and calibrated else GATE

@@ -305,7 +305,8 @@ def has_answer(
     served: Served,
 ) -> bool:
     """The gate: whether there is anything on the query at all, by the best of its first passages together."""
-    return answerable(nearest(partition, query, terms, vector, ordered, scale, served)) >= query.gate
+    sure = answerable(nearest(partition, query, terms, vector, ordered, scale, served))
+    return sure >= query.gate(calibrated=scale == Scale())
 
 
 def nearest(
