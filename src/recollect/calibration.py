@@ -23,7 +23,7 @@ VOUCHED = 0.5  # … unless a channel that does not go by its own words gives it
 LOOKS = 10
 GATE_BIAS, GATE_COSINE, GATE_COVERAGE, GATE_STRANGE, GATE_SIZE = 2.54, 27.44, 5.98, -6.39, -3.24
 GATE_WORDS_BIAS, GATE_WORDS_COVERAGE = -1.65, 9.5  # the same without a cosine, a little more open than the fit (-2.1)
-GATE = 0.47  # below it a search returns nothing
+GATE = 0.37  # below it a search returns nothing
 # Below it a context has nothing: its reader sees what does not belong there, but not what is missing. With MiniLM only.
 GATE_TO_FILL = 0.1
 RETOLD = 0.2  # of a text is what a memory counts as beside the turns: it says again what one of them said
