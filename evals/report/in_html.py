@@ -6,11 +6,11 @@ style run than the ones here, and nothing be loaded.
 
 from __future__ import annotations
 
-import base64
-import hashlib
 from collections.abc import Iterable, Sequence
 from html import escape
 from importlib.resources import files
+
+from recollect.surfaces.page import page
 
 from ..attribution import Case, Citing, Evidence
 from ..model import Turn
@@ -37,39 +37,17 @@ from .values import (
 def write(report: Report) -> str:
     """The page."""
     style, script = (files(__package__).joinpath(name).read_text(encoding="utf-8") for name in ("page.css", "page.js"))
-    policy = f"default-src 'none'; style-src '{_hash(style)}'; script-src '{_hash(script)}'; base-uri 'none'; form-action 'none'"
-    return "\n".join(
-        [
-            "<!doctype html>",
-            '<html lang="en">',
-            "<head>",
-            '<meta charset="utf-8">',
-            f'<meta http-equiv="Content-Security-Policy" content="{policy}">',
-            '<meta name="viewport" content="width=device-width, initial-scale=1">',
-            '<meta name="color-scheme" content="light dark">',
-            f"<title>{_text(_title(report))}</title>",
-            f"<style>{style}</style>",
-            "</head>",
-            "<body>",
-            f"<header><h1>{_text(report.title)}</h1></header>",
-            _contents(report.sections),
-            f"<main>{''.join(_section(place, one) for place, one in enumerate(report.sections))}</main>",
-            f"<script>{script}</script>",
-            "</body>",
-            "</html>",
-            "",
-        ]
-    )
+    body = [
+        f"<header><h1>{_text(report.title)}</h1></header>",
+        _contents(report.sections),
+        f"<main>{''.join(_section(place, one) for place, one in enumerate(report.sections))}</main>",
+    ]
+    return page(shown(_title(report)), style, script, body)
 
 
 def _title(report: Report) -> str:
     first = next((one.title for one in report.sections), "")
     return f"{first} · {report.title}"
-
-
-def _hash(told: str) -> str:
-    """As a page's policy names what may run."""
-    return "sha256-" + base64.b64encode(hashlib.sha256(told.encode()).digest()).decode()
 
 
 def _contents(sections: Sequence[Section]) -> str:
