@@ -519,7 +519,7 @@ with Memory(sys.argv[1], llm=ScriptedLanguage(), embedder=Waiting()) as memory:
     print("ready", flush=True)
     for verb in sys.stdin:
         try:
-            print(sorted(map(str, verbs[verb.strip()]()))[:1] or "[]", flush=True)
+            print(list(map(str, verbs[verb.strip()]()))[:1] or "[]", flush=True)
         except RecollectError as error:
             print(type(error).__name__, error.batch_id is not None, error, flush=True)
 """
