@@ -8,6 +8,7 @@ import os
 import threading
 import weakref
 from collections.abc import Callable, Coroutine, Mapping, Sequence
+from concurrent import futures
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from types import TracebackType
@@ -45,6 +46,8 @@ if TYPE_CHECKING:
     from networkx import MultiDiGraph
 
 T = TypeVar("T")
+
+_LISTENING = 0.1  # seconds: the system may hand Ctrl-C to another thread, which does not wake the one that waits
 
 
 class Memory:
@@ -111,6 +114,8 @@ class Memory:
             raise Closed("this memory is closed")
         future = asyncio.run_coroutine_threadsafe(self._outliving(work), self._started()[0])
         try:
+            while not futures.wait([future], timeout=_LISTENING).done:
+                pass
             answer = future.result()
         except BaseException:
             future.cancel()
