@@ -77,7 +77,7 @@ def order(
         ordered = best_first(with_kinds(partition, served, terms, ordered))
     if reading.order:
         ordered = best_first(in_order(partition, served, ordered, reading.order))
-    untold = set(turn_of) - {key for key in turn_of if "memories" in query.include and told(supported[key], served)}
+    untold = {key for key in turn_of if "memories" not in query.include or not told(supported[key], served)}
     head = max(DEPTH, 2 * query.limit)  # what is further down stays there
     share = partition.told_share if "memories" in query.include else 0.0
     ordered = [*in_company(partition, terms, ordered[:head], untold, share), *ordered[head:]]

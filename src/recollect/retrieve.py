@@ -322,13 +322,13 @@ def nearest(
     near = partition.relevance(vector, terms, [one.key for one in ordered[:GATE_LOOKS]])
     cosines = [cosine for cosine, _ in near if cosine is not None]
     turns = int(served.turn_mask.sum())
+    if scale != Scale():
+        turns = max(turns, FEWEST)  # the background of few texts tells too little for more
     return Nearest(
         cosine=scale(max(cosines)) if cosines else None,
         coverage=max((coverage for _, coverage in near), default=0.0),
         strange=partition.strange(names(query.text)),
-        turns=turns
-        if scale == Scale()
-        else max(turns, FEWEST),  # the background of few texts tells too little for more
+        turns=turns,
         memories=int(served.row_mask.sum()),
     )
 
