@@ -92,14 +92,14 @@ def told(statements: Iterable[int], served: Served) -> bool:
 def in_company(
     partition: Partition, terms: Mapping[str, int], ordered: Sequence[Fused], untold: Collection[int], share: float
 ) -> list[Fused]:
-    """The same, in a new order: lifted by who is named, by the turns beside those that are `untold`, and by the session. What is
+    """The same, in a new order: lifted by who is named, by the turns after those that are `untold`, and by the session. What is
     untold counts for less the more is told (`share`, 0..1)."""
     keys = [one.key for one in ordered]
     spots = partition.spots(keys)
     said = {one.key: own_score(one) for one in ordered if one.key in partition.turn_of}
     lifts = (
         {key: Place("named", rank, 1.0) for rank, key in enumerate(partition.named(terms, keys), start=1)},
-        *(beside(said, spots, untold, step) for step in (1, -1)),
+        beside(said, spots, untold),
         together([(one.key, one.order) for one in ordered], spots),
         {key: Place("untold", 1, share) for key in keys if share and key in untold},
     )

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 # Weight of each channel in the fused order, chosen on five conversations of LoCoMo, each in turn left out: docs/retrieval.md.
 # "support": what a turn was found by, given to the memories that it supports; "about": whom or what a query names; "slot":
 # that of one of the best memories; "time": what fits a time that it speaks of; "timeline": all of a kind; "order": the first, or
-# the last, of the best; "named": whose subject or speaker is named; "turn-after", "turn-before": what a turn's neighbour was
-# found by, given to a turn that no memory tells; "session": how much a session has to do with the query; "untold": a turn of
+# the last, of the best; "named": whose subject or speaker is named; "turn-after": what the turn after it was found by, given
+# to a turn that no memory tells; "session": how much a session has to do with the query; "untold": a turn of
 # which no memory came, by how many of the user's turns memories tell: what most of them leave is small talk.
 WEIGHTS: Mapping[str, float] = {
     "memory-vector": 1.0,
@@ -34,7 +34,6 @@ WEIGHTS: Mapping[str, float] = {
     "graph": 1.5,
     "named": 0.6,
     "turn-after": 1.0,
-    "turn-before": 0.6,
     "session": 0.4,
     "untold": -0.8,
 }

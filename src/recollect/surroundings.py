@@ -1,4 +1,4 @@
-"""What passages gain from where they stand: the turns beside them, and what else of their session was found."""
+"""What passages gain from where they stand: the turns after them, and what else of their session was found."""
 
 from __future__ import annotations
 
@@ -17,17 +17,13 @@ class Spot(NamedTuple):
     turn: int
 
 
-def beside(
-    scores: Mapping[int, float], spots: Mapping[int, Spot], untold: Collection[int], step: int
-) -> dict[int, Place]:
-    """What turns were found by (0..1, by passage), given to their `untold` neighbours in the same session: with step 1 a turn
-    gets that of the turn after it, with −1 that of the turn before. An answer often shares no word with what is asked."""
+def beside(scores: Mapping[int, float], spots: Mapping[int, Spot], untold: Collection[int]) -> dict[int, Place]:
+    """What turns were found by (0..1, by passage), given to the `untold` turn before them in the same session: a reply often
+    tells what was meant. What comes before a turn is in its own key already."""
     at = {spots[key]: key for key in scores if key in spots}
-    pairs = ((key, at.get(Spot(spot.session, spot.turn + step))) for spot, key in at.items() if key in untold)
+    pairs = ((key, at.get(Spot(spot.session, spot.turn + 1))) for spot, key in at.items() if key in untold)
     found = {key: scores[other] for key, other in pairs if other is not None and scores[other] > 0}
-    return _placed(
-        "turn-after" if step > 0 else "turn-before", sorted(found.items(), key=lambda one: (-one[1], one[0]))
-    )
+    return _placed("turn-after", sorted(found.items(), key=lambda one: (-one[1], one[0])))
 
 
 def together(orders: Sequence[tuple[int, float]], spots: Mapping[int, Spot]) -> dict[int, Place]:

@@ -13,18 +13,14 @@ from recollect.testing import HashEmbedder, ScriptedLanguage
 SPOTS = {1: Spot("a", 1), 2: Spot("a", 2), 3: Spot("b", 3), 4: Spot("b", 4), 5: Spot("b", 6)}
 
 
-def test_a_turn_is_lifted_by_the_turn_after_or_before_it_within_its_session():
+def test_a_turn_is_lifted_by_the_turn_after_it_within_its_session():
     scores = {1: 0.1, 2: 0.9, 3: 0.8, 4: 0.0, 5: 0.5}
-    after = {key: place.score for key, place in beside(scores, SPOTS, scores, 1).items()}
-    before = {key: place.score for key, place in beside(scores, SPOTS, scores, -1).items()}
-    assert after == {1: 0.9} and before == {
-        2: 0.1,
-        4: 0.8,
-    }  # 2 and 3 are of two sessions; between 4 and 6 stands one not found
+    after = {key: place.score for key, place in beside(scores, SPOTS, scores).items()}
+    assert after == {1: 0.9}  # 2 and 3 are of two sessions; 4 was not found; between 4 and 6 stands one not found
 
 
 def test_what_a_memory_tells_is_not_lifted():
-    assert set(beside({1: 0.1, 2: 0.9}, SPOTS, {2}, -1)) == {2} and beside({1: 0.1, 2: 0.9}, SPOTS, {2}, 1) == {}
+    assert set(beside({1: 0.1, 2: 0.9}, SPOTS, {1})) == {1} and beside({1: 0.1, 2: 0.9}, SPOTS, {2}) == {}
 
 
 def test_a_session_counts_by_its_best():
@@ -52,13 +48,13 @@ def channels(memory, query):
     return {(hit.kind, hit.text): {one.name for one in hit.channels} for hit in hits}
 
 
-def test_an_answer_follows_its_question_unless_a_memory_tells_it(memory):
-    said = ["which harbour then", "well, the old one", "which harbour now", "home = Genoa"]
+def test_a_turn_comes_with_the_reply_to_it_unless_a_memory_tells_it(memory):
+    said = ["the harbour then", "which harbour, the old one?", "home = Genoa harbour", "which harbour now"]
     memory.add([{"role": "user", "content": one} for one in said[:2]], user_id="u", session_id="a")
     memory.add([{"role": "user", "content": one} for one in said[2:]], user_id="u", session_id="b")
     found = channels(memory, "which harbour")
-    assert "turn-before" in found["turn", said[1]] and "turn-after" in found["turn", said[0]]
-    assert "turn-before" not in found["turn", said[3]]
+    assert "turn-after" in found["turn", said[0]] and "turn-after" not in found["turn", said[2]]
+    assert ("memory", "home is Genoa harbour") in found
 
 
 def test_who_is_named_is_named_whole(memory):
