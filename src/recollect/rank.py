@@ -25,7 +25,7 @@ WEIGHTS: Mapping[str, float] = {
     "memory-bm25": 1.0,
     "turn-vector": 1.8,
     "turn-bm25": 1.0,
-    "support-vector": 1.2,
+    "support-vector": 0.8,
     "support-bm25": 0.8,
     "about": 0.5,
     "slot": 0.4,

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, NamedTuple
 
-from .calibration import CALIBRATED, FEWEST, VOUCHED, Nearest, Scale, answerable, calibrated
+from .calibration import CALIBRATED, FEWEST, RETOLD, VOUCHED, Nearest, Scale, answerable, calibrated, company
 from .calibration import LOOKS as GATE_LOOKS
 from .intervals import BEGINNING, OPEN, Moment, Served, Window
 from .model import Row, SourceClass, Turn
@@ -318,16 +318,18 @@ def nearest(
 ) -> Nearest:
     """How near the query comes to what may be served."""
     near = partition.relevance(vector, terms, [one.key for one in ordered[:GATE_LOOKS]])
-    cosines = [cosine for cosine, _ in near if cosine is not None]
+    scaled = [(cosine, coverage) for one, coverage in near if (cosine := scale(one)) is not None]
     turns = int(served.turn_mask.sum())
     if scale != Scale():
         turns = max(turns, FEWEST)  # the background of few texts tells too little for more
+    memories = int(served.row_mask.sum())
     return Nearest(
-        cosine=scale(max(cosines)) if cosines else None,
+        cosine=max(cosine for cosine, _ in scaled) if scaled else None,
         coverage=max((coverage for _, coverage in near), default=0.0),
+        company=company(scaled, turns + RETOLD * memories),
         strange=partition.strange(names(query.text)),
         turns=turns,
-        memories=int(served.row_mask.sum()),
+        memories=memories,
     )
 
 
