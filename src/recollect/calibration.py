@@ -55,8 +55,8 @@ def calibrated(cosine: float | None, coverage: float) -> float:
 
 class Nearest(NamedTuple):
     """How near a query comes to a store. `cosine` (None without vectors) and `coverage`: the best of its first `LOOKS` hits, each
-    for itself. `company`: see `company`, 0 without vectors. `strange`: it names somebody or something, and the store has none of the
-    names. `turns`, `memories`: among how many it was searched."""
+    for itself; `company`: both of the closest together, see `company`. `strange`: it names somebody or something, and the store
+    has none of the names. `turns`, `memories`: among how many it was searched."""
 
     cosine: float | None
     coverage: float
