@@ -88,4 +88,4 @@ class Searches:
         if len(texts) < 2:
             return None  # nothing to put in order
         scores = await rerank(reranker, asked.text, texts, in_thread, partial(emit, self.listener))
-        return None if scores is None else await in_thread(self.retriever.reranked, asked, found, scores)
+        return None if scores is None else await in_thread(self.retriever.reranked, found, asked.limit, scores)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Hashable, Iterable, Mapping, Sequence
+from collections.abc import Collection, Hashable, Mapping, Sequence
 from typing import NamedTuple
 
-from .rank import Place
+from .channels import Channel
 
 COMPANY = 6  # of a session's best passages tell how much it has to do with the query: docs/retrieval.md
 
@@ -17,20 +17,18 @@ class Spot(NamedTuple):
     turn: int
 
 
-def beside(
-    scores: Mapping[int, float], spots: Mapping[int, Spot], untold: Collection[int], step: int
-) -> dict[int, Place]:
+def beside(scores: Mapping[int, float], spots: Mapping[int, Spot], untold: Collection[int], step: int) -> Channel:
     """What turns were found by (0..1, by passage), given to their `untold` neighbours in the same session: with step 1 a turn
     gets that of the turn after it, with −1 that of the turn before. An answer often shares no word with what is asked."""
     at = {spots[key]: key for key in scores if key in spots}
     pairs = ((key, at.get(Spot(spot.session, spot.turn + step))) for spot, key in at.items() if key in untold)
     found = {key: scores[other] for key, other in pairs if other is not None and scores[other] > 0}
-    return _placed(
+    return _channel(
         "turn-after" if step > 0 else "turn-before", sorted(found.items(), key=lambda one: (-one[1], one[0]))
     )
 
 
-def together(orders: Sequence[tuple[int, float]], spots: Mapping[int, Spot]) -> dict[int, Place]:
+def together(orders: Sequence[tuple[int, float]], spots: Mapping[int, Spot]) -> Channel:
     """Passages (key, weight; best first) by how much their session has to do with the query: the sum of its `COMPANY` best
     against that of the best session, 0..1."""
     sums: dict[Hashable, float] = {}
@@ -42,11 +40,10 @@ def together(orders: Sequence[tuple[int, float]], spots: Mapping[int, Spot]) -> 
             sums[session] = sums.get(session, 0.0) + weight
     best = max(sums.values(), default=0.0)
     if best <= 0:
-        return {}
+        return _channel("session", [])
     shares = {session: total / best for session, total in sums.items()}
-    return _placed("session", sorted(((key, shares[session]) for key, session, _ in known), key=lambda one: -one[1]))
+    return _channel("session", sorted(((key, shares[session]) for key, session, _ in known), key=lambda one: -one[1]))
 
 
-def _placed(name: str, found: Iterable[tuple[int, float]]) -> dict[int, Place]:
-    """With ranks from 1, in this order."""
-    return {key: Place(name, rank, score) for rank, (key, score) in enumerate(found, start=1)}
+def _channel(name: str, found: Sequence[tuple[int, float]]) -> Channel:
+    return Channel.of(name, [key for key, _ in found], [score for _, score in found])

@@ -10,13 +10,17 @@ from recollect import Memory
 from recollect.surroundings import COMPANY, Spot, beside, together
 from recollect.testing import HashEmbedder, ScriptedLanguage
 
+
+def scored(channel):
+    return dict(zip(channel.keys.tolist(), channel.scores.tolist(), strict=True))
+
+
 SPOTS = {1: Spot("a", 1), 2: Spot("a", 2), 3: Spot("b", 3), 4: Spot("b", 4), 5: Spot("b", 6)}
 
 
 def test_a_turn_is_lifted_by_the_turn_after_or_before_it_within_its_session():
     scores = {1: 0.1, 2: 0.9, 3: 0.8, 4: 0.0, 5: 0.5}
-    after = {key: place.score for key, place in beside(scores, SPOTS, scores, 1).items()}
-    before = {key: place.score for key, place in beside(scores, SPOTS, scores, -1).items()}
+    after, before = (scored(beside(scores, SPOTS, scores, step)) for step in (1, -1))
     assert after == {1: 0.9} and before == {
         2: 0.1,
         4: 0.8,
@@ -24,21 +28,22 @@ def test_a_turn_is_lifted_by_the_turn_after_or_before_it_within_its_session():
 
 
 def test_what_a_memory_tells_is_not_lifted():
-    assert set(beside({1: 0.1, 2: 0.9}, SPOTS, {2}, -1)) == {2} and beside({1: 0.1, 2: 0.9}, SPOTS, {2}, 1) == {}
+    scores = {1: 0.1, 2: 0.9}
+    assert set(scored(beside(scores, SPOTS, {2}, -1))) == {2} and not scored(beside(scores, SPOTS, {2}, 1))
 
 
 def test_a_session_counts_by_its_best():
     found = together([(1, 1.0), (3, 0.5), (2, 0.5), (4, 0.25)], SPOTS)
-    assert {key: place.score for key, place in found.items()} == {1: 1.0, 2: 1.0, 3: 0.5, 4: 0.5}
+    assert scored(found) == {1: 1.0, 2: 1.0, 3: 0.5, 4: 0.5}
     many = {n: Spot("long", n) for n in range(100, 100 + 3 * COMPANY)} | {1: Spot("short", 1)}
     orders = [(1, COMPANY / 2), *((n, 0.5) for n in many if n > 1)]
-    assert together(orders, many)[1].score == 1.0  # however long the other is
+    assert scored(together(orders, many))[1] == 1.0  # however long the other is
 
 
 @given(st.lists(st.tuples(st.sampled_from([1, 2, 3, 4, 5, 99]), st.floats(0, 9)), unique_by=lambda one: one[0]))
 def test_shares_are_shares_and_unknown_places_get_none(orders):
-    found = together(orders, SPOTS)
-    assert all(0 <= place.score <= 1 for place in found.values()) and 99 not in found
+    found = scored(together(orders, SPOTS))
+    assert all(0 <= score <= 1 for score in found.values()) and 99 not in found
 
 
 @pytest.fixture
