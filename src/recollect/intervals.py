@@ -103,6 +103,16 @@ class Served:
     def turn_mask(self) -> Mask:
         return _fixed(self.turns > 0)
 
+    @cached_property
+    def memories(self) -> int:
+        """How many memories there are among it."""
+        return int(self.row_mask.sum())
+
+    @cached_property
+    def spoken(self) -> int:
+        """How many turns."""
+        return int(self.turn_mask.sum())
+
     def without(self, passages: Sequence[int]) -> Served:
         """The same but for some passages."""
         rows, turns = self.rows.copy(), self.turns.copy()

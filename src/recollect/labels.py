@@ -94,8 +94,11 @@ class Labels:
         import numpy as np
 
         labels = self._of.at("label", keys)
-        whole = [one for one in set(labels.tolist()) if (words := self._words_of(one)) and words <= terms.keys()]
-        return np.sort(keys[np.isin(labels, whole)])
+        named = np.zeros(len(self._texts), dtype=bool)
+        for label in set(labels.tolist()):
+            words = self._words_of(label)
+            named[label] = bool(words) and words <= terms.keys()
+        return np.sort(keys[named[labels]])
 
     def _words_of(self, label: int) -> frozenset[str]:
         if label not in self._words:

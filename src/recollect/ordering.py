@@ -11,7 +11,7 @@ from .channels import Channel, Fusion, Span
 from .intervals import Moment, Served
 from .partition import Partition
 from .query import Query
-from .rank import EVIDENCE_BOOST, LEADERS, SIBLINGS, WEIGHTS
+from .rank import EVIDENCE_BOOST, LEADERS, SIBLINGS
 from .resolve import USER
 from .surroundings import beside, together
 from .timeline import KNOWN, asks_for_all, of_a_kind
@@ -282,10 +282,10 @@ def related(sought: Sought, fusion: Fusion, ordered: Integers) -> Integers:
         return ordered
     keys, scores = [one.statement for one in reached], [min(one.score, 1.0) for one in reached]
     graph = Channel.of("graph", keys, scores, paths={one.statement: one.path for one in reached if one.path})
-    fusion.note(graph)
-    late = ~np.isin(graph.keys, first)
-    fusion.sums[graph.keys[late]] += WEIGHTS[graph.name] * graph.scores[late]
-    return np.concatenate([first, fusion.best_first(np.setdiff1d(fusion.keys, first, assume_unique=True))])
+    fusion.add(graph)  # to the sums of the first, too: their order stands
+    later = np.ones(len(fusion.sums), dtype=bool)
+    later[first] = False
+    return np.concatenate([first, fusion.best_first(fusion.keys[later[fusion.keys]])])
 
 
 def guides(sought: Sought, fusion: Fusion, ordered: Integers) -> list[tuple[int, float]]:

@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, NewType, TypeAlias, TypeVar
 
 from .errors import EmbeddingModelMismatch, StoreCorrupt
-from .model import Entity, Message, Metadata, Op, Rejected, Relation, Row, Scope, Statement, Turn, Usage
+from .model import Entity, Message, Metadata, Op, Rejected, Relation, Role, Row, Scope, Statement, Turn, Usage
 
 if TYPE_CHECKING:
     from .ports import Vectors
@@ -207,6 +207,19 @@ class SourceRecord:
     quote: str
     added: int
     retired: int | None = None
+
+
+class Quoted(NamedTuple):
+    """A quote behind a statement, with what is told of the turn that it stands in."""
+
+    statement: int
+    quote: str
+    turn_id: str
+    role: Role
+    speaker: str
+    said_at: datetime
+    session_id: str | None
+    agent_id: str | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -306,7 +306,7 @@ def nearest(sought: Sought, near: Sequence[Near]) -> Nearest:
     """How near the query comes to what may be served. `near`: of the first passages, in their order."""
     partition, scale, first = sought.partition, sought.scale, near[:GATE_LOOKS]
     cosines = [cosine for cosine, _ in first if cosine is not None]
-    turns = int(sought.served.turn_mask.sum())
+    turns = sought.served.spoken
     if scale != Scale():
         turns = max(turns, FEWEST)  # the background of few texts tells too little for more
     return Nearest(
@@ -314,7 +314,7 @@ def nearest(sought: Sought, near: Sequence[Near]) -> Nearest:
         coverage=max((coverage for _, coverage in first), default=0.0),
         strange=partition.strange(names(sought.query.text)),
         turns=turns,
-        memories=int(sought.served.row_mask.sum()),
+        memories=sought.served.memories,
     )
 
 
