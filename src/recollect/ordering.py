@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from .calibration import Scale
 from .channels import Channel, Fusion, Span
 from .intervals import Moment, Served
-from .partition import Partition
+from .partition import Found, Partition
 from .query import Query
 from .rank import EVIDENCE_BOOST, LEADERS, SIBLINGS
 from .resolve import USER
@@ -27,21 +27,6 @@ DEPTH = 50  # of each channel, at least
 SAID = frozenset({"turn-vector", "turn-bm25"})  # what a turn itself was found by
 GUIDES = 5  # of the first memories, whose edges lead on in the graph (docs/graph.md)
 BEFORE = 10  # hits that stay before what it leads to
-
-
-class Scored(NamedTuple):
-    """Passages and their raw scores, best first."""
-
-    keys: Integers
-    scores: Floats
-
-    @classmethod
-    def of(cls, found: Sequence[tuple[int, float]]) -> Scored:
-        """What an index found."""
-        import numpy as np
-
-        keys, scores = zip(*found, strict=True) if found else ((), ())
-        return cls(np.array(keys, dtype=np.int64), np.array(scores, dtype=np.float64))
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,10 +58,9 @@ class Sought:
         """Whether turns are."""
         return "turns" in self.query.include
 
-    def found(self, allowed: Mask) -> tuple[Scored, Scored]:
-        """What vectors find, and what words find."""
-        found = self.partition.search(self.vector, self.terms, self.depth, allowed)
-        return Scored.of(found.vector), Scored.of(found.text)
+    def found(self, allowed: Mask) -> Found:
+        """What vectors and words find."""
+        return self.partition.search(self.vector, self.terms, self.depth, allowed)
 
     def may_serve(self, statements: Integers) -> Mask:
         """Which statements it may; one that came after `served` was taken is none of them."""

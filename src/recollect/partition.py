@@ -11,8 +11,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from contextlib import contextmanager
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from .embedding import EmbedderInUse, key_of
 from .errors import EmbeddingModelMismatch, StoreCorrupt
@@ -21,7 +20,7 @@ from .graph import ENTITY_BYTES, EntityGraph, Related, View
 from .intervals import EVER, OPEN, Intervals, Moment, Served, Window
 from .labels import Labels
 from .ports import Embedder, Ledger, TextIndex, Tokenizer, VectorIndex
-from .records import Asked, EmbedderKey, Hiding, Identity, PassageRecord, RowSpan, SourceRecord, Space, words_of
+from .records import Asked, EmbedderKey, Hiding, Identity, PassageRecord, RowSpan, Scored, SourceRecord, Space, words_of
 from .surroundings import Spot
 
 if TYPE_CHECKING:
@@ -37,12 +36,11 @@ MEMORIES, TURNS = 0, 1  # groups of vectors: what a fact is compared with is onl
 ROW_BYTES = 1_100  # a row, or a text's terms, beside its vector: measured on users of 1,000 and 10,000 memories
 
 
-@dataclass(slots=True)
-class Found:
-    """What the channels found: (key, raw score) lists, best first. Keys are passages."""
+class Found(NamedTuple):
+    """What vectors found, and what words. Keys are passages."""
 
-    vector: list[tuple[int, float]] = field(default_factory=list)
-    text: list[tuple[int, float]] = field(default_factory=list)
+    vector: Scored
+    text: Scored
 
 
 class Partition:
@@ -196,10 +194,8 @@ class Partition:
     def search(self, query: Vectors | None, terms: Mapping[str, int], k: int, allowed: Mask) -> Found:
         """The k nearest passages by vector and by BM25, of those `allowed` (by passage): restricted before the top-k."""
         with self._lock:
-            found = Found(text=self._texts.search(terms, k, allowed))
-            if query is not None:
-                found.vector = self._vectors.search(query, k, allowed)
-            return found
+            near = Scored.none() if query is None else self._vectors.search(query, k, allowed)
+            return Found(near, self._texts.search(terms, k, allowed))
 
     def relevance(
         self, query: Vectors | None, terms: Mapping[str, int], keys: Sequence[int]
@@ -232,7 +228,7 @@ class Partition:
         """Passages that hold some of these words, and how much of their weight, 0..1; the k best by BM25."""
         with self._lock:
             terms = self.asked(words)
-            keys = [key for key, _ in self._texts.search(terms, k, allowed)]
+            keys = self._texts.search(terms, k, allowed).keys.tolist()
             return list(zip(keys, self._texts.coverage(terms, keys), strict=True))
 
     def asked(self, text: str) -> Asked:

@@ -33,6 +33,7 @@ from .records import (
     PendingVector,
     Quoted,
     Removal,
+    Scored,
     SourceRecord,
     Space,
     UserState,
@@ -170,7 +171,7 @@ class VectorIndex(Protocol):
         """Take keys out; absent ones are ignored."""
         ...
 
-    def search(self, query: Vectors, k: int, allowed: NDArray[np.bool_] | None = None) -> list[tuple[int, float]]:
+    def search(self, query: Vectors, k: int, allowed: NDArray[np.bool_] | None = None) -> Scored:
         """The k nearest keys to a vector of shape (dim,) with their cosines, best first, ties by smaller key.
 
         `allowed[key]` restricts before the top-k: fewer than k come back only when fewer are allowed.
@@ -206,9 +207,7 @@ class TextIndex(Protocol):
         """Take keys out; absent ones are ignored."""
         ...
 
-    def search(
-        self, terms: Mapping[str, int], k: int, allowed: NDArray[np.bool_] | None = None
-    ) -> list[tuple[int, float]]:
+    def search(self, terms: Mapping[str, int], k: int, allowed: NDArray[np.bool_] | None = None) -> Scored:
         """The k best keys by BM25, best first, ties by smaller key, with scores > 0 only."""
         ...
 
