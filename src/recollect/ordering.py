@@ -206,7 +206,7 @@ def in_order(sought: Sought, fusion: Fusion, wanted: Order) -> Channel:
 
 
 def in_company(sought: Sought, fusion: Fusion, untold: Mask) -> Integers:
-    """The passages in order, its head in a new one: lifted by who is named, by the turns beside those that are `untold`, and by
+    """The passages in order, its head in a new one: lifted by who is named, by the turns after those that are `untold`, and by
     the session. What is further down stays there."""
     import numpy as np
 
@@ -227,13 +227,10 @@ def company(sought: Sought, fusion: Fusion, head: Integers, untold: Mask) -> Ite
     partition, turns = sought.partition, head[sought.served.turns[head] > 0]
     named = partition.named(sought.terms, head)
     yield Channel.of("named", named, np.ones(len(named)))
-    spots = partition.spots(head.tolist())
     silent = turns[untold[turns]]
     if len(silent):
-        said = dict(zip(turns.tolist(), own_scores(fusion)[turns].tolist(), strict=True))
-        for step in (1, -1):
-            yield beside(said, spots, set(silent.tolist()), step)
-    yield together(list(zip(head.tolist(), fusion.sums[head].tolist(), strict=True)), spots)
+        yield beside(turns, own_scores(fusion)[turns], partition.spots(turns), untold[turns])
+    yield together(head, fusion.sums[head], partition.spots(head))
     share = partition.told_share if sought.memories else 0.0
     if share:
         yield Channel.of("untold", silent, np.full(len(silent), share), [1] * len(silent))

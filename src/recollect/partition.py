@@ -21,7 +21,7 @@ from .intervals import EVER, OPEN, Intervals, Moment, Served, Window
 from .labels import Labels
 from .ports import Embedder, Ledger, TextIndex, Tokenizer, VectorIndex
 from .records import Asked, EmbedderKey, Hiding, Identity, PassageRecord, RowSpan, Scored, SourceRecord, Space, words_of
-from .surroundings import Spot
+from .surroundings import Spots, Surroundings
 
 if TYPE_CHECKING:
     from .channels import Floats
@@ -79,8 +79,7 @@ class Partition:
         self.identities: dict[tuple[int, int, int], Identity] = {}
         self._graph: EntityGraph | None = None  # made when it is first asked for
         self._last_statement = 0
-        self._session_of: dict[int, str] = {}  # turn → its session
-        self._first_source: dict[int, int] = {}  # statement → the turn of its first quote
+        self._surroundings = Surroundings()
 
     def __len__(self) -> int:
         return len(self._texts)
@@ -108,7 +107,7 @@ class Partition:
             if delta.revision == self.watermark:
                 return self.watermark  # as before most searches: nothing came
             self._intervals.put_passages(delta.passages)
-            self._session_of.update((one.turn, one.session) for one in delta.passages if one.turn and one.session)
+            self._surroundings.put_passages(delta.passages)
             self._add_sources(delta.sources)
             self._add_rows(delta.rows)
             self._add_hidings(delta.hidings)
@@ -183,10 +182,8 @@ class Partition:
         return sound
 
     def _add_sources(self, sources: Sequence[SourceRecord]) -> None:
-        for source in sources:
-            if source.number not in self.sources:
-                self._first_source.setdefault(source.statement, source.turn)
-            self.sources[source.number] = source
+        self.sources.update((source.number, source) for source in sources)
+        self._surroundings.put_sources(sources)
         self._intervals.put_sources(sources)
 
     # --- asking --------------------------------------------------------------------------------------------------------
@@ -278,11 +275,10 @@ class Partition:
         with self._lock:
             return self._labels.named(terms, keys)
 
-    def spots(self, keys: Iterable[int]) -> dict[int, Spot]:
-        """Where passages stand, as far as that is known."""
+    def spots(self, passages: Integers) -> Spots:
+        """Where passages stand, see `Surroundings.spots`."""
         with self._lock:
-            turns = {key: self.turn_of.get(key, self._first_source.get(key, 0)) for key in keys}
-            return {key: Spot(self._session_of[n], n) for key, n in turns.items() if n in self._session_of}
+            return self._surroundings.spots(passages)
 
     @property
     def told_share(self) -> float:

@@ -13,29 +13,29 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-# Weight of each channel in the fused order, chosen on five conversations of LoCoMo, each in turn left out: docs/retrieval.md.
+# Weight of each channel in the fused order, all chosen together on five conversations of LoCoMo and on our own set `changes`,
+# those of each in turn left out: docs/retrieval.md.
 # "support": what a turn was found by, given to the memories that it supports; "about": whom or what a query names; "slot":
 # that of one of the best memories; "time": what fits a time that it speaks of; "timeline": all of a kind; "order": the first, or
-# the last, of the best; "named": whose subject or speaker is named; "turn-after", "turn-before": what a turn's neighbour was
-# found by, given to a turn that no memory tells; "session": how much a session has to do with the query; "untold": a turn of
-# which no memory came, by how many of the user's turns memories tell: what most of them leave is small talk.
+# the last, of the best; "named": whose subject or speaker is named; "turn-after": what the turn after it was found by, given to a
+# turn that no memory tells; "session": how much a session has to do with the query; "untold": a turn of which no memory came,
+# by how many of the user's turns memories tell: what most of them leave is small talk.
 WEIGHTS: Mapping[str, float] = {
     "memory-vector": 1.0,
     "memory-bm25": 1.0,
-    "turn-vector": 1.0,
+    "turn-vector": 1.8,
     "turn-bm25": 1.0,
-    "support-vector": 0.8,
+    "support-vector": 1.2,
     "support-bm25": 0.8,
     "about": 0.5,
     "slot": 0.4,
-    "time": 1.5,
+    "time": 2.0,
     "timeline": 0.8,
     "order": 0.2,
     "graph": 1.5,
     "named": 0.6,
-    "turn-after": 1.0,
-    "turn-before": 0.6,
-    "session": 0.4,
+    "turn-after": 1.4,
+    "session": 0.5,
     "untold": -0.8,
 }
 LEADERS = 3  # memories whose slots' other memories come along: a question often asks for all of a kind
