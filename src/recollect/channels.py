@@ -111,17 +111,10 @@ class Fusion:
 
     def add(self, channel: Channel) -> None:
         """What a channel found, by its weight."""
-        if not len(channel):
-            return
-        self.note(channel)
-        self.sums[channel.keys] += WEIGHTS[channel.name] * channel.scores
-
-    def note(self, channel: Channel) -> None:
-        """What a channel found, without a weight."""
-        if not len(channel):
-            return
-        self.channels.append(channel)
-        self._found[channel.keys] = True
+        if len(channel):
+            self.channels.append(channel)
+            self._found[channel.keys] = True
+            self.sums[channel.keys] += WEIGHTS[channel.name] * channel.scores
 
     @property
     def keys(self) -> Integers:

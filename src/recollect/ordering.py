@@ -212,11 +212,11 @@ def in_company(sought: Sought, fusion: Fusion, untold: Mask) -> Integers:
 
     ordered = fusion.best_first()
     head = ordered[: max(DEPTH, 2 * sought.query.limit)]
-    lifts = Fusion(len(fusion.sums))
-    for channel in company(sought, fusion, head, untold):
-        lifts.add(channel)
-        fusion.note(channel)
-    fusion.sums[head] += lifts.sums[head]
+    before, lifts = fusion.sums[head], [*company(sought, fusion, head, untold)]
+    fusion.sums[head] = 0.0  # what lifts is added up by itself
+    for channel in lifts:
+        fusion.add(channel)
+    fusion.sums[head] += before
     return np.concatenate([fusion.best_first(np.sort(head)), ordered[len(head) :]])
 
 
