@@ -226,7 +226,7 @@ def of_query(one: Asked) -> list[float]:
     if near.cosine is None:
         return [near.coverage, near.strange]
     texts = near.turns + RETOLD * near.memories
-    return [near.cosine, near.coverage, near.strange, float(np.log(min(max(texts, FEWEST), MOST)))]
+    return [near.cosine, near.coverage, near.company, near.strange, float(np.log(min(max(texts, FEWEST), MOST)))]
 
 
 def of_hit(hit: Seen) -> list[float]:

@@ -106,6 +106,7 @@ class Fusion:
         import numpy as np
 
         self.channels: list[Channel] = []
+        self.paths: dict[int, Path] = {}  # of those that the graph led to
         self.sums: Floats = np.zeros(size)
         self._found: Mask = np.zeros(size, dtype=bool)
 
@@ -114,6 +115,7 @@ class Fusion:
         if len(channel):
             self.channels.append(channel)
             self._found[channel.keys] = True
+            self.paths.update(channel.paths)
             self.sums[channel.keys] += WEIGHTS[channel.name] * channel.scores
 
     @property
@@ -142,7 +144,3 @@ class Fusion:
         return tuple(
             Place(one.name, int(one.ranks[here[0]]), float(one.scores[here[0]])) for one, here in at if len(here)
         )
-
-    def path(self, key: int) -> Path:
-        """The steps that led to a passage, none where it was found without."""
-        return next((one.paths[key] for one in self.channels if key in one.paths), ())

@@ -25,7 +25,7 @@ WEIGHTS: Mapping[str, float] = {
     "memory-bm25": 1.0,
     "turn-vector": 1.8,
     "turn-bm25": 1.0,
-    "support-vector": 1.2,
+    "support-vector": 0.8,
     "support-bm25": 0.8,
     "about": 0.5,
     "slot": 0.4,
@@ -38,7 +38,7 @@ WEIGHTS: Mapping[str, float] = {
     "session": 0.5,
     "untold": -0.8,
 }
-LEADERS = 3  # memories whose slots' other memories come along: a question often asks for all of a kind
+LEADERS = 1  # memories, of the best, whose slots' other memories come along: a question often asks for all of a kind
 SIBLINGS = 10  # in a slot, at most: a larger one tells little of what its memories have in common
 USUAL = 50  # the place, among all that a query finds, whose score counts for hardly anything
 TAIL = 0.1  # … which is this times its share of the best

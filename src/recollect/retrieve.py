@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
-from .calibration import CALIBRATED, FEWEST, VOUCHED, Nearest, Scale, answerable, calibrated
+from .calibration import CALIBRATED, FEWEST, RETOLD, VOUCHED, Nearest, Scale, answerable, calibrated, company
 from .calibration import LOOKS as GATE_LOOKS
 from .channels import Path, Place
 from .intervals import BEGINNING, OPEN, Moment, Served, Window
@@ -302,17 +302,17 @@ def has_answer(sought: Sought, near: Sequence[Near]) -> bool:
 
 def nearest(sought: Sought, near: Sequence[Near]) -> Nearest:
     """How near the query comes to what may be served. `near`: of the first passages, in their order."""
-    partition, scale, first = sought.partition, sought.scale, near[:GATE_LOOKS]
-    cosines = [cosine for cosine, _ in first if cosine is not None]
-    turns = sought.served.spoken
-    if scale != Scale():
-        turns = max(turns, FEWEST)  # the background of few texts tells too little for more
+    partition, served, scale, first = sought.partition, sought.served, sought.scale, near[:GATE_LOOKS]
+    scaled = [(cosine, coverage) for one, coverage in first if (cosine := scale(one)) is not None]
+    # The background of few texts tells too little for more.
+    turns = served.spoken if scale == Scale() else max(served.spoken, FEWEST)
     return Nearest(
-        cosine=scale(max(cosines)) if cosines else None,
+        cosine=max(cosine for cosine, _ in scaled) if scaled else None,
         coverage=max((coverage for _, coverage in first), default=0.0),
+        company=company(scaled, turns + RETOLD * served.memories),
         strange=partition.strange(names(sought.query.text)),
         turns=turns,
-        memories=sought.served.memories,
+        memories=served.memories,
     )
 
 
@@ -339,7 +339,7 @@ def above_floor(sought: Sought, fused: Fused, near: Sequence[Near]) -> list[Rank
 def ranked(sought: Sought, fused: Fused, key: int, score: float) -> Ranked:
     """A passage with what is told of how it was found."""
     places = fused.fusion.places(key) if sought.query.explain else ()
-    return Ranked(key, score, places, fused.fusion.path(key))
+    return Ranked(key, score, places, fused.fusion.paths.get(key, ()))
 
 
 def alike(sought: Sought, kept: Sequence[Ranked]) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
