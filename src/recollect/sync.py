@@ -1,5 +1,5 @@
-"""Memory: a window onto AsyncMemory through one daemon loop thread. Typed one-line methods, nothing else; a search goes to a worker
-thread itself where it can, for the loop would only pass it on."""
+"""Memory: a window onto AsyncMemory through one daemon loop thread. Typed one-line methods, nothing else; a search
+goes to a worker thread itself where it can, for the loop would only pass it on."""
 
 from __future__ import annotations
 
