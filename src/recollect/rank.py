@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 WEIGHTS: Mapping[str, float] = {
     "memory-vector": 1.0,
     "memory-bm25": 1.0,
-    "turn-vector": 1.8,
+    "turn-vector": 1.0,
     "turn-bm25": 1.0,
     "support-vector": 0.8,
     "support-bm25": 0.8,
