@@ -6,7 +6,7 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from recollect import Memory
@@ -34,6 +34,7 @@ def total(key: int, own: list[float], said: list[float]) -> float:
     return float(fusion.sums[key])
 
 
+@settings(deadline=None)
 @given(SCORES, SCORES)
 def test_scores_are_normalised_to_between_0_and_1_in_their_order(own, said):
     span = Span.of(best_first(own), best_first(said))
@@ -43,6 +44,7 @@ def test_scores_are_normalised_to_between_0_and_1_in_their_order(own, said):
         assert told[0] == pytest.approx(1)
 
 
+@settings(deadline=None)
 @given(SCORES, SCORES, st.sampled_from([0.25, 2.0, 8.0]))
 def test_the_unit_of_a_channel_does_not_matter(own, said, factor):
     span = Span.of(best_first(own), best_first(said))
@@ -50,6 +52,7 @@ def test_the_unit_of_a_channel_does_not_matter(own, said, factor):
     assert other(np.array(own) * factor) == pytest.approx(span(np.array(own)))
 
 
+@settings(deadline=None)
 @given(SCORES.filter(bool), SCORES, st.data())
 def test_a_better_score_never_lowers_a_key(own, said, data):
     key = data.draw(st.integers(0, len(own) - 1))
@@ -83,6 +86,7 @@ CHANNELS = st.lists(
 )
 
 
+@settings(deadline=None)
 @given(CHANNELS)
 def test_columns_add_up_to_what_one_by_one_would(channels):
     fusion, sums, places = Fusion(31), {}, {}

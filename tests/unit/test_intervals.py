@@ -36,6 +36,7 @@ def same(one, other):
 
 
 @settings(max_examples=150, deadline=None)
+@settings(deadline=None)
 @given(ROWS, MOMENTS)
 def test_what_is_kept_is_what_is_served_at_each_moment(rows, moments):
     intervals, _ = history(rows)
@@ -82,6 +83,7 @@ SOURCES = st.lists(
 )
 
 
+@settings(deadline=None)
 @given(SOURCES, st.lists(st.integers(1, 6), max_size=6), st.none() | st.integers(0, 6))
 def test_what_turns_support_is_what_their_quotes_tell(told, turns, number):
     intervals = Intervals()

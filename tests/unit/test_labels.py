@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from recollect.adapters.terms import TermCounter
@@ -29,6 +29,7 @@ def keys(*numbers):
 WORTH = st.dictionaries(st.sampled_from(["anna", "pet", "home", "user"]), st.floats(0.1, 9))
 
 
+@settings(deadline=None)
 @given(st.lists(st.sampled_from(SLOTS), max_size=12), WORTH)
 def test_what_is_named_weighs_what_its_words_do(slots, worth):
     count, made = TermCounter(), labels(slots)
