@@ -32,6 +32,7 @@ class Labels:
         self._subjects: Counter[str] = Counter()  # subject → how many statements have a slot of its
         self._holding: dict[str, list[int]] = {}  # term → the labels that hold it, of those looked at so far
         self._looked_at: set[int] = set()
+        self._attributes: dict[str, list[int]] = {}  # attribute → the labels of its slots
         self._words: dict[int, frozenset[str]] = {}  # label → the words of its subject, of those asked for so far
 
     def put(self, labels: Mapping[int, str], *, slots: bool) -> None:
@@ -40,6 +41,8 @@ class Labels:
         self._texts += list(self._numbers)[len(self._texts) - 1 :]
         self._of.put([*labels], [(number,) for number in numbers])
         for passage, number in zip(labels, numbers, strict=True) if slots else ():
+            if number not in self._slots:
+                self._attributes.setdefault(self._texts[number].partition(BETWEEN)[2], []).append(number)
             self._slots.setdefault(number, []).append(passage)
             self._subjects[self._subject(number)] += 1
 
@@ -65,6 +68,19 @@ class Labels:
             < len(members := self._slots[one])
             <= min(KIND_SHARE * self._subjects[self._subject(one)], LARGEST_KIND)
         }
+
+    def of(self, who: str, attributes: Iterable[str]) -> list[tuple[int, ...]]:
+        """The statements of the slots of one whom these words name, slot by slot. Somebody's is not theirs: "Nora's dog" has
+        slots of its own."""
+        named, whole = self._tokenizer.words(who), "'" in who or "’" in who
+        slots = [label for one in attributes for label in self._attributes.get(one, ())]
+        return [tuple(self._slots[label]) for label in slots if self._is_of(label, who, named, whole)]
+
+    def _is_of(self, label: int, who: str, named: frozenset[str], whole: bool) -> bool:
+        words = self._words_of(label)
+        if not words or not named:  # "the user" is no word that tells anything
+            return self._subject(label) == who.casefold()
+        return words == named if whole else words <= named
 
     def about(self, worth: Mapping[tuple[str, ...], float], keys: Integers) -> tuple[Integers, NDArray[np.float64]]:
         """Of these passages those whose labels hold any of the words, best first, ties by smaller key; and the weight of those

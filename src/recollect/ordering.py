@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
+from .attributes import wanted
 from .calibration import Scale
 from .channels import Channel, Fusion, Span
 from .intervals import Moment, Served
@@ -83,6 +84,7 @@ def order(sought: Sought) -> Fused:
     fusion = Fusion(len(sought.served.rows))
     untold = found(sought, fusion)
     fusion.add(about(sought, fusion))
+    fusion.add(asked(sought))
     fusion.add(timely(sought, fusion))
     fusion.sums[fusion.keys] *= boost(sought.partition.quotes(fusion.keys))
     fusion.add(along(sought, fusion))
@@ -102,39 +104,85 @@ def found(sought: Sought, fusion: Fusion) -> Mask:
     untold: Mask = np.zeros(len(fusion.sums), dtype=bool)
     for said in turns:
         untold[said.keys] = True
+    support = told(sought, untold.nonzero()[0]) if sought.memories else None
+    if support is not None:
+        untold[support.turns[support.places]] = False
     for kind, own, said in zip(("vector", "bm25"), memories, turns, strict=True):
         span = Span.of(own.scores, said.scores)
         spoken = Channel.of(f"turn-{kind}", said.keys, span(said.scores))
-        if sought.memories:
+        if support is not None:
             fusion.add(Channel.of(f"memory-{kind}", own.keys, span(own.scores)))
-            places, statements = told(sought, spoken.keys)
-            fusion.add(lifted(f"support-{kind}", spoken, places, statements))
-            untold[spoken.keys[places]] = False
+            fusion.add(lifted(f"support-{kind}", spoken, support, getattr(support, kind)))
         if sought.turns:
             fusion.add(spoken)
     return untold
 
 
-def told(sought: Sought, turns: Integers) -> tuple[Integers, Integers]:
-    """Which memories that may be served tell what turns (by passage) say: places among the turns, and statements."""
-    places, statements = sought.partition.supported(sought.served.turns[turns], sought.moment)
-    served = sought.may_serve(statements)
-    return places[served], statements[served]
+class Support(NamedTuple):
+    """Which memories tell what turns (passages, ascending) say, in pairs of a place among the turns and a statement; and how much
+    of what vectors found a turn by is due to each, 0..1, and of what words did."""
+
+    turns: Integers
+    places: Integers
+    statements: Integers
+    vector: Floats
+    bm25: Floats
 
 
-def lifted(name: str, spoken: Channel, places: Integers, statements: Integers) -> Channel:
-    """What turns were found by (best first), given to the memories that they support; the best one where there are several."""
+def told(sought: Sought, turns: Integers) -> Support:
+    """The memories that may be served and tell what turns say. Where something else came of a turn, too, each is due as much as
+    it is itself as near to the query as the nearest of them, one that has ended included: it may be that which was found."""
     import numpy as np
 
-    keys, first = np.unique(statements, return_index=True)
-    best = places[first]
-    return Channel.of(name, keys, spoken.scores[best], spoken.ranks[best])
+    places, statements = sought.partition.supported(sought.served.turns[turns], sought.moment)
+    vector, bm25 = np.ones(len(places)), np.ones(len(places))
+    several = (np.bincount(places, minlength=1) > 1)[places]
+    if several.any():
+        keys, of = np.unique(statements[several], return_inverse=True)
+        for due, own in zip((vector, bm25), sought.partition.scores(sought.vector, sought.terms, keys), strict=True):
+            due[several] = of_the_best(np.maximum(own[of], 0.0), places[several])
+    served = sought.may_serve(statements)
+    return Support(turns, places[served], statements[served], vector[served], bm25[served])
+
+
+def of_the_best(worth: Floats, places: Integers) -> Floats:
+    """What each of several is worth beside the best at its place; 1 for all where that is nothing."""
+    import numpy as np
+
+    best = np.zeros(int(places.max()) + 1)
+    np.maximum.at(best, places, worth)
+    return np.divide(worth, best[places], out=np.ones(len(worth)), where=best[places] > 0)
+
+
+def lifted(name: str, spoken: Channel, support: Support, due: Floats) -> Channel:
+    """What is due to memories of what the turns that support them were found by; the most of it where there are several turns."""
+    import numpy as np
+
+    scores, ranks = np.zeros(len(support.turns)), np.zeros(len(support.turns), dtype=np.int64)
+    at = np.searchsorted(support.turns, spoken.keys)
+    scores[at], ranks[at] = spoken.scores, spoken.ranks
+    found = ranks[support.places] > 0
+    places, statements = support.places[found], support.statements[found]
+    lift, ranked = scores[places] * due[found], ranks[places]
+    best = np.lexsort((statements, ranked, -lift))
+    _, first = np.unique(statements[best], return_index=True)
+    most = best[np.sort(first)]
+    return Channel.of(name, statements[most], lift[most], ranked[most])
 
 
 def about(sought: Sought, fusion: Fusion) -> Channel:
     """Of what was found that whose subject, or whose speaker, the query names."""
     keys, weights = sought.partition.about(sought.terms, fusion.keys)
     return Channel.of("about", keys, Span(0.0, float(weights[0]) if len(weights) else 0.0)(weights))
+
+
+def asked(sought: Sought) -> Channel:
+    """The memories of the slots that the query asks for, whatever words they are told in."""
+    question = wanted(sought.query.text) if sought.memories else None
+    slots = [] if question is None else sought.partition.slots_of(*question)
+    known = [members for slot in slots if len(members := served_of(sought, slot)) <= SIBLINGS]
+    keys = sorted({key for members in known for key in members})
+    return Channel.of("asked", keys, [1.0] * len(keys), [1] * len(keys))
 
 
 def timely(sought: Sought, fusion: Fusion) -> Channel:

@@ -202,6 +202,14 @@ class Partition:
             cosines = [None] * len(keys) if query is None else self._vectors.cosines(query, keys)
             return list(zip(cosines, self._texts.coverage(terms, keys), strict=True))
 
+    def scores(self, query: Vectors | None, terms: Mapping[str, int], keys: Integers) -> tuple[Floats, Floats]:
+        """What vectors and words say of given passages, as `search` has it: cosines and BM25, 0 where there is none."""
+        import numpy as np
+
+        with self._lock:
+            cosines = [None] * len(keys) if query is None else self._vectors.cosines(query, keys.tolist())
+            return np.nan_to_num(np.array(cosines, dtype=np.float64)), self._texts.scores(terms, keys)
+
     def strange(self, names: Sequence[str]) -> bool:
         """Whether there are names, and no text has any of them."""
         with self._lock:
@@ -237,6 +245,11 @@ class Partition:
         """The statements of the same slot, itself included; none where it has no slot."""
         with self._lock:
             return self._labels.siblings(statement)
+
+    def slots_of(self, who: str, attributes: Iterable[str]) -> list[tuple[int, ...]]:
+        """The statements of somebody's slots, by attribute, see `Labels.of`."""
+        with self._lock:
+            return self._labels.of(who, attributes)
 
     def kinds(self, statements: Iterable[int], terms: Mapping[str, int]) -> dict[str, tuple[int, ...]]:
         """The slots of these statements that the query is about, see `Labels.kinds`."""

@@ -15,11 +15,12 @@ if TYPE_CHECKING:
 
 # Weight of each channel in the fused order, all chosen together on five conversations of LoCoMo and on our own set `changes`,
 # those of each in turn left out: docs/retrieval.md.
-# "support": what a turn was found by, given to the memories that it supports; "about": whom or what a query names; "slot":
-# that of one of the best memories; "time": what fits a time that it speaks of; "timeline": all of a kind; "order": the first, or
-# the last, of the best; "named": whose subject or speaker is named; "turn-after": what the turn after it was found by, given to a
-# turn that no memory tells; "session": how much a session has to do with the query; "untold": a turn of which no memory came,
-# by how many of the user's turns memories tell: what most of them leave is small talk.
+# "support": what a turn was found by, given to the memories that it supports; "about": whom or what a query names; "asked": the
+# slot that it asks for (by questions of small stores: LoCoMo hardly has such); "slot": that of one of the best memories; "time":
+# what fits a time that it speaks of; "timeline": all of a kind; "order": the first, or the last, of the best; "named": whose
+# subject or speaker is named; "turn-after": what the turn after it was found by, given to a turn that no memory tells; "session":
+# how much a session has to do with the query; "untold": a turn of which no memory came, by how many of the user's turns memories
+# tell: what most of them leave is small talk.
 WEIGHTS: Mapping[str, float] = {
     "memory-vector": 1.0,
     "memory-bm25": 1.0,
@@ -28,6 +29,7 @@ WEIGHTS: Mapping[str, float] = {
     "support-vector": 0.8,
     "support-bm25": 0.8,
     "about": 0.5,
+    "asked": 2.0,
     "slot": 0.4,
     "time": 2.0,
     "timeline": 0.8,

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from .ports import Vectors
 
 # Channels that tell of a passage what its own words do not: what is found by one of them passes the floor of the score.
-VOUCHING = frozenset({"support-vector", "support-bm25", "slot", "time", "timeline", "graph", "turn-after"})
+VOUCHING = frozenset({"support-vector", "support-bm25", "asked", "slot", "time", "timeline", "graph", "turn-after"})
 SPARE = 10  # scored beyond the limit at once
 LOOKS = 5  # at what is behind a crowd of near duplicates
 

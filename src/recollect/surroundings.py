@@ -71,7 +71,8 @@ def beside(keys: Integers, scores: Floats, spots: Spots, untold: Mask) -> Channe
 
 def together(keys: Integers, weights: Floats, spots: Spots) -> Channel:
     """Passages (best first) by how much their session has to do with the query: the sum of its `COMPANY` best against that of the
-    best session, 0..1."""
+    best session, 0..1. Where no session has so many, all of it counts for less: of two short ones the one with a passage more
+    has no more to do with the query."""
     sums: dict[int, float] = {}
     counts: dict[int, int] = {}
     known = [one for one in zip(keys.tolist(), spots.sessions.tolist(), weights.tolist(), strict=True) if one[1]]
@@ -82,7 +83,8 @@ def together(keys: Integers, weights: Floats, spots: Spots) -> Channel:
     best = max(sums.values(), default=0.0)
     if best <= 0:
         return _channel("session", [])
-    shares = {session: total / best for session, total in sums.items()}
+    full = min(max(counts.values()) / COMPANY, 1.0)
+    shares = {session: full * total / best for session, total in sums.items()}
     return _channel("session", sorted(((key, shares[session]) for key, session, _ in known), key=lambda one: -one[1]))
 
 

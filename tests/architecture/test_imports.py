@@ -16,7 +16,7 @@ SOURCE = Path(recollect.__file__).parent
 FLOORS: list[set[str]] = [
     {"usage", "failpoints"},
     {"errors"},
-    {"ids", "times", "owners", "tasks", "wording", "tokens", "contrasts", "calibration"},
+    {"ids", "times", "owners", "tasks", "wording", "attributes", "tokens", "contrasts", "calibration"},
     {"model", "filters"},
     {"records", "results", "dates", "safety", "query"},
     {"ports", "trace", "budget"},
