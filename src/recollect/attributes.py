@@ -42,7 +42,8 @@ _NAMES: Mapping[str, tuple[str, ...]] = {
     for name in names
 } | {"age": _AGE, "work": (*_JOB, *_EMPLOYER), "workplace": _EMPLOYER, "hometown": _ORIGIN, "nationality": _ORIGIN,
      "major": _STUDIES,
-      "fiancé": _PARTNER, "fiancée": _PARTNER, "fiance": _PARTNER, "car": _OWNS, "email address": ("email", "e-mail")}  # fmt: skip
+      "fiancé": _PARTNER, "fiancée": _PARTNER, "fiance": _PARTNER, "car": _OWNS,
+     "email address": ("email", "e-mail")}  # fmt: skip
 
 _WHO = r"(?P<who>[^\W\d_][\w'’.-]*(?: [\w'’.-]+){0,3}?)"
 _DO, _BE = r"(?:do|does|did)", r"(?:is|are|am|was|were)"

@@ -12,7 +12,7 @@ from .channels import Channel, Fusion, Span
 from .intervals import Moment, Served
 from .partition import Found, Partition
 from .query import Query
-from .rank import EVIDENCE_BOOST, LEADERS, SIBLINGS
+from .rank import EVIDENCE_BOOST, LEADERS, SIBLINGS, TAIL
 from .resolve import USER
 from .surroundings import beside, together
 from .timeline import KNOWN, asks_for_all, of_a_kind
@@ -104,70 +104,64 @@ def found(sought: Sought, fusion: Fusion) -> Mask:
     untold: Mask = np.zeros(len(fusion.sums), dtype=bool)
     for said in turns:
         untold[said.keys] = True
-    support = told(sought, untold.nonzero()[0]) if sought.memories else None
-    if support is not None:
-        untold[support.turns[support.places]] = False
     for kind, own, said in zip(("vector", "bm25"), memories, turns, strict=True):
         span = Span.of(own.scores, said.scores)
         spoken = Channel.of(f"turn-{kind}", said.keys, span(said.scores))
-        if support is not None:
+        if sought.memories:
             fusion.add(Channel.of(f"memory-{kind}", own.keys, span(own.scores)))
-            fusion.add(lifted(f"support-{kind}", spoken, support, getattr(support, kind)))
+            support = told(sought, spoken.keys, spoken.scores > TAIL if kind == "bm25" else None)
+            fusion.add(lifted(f"support-{kind}", spoken, support))
+            untold[spoken.keys[support.places]] = False
         if sought.turns:
             fusion.add(spoken)
     return untold
 
 
 class Support(NamedTuple):
-    """Which memories tell what turns (passages, ascending) say, in pairs of a place among the turns and a statement; and how much
-    of what vectors found a turn by is due to each, 0..1, and of what words did."""
+    """Which memories that may be served tell what turns say, in pairs: places among the turns, ascending, and statements; and
+    what share of what a turn was found by each is due, 0..1."""
 
-    turns: Integers
     places: Integers
     statements: Integers
-    vector: Floats
-    bm25: Floats
+    due: Floats
 
 
-def told(sought: Sought, turns: Integers) -> Support:
-    """The memories that may be served and tell what turns say. Where something else came of a turn, too, each is due as much as
-    it is itself as near to the query as the nearest of them, one that has ended included: it may be that which was found."""
+def told(sought: Sought, turns: Integers, by_words: Mask | None) -> Support:
+    """The memories that tell what turns (by passage) say. Of what a turn was found by in words (`by_words`: which were, for more
+    than is usual) each is due as much as it has of these words itself, beside the one that has most of all that came of the
+    turn: what has ended may be what was asked for. What vectors found has no parts."""
     import numpy as np
 
     places, statements = sought.partition.supported(sought.served.turns[turns], sought.moment)
-    vector, bm25 = np.ones(len(places)), np.ones(len(places))
-    several = (np.bincount(places, minlength=1) > 1)[places]
+    due = np.ones(len(places))
+    several = due == 0 if by_words is None else ((np.bincount(places, minlength=len(turns)) > 1) & by_words)[places]
     if several.any():
         keys, of = np.unique(statements[several], return_inverse=True)
-        for due, own in zip((vector, bm25), sought.partition.scores(sought.vector, sought.terms, keys), strict=True):
-            due[several] = of_the_best(np.maximum(own[of], 0.0), places[several])
+        coverage = np.array(sought.partition.coverage(sought.terms, keys.tolist()))
+        due[several] = of_the_best(coverage[of], places[several])
     served = sought.may_serve(statements)
-    return Support(turns, places[served], statements[served], vector[served], bm25[served])
+    return Support(places[served], statements[served], due[served])
 
 
 def of_the_best(worth: Floats, places: Integers) -> Floats:
-    """What each of several is worth beside the best at its place; 1 for all where that is nothing."""
+    """What each is worth beside the best at its place; 1 for all where that is nothing."""
     import numpy as np
 
     best = np.zeros(int(places.max()) + 1)
     np.maximum.at(best, places, worth)
-    return np.divide(worth, best[places], out=np.ones(len(worth)), where=best[places] > 0)
+    shares: Floats = np.divide(worth, best[places], out=np.ones(len(worth)), where=best[places] > 0)
+    return shares
 
 
-def lifted(name: str, spoken: Channel, support: Support, due: Floats) -> Channel:
-    """What is due to memories of what the turns that support them were found by; the most of it where there are several turns."""
+def lifted(name: str, spoken: Channel, support: Support) -> Channel:
+    """What turns were found by (best first), given to the memories that they support; the most where there are several."""
     import numpy as np
 
-    scores, ranks = np.zeros(len(support.turns)), np.zeros(len(support.turns), dtype=np.int64)
-    at = np.searchsorted(support.turns, spoken.keys)
-    scores[at], ranks[at] = spoken.scores, spoken.ranks
-    found = ranks[support.places] > 0
-    places, statements = support.places[found], support.statements[found]
-    lift, ranked = scores[places] * due[found], ranks[places]
-    best = np.lexsort((statements, ranked, -lift))
-    _, first = np.unique(statements[best], return_index=True)
-    most = best[np.sort(first)]
-    return Channel.of(name, statements[most], lift[most], ranked[most])
+    lift = spoken.scores[support.places] * support.due
+    most = (-lift).argsort(kind="stable")
+    keys, first = np.unique(support.statements[most], return_index=True)
+    best = most[first]
+    return Channel.of(name, keys, lift[best], spoken.ranks[support.places[best]])
 
 
 def about(sought: Sought, fusion: Fusion) -> Channel:

@@ -202,13 +202,10 @@ class Partition:
             cosines = [None] * len(keys) if query is None else self._vectors.cosines(query, keys)
             return list(zip(cosines, self._texts.coverage(terms, keys), strict=True))
 
-    def scores(self, query: Vectors | None, terms: Mapping[str, int], keys: Integers) -> tuple[Floats, Floats]:
-        """What vectors and words say of given passages, as `search` has it: cosines and BM25, 0 where there is none."""
-        import numpy as np
-
+    def coverage(self, terms: Mapping[str, int], keys: Sequence[int]) -> list[float]:
+        """Term coverage of the query in passages, 0..1."""
         with self._lock:
-            cosines = [None] * len(keys) if query is None else self._vectors.cosines(query, keys.tolist())
-            return np.nan_to_num(np.array(cosines, dtype=np.float64)), self._texts.scores(terms, keys)
+            return self._texts.coverage(terms, keys)
 
     def strange(self, names: Sequence[str]) -> bool:
         """Whether there are names, and no text has any of them."""

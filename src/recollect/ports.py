@@ -215,10 +215,6 @@ class TextIndex(Protocol):
         """Weight of a term, > 0: the rarer, the higher."""
         ...
 
-    def scores(self, terms: Mapping[str, int], keys: NDArray[np.int64]) -> NDArray[np.float64]:
-        """The scores of given texts, as `search` has them, in their order; 0 for one that has none of the terms, or is absent."""
-        ...
-
     def coverage(self, terms: Mapping[str, int], keys: Sequence[int]) -> list[float]:
         """For each key the share (0..1) of the query's idf weight whose words occur in the text, as any of their terms; a word
         weighs what its most usual term does."""

@@ -136,15 +136,6 @@ class Bm25:
             found, scores = inside[chosen], scores[: len(inside)][chosen]
         return _best(found, scores, k)
 
-    def scores(self, terms: Mapping[str, int], keys: NDArray[np.int64]) -> NDArray[np.float64]:
-        import numpy as np
-
-        found, scores = self._matches(terms)
-        if not len(found):
-            return np.zeros(len(keys))
-        places = np.searchsorted(found, keys).clip(max=len(found) - 1)
-        return scores[places] * (found[places] == keys)
-
     def _matches(self, terms: Mapping[str, int]) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
         """The keys, ascending, of the texts that hold any of the terms, and their scores. The last ones are kept: a query is
         asked of memories, of turns, and of what is left of them."""
