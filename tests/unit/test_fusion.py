@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from recollect import Memory
 from recollect.channels import Channel, Fusion, Span
+from recollect.ordering import Support, lifted, of_the_best
 from recollect.rank import SIBLINGS, TAIL, USUAL, WEIGHTS
 from recollect.testing import HashEmbedder, ScriptedLanguage
 
@@ -172,6 +173,32 @@ def test_equal_stores_give_equal_orders(tmp_path):
             both = memory.search("thing likes", user_id="u", include=["memories", "turns"], min_score=0, limit=50)
             orders.append([(hit.kind, hit.text) for hit in both])
     assert orders[0] == orders[1] and len(orders[0]) > 30
+
+
+def test_what_is_due_is_a_share_of_the_best_at_its_place():
+    worth, places = np.array([0.2, 0.8, 0.0, 0.0, 0.5]), np.array([0, 0, 3, 3, 4])
+    assert of_the_best(worth, places).tolist() == [0.25, 1.0, 1.0, 1.0, 1.0]  # words that none of them has are of all
+
+
+def test_a_memory_gets_the_most_of_what_is_due_to_it():
+    spoken = Channel.of("turn-bm25", [10, 11, 12], [1.0, 0.6, 0.5])
+    support = Support(np.array([0, 0, 1, 2]), np.array([7, 8, 7, 8]), np.array([0.1, 1.0, 1.0, 1.0]))
+    found = lifted("support-bm25", spoken, support)
+    assert (found.keys.tolist(), found.scores.tolist(), found.ranks.tolist()) == ([7, 8], [0.6, 1.0], [2, 1])
+
+
+def test_words_of_what_has_ended_lift_nothing_else_that_was_said_with_it(tmp_path):
+    with Memory(tmp_path, embedder=HashEmbedder()) as memory:
+        for said in ("I live in Hamburg and I work as a nurse.", "I moved to Berlin."):
+            memory.add(said, user_id="u")
+        hits = memory.search("nurse", user_id="u", min_score=0, explain=True)
+        asked = memory.search("Hamburg", user_id="u", min_score=0, explain=True)
+        due = [
+            {hit.text: one.score for hit in found for one in hit.channels if one.name == "support-bm25"}
+            for found in (hits, asked)
+        ]
+    job = "The user works as a nurse."
+    assert due[0][job] == 1.0 and due[1].get(job) == 0.0
 
 
 def test_every_channel_has_a_weight():

@@ -45,10 +45,19 @@ def test_what_a_memory_tells_is_not_lifted():
 
 
 def test_a_session_counts_by_its_best():
-    assert company([(1, 1.0), (3, 0.5), (2, 0.5), (4, 0.25)]) == {1: 1.0, 2: 1.0, 3: 0.5, 4: 0.5}
+    shares = company([(1, 1.0), (3, 0.5), (2, 0.5), (4, 0.25)])
+    assert shares[1] == shares[2] == pytest.approx(2 * shares[3]) and shares[3] == shares[4]
     many = {n: (7, n) for n in range(100, 100 + 3 * COMPANY)} | {1: (8, 1)}
     orders = [(1, COMPANY / 2), *((n, 0.5) for n in many if n > 1)]
     assert company(orders, many)[1] == 1.0  # however long the other is
+
+
+def test_two_short_sessions_differ_less_than_two_long_ones():
+    short = company([(1, 1.0), (2, 1.0), (3, 1.0)])
+    assert short[1] == pytest.approx(2 / COMPANY) and short[1] - short[3] < 1 / 2
+    known = {n: (1 + n // COMPANY, n) for n in range(1, COMPANY + COMPANY // 2)}
+    long = company([(n, 1.0) for n in known], known)
+    assert max(long.values()) == pytest.approx((COMPANY - 1) / COMPANY)
 
 
 @given(st.lists(st.tuples(st.sampled_from([1, 2, 3, 4, 5, 99]), st.floats(0, 9)), unique_by=lambda one: one[0]))
