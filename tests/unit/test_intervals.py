@@ -36,7 +36,6 @@ def same(one, other):
 
 
 @settings(max_examples=150, deadline=None)
-@settings(deadline=None)
 @given(ROWS, MOMENTS)
 def test_what_is_kept_is_what_is_served_at_each_moment(rows, moments):
     intervals, _ = history(rows)
