@@ -198,7 +198,7 @@ def test_words_of_what_has_ended_lift_nothing_else_that_was_said_with_it(tmp_pat
             for found in (hits, asked)
         ]
     job = "The user works as a nurse."
-    assert due[0][job] == 1.0 and due[1].get(job) == 0.0
+    assert due[0][job] > 0.5 and due[1].get(job) == 0.0
 
 
 def test_every_channel_has_a_weight():
