@@ -8,10 +8,10 @@ import json
 import logging
 import os
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from . import check
 from .budget import Budget, Purse
@@ -45,6 +45,8 @@ if TYPE_CHECKING:
     from .ports import Vectors
 
 log = logging.getLogger("recollect")
+
+T = TypeVar("T")
 
 HOME_VARIABLE = "RECOLLECT_HOME"
 LLM_VARIABLE = "RECOLLECT_LLM"
@@ -113,11 +115,14 @@ class Store:
 
     async def in_thread(self, function: Callable[..., Any], *arguments: Any) -> Any:
         """Run blocking code in a worker thread. Raises Closed where the store was closed meanwhile."""
+        return await asyncio.wrap_future(self.submit(function, *arguments))
+
+    def submit(self, function: Callable[..., T], *arguments: Any) -> Future[T]:
+        """The same from a thread without a loop."""
         try:
-            work = asyncio.get_running_loop().run_in_executor(self.executor, functools.partial(function, *arguments))
+            return self.executor.submit(function, *arguments)
         except RuntimeError:  # the executor takes no more
             raise Closed("this memory was closed meanwhile") from None
-        return await work
 
     def record_embedder(self) -> None:
         """Record which embedder the store's vectors are of, at the first write. Raises EmbeddingModelMismatch."""

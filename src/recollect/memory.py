@@ -8,7 +8,6 @@ import os
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
-from functools import partial
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 
@@ -16,7 +15,7 @@ from . import check
 from .budget import metered
 from .erase import Wanted
 from .erasing import Retention, erased, finished, retained
-from .errors import Closed, EmbedderUnavailable, Forked, InvalidInput, NotFound, RecollectError, WrongLoop, of_batch
+from .errors import Closed, Forked, InvalidInput, NotFound, RecollectError, WrongLoop, of_batch
 from .failpoints import reach
 from .filters import parse_filter
 from .ids import IdKind, check_id
@@ -58,7 +57,6 @@ if TYPE_CHECKING:
     from networkx import MultiDiGraph
 
     from .build import Store
-    from .ports import Embedder, Reranker
     from .query import Query
     from .views import Views
 
@@ -145,6 +143,7 @@ class AsyncMemory:
         from .retrieve import Retriever
         from .safety.redact import Redactor
         from .safety.trust import Trust
+        from .searching import Searches
         from .write import Writer
 
         self._redactor = Redactor(check.flag("redact", redact))
@@ -192,6 +191,7 @@ class AsyncMemory:
             extracted=self._on_extracted,
             trust=believed,
         )
+        self._searches = Searches(store, self._writer.batcher, self._retriever, on_event)
         self._curator = Curator(store, self._writer)
         self._backfill = Backfill(self._writer)
         self._reembedder = Reembedder(store, self._writer, self._backfill, on_event)
@@ -604,8 +604,9 @@ class AsyncMemory:
             min_score,
             include,
             graph,
+            explain,
         )
-        return await self._found(replace(asked, explain=check.flag("explain", explain)))
+        return await self._found(asked)
 
     def _asked(
         self,
@@ -623,6 +624,7 @@ class AsyncMemory:
         min_score: float | None,
         include: Sequence[str],
         graph: bool,
+        explain: bool = False,
     ) -> Query:
         """A search's arguments, checked."""
         from .query import Query
@@ -640,41 +642,12 @@ class AsyncMemory:
             min_score=check.share("min_score", min_score),
             include=check.include(include),
             graph=check.flag("graph", graph),
+            explain=check.flag("explain", explain),
         )
 
     async def _found(self, asked: Query) -> list[Hit]:
         self._check_loop()
-
-        async def found(embedder: Embedder) -> list[Hit]:
-            vector = await self._vector(embedder, asked.text)
-            if self._store.reranker is not None:
-                ranked = await self._reranked(self._store.reranker, asked, vector, embedder)
-                if ranked is not None:
-                    return ranked
-            return await self._run(self._retriever.search, asked, vector, embedder)
-
-        return await self._store.in_use.apply(found, self._store.in_thread)
-
-    async def _reranked(self, reranker: Reranker, asked: Query, vector: Any, embedder: Embedder) -> list[Hit] | None:
-        """Hits in the reranker's order; None where it is down."""
-        from .reranking import CANDIDATES, rerank
-
-        wide = replace(asked, limit=max(asked.limit, CANDIDATES))
-        found = await self._run(self._retriever.find, wide, vector, embedder, CANDIDATES)
-        texts = [] if found is None else found.texts(CANDIDATES)
-        if len(texts) < 2:
-            return None  # nothing to put in order
-        scores = await rerank(reranker, asked.text, texts, self._store.in_thread, partial(emit, self._listener))
-        return None if scores is None else await self._run(self._retriever.reranked, asked, found, scores)
-
-    async def _vector(self, embedder: Embedder, text: str) -> Any:
-        """The query's vector; None where the embedder is down: BM25 serves meanwhile."""
-        try:
-            return (await self._writer.batcher.embed(embedder, [text]))[0]
-        except EmbedderUnavailable as error:
-            if not error.retryable:
-                raise
-            return None
+        return await self._searches.hits(asked)
 
     async def context(
         self,

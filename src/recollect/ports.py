@@ -31,7 +31,9 @@ from .records import (
     Names,
     NewBatch,
     PendingVector,
+    Quoted,
     Removal,
+    Scored,
     SourceRecord,
     Space,
     UserState,
@@ -169,7 +171,7 @@ class VectorIndex(Protocol):
         """Take keys out; absent ones are ignored."""
         ...
 
-    def search(self, query: Vectors, k: int, allowed: NDArray[np.bool_] | None = None) -> list[tuple[int, float]]:
+    def search(self, query: Vectors, k: int, allowed: NDArray[np.bool_] | None = None) -> Scored:
         """The k nearest keys to a vector of shape (dim,) with their cosines, best first, ties by smaller key.
 
         `allowed[key]` restricts before the top-k: fewer than k come back only when fewer are allowed.
@@ -205,9 +207,7 @@ class TextIndex(Protocol):
         """Take keys out; absent ones are ignored."""
         ...
 
-    def search(
-        self, terms: Mapping[str, int], k: int, allowed: NDArray[np.bool_] | None = None
-    ) -> list[tuple[int, float]]:
+    def search(self, terms: Mapping[str, int], k: int, allowed: NDArray[np.bool_] | None = None) -> Scored:
         """The k best keys by BM25, best first, ties by smaller key, with scores > 0 only."""
         ...
 
@@ -345,6 +345,7 @@ class Ledger(Protocol):
     def turns(self, space: Space, numbers: Iterable[int]) -> dict[int, Turn]: ...
     def turn_metadata(self, space: Space, numbers: Iterable[int]) -> dict[int, dict[str, object]]: ...
     def sources(self, space: Space, statements: Iterable[int], at: int | None = None) -> list[SourceRecord]: ...
+    def quoted(self, space: Space, statements: Iterable[int], at: int | None = None) -> list[Quoted]: ...
     def sources_touched(self, space: Space, number: int) -> tuple[list[SourceRecord], list[SourceRecord]]: ...
     def hidings(self, space: Space, numbers: Iterable[int]) -> list[Hiding]: ...
     def hidings_touched(self, space: Space, number: int) -> tuple[list[Hiding], list[Hiding]]: ...

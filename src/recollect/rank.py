@@ -1,11 +1,11 @@
-"""Pure scoring: how channels are fused into an order, and what among it is told twice."""
+"""Pure scoring: what each channel weighs, and what is told twice."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from .contrasts import MARKED, NEGATIONS
 
@@ -45,59 +45,6 @@ TAIL = 0.1  # … which is this times its share of the best
 
 # Every further source that tells the same is worth this much, up to three of them.
 EVIDENCE_BOOST = 0.02
-
-
-class Place(NamedTuple):
-    """Where a channel put a key: rank from 1, score normalised within the query, 0..1."""
-
-    channel: str
-    rank: int
-    score: float
-    path: tuple[str, ...] = ()  # the steps that led there
-
-
-class Span(NamedTuple):
-    """Where the raw scores of one query lie: what is usual, and the best."""
-
-    usual: float
-    best: float
-
-    @classmethod
-    def of(cls, *channels: Sequence[tuple[int, float]]) -> Span:
-        """Of channels (best first) of one kind together: memories and turns are normalised alike, so that the best of memories
-        that all have little to do with the query is not taken for as good as the best of the turns. Usual is the score at the
-        place `USUAL`; 0 where fewer are found, for then nothing tells what is usual."""
-        scores = sorted((score for found in channels for _, score in found[:USUAL]), reverse=True)
-        if not scores:
-            return cls(0.0, 0.0)
-        return cls(max(scores[USUAL - 1], 0.0) if len(scores) >= USUAL else 0.0, max(scores[0], 0.0))
-
-    def __call__(self, score: float) -> float:
-        """A score within the query, 0..1, so that channels can be added: 0 for 0 or less, 1 for the best, `TAIL` or less for
-        what is no better than usual."""
-        if score <= 0 or not self.best:
-            return 0.0
-        share = score / self.best
-        if self.best <= self.usual:
-            return share
-        return TAIL * share + (1 - TAIL) * (max(score - self.usual, 0.0) / (self.best - self.usual))
-
-
-def places(channel: str, found: Sequence[tuple[int, float]], span: Span) -> dict[int, Place]:
-    """key → place in one channel, best first."""
-    make = Place._make
-    return {key: make((channel, rank, span(score), ())) for rank, (key, score) in enumerate(found, start=1)}
-
-
-def fuse(channels: Sequence[Mapping[int, Place]]) -> dict[int, tuple[float, tuple[Place, ...]]]:
-    """key → (weighted sum, places) over all channels."""
-    fused: dict[int, tuple[float, tuple[Place, ...]]] = {}
-    for channel in channels:
-        for key, place in channel.items():
-            total, seen = fused.get(key, (0.0, ()))
-            fused[key] = (total + WEIGHTS[place.channel] * place.score, (*seen, place))
-    return fused
-
 
 # --- near duplicates ---------------------------------------------------------------------------------------------------
 

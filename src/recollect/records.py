@@ -12,9 +12,12 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, NewType, TypeAlias, TypeVar
 
 from .errors import EmbeddingModelMismatch, StoreCorrupt
-from .model import Entity, Message, Metadata, Op, Rejected, Relation, Row, Scope, Statement, Turn, Usage
+from .model import Entity, Message, Metadata, Op, Rejected, Relation, Role, Row, Scope, Statement, Turn, Usage
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from .ports import Vectors
 
 K = TypeVar("K")
@@ -26,6 +29,24 @@ class Known(dict[K, V]):
 
     def __missing__(self, key: K) -> V:
         raise StoreCorrupt("the ledger lacks what it refers to: verify() tells where", stage="read")
+
+
+class Scored(NamedTuple):
+    """What an index found, best first: keys, and how well each fits."""
+
+    keys: NDArray[np.int64]
+    scores: NDArray[np.float64]
+
+    def pairs(self) -> list[tuple[int, float]]:
+        """(key, score), best first."""
+        return list(zip(self.keys.tolist(), self.scores.tolist(), strict=True))
+
+    @classmethod
+    def none(cls) -> Scored:
+        """Nothing."""
+        import numpy as np
+
+        return cls(np.empty(0, dtype=np.int64), np.empty(0))
 
 
 class Asked(dict[str, int]):
@@ -207,6 +228,19 @@ class SourceRecord:
     quote: str
     added: int
     retired: int | None = None
+
+
+class Quoted(NamedTuple):
+    """A quote behind a statement, with what is told of the turn that it stands in."""
+
+    statement: int
+    quote: str
+    turn_id: str
+    role: Role
+    speaker: str
+    said_at: datetime
+    session_id: str | None
+    agent_id: str | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,5 @@
-"""Memory: a window onto AsyncMemory through one daemon loop thread. Typed one-line methods, nothing else."""
+"""Memory: a window onto AsyncMemory through one daemon loop thread. Typed one-line methods, nothing else; a search
+goes to a worker thread itself where it can, for the loop would only pass it on."""
 
 from __future__ import annotations
 
@@ -14,7 +15,7 @@ from datetime import datetime, timedelta
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
-from .errors import Closed
+from .errors import Closed, RecollectError
 from .memory import OPERATOR, AsyncMemory, MaybeUser, UserId
 from .results import (
     AddResult,
@@ -44,6 +45,8 @@ from .trace import Listener
 
 if TYPE_CHECKING:
     from networkx import MultiDiGraph
+
+    from .query import Query
 
 T = TypeVar("T")
 
@@ -108,21 +111,31 @@ class Memory:
 
     def _wait(self, work: Coroutine[Any, Any, T]) -> T:
         """Run a verb on our loop and wait for it. Ctrl-C cancels the verb; what is committed stays."""
-        if self._closed or self._memory._is_forked:
-            work.close()
-            self._memory._check_process()
-            raise Closed("this memory is closed")
-        future = asyncio.run_coroutine_threadsafe(self._outliving(work), self._started()[0])
         try:
-            while not futures.wait([future], timeout=_LISTENING).done:
-                pass
-            answer = future.result()
-        except BaseException:
-            future.cancel()
+            self._check_open()
+        except RecollectError:
+            work.close()
             raise
+        answer = self._heard(asyncio.run_coroutine_threadsafe(self._outliving(work), self._started()[0]))
         if isinstance(answer, _Exit):
             raise answer.error
         return answer
+
+    def _check_open(self) -> None:
+        """Raises Forked, Closed."""
+        self._memory._check_process()
+        if self._closed:
+            raise Closed("this memory is closed")
+
+    def _heard(self, work: futures.Future[T]) -> T:
+        """What comes of it. Ctrl-C cancels it."""
+        try:
+            while not futures.wait([work], timeout=_LISTENING).done:
+                pass
+            return work.result()
+        except BaseException:
+            work.cancel()
+            raise
 
     async def _outliving(self, work: Coroutine[Any, Any, T]) -> T | _Exit:
         """The work's answer. A listener of the caller's may raise SystemExit in the middle of it."""
@@ -325,25 +338,31 @@ class Memory:
         explain: bool = False,
     ) -> list[Hit]:
         """Memories, and turns where `include` says so, that have to do with the query; best first, none where none has."""
-        return self._wait(
-            self._memory.search(
-                query,
-                user_id=user_id,
-                agent_id=agent_id,
-                session_id=session_id,
-                metadata_filter=metadata_filter,
-                limit=limit,
-                as_of=as_of,
-                known_at=known_at,
-                since=since,
-                until=until,
-                now=now,
-                min_score=min_score,
-                include=include,
-                graph=graph,
-                explain=explain,
-            )
+        asked = self._memory._asked(
+            query,
+            user_id,
+            agent_id,
+            session_id,
+            metadata_filter,
+            limit,
+            as_of,
+            known_at,
+            since,
+            until,
+            now,
+            min_score,
+            include,
+            graph,
+            explain,
         )
+        begun = self._begun(asked)
+        hits = None if begun is None else self._heard(begun)
+        return self._wait(self._memory._found(asked)) if hits is None else hits
+
+    def _begun(self, asked: Query) -> futures.Future[list[Hit] | None] | None:
+        """A search that needs no loop, under way: our loop's thread would only pass it on."""
+        self._check_open()
+        return self._memory._searches.begin(asked)
 
     def context(
         self,

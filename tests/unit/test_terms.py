@@ -34,7 +34,7 @@ def finds(query, *texts):
     index = Bm25()
     for key, text in enumerate(texts):
         index.upsert(key, count(text))
-    return [key for key, _ in index.search(count.asked(query, index.__contains__), len(texts))]
+    return index.search(count.asked(query, index.__contains__), len(texts)).keys.tolist()
 
 
 @pytest.mark.parametrize(

@@ -31,6 +31,7 @@ from ..records import (
     NewTurn,
     PassageRecord,
     PendingVector,
+    Quoted,
     Retirement,
     RowSpan,
     SourceRecord,
@@ -51,6 +52,11 @@ if TYPE_CHECKING:
 _ROWS = (
     "SELECT r.*, m.text, m.kind, m.subject, m.attribute, m.many, m.value, m.event_from, m.event_to, m.event_precision,"
     " m.source FROM memory_rows r JOIN statements m ON m.space = r.space AND m.number = r.statement"
+)
+_QUOTED = (
+    "SELECT s.number, s.statement, s.turn, s.quote, s.added, s.retired, t.id, t.role, t.name, t.said_at, t.utc_offset,"
+    " t.session_id, t.agent_id FROM sources s LEFT JOIN turns t ON t.space = s.space AND t.number = s.turn"
+    " WHERE s.space = ? AND s.statement"
 )
 _TOLD = (
     "SELECT number, event_from, event_to, slot_key FROM statements"
@@ -156,9 +162,8 @@ class SqliteLedger:
 
     def space(self, user_id: str | None) -> Space | None:
         """The user's key, None where nothing was ever stored."""
-        with self._database.read() as db:
-            row = db.execute("SELECT space FROM users WHERE name = ?", (codec.space_name(user_id),)).fetchone()
-            return None if row is None else Space(row["space"])
+        row = self._database.one("SELECT space FROM users WHERE name = ?", (codec.space_name(user_id),))
+        return None if row is None else Space(row["space"])
 
     def ensure_space(self, user_id: str | None) -> Space:
         """The user's key, made where nothing was ever stored."""
@@ -318,10 +323,11 @@ class SqliteLedger:
     def delta(self, space: Space, since: int, embedder: EmbedderKey | None = None) -> Delta:
         """What a partition at number `since` must learn. Raises EmbeddingModelMismatch where it may hold new vectors, and the
         store's are not of `embedder`."""
+        now = self._database.one("SELECT revision FROM users WHERE space = ?", (space,))
+        if now is not None and now["revision"] == since:
+            return Delta(since, False, (), (), ())  # as before most searches: nothing came
         with self._database.read() as db:
             user = db.execute("SELECT revision, cleared_at FROM users WHERE space = ?", (space,)).fetchone()
-            if user["revision"] == since:
-                return Delta(since, False, (), (), ())
             check_embedder(db, embedder)
             check_terms(db, self._terms)
             passages = db.execute(
@@ -439,16 +445,15 @@ class SqliteLedger:
     def sources(self, space: Space, statements: Iterable[int], at: int | None = None) -> list[SourceRecord]:
         """Quotes behind statements, as of number `at` (None: now), in the order of the turns."""
         with self._database.read() as db:
-            found = [
-                _source(row)
-                for row in _select_in(db, "SELECT * FROM sources WHERE space = ? AND statement", space, statements)
-            ]
-        then = [
-            s
-            for s in found
-            if (s.retired is None if at is None else s.added <= at and (s.retired is None or s.retired > at))
-        ]
+            found = _select_in(db, "SELECT * FROM sources WHERE space = ? AND statement", space, statements)
+            then = [_source(row) for row in found if _stands(row, at)]
         return sorted(then, key=lambda s: (s.turn, s.number))
+
+    def quoted(self, space: Space, statements: Iterable[int], at: int | None = None) -> list[Quoted]:
+        """The same with what is told of the turns."""
+        with self._database.read() as db:
+            found = [row for row in _select_in(db, _QUOTED, space, statements) if _stands(row, at)]
+            return [codec.quoted(row) for row in sorted(found, key=lambda row: (row["turn"], row["number"]))]
 
     def sources_touched(self, space: Space, number: int) -> tuple[list[SourceRecord], list[SourceRecord]]:
         """The sources that a change added, and those that it retired."""
@@ -951,6 +956,14 @@ def _span(row: sqlite3.Row, told: sqlite3.Row | None) -> RowSpan:
         None if told is None or told["event_from"] is None else (told["event_from"], told["event_to"]),
         None if told is None else told["slot_key"],
     )
+
+
+def _stands(source: sqlite3.Row, at: int | None) -> bool:
+    """Whether a source stood at number `at`, or stands now."""
+    added, retired = source["added"], source["retired"]
+    if at is None:
+        return retired is None
+    return bool(added <= at and (retired is None or retired > at))
 
 
 def _source(row: sqlite3.Row) -> SourceRecord:
