@@ -61,6 +61,7 @@ WITHIN = {
     "embedding",
     "surfaces",
     "demo",
+    "chat",
 }
 ADAPTERS_MAY = {
     "usage",
