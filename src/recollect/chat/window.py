@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from types import TracebackType
 from typing import Any
 
 from ..memory import UserId
 from ..sync import Memory
-from .loop import Message, PendingTurns, Shown, Time
+from .loop import AsyncChatMemory, Messages, PendingTurns, Shown, Time
 
 
 class ChatMemory:
@@ -35,31 +35,45 @@ class ChatMemory:
         tokenizer: Callable[[str], int] | None = None,
     ) -> None:
         """As `AsyncChatMemory`."""
-        raise NotImplementedError
+        self._memory = memory
+        self._chat = AsyncChatMemory(
+            memory._memory,
+            user_id=user_id,
+            agent_id=agent_id,
+            session_id=session_id,
+            metadata=metadata,
+            max_tokens=max_tokens,
+            recall_seconds=recall_seconds,
+            close_turns=close_turns,
+            close_tokens=close_tokens,
+            close_idle=close_idle,
+            tokenizer=tokenizer,
+        )
+        self.user_id, self.session_id = self._chat.user_id, self._chat.session_id
 
-    def before(self, messages: Sequence[Message], *, now: Time = None) -> list[dict[str, Any]]:
+    def before(self, messages: Messages, *, now: Time = None) -> list[dict[str, Any]]:
         """The messages to hand to the model, with what is remembered in front of the user's last message."""
-        raise NotImplementedError
+        return self._memory._wait(self._chat.before(messages, now=now))
 
-    def after(self, messages: Sequence[Message], reply: object = None, *, now: Time = None) -> None:
+    def after(self, messages: Messages, reply: object = None, *, now: Time = None) -> None:
         """Learn a turn: the user's messages behind the last answer, and the reply."""
-        raise NotImplementedError
+        return self._memory._wait(self._chat.after(messages, reply, now=now))
 
     def shown(self, turn: int = -1) -> Shown:
         """What the model was shown at a turn, from 1; -1 is the last one. Raises NotFound."""
-        raise NotImplementedError
+        return self._chat.shown(turn)
 
     def pending(self) -> list[PendingTurns]:
         """What of this conversation is not learnt yet, oldest first."""
-        raise NotImplementedError
+        return self._memory._wait(self._chat.pending())
 
     def flush(self) -> list[PendingTurns]:
         """Close the open chunk, and learn all that is closed, now; what stays pending, with the reason why."""
-        raise NotImplementedError
+        return self._memory._wait(self._chat.flush())
 
     def close(self) -> list[PendingTurns]:
         """`flush`, and let go; the memory itself stays open."""
-        raise NotImplementedError
+        return [] if self._memory._closed else self._memory._wait(self._chat.close())
 
     def __enter__(self) -> ChatMemory:
         return self
