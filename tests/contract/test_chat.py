@@ -1,4 +1,4 @@
-"""The chat loop's memory over a real store: what is shown before a turn, what is learnt after it, and what happens when the memory
+"""The chat loop's memory over a real store: what is shown before a turn, what is learnt after it, and what happens when it
 fails."""
 
 from __future__ import annotations
@@ -584,9 +584,9 @@ def test_an_async_conversation(tmp_path):
                 assert "home is Rome" in told[0]["content"]
                 await chat.after(told, "Rome")
             assert await chat.pending() == [] and await chat.close() == []
-            return memory, chat
+            return chat
 
-    memory, chat = asyncio.run(converse())
+    chat = asyncio.run(converse())
 
     async def elsewhere():
         await chat.before([user("x")])
