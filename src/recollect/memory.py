@@ -741,8 +741,11 @@ class AsyncMemory:
         from .safety.fence import fence_name
 
         hits = [hit for hit in await self._found(replace(asked, fill=True)) if wanted(hit)]
-        fence = fence_name(await self._run(self._store.ledger.secret), asked.scope.user_id)
-        text, kept, tokens = await self._run(pack, hits, budget, fence, tokenizer)
+
+        def packed() -> tuple[str, list[Hit], int]:
+            return pack(hits, budget, fence_name(self._store.ledger.secret(), asked.scope.user_id), tokenizer)
+
+        text, kept, tokens = await self._run(packed)
         return Context(text=text, hits=tuple(kept), tokens=tokens)
 
     async def timeline(

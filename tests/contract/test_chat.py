@@ -369,6 +369,17 @@ def test_a_model_that_is_down_leaves_turns_pending_and_the_chat_goes_on(world):
     assert chat.flush() == [] and world.texts() == ["home is Bonn"]
 
 
+def test_what_failed_is_tried_again_by_itself(world, monkeypatch):
+    monkeypatch.setattr("recollect.talking.RETRY_S", (0.01,))
+    world.language.down = True
+    chat = world.chat(close_turns=2)
+    talk(chat, ("home = Rome", "ok"))
+    world.wait_for(Unlearnt)
+    world.language.down = False
+    world.wait_for(Committed)
+    assert world.texts() == ["home is Rome"]
+
+
 def test_what_failed_five_times_is_tried_again_on_request(world):
     world.language.down = True
     chat = world.chat(close_turns=2)
@@ -449,6 +460,19 @@ def test_a_conversation_goes_on_in_its_chunk_after_a_restart(world):
     talk(chat, ("home = Oslo", "ok"), history=history)
     world.wait_for(Committed)
     assert [len(chunk) for chunk in world.language.chunks] == [6] and world.texts() == ["home is Oslo"]
+
+
+def test_a_server_makes_one_for_each_request_in_any_of_its_processes(world):
+    history, opened = [SYSTEM], [world.memory, world.opened()]
+    for n in range(8):
+        history.append(user(f"likes += thing{n}"))
+        chat = ChatMemory(opened[n % 2], user_id="u", session_id="s", close_idle=None, recall_seconds=None)
+        chat.after(chat.before(history), f"ok {n}")
+        history.append(assistant(f"ok {n}"))
+    world.wait_for(Committed, 2)
+    assert [len(chunk) for chunk in world.language.chunks] == [8, 8]
+    assert chat.pending() == [] and len(world.texts()) == 8 and world.memory.verify().ok
+    opened[1].close()
 
 
 def test_what_was_left_is_learnt_when_the_user_is_back(world):

@@ -226,11 +226,14 @@ class _Client(_Proxy):
     def __init__(self, inner: Any, chat: Chat) -> None:
         super().__init__(inner)
         self.recollect = chat
+        self._chats: _Chat | None = None
 
     @property
     def chat(self) -> Any:
         """With `completions` that remember."""
-        return _Chat(self._inner.chat, self.recollect)
+        if self._chats is None:
+            self._chats = _Chat(self._inner.chat, self.recollect)
+        return self._chats
 
     def close(self) -> Any:
         """Close the conversation's memory, and the client as it does."""
@@ -263,12 +266,12 @@ class _Client(_Proxy):
 class _Chat(_Proxy):
     def __init__(self, inner: Any, chat: Chat) -> None:
         super().__init__(inner)
-        self._chat = chat
+        self._completions = _Completions(inner.completions, chat)
 
     @property
     def completions(self) -> Any:
         """With `create` and `parse` that remember."""
-        return _Completions(self._inner.completions, self._chat)
+        return self._completions
 
 
 class _Completions(_Proxy):
