@@ -128,7 +128,7 @@ def measured(options: argparse.Namespace, memory: Memory, bare: OpenAI) -> list[
     """Seconds of each kind of call, which take turns: bare, ours, both until the first word, recall alone."""
     taken: list[list[float]] = [[], [], [], [], []]
     for n in range(options.rounds):
-        client = remembering(bare, memory, user_id="u", session_id=f"round {n}")
+        client = remembering(bare, memory, user_id="u", session_id=f"round {n}", recall_seconds=None)
         histories: list[list[dict[str, str]]] = [[], [], [], []]
         for place in range(options.turns):
             taken[0].append(turn(bare, place, histories[0]))
