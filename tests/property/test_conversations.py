@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import tempfile
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from recollect import Memory
@@ -14,7 +14,10 @@ from recollect.testing import HashEmbedder, ScriptedLanguage
 
 SESSIONS = ("one", "two")
 STEPS = st.one_of(
-    st.tuples(st.sampled_from(("say", "say", "say", "again", "repeat", "flush", "erase")), st.sampled_from(SESSIONS)),
+    st.tuples(
+        st.sampled_from(("say", "say", "say", "again", "again", "repeat", "repeat", "flush", "erase")),
+        st.sampled_from(SESSIONS),
+    ),
     st.tuples(st.sampled_from(("restart", "add")), st.just("")),
 )
 
@@ -92,8 +95,9 @@ class Conversations:
         self.memory.close()
 
 
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-@given(st.lists(STEPS, min_size=3, max_size=14), st.sampled_from((2, 5, 8, 10)))
+@example([("say", "one"), ("repeat", "one"), ("say", "one"), ("restart", ""), ("again", "one"), ("say", "two")], 8)
+@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(st.lists(STEPS, min_size=6, max_size=14), st.sampled_from((2, 5, 8, 10)))
 def test_each_word_is_journalled_once_in_order_and_learnt_once(steps, close_turns):
     with tempfile.TemporaryDirectory() as folder:
         world = Conversations(folder, close_turns)
