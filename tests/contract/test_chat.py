@@ -398,12 +398,15 @@ def test_a_full_disk_leaves_turns_in_this_process_until_it_has_room(tmp_path):
         chat = world.chat()
         history = talk(chat, ("home = Rome", "ok"))
         disk.fail("write", code=faults.FULL)
+        assert [(one.status, one.turns) for one in chat.flush()] == [("open", 2)] and world.told(Unlearnt)[
+            -1
+        ].error == "StorageFull"
         talk(chat, ("likes += tea", "ok"), ("likes += milk", "ok"), history=history)
         assert [(one.status, one.turns, one.error) for one in chat.pending()] == [
             ("open", 2, None),
             ("unsaved", 4, "StorageFull"),
         ]
-        assert [(event.messages, event.error) for event in world.told(Unheard)] == [
+        assert [(one.messages, one.error) for one in world.told(Unheard)] == [
             (2, "StorageFull"),
             (4, "StorageFull"),
         ]

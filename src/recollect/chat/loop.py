@@ -24,7 +24,7 @@ from ..results import Context, Hit, PendingTurns, Shown
 from ..safety.fence import fence_name
 from ..times import now as present
 from ..tokens import estimate_tokens
-from ..trace import Recalled, Unheard, emit
+from ..trace import Recalled, Unheard, Unlearnt, emit
 from .messages import (
     NOT_YET,
     Exchange,
@@ -334,7 +334,8 @@ class AsyncChatMemory:
         return [PendingTurns(status="unsaved", turns=waiting, error=self._unsaved_error)] if waiting else []
 
     async def flush(self) -> list[PendingTurns]:
-        """Close the open chunk, and learn all that is closed, now; what stays pending, with the reason why."""
+        """Close the open chunk, and learn all that is closed, now; what stays pending, with the reason why. Raises StorageError
+        where that cannot be told, and Closed, WrongLoop, Forked."""
         self._memory._check_loop()
         talks = self._memory._talks
         self._hurry.set()
@@ -347,10 +348,9 @@ class AsyncChatMemory:
             if space is not None:
                 await talks.close(space, self.session_id)
                 await talks.learn(space, include_failed=True)
-            return await self.pending()
         except StorageError as error:
-            self._unsaved_error = self._unsaved_error or type(error).__name__
-            return self._unsaved_turns()
+            emit(self._memory._listener, Unlearnt(None, type(error).__name__))
+        return await self.pending()
 
     async def close(self) -> list[PendingTurns]:
         """`flush`, and let go; the memory itself stays open. A second time does nothing. A process that is killed before leaves
