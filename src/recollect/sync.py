@@ -111,12 +111,7 @@ class Memory:
 
     def _wait(self, work: Coroutine[Any, Any, T]) -> T:
         """Run a verb on our loop and wait for it. Ctrl-C cancels the verb; what is committed stays."""
-        try:
-            self._check_open()
-        except RecollectError:
-            work.close()
-            raise
-        answer = self._heard(asyncio.run_coroutine_threadsafe(self._outliving(work), self._started()[0]))
+        answer = self._heard(self._begun(work))
         if isinstance(answer, _Exit):
             raise answer.error
         return answer
@@ -136,6 +131,15 @@ class Memory:
         except BaseException:
             work.cancel()
             raise
+
+    def _begun(self, work: Coroutine[Any, Any, T]) -> futures.Future[T | _Exit]:
+        """Run a verb on our loop. Raises Forked, Closed."""
+        try:
+            self._check_open()
+        except RecollectError:
+            work.close()
+            raise
+        return asyncio.run_coroutine_threadsafe(self._outliving(work), self._started()[0])
 
     async def _outliving(self, work: Coroutine[Any, Any, T]) -> T | _Exit:
         """The work's answer. A listener of the caller's may raise SystemExit in the middle of it."""
@@ -307,7 +311,7 @@ class Memory:
         )
 
     def pending(self) -> list[PendingBatch]:
-        """Batches that were accepted and are not finished, oldest first."""
+        """Batches that were accepted and are not finished, oldest first; of conversations too, which may be open still."""
         return self._wait(self._memory.pending())
 
     def resume(self, *, include_failed: bool = False) -> Resumed:
@@ -355,11 +359,11 @@ class Memory:
             graph,
             explain,
         )
-        begun = self._begun(asked)
-        hits = None if begun is None else self._heard(begun)
+        sought = self._sought(asked)
+        hits = None if sought is None else self._heard(sought)
         return self._wait(self._memory._found(asked)) if hits is None else hits
 
-    def _begun(self, asked: Query) -> futures.Future[list[Hit] | None] | None:
+    def _sought(self, asked: Query) -> futures.Future[list[Hit] | None] | None:
         """A search that needs no loop, under way: our loop's thread would only pass it on."""
         self._check_open()
         return self._memory._searches.begin(asked)

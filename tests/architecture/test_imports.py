@@ -41,7 +41,7 @@ FLOORS: list[set[str]] = [
     {"ordering"},
     {"retrieve", "write", "testing", "estimate"},
     {"build"},
-    {"curate", "verify", "scoped", "backfill", "backup", "export", "erasing", "searching"},
+    {"curate", "verify", "scoped", "backfill", "backup", "export", "erasing", "searching", "talking"},
     {"reembed"},
     {"memory"},
     {"sync"},
@@ -63,6 +63,7 @@ WITHIN = {
     "embedding",
     "surfaces",
     "demo",
+    "chat",
 }
 ADAPTERS_MAY = {
     "usage",
@@ -83,6 +84,7 @@ ROOMS = {
     "faiss": {"adapters"},
     "sqlite3": {"adapters"},
     "litellm": {"adapters"},
+    "openai": {"adapters"},  # the chat loop knows its clients by what they have
     "instructor": {"adapters"},
     "networkx": {"adapters"},
     "onnxruntime": {"adapters"},
