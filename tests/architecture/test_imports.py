@@ -19,7 +19,7 @@ FLOORS: list[set[str]] = [
     {"ids", "times", "owners", "tasks", "wording", "tokens", "contrasts", "calibration"},
     {"model", "filters"},
     {"records", "results", "dates", "safety", "query"},
-    {"ports", "trace", "budget"},
+    {"ports", "trace", "budget", "pace"},
     {"prompts", "replies", "evidence", "candidates", "intervals", "resolve", "timeline"},
     {"guard", "graph"},
     {
@@ -44,7 +44,8 @@ FLOORS: list[set[str]] = [
     {"reembed"},
     {"memory"},
     {"sync"},
-    {"formats", "ingest", "chat"},
+    {"formats"},
+    {"ingest", "chat"},
     {"demo"},
     {"surfaces"},
 ]

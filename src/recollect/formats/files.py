@@ -81,9 +81,7 @@ def _several(file: Path) -> list[Path] | None:
         if file.is_dir():
             return sorted((one for one in file.rglob("*") if _looked_into(one, file)), key=_natural)
         if glob.has_magic(str(file)) and not file.exists():
-            return sorted(
-                (Path(one) for one in glob.glob(str(file), recursive=True) if Path(one).is_file()), key=_natural
-            )
+            return _fitting(str(file))
     except (OSError, ValueError):
         return None  # opening it says what is wrong
     return None

@@ -27,20 +27,20 @@ class View:
         self.ops: Counter[str] = Counter()
         self.changes: list[dict[str, Any]] = []
         self.stored = self.rejected = 0
-        self.conversation: str | None = None
         self.progress = Progress(
             TextColumn("{task.description}"),
             BarColumn(),
             MofNCompleteColumn(),
             TextColumn(unit),
             TimeRemainingColumn(),
+            TextColumn("{task.fields[told]}"),
             console=console(stderr=True),
             disable=common.json or not sys.stderr.isatty(),
             transient=True,
             # Decisions printed above the bar pass through it only where both go to the terminal.
             redirect_stdout=sys.stdout.isatty(),
         )
-        self.task = self.progress.add_task(doing, total=total)
+        self.task = self.progress.add_task(doing, total=total, told="")
 
     def expect(self, total: int) -> None:
         """How much there is to do, where that is known only when the store is open."""
@@ -59,8 +59,7 @@ class View:
         for change in event.changes:
             self.ops[change.op.value] += 1
             if self.common.json:
-                place = {} if self.conversation is None else {"conversation": self.conversation}
-                self.changes.append({**place, **change.model_dump(mode="json")})
+                self.changes.append(change.model_dump(mode="json"))
             else:
                 show_change(self.common, change)
 

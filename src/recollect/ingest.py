@@ -1,0 +1,602 @@
+"""Batch ingestion: conversations side by side, one user's chunks in order, extraction running ahead of reconciliation.
+
+    from recollect.formats import read
+    from recollect.ingest import ingest
+
+    report = ingest(memory, read(Path("talks.jsonl")), concurrency=8)
+
+A user's sessions are journalled one after the other and extracted at once; what they say is decided in their order. So the time
+that it takes comes near (chunks of the longest conversation + 1) × the model's latency, as far as `concurrency` allows.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import islice
+from typing import Any, Final, TypeAlias
+
+from pydantic import PrivateAttr
+
+from . import check
+from .errors import EmbeddingInvalid, Erased, InvalidInput, ModelConfigError, ModelError, RecollectError, Stopped
+from .formats import Conversation, FormatProblem, Found, Session
+from .memory import CHUNK, LARGEST, AsyncMemory, Begun, UserId, add_usage
+from .model import Message
+from .pace import Pace, paced
+from .results import AddUsage, Estimate, Result
+from .sync import Memory
+from .tasks import cancel
+from .usage import Usage
+
+PART = 50 * CHUNK  # messages of a session that are journalled at once: what is held of a long one
+AHEAD = 8  # chunks of a user that are under way, at least, before the next part is begun
+IN_A_ROW = 3  # parts of a conversation, or conversations, that fail one after the other: the fault is not theirs
+GRACE = 10.0  # seconds that calls under way have to end when the work is stopped: what is asked is paid for
+TOLD = 1_000  # problems that a report names; more are counted
+
+
+class _Own:
+    """The default of `user_id`: each conversation is a user of its own, by its id."""
+
+    def __repr__(self) -> str:
+        return "OWN"
+
+
+OWN: Final = _Own()
+Who: TypeAlias = UserId | _Own | Callable[[Conversation], UserId]
+
+
+class Failed(Result):
+    """Messages that had to stay pending, and why; `resume()` or the same ingestion finishes them."""
+
+    conversation: str
+    session: str
+    batch_id: str | None
+    error: str
+    message: str
+
+
+class IngestReport(Result):
+    """What an ingestion did.
+
+    `conversations`: how many were gone through; `turns`: new ones that were committed; `known`: those that were there already, or
+    were erased since. `decisions`: by op. `problems`: what could not be read, the first 1,000 of `problem_count`. `failed`: what
+    stayed pending. `left`: conversations that were given up after three failures in a row. `stopped`: the name of the error that
+    ended it before its time, `message` what it said, `.error` that error. `usage`: what was paid meanwhile.
+    """
+
+    _error: RecollectError | None = PrivateAttr(default=None)
+
+    conversations: int
+    turns: int
+    known: int
+    chunks: int
+    decisions: dict[str, int]
+    rejected: int
+    problems: tuple[str, ...]
+    problem_count: int
+    failed: tuple[Failed, ...]
+    left: tuple[str, ...]
+    usage: AddUsage
+    seconds: float
+    stopped: str | None = None
+    message: str | None = None
+
+    @property
+    def error(self) -> RecollectError | None:
+        """What ended it before its time."""
+        return self._error
+
+    @property
+    def complete(self) -> bool:
+        """Whether everything was read, and is in."""
+        return not (self.problem_count or self.failed or self.left or self.stopped)
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far an ingestion is. `turns`: committed now; `known`: those that were there already. `usage`: paid so far."""
+
+    conversations: int
+    turns: int
+    known: int
+    chunks: int
+    seconds: float
+    usage: AddUsage
+
+    def seconds_left(self, of_turns: int) -> float | None:
+        """An estimate, where all turns are so many; None before the first one is committed."""
+        if not self.turns:
+            return None
+        return self.seconds * max(0, of_turns - self.known - self.turns) / self.turns
+
+
+class Interrupted(KeyboardInterrupt):
+    """Ctrl-C ended `ingest`. What was committed stays; the same ingestion goes on from there. `report`: what was done."""
+
+    def __init__(self, report: IngestReport) -> None:
+        super().__init__("the ingestion was stopped; the same one goes on from there")
+        self.report = report
+
+
+def ingest(
+    memory: Memory,
+    conversations: Iterable[Found],
+    *,
+    user_id: Who = OWN,
+    concurrency: int = 8,
+    on_progress: Callable[[Progress], None] | None = None,
+    on_interrupt: Callable[[], None] | None = None,
+) -> IngestReport:
+    """Remember conversations, side by side.
+
+    `conversations`: of `formats.read`, or made by hand; what is a FormatProblem goes into the report. They are taken up as they
+    are needed. `user_id`: whose memories they become; left out, each conversation is a user of its own, by its id; a function
+    tells it by the conversation; None is the shared space. `concurrency`: calls of the model at once. `on_progress` is called
+    after every chunk, from another thread.
+
+    What was ingested before is skipped, by its conversation, session and place: the same ingestion may be done again, after a
+    failure, a kill, or when a conversation has grown. A session that fails stays pending and the others go on; after three
+    failures in a row its conversation is left, after three such conversations in a row all ends, as it does at once for a fault
+    that all would meet (`.stopped` of the report). Ctrl-C lets the calls under way end, for at most 10 seconds, and raises
+    `Interrupted`, a KeyboardInterrupt with the report; a second one does not wait. `on_interrupt` is called at the first.
+
+    Raises InvalidInput, StorageError before anything was stored.
+    """
+    run = _Run(memory._memory, user_id, concurrency, on_progress)
+    try:
+        return memory._wait(run.all(conversations))
+    except KeyboardInterrupt as first:
+        try:
+            if on_interrupt is not None:
+                on_interrupt()
+            run.wait()
+        except KeyboardInterrupt:
+            run.give_up()
+            run.wait()
+        raise Interrupted(run.report("Interrupted")) from first
+
+
+async def aingest(
+    memory: AsyncMemory,
+    conversations: Iterable[Found],
+    *,
+    user_id: Who = OWN,
+    concurrency: int = 8,
+    on_progress: Callable[[Progress], None] | None = None,
+) -> IngestReport:
+    """As `ingest`, awaited; `on_progress` is called from the loop. Cancelled, it lets the calls under way end, for at most 10
+    seconds; cancelled again, it does not wait."""
+    return await _Run(memory, user_id, concurrency, on_progress).all(conversations)
+
+
+# --- what it would cost ------------------------------------------------------------------------------------------------
+
+
+@dataclass(slots=True)
+class Forecast:
+    """What an ingestion would do, where nothing of it is stored yet. `problems`: as in the report."""
+
+    conversations: int = 0
+    turns: int = 0
+    chunks: int = 0
+    usage: Usage = field(default_factory=Usage)
+    problems: list[str] = field(default_factory=list)
+    problem_count: int = 0
+
+    @property
+    def estimate(self) -> Estimate:
+        """All of it as one."""
+        return Estimate(turns=self.turns, chunks=self.chunks, usage=add_usage(self.usage))
+
+
+def forecast(memory: Memory | None, conversations: Iterable[Found]) -> Forecast:
+    """What `ingest` would cost; nothing is sent, nothing stored. `memory` None: conversations and turns alone are counted."""
+    found, names = Forecast(), _Names()
+    for given in conversations:
+        one = names.taken(given)
+        if isinstance(one, str):
+            found.problem_count += 1
+            found.problems += [one][: TOLD - len(found.problems)]
+            continue
+        found.conversations += 1
+        found.turns += one.turns
+        if memory is None:
+            continue
+        for session in one.sessions:
+            for part in _parts(session):
+                estimate = memory.estimate([_as_given(message) for message in part])
+                paid = Usage(**{name: getattr(estimate.usage, name) for name in _PAID})
+                found.chunks, found.usage = found.chunks + estimate.chunks, found.usage + paid
+    return found
+
+
+_PAID = ("llm_calls", "input_tokens", "output_tokens", "cost_usd")
+
+
+class _Names:
+    """Conversations are known by their name: of two of one name the second would pass for the first."""
+
+    def __init__(self) -> None:
+        self._seen: set[str] = set()
+
+    def taken(self, found: Found) -> Conversation | str:
+        """A conversation that is to be taken up, or what is wrong."""
+        if isinstance(found, FormatProblem):
+            return str(found)
+        if found.id in self._seen:
+            told = "another conversation of this name is in the files; rename it, or ingest it with its own --user"
+            return str(FormatProblem(found.id, None, told))
+        self._seen.add(found.id)
+        return found
+
+
+# --- one run -----------------------------------------------------------------------------------------------------------
+
+
+@dataclass(slots=True)
+class _Lane:
+    """A user's work: its parts are begun one after the other, and committed in that order."""
+
+    mouth: asyncio.Lock = field(default_factory=asyncio.Lock)
+    room: asyncio.Event = field(default_factory=asyncio.Event)
+    chunks: int = 0  # under way
+    last: asyncio.Event | None = None  # set when the part that was begun last has ended
+    walkers: int = 0
+
+
+@dataclass(slots=True)
+class _Talk:
+    """A conversation under way."""
+
+    conversation: Conversation
+    in_a_row: int = 0  # parts that failed
+    left: bool = False
+
+
+@dataclass(slots=True)
+class _Part:
+    """Messages under way: how many of their chunks are left; what they wait for, and what waits for them."""
+
+    lane: _Lane
+    chunks: int
+    after: asyncio.Event | None
+    ended: asyncio.Event
+
+
+class _Pace(Pace):
+    """The pace of a run, which counts what is told."""
+
+    def __init__(self, at_once: int, run: _Run) -> None:
+        super().__init__(at_once)
+        self._run = run
+
+    def committed(self, batch_id: str, turns: int, decisions: Mapping[str, int]) -> None:
+        self._run.committed(batch_id, turns, decisions)
+
+    def rejected(self, facts: int) -> None:
+        self._run.rejected += facts
+
+
+class _Run:
+    """One ingestion."""
+
+    def __init__(
+        self,
+        memory: AsyncMemory,
+        user_id: Who,
+        concurrency: int,
+        on_progress: Callable[[Progress], None] | None,
+    ) -> None:
+        self._memory = memory
+        self._user_id = user_id
+        self._at_once = check.whole("concurrency", concurrency, most=1_000)
+        self._pace = _Pace(self._at_once, self)
+        self._on_progress = on_progress
+        self._lanes: dict[UserId, _Lane] = {}
+        self._parts: dict[str, _Part] = {}
+        self._walkers: set[asyncio.Task[None]] = set()
+        self._failing: set[str] = set()  # conversations that failed since the last success
+        self.fatal: BaseException | None = None
+        self._ended = threading.Event()
+        self._task: tuple[asyncio.AbstractEventLoop, asyncio.Task[Any]] | None = None
+        self._began = time.monotonic()
+        self._paid_before = memory._store.purse.used
+        self.decisions: Counter[str] = Counter()
+        self.conversations = self.turns = self.known = self.chunks = self.rejected = self.problem_count = 0
+        self.problems: list[str] = []
+        self.failed: list[Failed] = []
+        self.left: list[str] = []
+
+    async def all(self, conversations: Iterable[Found]) -> IngestReport:
+        """Take up all, and tell what came of it."""
+        current = asyncio.current_task()
+        self._task = None if current is None else (asyncio.get_running_loop(), current)
+        try:
+            with paced(self._pace):
+                await self._go(conversations)
+        except asyncio.CancelledError:
+            self._pace.stop()
+            if self._walkers:
+                await asyncio.wait(self._walkers, timeout=GRACE)
+            raise
+        finally:
+            await cancel(self._walkers)
+            self._ended.set()
+        fatal = self.fatal
+        if fatal is not None and (not isinstance(fatal, RecollectError) or isinstance(fatal, InvalidInput)):
+            raise fatal  # of the caller's, or a fault of ours
+        return self.report(None if fatal is None else type(fatal).__name__)
+
+    async def _go(self, conversations: Iterable[Found]) -> None:
+        names, feed = _Names(), iter(conversations)
+        walking = asyncio.Semaphore(self._at_once)
+        while not self._pace.stopped:
+            try:
+                found = await asyncio.to_thread(next, feed, None)
+            except Exception as error:  # noqa: BLE001 -- of the caller's; what is begun comes to its end first
+                self._ends(error)
+                break
+            if found is None:
+                break
+            talk = names.taken(found)
+            if isinstance(talk, str):
+                self._note(talk)
+                continue
+            await walking.acquire()
+            if self._pace.stopped:
+                break
+            walker = asyncio.create_task(self._walk(talk))
+            self._walkers.add(walker)
+            walker.add_done_callback(self._walkers.discard)
+            walker.add_done_callback(lambda _: walking.release())
+        while self._walkers:
+            await asyncio.wait(self._walkers)
+
+    def _note(self, problem: str) -> None:
+        self.problem_count += 1
+        self.problems += [problem][: TOLD - len(self.problems)]
+
+    def _user_of(self, talk: Conversation) -> UserId:
+        if isinstance(self._user_id, _Own):
+            return talk.id
+        return self._user_id(talk) if callable(self._user_id) else self._user_id
+
+    async def _walk(self, conversation: Conversation) -> None:
+        """A conversation from its first session to its last. What goes wrong is noted, and ends the run where it must."""
+        try:
+            user = self._user_of(conversation)
+            lane = self._lanes.setdefault(user, _Lane())
+            lane.walkers += 1
+            try:
+                await self._sessions(_Talk(conversation), user, lane)
+            finally:
+                lane.walkers -= 1
+                if not lane.walkers:
+                    del self._lanes[user]
+            self.conversations += 1
+        except asyncio.CancelledError:
+            raise
+        except InvalidInput as error:
+            if error.argument == "user_id":
+                self._ends(error)
+            else:
+                self._note(f"{conversation.id}: {error}")
+        except BaseException as error:  # noqa: BLE001 -- whatever it is, it is raised where the caller waits
+            self._ends(error)
+
+    async def _sessions(self, talk: _Talk, user: UserId, lane: _Lane) -> None:
+        """Begin the parts of all sessions, each when there is room; then wait for them."""
+        under_way: set[asyncio.Task[None]] = set()
+        try:
+            async with lane.mouth:
+                for session in talk.conversation.sessions:
+                    async for begun in self._begin(talk, session, user, lane):
+                        task = self._conclusion(talk, session.id, begun, lane)
+                        under_way.add(task)
+                        task.add_done_callback(under_way.discard)
+            while under_way:
+                await asyncio.wait(under_way)
+        finally:
+            await cancel(under_way)
+        if talk.left:
+            self.left.append(talk.conversation.id)
+
+    async def _begin(self, talk: _Talk, session: Session, user: UserId, lane: _Lane) -> AsyncIterator[Begun]:
+        """Each part of a session, when it is safe on disk; not those that are there already, nor what was erased since."""
+        start, rest = 0, _Rest(session.messages)
+        while not self._pace.stopped:
+            part = await asyncio.to_thread(rest.part)
+            if not part:
+                return
+            await self._room(lane)
+            if talk.in_a_row >= IN_A_ROW:
+                talk.left = True
+                return
+            key = _digested(f"ingest/{talk.conversation.id}/{session.id}/{start}")
+            begun = await self._memory._begun(
+                [_as_given(message) for message in part], user_id=user, session_id=session.id, idempotency_key=key
+            )
+            there = begun.batch.turns + begun.batch.erased
+            start += there
+            rest.took(part, there)
+            waiting = [chunk for chunk in begun.batch.chunks if chunk.state != "committed"]
+            self.known += there - sum(chunk.turns for chunk in waiting)
+            if begun.batch.status != "done":
+                yield begun
+            elif self._on_progress is not None:
+                self._on_progress(self.progress)
+
+    async def _room(self, lane: _Lane) -> None:
+        """Wait until few enough of a user's chunks are under way."""
+        while lane.chunks >= max(AHEAD, self._at_once) and not self._pace.stopped:
+            lane.room.clear()
+            await lane.room.wait()
+
+    def _conclusion(self, talk: _Talk, session: str, begun: Begun, lane: _Lane) -> asyncio.Task[None]:
+        """Bring a part to its end, after the one before it."""
+        part = _Part(lane, begun.batch.chunks_left, lane.last, asyncio.Event())
+        lane.last = part.ended
+        lane.chunks += part.chunks
+        self._parts[begun.batch.id] = part
+        return asyncio.create_task(self._conclude(talk, session, begun, part))
+
+    async def _conclude(self, talk: _Talk, session: str, begun: Begun, part: _Part) -> None:
+        try:
+            await self._memory._concluded(begun, part.after)
+            talk.in_a_row = 0
+            self._failing.clear()
+        except (ModelError, EmbeddingInvalid) as error:
+            self._fails(talk, session, error)
+        except Erased:
+            pass  # somebody erased it meanwhile: it is not for us to bring back
+        except asyncio.CancelledError:
+            raise
+        except BaseException as error:  # noqa: BLE001 -- as above
+            self._ends(error)
+        finally:
+            del self._parts[begun.batch.id]
+            part.lane.chunks -= part.chunks
+            part.lane.room.set()
+            part.ended.set()
+
+    def committed(self, batch_id: str, turns: int, decisions: Mapping[str, int]) -> None:
+        """A chunk is in."""
+        if (part := self._parts.get(batch_id)) is not None:
+            part.chunks -= 1
+            part.lane.chunks -= 1
+            part.lane.room.set()
+        self.chunks += 1
+        self.turns += turns
+        self.decisions.update(decisions)
+        if self._on_progress is not None:
+            self._on_progress(self.progress)
+
+    def _fails(self, talk: _Talk, session: str, error: RecollectError) -> None:
+        """A part stays pending. The run ends where the fault is one that all would meet."""
+        name = type(error).__name__
+        self.failed.append(
+            Failed(
+                conversation=talk.conversation.id,
+                session=session,
+                batch_id=error.batch_id,
+                error=name,
+                message=str(error),
+            )
+        )
+        talk.in_a_row += 1
+        self._failing.add(talk.conversation.id)
+        if isinstance(error, ModelConfigError) or len(self._failing) >= IN_A_ROW:
+            self._ends(error)
+
+    def _ends(self, error: BaseException) -> None:
+        """Begin nothing more. What was stopped for that is no fault of its own."""
+        if isinstance(error, Stopped):
+            return
+        if self.fatal is None:
+            self.fatal = error
+        self._pace.stop()
+        for lane in self._lanes.values():
+            lane.room.set()
+
+    @property
+    def progress(self) -> Progress:
+        """How far it is."""
+        return Progress(self.conversations, self.turns, self.known, self.chunks, self._seconds, self._paid)
+
+    @property
+    def _seconds(self) -> float:
+        return time.monotonic() - self._began
+
+    @property
+    def _paid(self) -> AddUsage:
+        used, before = self._memory._store.purse.used, self._paid_before
+        cost = None if used.cost_usd is None or before.cost_usd is None else used.cost_usd - before.cost_usd
+        tokens = used.input_tokens - before.input_tokens, used.output_tokens - before.output_tokens
+        return add_usage(Usage(used.llm_calls - before.llm_calls, *tokens, cost))
+
+    def report(self, stopped: str | None = None) -> IngestReport:
+        """What was done so far."""
+        report = IngestReport(
+            conversations=self.conversations,
+            turns=self.turns,
+            known=self.known,
+            chunks=self.chunks,
+            decisions=dict(sorted(self.decisions.items())),
+            rejected=self.rejected,
+            problems=tuple(self.problems),
+            problem_count=self.problem_count,
+            failed=tuple(self.failed),
+            left=tuple(self.left),
+            usage=self._paid,
+            seconds=self._seconds,
+            stopped=stopped,
+            message=None if self.fatal is None else str(self.fatal),
+        )
+        report._error = self.fatal if isinstance(self.fatal, RecollectError) else None
+        return report
+
+    def wait(self) -> None:
+        """Until the work has ended, from another thread."""
+        give_up = time.monotonic() + GRACE + 10
+        while not self._ended.wait(0.1) and time.monotonic() < give_up:
+            pass
+
+    def give_up(self) -> None:
+        """Do not wait for the calls under way, from another thread."""
+        if self._task is not None:
+            loop, task = self._task
+            loop.call_soon_threadsafe(task.cancel)
+
+
+class _Rest:
+    """What is left of a session, part by part."""
+
+    def __init__(self, messages: Sequence[Message]) -> None:
+        self._messages = iter(messages)
+        self._back: list[Message] = []
+
+    def part(self) -> list[Message]:
+        """Up to PART messages; a rest that would be no chunk of its own comes with them. Blocking."""
+        wanted = PART + LARGEST - CHUNK + 1  # one more than the longest, to see whether anything follows
+        have = [*self._back, *islice(self._messages, max(0, wanted - len(self._back)))]
+        size = PART if len(have) >= wanted else len(have)
+        self._back = have[size:]
+        return have[:size]
+
+    def took(self, part: Sequence[Message], there: int) -> None:
+        """So many of the messages from the part's first one on are in; fewer where the file has grown, more where they were
+        once journalled in longer parts."""
+        self._back = [*part[there:], *self._back]
+        for _ in range(there - len(part)):
+            if self._back:
+                self._back.pop(0)
+            else:
+                next(self._messages, None)
+
+
+def _parts(session: Session) -> Iterator[list[Message]]:
+    """The parts of a session of which nothing is in yet."""
+    rest = _Rest(session.messages)
+    while part := rest.part():
+        yield part
+
+
+def _digested(key: str) -> str:
+    """A key of bounded length: names in files may be long, and two long ones may begin alike."""
+    return key if len(key) <= check.MAX_ID else f"ingest/{check.digest(key)}"
+
+
+def _as_given(message: Message) -> dict[str, Any]:
+    """A message as `add` takes it."""
+    given: dict[str, Any] = {"role": message.role.value, "content": message.content}
+    if message.name is not None:
+        given["name"] = message.name
+    if message.timestamp is not None:
+        given["timestamp"] = message.timestamp
+    return given
