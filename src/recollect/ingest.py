@@ -25,7 +25,8 @@ from pydantic import PrivateAttr
 from . import check
 from .errors import EmbeddingInvalid, Erased, InvalidInput, ModelConfigError, ModelError, RecollectError, Stopped
 from .formats import Conversation, FormatProblem, Found, Session
-from .memory import CHUNK, LARGEST, AsyncMemory, Begun, UserId, add_usage
+from .estimate import as_turns
+from .memory import CHUNK, LARGEST, AsyncMemory, Begun, UserId, add_usage, chunk_sizes
 from .model import Message
 from .pace import Pace, paced
 from .results import AddUsage, Estimate, Result
@@ -195,9 +196,12 @@ class Forecast:
         return Estimate(turns=self.turns, chunks=self.chunks, usage=add_usage(self.usage))
 
 
-def forecast(memory: Memory | None, conversations: Iterable[Found]) -> Forecast:
-    """What `ingest` would cost; nothing is sent, nothing stored. `memory` None: conversations and turns alone are counted."""
-    found, names = Forecast(), _Names()
+def forecast(memory: Memory | None, conversations: Iterable[Found], *, user_id: Who = OWN) -> Forecast:
+    """What `ingest` would cost; nothing is sent, nothing stored. `memory` None: conversations and turns alone are counted.
+
+    It takes nothing to be stored yet. How near it comes: docs/models.md.
+    """
+    found, names, told = Forecast(), _Names(), Counter[UserId]()
     for given in conversations:
         one = names.taken(given)
         if isinstance(one, str):
@@ -208,15 +212,24 @@ def forecast(memory: Memory | None, conversations: Iterable[Found]) -> Forecast:
         found.turns += one.turns
         if memory is None:
             continue
+        user = _user_of(one, user_id)
         for session in one.sessions:
             for part in _parts(session):
-                estimate = memory.estimate([_as_given(message) for message in part])
+                sizes = chunk_sizes(len(part))
+                estimate = memory._wait(memory._memory._estimated(as_turns(part), sizes, told[user]))
+                told[user] += len(part)
                 paid = Usage(**{name: getattr(estimate.usage, name) for name in _PAID})
                 found.chunks, found.usage = found.chunks + estimate.chunks, found.usage + paid
     return found
 
 
 _PAID = ("llm_calls", "input_tokens", "output_tokens", "cost_usd")
+
+
+def _user_of(talk: Conversation, user_id: Who) -> UserId:
+    if isinstance(user_id, _Own):
+        return talk.id
+    return user_id(talk) if callable(user_id) else user_id
 
 
 class _Names:
@@ -362,15 +375,10 @@ class _Run:
         self.problem_count += 1
         self.problems += [problem][: TOLD - len(self.problems)]
 
-    def _user_of(self, talk: Conversation) -> UserId:
-        if isinstance(self._user_id, _Own):
-            return talk.id
-        return self._user_id(talk) if callable(self._user_id) else self._user_id
-
     async def _walk(self, conversation: Conversation) -> None:
         """A conversation from its first session to its last. What goes wrong is noted, and ends the run where it must."""
         try:
-            user = self._user_of(conversation)
+            user = _user_of(conversation, self._user_id)
             lane = self._lanes.setdefault(user, _Lane())
             lane.walkers += 1
             try:

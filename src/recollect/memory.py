@@ -348,14 +348,14 @@ class AsyncMemory:
         *,
         timestamp: datetime | str | float | None = None,
     ) -> Estimate:
-        """What adding messages would cost, before anything is sent: nothing with rules. An estimate, rather high than low."""
+        """What adding messages would cost, before anything is sent: nothing with rules. See docs/models.md for how near it comes."""
         from .estimate import as_turns
 
         checked = check.messages(messages, check.spoken("timestamp", timestamp))
         return await self._estimated(as_turns(checked), chunk_sizes(len(checked)))
 
     async def estimate_retelling(self, *, user_id: UserId) -> Estimate:
-        """What `retell` would cost, before anything is sent: nothing with rules. An estimate, rather high than low."""
+        """What `retell` would cost, before anything is sent: nothing with rules. See docs/models.md for how near it comes."""
         space = await self._find(scope_of(user_id, None, None))
         spans = [] if space is None else await self._spans(space)
         numbers = [number for first, last in spans for number in range(first, last + 1)]
@@ -366,12 +366,12 @@ class AsyncMemory:
         """The turns (first, last) of each chunk that would be told anew."""
         return [part for run in await self._run(self._store.journal.retellable, space) for part in cut(*run)]
 
-    async def _estimated(self, turns: Sequence[Turn], sizes: Sequence[int]) -> Estimate:
+    async def _estimated(self, turns: Sequence[Turn], sizes: Sequence[int], told: int | None = None) -> Estimate:
         model, usage = self._store.language.model, Usage()
         if model is not None:
             from .estimate import estimate
 
-            usage = await self._run(estimate, model, turns, sizes, self._instructions)
+            usage = await self._run(estimate, model, turns, sizes, self._instructions, told)
         return Estimate(turns=len(turns), chunks=len(sizes), usage=add_usage(usage))
 
     @property

@@ -175,7 +175,7 @@ def test_the_estimate_is_what_is_called_and_a_dry_run_calls_nothing(cli, talk):
     with ModelEndpoint(reads) as endpoint:
         words = ["ingest", talk(2, 9), *at(endpoint)]
         dry = cli(*words, "--dry-run")
-        assert dry.stdout.startswith("estimate for openai/any: 18 turns in 2 chunks; at most about 4 calls, ")
+        assert dry.stdout.startswith("estimate for openai/any: 18 turns in 2 chunks; about 4 calls, ")
         estimate = answer(cli(*words, "--dry-run", "--json"))
         assert (estimate["turns"], estimate["chunks"], estimate["usage"]["llm_calls"]) == (18, 2, 4)
         assert endpoint.requests == [] and answer(cli("stats", "--json"))["turns"] == 0
@@ -321,7 +321,7 @@ def test_what_the_rules_stored_is_told_anew_and_can_be_taken_back(cli, tmp_path)
     by_rules = {item["text"] for item in answer(cli("list", "--user", "ann", "--json"))}
     with ModelEndpoint(reads) as endpoint:
         words = ["retell", "--user", "ann", *at(endpoint)]
-        assert "3 turns in 1 chunk; at most about 2 calls" in cli(*words, "--dry-run").stdout
+        assert "3 turns in 1 chunk; about 2 calls" in cli(*words, "--dry-run").stdout
         assert answer(cli(*words, "--dry-run", "--json"))["usage"]["llm_calls"] == 2 and endpoint.requests == []
         done = cli(*words)
         assert f"{len(by_rules)} memories before, 3 after: 3 ADD, {len(by_rules)} DELETE" in done.stdout

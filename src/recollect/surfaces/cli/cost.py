@@ -20,12 +20,12 @@ def in_words(usage: AddUsage) -> str:
 
 
 def show_estimate(common: Common, estimate: Estimate, *, stderr: bool = False) -> None:
-    """One line: how much there is to do, and what that costs at most."""
+    """One line: how much there is to do, and what that costs."""
     work = f"{count(estimate.turns, 'turn')} in {count(estimate.chunks, 'chunk')}"
     if common.model is None:
         say(f"estimate: {work}, by rules: no calls, no cost", stderr=stderr)
     else:
-        say(f"estimate for {plain(common.model)}: {work}; at most about {in_words(estimate.usage)}", stderr=stderr)
+        say(f"estimate for {plain(common.model)}: {work}; about {in_words(estimate.usage)}", stderr=stderr)
 
 
 def show_paid(usage: AddUsage) -> None:

@@ -85,7 +85,7 @@ def run(
 
 def plan(work: Work, memory: Memory | None) -> Forecast:
     """What there is to do. Raises InvalidInput where that is nothing."""
-    planned = forecast(memory, work.conversations())
+    planned = forecast(memory, work.conversations(), user_id=work.user_of)
     if not planned.conversations and not planned.problem_count:
         where = "no conversation in the files" if work.only is None else f"no conversation {work.only!r} in the files"
         raise InvalidInput("--conversation", where)
@@ -129,9 +129,9 @@ def foretell(work: Work, planned: Forecast) -> int:
         told = {"conversations": planned.conversations, **unread(work, planned)}
         common.answer({**told, **planned.estimate.model_dump(mode="json")})
     else:
-        say(f"{count(planned.conversations, 'conversation')} in {count(len(work.inputs), 'file')}")
         show_estimate(common, planned.estimate)
-        say("Nothing was sent. What is stored already costs nothing again.")
+        read = f"{count(planned.conversations, 'conversation')} in {count(len(work.inputs), 'file')}"
+        say(f"{read}. Nothing was sent. What is stored already costs nothing again.")
         show_problems(work, planned)
     return FAULT if planned.problem_count else 0
 
