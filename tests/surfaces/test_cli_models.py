@@ -223,11 +223,11 @@ def test_a_session_that_fails_stays_pending_and_the_next_one_goes_in(cli, talk):
 
 def test_a_model_that_fails_again_and_again_ends_the_run(cli, talk):
     with ModelEndpoint(lambda _: Reply("no JSON at all")) as endpoint:
-        done = cli("ingest", talk(5, 1), *at(endpoint), code=1)
-    assert "3 sessions in a row failed: ExtractionFailed" in done.stderr and "same command goes on" in done.stderr
-    assert done.stderr.count("\npending: ") == 3
+        done = cli("ingest", talk(20, 1), *at(endpoint), code=1)
+    assert "left: talk: 3 sessions in a row failed; the same command goes on" in done.stderr
+    assert 3 <= done.stderr.count("\npending: ") == done.stderr.count("\nfailed: talk") < 20
     with ModelEndpoint(reads) as endpoint:
-        assert answer(cli("ingest", talk(5, 1), *at(endpoint), "--json"))["decisions"] == {"ADD": 5}
+        assert answer(cli("ingest", talk(20, 1), *at(endpoint), "--json"))["decisions"] == {"ADD": 20}
     assert cli("pending").stdout == "Nothing is pending.\n"
 
 
@@ -276,7 +276,7 @@ def test_a_wrong_key_is_told_at_once(cli, talk, command):
     refused = Reply({"error": {"message": f"Incorrect API key provided: {KEY}", "code": "invalid_api_key"}}, status=401)
     with ModelEndpoint(lambda _: refused) as endpoint:
         done = cli(command, talk(3, 1), *at(endpoint), *(["--json"] if command == "add" else []), code=1)
-        assert len(endpoint.requests) == 1
+        assert 1 <= len(endpoint.requests) <= (1 if command == "add" else 3)  # three sessions, side by side
     assert "ModelConfigError" in done.stderr and "HTTP 401" in done.stderr and "check --api-key" in done.stderr
     assert "batch_" in done.stderr
 
