@@ -161,7 +161,9 @@ class LitellmModel:
         """Wait as long as the endpoint asked any call to; not all come back at the same moment."""
         while (left := self._hold.left) > 0:
             if left >= work.patience.left:
-                raise Failure(Kind.UNAVAILABLE, "the endpoint asks to wait for longer than there is time", retry_after=left)
+                raise Failure(
+                    Kind.UNAVAILABLE, "the endpoint asks to wait for longer than there is time", retry_after=left
+                )
             await self._sleep(left + random.uniform(0, SPREAD))  # noqa: S311 -- no secret
 
     async def _try(self, work: _Work, request: dict[str, Any]) -> Any:
