@@ -24,8 +24,8 @@ from pydantic import PrivateAttr
 
 from . import check
 from .errors import EmbeddingInvalid, Erased, InvalidInput, ModelConfigError, ModelError, RecollectError, Stopped
-from .formats import Conversation, FormatProblem, Found, Session
 from .estimate import as_turns
+from .formats import Conversation, FormatProblem, Found, Session
 from .memory import CHUNK, LARGEST, AsyncMemory, Begun, UserId, add_usage, chunk_sizes
 from .model import Message
 from .pace import Pace, paced

@@ -348,14 +348,14 @@ class AsyncMemory:
         *,
         timestamp: datetime | str | float | None = None,
     ) -> Estimate:
-        """What adding messages would cost, before anything is sent: nothing with rules. See docs/models.md for how near it comes."""
+        """What adding messages would cost, before anything is sent: nothing with rules. How near it comes: docs/models.md."""
         from .estimate import as_turns
 
         checked = check.messages(messages, check.spoken("timestamp", timestamp))
         return await self._estimated(as_turns(checked), chunk_sizes(len(checked)))
 
     async def estimate_retelling(self, *, user_id: UserId) -> Estimate:
-        """What `retell` would cost, before anything is sent: nothing with rules. See docs/models.md for how near it comes."""
+        """What `retell` would cost, before anything is sent: nothing with rules. How near it comes: docs/models.md."""
         space = await self._find(scope_of(user_id, None, None))
         spans = [] if space is None else await self._spans(space)
         numbers = [number for first, last in spans for number in range(first, last + 1)]

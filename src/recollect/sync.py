@@ -191,11 +191,11 @@ class Memory:
         *,
         timestamp: datetime | str | float | None = None,
     ) -> Estimate:
-        """What adding messages would cost, before anything is sent: nothing with rules. See docs/models.md for how near it comes."""
+        """What adding messages would cost, before anything is sent: nothing with rules. How near it comes: docs/models.md."""
         return self._wait(self._memory.estimate(messages, timestamp=timestamp))
 
     def estimate_retelling(self, *, user_id: UserId) -> Estimate:
-        """What `retell` would cost, before anything is sent: nothing with rules. See docs/models.md for how near it comes."""
+        """What `retell` would cost, before anything is sent: nothing with rules. How near it comes: docs/models.md."""
         return self._wait(self._memory.estimate_retelling(user_id=user_id))
 
     @property

@@ -50,8 +50,8 @@ class Kind(Enum):
 class Failure(Exception):
     """A failure, in words that hold neither content nor key.
 
-    `retry_after`: seconds that the endpoint asked to wait. `limited`: for it has a limit of requests (429). `cause`: a fault of the transport. `tokens`: read and written, where
-    an answer came that litellm could not read.
+    `retry_after`: seconds that the endpoint asked to wait; `limited`: for it has a limit of requests (429). `cause`: a fault of
+    the transport. `tokens`: read and written, where an answer came that litellm could not read.
     """
 
     def __init__(

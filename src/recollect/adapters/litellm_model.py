@@ -164,7 +164,7 @@ class LitellmModel:
                 raise Failure(
                     Kind.UNAVAILABLE, "the endpoint asks to wait for longer than there is time", retry_after=left
                 )
-            await self._sleep(left + random.uniform(0, SPREAD))  # noqa: S311 -- no secret
+            await self._sleep(left + random.uniform(0, SPREAD))
 
     async def _try(self, work: _Work, request: dict[str, Any]) -> Any:
         await self._held(work)

@@ -37,7 +37,7 @@ class Hold:
 class Patience:
     """What is left of one call's tries and time. Shared by its re-asks: together they fail at most `tries - 1` times in vain.
 
-    Who was told how long to wait may come again as often as the deadline allows: that it was told so is no fault of the endpoint's.
+    Who was told how long to wait may come again as often as the deadline allows: to be told so is no failure.
     """
 
     ends_at: float

@@ -64,25 +64,25 @@ class _Reader:
         lines: list[Record] = []
         for record in self._source.lines():
             told = record.data.decode("utf-8", errors="surrogateescape")
-            apart = self._apart(told.strip(), record)
+            apart = _between(told.strip())
             if apart or _begins(told) is not None:
                 yield from self._ended(lines)
                 lines = []
-            if not apart and (lines or told.strip()):
+            if apart:
+                self._passes(told.strip(), record)
+            elif lines or told.strip():
                 lines.append(record)
         yield from self._ended(lines)
 
-    def _apart(self, told: str, record: Record) -> bool:
-        """Whether a line is between messages: a rule, or a date."""
-        if _RULE.fullmatch(told):
-            self._session += 1
-            return True
+    def _passes(self, told: str, record: Record) -> None:
+        """A line between messages: a rule, or a date."""
         dated = _DATED.fullmatch(told)
-        if dated is None or (when := _time(dated[1])) is None:
-            return False
-        self._dated.append(record.start)
-        self._dates.append(when)
-        return True
+        when = None if dated is None else _time(dated[1])
+        if when is None:
+            self._session += 1
+        else:
+            self._dated.append(record.start)
+            self._dates.append(when)
 
     def _ended(self, lines: list[Record]) -> Iterator[FormatProblem]:
         """A message is whole."""
@@ -119,6 +119,12 @@ class _Reader:
 
 
 _NAMES_OF_ROLES = ("user", "human", "assistant", "ai", "system", "chatgpt", "claude", "bot")
+
+
+def _between(told: str) -> bool:
+    """Whether a line is no message's: a rule, or a date."""
+    dated = _DATED.fullmatch(told)
+    return _RULE.fullmatch(told) is not None or (dated is not None and _time(dated[1]) is not None)
 
 
 def _time(told: str) -> datetime | None:
