@@ -353,7 +353,7 @@ class _Run:
             try:
                 found = await asyncio.to_thread(next, feed, None)
             except Exception as error:  # noqa: BLE001 -- of the caller's; what is begun comes to its end first
-                self._ends(error)
+                self.fatal = error
                 break
             if found is None:
                 break
