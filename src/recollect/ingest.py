@@ -20,8 +20,6 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any, Final, TypeAlias
 
-from pydantic import PrivateAttr
-
 from . import check
 from .errors import EmbeddingInvalid, Erased, InvalidInput, ModelConfigError, ModelError, RecollectError, Stopped
 from .estimate import as_turns
@@ -29,7 +27,7 @@ from .formats import Conversation, FormatProblem, Found, Session
 from .memory import CHUNK, LARGEST, AsyncMemory, Begun, UserId, add_usage, chunk_sizes
 from .model import Message
 from .pace import Pace, paced
-from .results import AddUsage, Estimate, Result
+from .results import AddUsage, Estimate, Failed, IngestReport
 from .sync import Memory
 from .tasks import cancel
 from .usage import Usage
@@ -50,53 +48,6 @@ class _Own:
 
 OWN: Final = _Own()
 Who: TypeAlias = UserId | _Own | Callable[[Conversation], UserId]
-
-
-class Failed(Result):
-    """Messages that had to stay pending, and why; `resume()` or the same ingestion finishes them."""
-
-    conversation: str
-    session: str
-    batch_id: str | None
-    error: str
-    message: str
-
-
-class IngestReport(Result):
-    """What an ingestion did.
-
-    `conversations`: how many were gone through; `turns`: new ones that were committed; `known`: those that were there already, or
-    were erased since. `decisions`: by op. `problems`: what could not be read, the first 1,000 of `problem_count`. `failed`: what
-    stayed pending. `left`: conversations that were given up after three failures in a row. `stopped`: the name of the error that
-    ended it before its time, `message` what it said, `.error` that error. `usage`: what was paid meanwhile.
-    """
-
-    _error: RecollectError | None = PrivateAttr(default=None)
-
-    conversations: int
-    turns: int
-    known: int
-    chunks: int
-    decisions: dict[str, int]
-    rejected: int
-    problems: tuple[str, ...]
-    problem_count: int
-    failed: tuple[Failed, ...]
-    left: tuple[str, ...]
-    usage: AddUsage
-    seconds: float
-    stopped: str | None = None
-    message: str | None = None
-
-    @property
-    def error(self) -> RecollectError | None:
-        """What ended it before its time."""
-        return self._error
-
-    @property
-    def complete(self) -> bool:
-        """Whether everything was read, and is in."""
-        return not (self.problem_count or self.failed or self.left or self.stopped)
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import importlib.util
+import inspect
 import itertools
 import json
 import os
@@ -440,3 +441,30 @@ def test_a_dry_run_tells_what_is_then_paid(tmp_path):
             0.25 * totals["read"] + 2 * totals["written"]
         )
         assert 0.85 < written < 1.15 and 0.85 < money < 1.15
+
+
+# --- what is written of it -----------------------------------------------------------------------------------------------
+
+DOCS = Path(__file__).parents[2] / "docs"
+
+
+def test_the_reference_prints_signatures_and_docstrings_as_they_are():
+    page = (DOCS / "api.md").read_text(encoding="utf-8")
+    for verb in (ingest, aingest, forecast):
+        parts = []
+        for name, one in inspect.signature(verb).parameters.items():
+            if one.kind is inspect.Parameter.KEYWORD_ONLY and "*" not in parts:
+                parts.append("*")
+            parts.append(name if one.default is inspect.Parameter.empty else f"{name}={one.default!r}")
+        assert f"**`{verb.__name__}({', '.join(parts)})`**" in page
+    assert inspect.getdoc(ingest) in page and inspect.getdoc(forecast) in page
+    own = inspect.signature(ingest).parameters.keys() - {"on_interrupt"}
+    assert own == inspect.signature(aingest).parameters.keys()
+
+
+def test_the_guide_runs_as_printed(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("recollect.adapters.minilm.MiniLM.embed", lambda _, texts: HashEmbedder(384).embed(texts))
+    for snippet in re.findall(r"```python\n(.*?)```", (DOCS / "ingest.md").read_text(encoding="utf-8"), re.S):
+        exec(snippet, {})
+    assert capsys.readouterr().out.split("\n")[:2] == ["1", "1 {'ADD': 1} True"]

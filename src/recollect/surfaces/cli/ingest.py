@@ -12,8 +12,8 @@ from ... import Memory
 from ...errors import InvalidInput
 from ...formats import Conversation, FormatProblem, Found, Input, Passed, inputs
 from ...formats.tables import columns_of
-from ...ingest import Failed, Forecast, IngestReport, Interrupted, Progress, forecast, ingest
-from ...results import PendingBatch
+from ...ingest import Forecast, Interrupted, Progress, forecast, ingest
+from ...results import Failed, IngestReport, PendingBatch
 from .common import DEFAULT_USER, FAULT, Common, as_options, describe, exit_code_of, say, show_traceback, way_on
 from .cost import money, show_estimate, show_paid
 from .safe import as_json, count, plain
