@@ -45,6 +45,7 @@ FLOORS: list[set[str]] = [
     {"memory"},
     {"sync"},
     {"formats"},
+    {"ingesting"},
     {"ingest", "chat"},
     {"demo"},
     {"surfaces"},

@@ -24,7 +24,8 @@ import pytest
 from recollect import AsyncMemory, Memory
 from recollect.errors import InvalidInput
 from recollect.formats import Conversation, FormatProblem, Session, read
-from recollect.ingest import PART, Interrupted, _Rest, aingest, forecast, ingest
+from recollect.ingest import Interrupted, aingest, forecast, ingest
+from recollect.ingesting import PART, Rest
 from recollect.model import Message, Role
 from recollect.testing import HashEmbedder, ModelEndpoint, Reply, ScriptedLanguage
 
@@ -258,7 +259,7 @@ def test_a_caller_whose_conversations_or_ears_fail_is_told_so_and_what_is_begun_
 @pytest.mark.parametrize("size", [1, 399, 400, 402, 403, 405, 801, 1_203])
 def test_parts_are_whole_chunks_and_lose_nothing(size):
     said = [Message(Role.USER, str(n)) for n in range(size)]
-    rest, parts = _Rest(said), []
+    rest, parts = Rest(said), []
     while part := rest.part():
         parts.append(part)
     assert list(itertools.chain(*parts)) == said
