@@ -60,7 +60,7 @@ def run(
     if report is not None and not report.absolute().parent.is_dir():
         raise InvalidInput("--report", f"{report.parent} is no folder")
     work = Work(common, *inputs(files, format_name, None if columns is None else columns_of(columns)), only)
-    view = View(common)
+    view = View(common, told=True)
     with common.open(view.on_event) as memory:
         planned = plan(work, memory if dry or common.model is not None else None)
         if dry:
@@ -96,7 +96,7 @@ def ingested(memory: Memory, work: Work, view: View, concurrency: int) -> tuple[
     """Do it; what came of it, and the interruption that ended it."""
 
     def show(progress: Progress) -> None:
-        view.progress.update(view.task, completed=progress.turns + progress.known, told=at_work(progress))
+        view.update(progress.turns + progress.known, at_work(progress))
 
     def stopping() -> None:
         say("stopping: calls under way may end, for 10 seconds at most; Ctrl-C again ends them", stderr=True)
