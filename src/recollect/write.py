@@ -56,6 +56,7 @@ from .ports import Chunk, Embedder, Extractor, Journal, Ledger, Reconciler, Toke
 from .prepare import ChunkWork, content_of, doubts_of, hidden_of, stated_at, turn_terms, turn_texts, whole_messages
 from .records import Batch, ChunkRecord, Commit, JournalledChunk, Lease, NewBatch, Space
 from .retell import forget_told
+from .safety.quarantine import Reader
 from .safety.redact import Redactor
 from .safety.trust import Trust
 from .tasks import cancel, cancelled_after, together, whole
@@ -313,7 +314,8 @@ class Writer:
         self, batch: Batch, chunk: JournalledChunk, facts: Sequence[Fact]
     ) -> tuple[tuple[str | None, ...], dict[int, str]]:
         """What must not be served before somebody has looked at it: facts and turns. Blocking, for long texts take their time."""
-        return doubts_of(facts, chunk, self.trust), {} if batch.retells else hidden_of(chunk)
+        reader = Reader()  # of each text once: facts cite the turns that are judged themselves
+        return doubts_of(facts, chunk, self.trust, reader), {} if batch.retells else hidden_of(chunk, reader)
 
     async def _commit(self, work: ChunkWork) -> None:
         """Decide and commit, again where another writer was faster; after three times the others wait."""
