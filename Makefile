@@ -46,6 +46,7 @@ types: $(STAMP)   ## mypy, strict
 
 bench: $(STAMP)   ## timings, as ratios to floors taken in the same run; JSON=FILE too (floor.py needs RECOLLECT_DATA)
 	@for b in core scale embedder; do $(BIN)/python benchmarks/$$b.py $(if $(JSON),--json $(JSON)) || exit 1; done
+	@$(BIN)/python benchmarks/ingest.py $(if $(JSON),--json $(JSON))
 	@for b in concurrency guarantees security; do $(BIN)/python benchmarks/$$b.py || exit 1; done
 
 lock:   ## write the lock files anew

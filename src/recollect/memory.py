@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
 from types import TracebackType
@@ -22,6 +23,7 @@ from .filters import parse_filter
 from .ids import IdKind, check_id
 from .model import Scope, Turn, Usage
 from .owners import new_owner
+from .pace import pace
 from .records import Batch, BatchStatus, ChangeRecord, Commit, JournalledChunk, NewBatch, Space
 from .results import (
     AddResult,
@@ -77,6 +79,15 @@ class _Operator:
 OPERATOR: Final = _Operator()
 UserId = str | None
 MaybeUser = str | None | _Operator
+
+
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """Messages that are safe on disk. `replayed`: they were so before; `leased`: for this process to go on with them."""
+
+    batch: Batch
+    replayed: bool
+    leased: bool
 
 
 class AsyncMemory:
@@ -223,13 +234,47 @@ class AsyncMemory:
         EmbedderError with `.batch_id` where the batch had to stay pending; `resume()` finishes it. What was erased before, and is
         dated before that, is left out and counted (`.erased`), unless `allow_erased`. Raises Erased where it is erased meanwhile.
         """
+        check.flag("wait", wait)
+        begun = await self._begun(
+            messages,
+            user_id=user_id,
+            agent_id=agent_id,
+            session_id=session_id,
+            metadata=metadata,
+            timestamp=timestamp,
+            infer=infer,
+            expires_at=expires_at,
+            idempotency_key=idempotency_key,
+            leased=wait,
+            allow_erased=allow_erased,
+        )
+        if wait:
+            await self._concluded(begun)
+        return await self._run(self._result, begun.batch.id)
+
+    async def _begun(
+        self,
+        messages: str | Mapping[str, Any] | Sequence[Mapping[str, Any]],
+        *,
+        user_id: UserId,
+        agent_id: str | None = None,
+        session_id: str | None = None,
+        metadata: Mapping[str, Any] | None = None,
+        timestamp: datetime | str | float | None = None,
+        infer: bool = True,
+        expires_at: datetime | str | float | None = None,
+        idempotency_key: str | None = None,
+        leased: bool = True,
+        allow_erased: bool = False,
+    ) -> Begun:
+        """Check messages and put them on disk, `leased` for `_concluded` to go on with them at once."""
         scope = scope_of(user_id, agent_id, session_id)
         time = check.spoken("timestamp", timestamp)
         checked = check.messages(messages, time)
         extra = check.metadata("metadata", metadata)
         expiry = check.maybe_time("expires_at", expires_at)
         key = check.maybe_identifier("idempotency_key", idempotency_key)
-        for name, value in {"infer": infer, "wait": wait, "allow_erased": allow_erased}.items():
+        for name, value in {"infer": infer, "allow_erased": allow_erased}.items():
             check.flag(name, value)
         self._check_loop()
         if sum(len(message.content) for message in checked) <= self._redactor.AT_ONCE:
@@ -252,22 +297,32 @@ class AsyncMemory:
         )
         if not self._store.embedder_recorded:
             await self._run(self._store.record_embedder)
-        batch, replayed, leased = await self._writer.open(new, leased=wait)
+        batch, replayed, leased = await self._writer.open(new, leased=leased)
         reach("add.journalled")
         if not replayed:
             turns, chunks = len(checked), len(batch.chunks)
             emit(self._listener, Journalled(batch.id, user_id, turns, chunks))
-        if wait and batch.status != "done":
-            with of_batch(batch.id):
-                if not leased:
-                    await self._backfill.some(batch.space)
-                await self._finish(batch, leased=leased)
-        return await self._run(self._result, batch.id)
+        return Begun(batch, replayed, leased)
 
-    async def _finish(self, batch: Batch, patience: timedelta | None = None, *, leased: bool = False) -> None:
+    async def _concluded(self, begun: Begun, after: asyncio.Event | None = None) -> None:
+        """Bring what was begun to its end. `after`: nothing is committed before that is set."""
+        if begun.batch.status != "done":
+            with of_batch(begun.batch.id):
+                if not begun.leased:
+                    await self._backfill.some(begun.batch.space)
+                await self._finish(begun.batch, leased=begun.leased, after=after)
+
+    async def _finish(
+        self,
+        batch: Batch,
+        patience: timedelta | None = None,
+        *,
+        leased: bool = False,
+        after: asyncio.Event | None = None,
+    ) -> None:
         """Bring a batch to its end, within the budget."""
         with metered(self._store.purse.meter()):
-            await self._writer.finish(batch, patience, leased=leased)
+            await self._writer.finish(batch, patience, leased=leased, after=after)
 
     async def retell(self, *, user_id: UserId, wait: bool = True) -> AddResult:
         """Extract a user's kept turns anew, with the model that is open now, and replace what came of them before.
@@ -295,14 +350,14 @@ class AsyncMemory:
         *,
         timestamp: datetime | str | float | None = None,
     ) -> Estimate:
-        """What adding messages would cost, before anything is sent: nothing with rules. An estimate, rather high than low."""
+        """What adding messages would cost, before anything is sent: nothing with rules. How near it comes: docs/models.md."""
         from .estimate import as_turns
 
         checked = check.messages(messages, check.spoken("timestamp", timestamp))
         return await self._estimated(as_turns(checked), chunk_sizes(len(checked)))
 
     async def estimate_retelling(self, *, user_id: UserId) -> Estimate:
-        """What `retell` would cost, before anything is sent: nothing with rules. An estimate, rather high than low."""
+        """What `retell` would cost, before anything is sent: nothing with rules. How near it comes: docs/models.md."""
         space = await self._find(scope_of(user_id, None, None))
         spans = [] if space is None else await self._spans(space)
         numbers = [number for first, last in spans for number in range(first, last + 1)]
@@ -313,12 +368,12 @@ class AsyncMemory:
         """The turns (first, last) of each chunk that would be told anew."""
         return [part for run in await self._run(self._store.journal.retellable, space) for part in cut(*run)]
 
-    async def _estimated(self, turns: Sequence[Turn], sizes: Sequence[int]) -> Estimate:
+    async def _estimated(self, turns: Sequence[Turn], sizes: Sequence[int], told: int | None = None) -> Estimate:
         model, usage = self._store.language.model, Usage()
         if model is not None:
             from .estimate import estimate
 
-            usage = await self._run(estimate, model, turns, sizes, self._instructions)
+            usage = await self._run(estimate, model, turns, sizes, self._instructions, told)
         return Estimate(turns=len(turns), chunks=len(sizes), usage=add_usage(usage))
 
     @property
@@ -343,6 +398,8 @@ class AsyncMemory:
         )
 
     async def _on_committed(self, batch: Batch, chunk: JournalledChunk, commit: Commit) -> None:
+        if (counting := pace()) is not None:
+            counting.committed(batch.id, len(chunk.turns), Counter(change.op.value for change in commit.changes))
         if self._listener is None:
             return
         numbers = [change.number for change in commit.changes]
@@ -354,6 +411,8 @@ class AsyncMemory:
         emit(self._listener, Committed(batch.id, chunk.record.n, len(batch.chunks), len(chunk.turns), changes))
 
     def _on_extracted(self, batch: Batch, chunk: int, facts: int, rejected: int) -> None:
+        if rejected and (counting := pace()) is not None:
+            counting.rejected(rejected)
         emit(self._listener, Extracted(batch.id, chunk, facts, rejected))
 
     async def update(

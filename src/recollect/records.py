@@ -219,6 +219,10 @@ class Batch:
     def chunks_done(self) -> int:
         return sum(chunk.state == "committed" for chunk in self.chunks)
 
+    @property
+    def chunks_left(self) -> int:
+        return len(self.chunks) - self.chunks_done
+
 
 @dataclass(frozen=True, slots=True)
 class UserState:

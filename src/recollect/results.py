@@ -8,8 +8,9 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr
 
+from .errors import RecollectError
 from .model import Kind, Op, Precision, Role, SourceClass
 
 
@@ -239,6 +240,53 @@ class Estimate(Result):
     turns: int
     chunks: int
     usage: AddUsage
+
+
+class Failed(Result):
+    """Messages that had to stay pending, and why; `resume()` or the same ingestion finishes them."""
+
+    conversation: str
+    session: str
+    batch_id: str | None
+    error: str
+    message: str
+
+
+class IngestReport(Result):
+    """What an ingestion did.
+
+    `conversations`: how many were gone through; `turns`: new ones that were committed; `known`: those that were there already, or
+    were erased since. `decisions`: by op. `problems`: what could not be read, the first 1,000 of `problem_count`. `failed`: what
+    stayed pending. `left`: conversations that were given up after three failures in a row. `stopped`: the name of the error that
+    ended it before its time, `message` what it said, `.error` that error. `usage`: what was paid meanwhile.
+    """
+
+    _error: RecollectError | None = PrivateAttr(default=None)
+
+    conversations: int
+    turns: int
+    known: int
+    chunks: int
+    decisions: dict[str, int]
+    rejected: int
+    problems: tuple[str, ...]
+    problem_count: int
+    failed: tuple[Failed, ...]
+    left: tuple[str, ...]
+    usage: AddUsage
+    seconds: float
+    stopped: str | None = None
+    message: str | None = None
+
+    @property
+    def error(self) -> RecollectError | None:
+        """What ended it before its time."""
+        return self._error
+
+    @property
+    def complete(self) -> bool:
+        """Whether everything was read, and is in."""
+        return not (self.problem_count or self.failed or self.left or self.stopped)
 
 
 class AddResult(Result):

@@ -208,11 +208,11 @@ class Memory:
         *,
         timestamp: datetime | str | float | None = None,
     ) -> Estimate:
-        """What adding messages would cost, before anything is sent: nothing with rules. An estimate, rather high than low."""
+        """What adding messages would cost, before anything is sent: nothing with rules. How near it comes: docs/models.md."""
         return self._wait(self._memory.estimate(messages, timestamp=timestamp))
 
     def estimate_retelling(self, *, user_id: UserId) -> Estimate:
-        """What `retell` would cost, before anything is sent: nothing with rules. An estimate, rather high than low."""
+        """What `retell` would cost, before anything is sent: nothing with rules. How near it comes: docs/models.md."""
         return self._wait(self._memory.estimate_retelling(user_id=user_id))
 
     @property

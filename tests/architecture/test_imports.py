@@ -19,7 +19,7 @@ FLOORS: list[set[str]] = [
     {"ids", "times", "owners", "tasks", "wording", "tokens", "contrasts", "calibration"},
     {"model", "filters"},
     {"records", "results", "dates", "safety", "query"},
-    {"ports", "trace", "budget"},
+    {"ports", "trace", "budget", "pace"},
     {"prompts", "replies", "evidence", "candidates", "intervals", "resolve", "timeline"},
     {"guard", "graph", "labels"},
     {
@@ -45,7 +45,9 @@ FLOORS: list[set[str]] = [
     {"reembed"},
     {"memory"},
     {"sync"},
-    {"formats", "ingest", "chat"},
+    {"formats"},
+    {"ingesting"},
+    {"ingest", "chat"},
     {"demo"},
     {"surfaces"},
 ]

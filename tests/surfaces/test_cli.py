@@ -98,7 +98,7 @@ def test_ingest_reports_broken_lines_and_stores_nothing_twice(cli, tmp_path):
         "Ann has a dog.",
     }
     again = answer(cli("ingest", file, "--json", code=1))
-    assert again["changes"] == [] and again["turns"] == 0 and len(again["problems"]) == 1
+    assert again["decisions"] == {} and again["turns"] == 0 and len(again["problems"]) == 1
 
 
 def test_ingest_locomo(cli, tmp_path):

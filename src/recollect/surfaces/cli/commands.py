@@ -328,18 +328,33 @@ def doctor(
 @with_common
 def ingest(
     common: Common,
-    files: Annotated[list[Path], typer.Argument(metavar="FILE…", help="Conversation files; - is standard input")],
-    format: Annotated[str | None, typer.Option(help="locomo or chat (default: recognised)")] = None,
+    files: Annotated[
+        list[Path],
+        typer.Argument(metavar="FILE…", help="Files, folders or patterns such as 'talks/*.json'; - is standard input"),
+    ],
+    format: Annotated[
+        str | None,
+        typer.Option(help="chat, chatgpt, claude, sharegpt, locomo, longmemeval, csv or text (default: recognised)"),
+    ] = None,
+    columns: Annotated[
+        str | None, typer.Option(metavar="FIELD=COLUMN,…", help="Of a CSV file, such as content=text,role=who")
+    ] = None,
     conversation: Annotated[str | None, typer.Option(help="Only this conversation")] = None,
+    concurrency: Annotated[int, typer.Option(help="Calls of the model at once")] = 8,
+    report: Annotated[Path | None, typer.Option(metavar="FILE.json", help="Write the summary there, in JSON")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what it would cost; send nothing")] = False,
 ) -> None:
     """Remember whole conversations; each is a user of its own unless --user is given. Run again, it goes on.
+
+    The exports of ChatGPT and Claude are one person's: they go to the user 'default', as in the other commands.
 
     Example: recollect ingest talks.jsonl --llm openai/gpt-5-mini --budget cost=1.50
     """
     from .ingest import run
 
-    raise typer.Exit(run(common, files, format, conversation, dry=dry_run))
+    raise typer.Exit(
+        run(common, files, format, conversation, columns, concurrency=concurrency, report=report, dry=dry_run)
+    )
 
 
 @app.command()

@@ -11,8 +11,8 @@ from typing import Any
 
 from ... import Hit, Memory
 from ...formats import Conversation, read
+from ...ingest import ingest
 from .common import FAULT, Common, console, say
-from .ingest import store
 from .safe import day, plain, words
 from .view import View
 
@@ -43,7 +43,7 @@ def show(common: Common) -> int:
         )
     with own.open(view.on_event) as memory:
         with view.progress:
-            store(memory, own, talk, view)
+            ingest(memory, [talk])
         counted = ", ".join(f"{number} {op}" for op, number in sorted(view.ops.items()))
         if not common.json:
             say(f"\n{counted}. Ten questions, answered from memory:\n")
