@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Literal, TypeAlias
 
 from .results import Change
 
@@ -80,6 +80,16 @@ class Exported:
 
 
 @dataclass(frozen=True, slots=True)
+class Imported:
+    """An import is at `done` of `of` in a step: "checking" and "importing" count bytes of the file, "embedding" texts. Told from
+    the thread that works."""
+
+    step: Literal["checking", "importing", "embedding"]
+    done: int
+    of: int
+
+
+@dataclass(frozen=True, slots=True)
 class Purged:
     """A retention is through with `users` of `of` users, of whom so many `memories` and `turns` went so far; told before the
     first one too."""
@@ -101,11 +111,13 @@ class Reranked:
     error: str | None = None
 
 
-Event: TypeAlias = Journalled | Extracted | Committed | Reembedding | Copied | Checked | Exported | Purged | Reranked
+Event: TypeAlias = (
+    Journalled | Extracted | Committed | Reembedding | Copied | Checked | Exported | Imported | Purged | Reranked
+)
 Listener: TypeAlias = Callable[[Event], None]
 
 
-def emit(listener: Listener | None, event: Event) -> None:
+def emit(listener: Listener | None, event: Event) -> None:  # noqa: C901 -- a case each
     """Tell the caller's listener; log ids and counts. A listener's own error is the caller's and passes through."""
     match event:
         case Journalled():
@@ -122,6 +134,8 @@ def emit(listener: Listener | None, event: Event) -> None:
             log.debug("checked users=%d of=%d", event.users, event.of)
         case Exported():
             log.debug("exported records=%d of=%d", event.records, event.of)
+        case Imported():
+            log.debug("import: %s done=%d of=%d", event.step, event.done, event.of)
         case Purged():
             log.debug("purged users=%d of=%d memories=%d turns=%d", event.users, event.of, event.memories, event.turns)
     if listener is not None:
