@@ -23,14 +23,25 @@ from .errors import Closed, ImportInvalid, InvalidInput, TargetExists
 from .evidence import quoted
 from .failpoints import reach
 from .ids import IdKind
-from .interchange import BatchLine, ChangeLine, Content, EmbedderOf, Reading, TurnLine, User, opened, values_of
+from .interchange import (
+    BatchLine,
+    ChangeLine,
+    Content,
+    EmbedderOf,
+    FactLine,
+    Reading,
+    TurnLine,
+    User,
+    opened,
+    values_of,
+)
 from .ports import Taking
 from .records import EmbedderKey, Space
 from .results import ImportedUser
 from .safety.redact import Redactor, redact
 from .times import now
 from .trace import Imported as ImportProgress
-from .trace import Listener, emit
+from .trace import Listener, Step, emit
 from .verify import alike
 
 REPORT = 500  # lines between two reports of progress
@@ -128,7 +139,7 @@ def _twice(wish: Wish, reading: Reading) -> Exception:
     return reading.fault("a user who was there before")
 
 
-def _watched(lines: Iterable[Content], reading: Reading, step: str, size: int, progress: Any) -> Iterator[Content]:
+def _watched(lines: Iterable[Content], reading: Reading, step: Step, size: int, progress: Any) -> Iterator[Content]:
     for n, line in enumerate(lines, 1):
         if n % REPORT == 0:
             progress(ImportProgress(step, reading.at, size))
@@ -260,6 +271,8 @@ def redacted(line: Content, fields: dict[str, Any], redactor: Redactor) -> dict[
     """A line's fields without secrets, as an `add` leaves them out."""
     if not redactor.on:
         return fields
+    if isinstance(line, FactLine):
+        return {**fields, "fact": _fact(fields["fact"], redactor)}
     return {**fields, **{name: _without(fields[name], redactor) for name in line.texts}}
 
 
@@ -267,5 +280,12 @@ def _without(value: Any, redactor: Redactor) -> Any:
     if isinstance(value, str):
         return redact(value)[0]
     if isinstance(value, list | tuple):
-        return [_without(one, redactor) for one in value]
+        return type(value)(_without(one, redactor) for one in value)
     return redactor.metadata(value)[0] if isinstance(value, Mapping) else value
+
+
+def _fact(fact: dict[str, Any], redactor: Redactor) -> dict[str, Any]:
+    """A fact that waits; its times and ids are none of anybody's words."""
+    told = {name: fact[name] for name in ("text", "value", "slot", "entities", "relations")}
+    evidence = [{**one, "quote": redact(one["quote"])[0]} for one in fact["evidence"]]
+    return {**fact, **redactor.metadata(told)[0], "evidence": evidence}

@@ -122,6 +122,7 @@ class BatchLine(_Line):
     instructions: MaybeEmpty | None = None
     retells: Flag = False
     dropped: Place = 0
+    successive: Flag = False
     idempotency_key: Name | None = None
     digest: Annotated[str, Field(pattern=r"^[0-9a-f]{0,64}$")] = ""
     redacted: list[tuple[Annotated[str, Field(pattern=r"^\w{1,64}$")], Place | None]] = []
@@ -199,7 +200,6 @@ class FactLine(_Line):
     """A fact that waits for its decision."""
 
     type: Literal["fact"]
-    texts = ("fact",)
     batch_id: BatchId
     chunk: Place
     n: Place

@@ -32,6 +32,7 @@ from .results import (
     Context,
     Deleted,
     Estimate,
+    ForeignReport,
     Hit,
     ImportReport,
     MemoryItem,
@@ -249,19 +250,24 @@ class AsyncMemory:
             redacted=redacted,
             allow_erased=allow_erased,
         )
+        batch, _ = await self._added(new, wait=wait)
+        return await self._run(self._result, batch.id)
+
+    async def _added(self, new: NewBatch, *, wait: bool) -> tuple[Batch, bool]:
+        """Journal a batch, and bring it to its end; the batch as it was journalled, and whether it is an earlier one."""
         if not self._store.embedder_recorded:
             await self._run(self._store.record_embedder)
         batch, replayed, leased = await self._writer.open(new, leased=wait)
         reach("add.journalled")
         if not replayed:
-            turns, chunks = len(checked), len(batch.chunks)
-            emit(self._listener, Journalled(batch.id, user_id, turns, chunks))
+            turns, chunks = len(new.messages), len(batch.chunks)
+            emit(self._listener, Journalled(batch.id, new.scope.user_id, turns, chunks))
         if wait and batch.status != "done":
             with of_batch(batch.id):
                 if not leased:
                     await self._backfill.some(batch.space)
                 await self._finish(batch, leased=leased)
-        return await self._run(self._result, batch.id)
+        return batch, replayed
 
     async def _finish(self, batch: Batch, patience: timedelta | None = None, *, leased: bool = False) -> None:
         """Bring a batch to its end, within the budget."""
@@ -945,6 +951,45 @@ class AsyncMemory:
         waiting = sum(one.waiting for one in users)
         embedded = await self._embedded(waiting) if waiting else 0
         return ImportReport(users=tuple(users), embedded=embedded, waiting=max(0, waiting - embedded))
+
+    async def import_mem0(
+        self,
+        python: str | os.PathLike[str],
+        config: str | os.PathLike[str],
+        *,
+        user_id: MaybeUser = OPERATOR,
+        dry_run: bool = False,
+        allow_erased: bool = False,
+    ) -> ForeignReport:
+        """Take in what a mem0 store has. mem0's own library reads it, in a process of the Python `python`, which has mem0;
+        `config` is the file, JSON, of what mem0 was configured with. Neither its model nor its embedder is used, and no key
+        goes there.
+
+        Each memory comes in as it stands, as with `infer=False`, for its own user, agent and run (as session), with its time,
+        its metadata and where it is from (`source`, `mem0_id`, `mem0_created_at`, `mem0_updated_at`). Its history becomes
+        versions, each valid from its time. A second import adds what came to mem0 since, and nothing twice; what changed there
+        since is told (`.left_out`). `user_id`: whose all of it becomes, also memories of an agent or run alone, which are left
+        out otherwise. `dry_run`: what would come; nothing does. `on_event` is told of `Imported`.
+
+        Raises InvalidInput, MissingExtra where that Python or its mem0 is not there, ImportInvalid where it fails to read.
+        """
+        from .foreign import Foreigners
+
+        whose = user_id if isinstance(user_id, _Operator) else scope_of(user_id, None, None).user_id
+        for name, value in {"dry_run": dry_run, "allow_erased": allow_erased}.items():
+            check.flag(name, value)
+        everyone = isinstance(whose, _Operator)
+        work = Foreigners(
+            self._store,
+            self._redactor,
+            self._added,
+            to=None if isinstance(whose, _Operator) else whose,
+            everyone=everyone,
+            dry_run=dry_run,
+            allow_erased=allow_erased,
+            listener=self._listener,
+        )
+        return await self._alone(work.run(python, config))
 
     async def _embedded(self, waiting: int) -> int:
         """Make the vectors of what was imported; how many could be made."""

@@ -105,6 +105,7 @@ class NewBatch:
     digest: str = ""
     redacted: tuple[tuple[str, int | None], ...] = ()
     allow_erased: bool = False
+    successive: bool = False  # the messages are what one memory said, one after the other
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,6 +151,7 @@ class Batch:
     chunks: tuple[ChunkRecord, ...]
     retells: bool = False
     dropped: int = 0  # messages that were not taken in, for they had been erased
+    successive: bool = False
 
     @property
     def turns(self) -> int:

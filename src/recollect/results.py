@@ -422,6 +422,30 @@ class ImportReport(Result):
     waiting: int = 0
 
 
+class LeftOut(Result):
+    """What an import from another memory could not take over: the memory's id there, and what of it, or why."""
+
+    id: str
+    reason: str
+
+
+class ForeignReport(Result):
+    """What an import from another memory did, or would do (`dry_run`). `found` memories with `versions` of theirs were read, of
+    `users` users; `imported` are new here, `there` came with an earlier import; `erased` were left out, for they had been erased
+    here; `quarantined` wait for a review. `left_out`: what did not come, or not whole."""
+
+    source: str
+    users: int = 0
+    found: int = 0
+    versions: int = 0
+    imported: int = 0
+    there: int = 0
+    erased: int = 0
+    quarantined: int = 0
+    left_out: tuple[LeftOut, ...] = ()
+    dry_run: bool = False
+
+
 class Problem(Result):
     """Something that `verify()` found wrong. `what` names the invariant, `where` the rows or file; no content. `mendable`:
     `rebuild()` puts it right from what the store has; the rest needs a backup.

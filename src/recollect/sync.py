@@ -25,6 +25,7 @@ from .results import (
     Context,
     Deleted,
     Estimate,
+    ForeignReport,
     Hit,
     ImportReport,
     MemoryItem,
@@ -520,6 +521,20 @@ class Memory:
             self._memory.import_file(
                 path, user_id=user_id, dry_run=dry_run, skip_existing=skip_existing, allow_erased=allow_erased
             )
+        )
+
+    def import_mem0(
+        self,
+        python: str | os.PathLike[str],
+        config: str | os.PathLike[str],
+        *,
+        user_id: MaybeUser = OPERATOR,
+        dry_run: bool = False,
+        allow_erased: bool = False,
+    ) -> ForeignReport:
+        """Take in what a mem0 store has: mem0's own library reads it, in a process of the Python `python`."""
+        return self._wait(
+            self._memory.import_mem0(python, config, user_id=user_id, dry_run=dry_run, allow_erased=allow_erased)
         )
 
     def audit(self, *, user_id: UserId) -> list[AuditEntry]:

@@ -79,12 +79,15 @@ class Exported:
     of: int
 
 
+Step: TypeAlias = Literal["checking", "importing", "embedding", "reading"]
+
+
 @dataclass(frozen=True, slots=True)
 class Imported:
-    """An import is at `done` of `of` in a step: "checking" and "importing" count bytes of the file, "embedding" texts. Told from
-    the thread that works."""
+    """An import is at `done` of `of` in a step: "checking" and "importing" count bytes of the file, "embedding" texts, "reading"
+    another memory's memories (`of` is 0, for nobody knows how many there are). Told from the thread that works."""
 
-    step: Literal["checking", "importing", "embedding"]
+    step: Step
     done: int
     of: int
 

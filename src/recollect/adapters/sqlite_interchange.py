@@ -1,4 +1,4 @@
-"""Interchange files, the ledger's side: what a user's part is made of (`sql/interchange.sql`), and taking one in, in one transaction.
+"""Interchange files, the ledger's side: what a user's part is made of (`sql/interchange.sql`), and taking one in.
 
 Numbers of a part are shifted past those that its user was given before: one who was erased has some. Statements and turns get
 passages of their own. What follows from the rest is never read from a file: keys, term counts, counters, seals.
@@ -36,7 +36,7 @@ from .tombstones import ERASED, buried, imported_id
 
 _AT_ONCE = 500  # lines between two reports
 _KEPT = 64  # turns whose terms are kept in mind for those after them
-_FLAGS = frozenset(("infer", "retells", "dated", "blanked", "many", "quarantined", "same"))
+_FLAGS = frozenset(("infer", "retells", "successive", "dated", "blanked", "many", "quarantined", "same"))
 _OWNER: Mapping[IdKind, str] = {
     "mem": "SELECT space FROM memory_rows WHERE memory_id = ?1 LIMIT 1",
     "chg": "SELECT space FROM changes WHERE id = ?1",
@@ -48,7 +48,16 @@ _BEFORE = (
     " OR NOT EXISTS (SELECT 1 FROM hidings h WHERE h.space = t.space AND h.turn = t.number AND h.added < :committed"
     " AND (h.retired IS NULL OR h.retired > :committed))) ORDER BY number DESC LIMIT 1"
 )
-_ANYTHING = "SELECT 1 FROM {table} WHERE space = ? LIMIT 1"
+_ANYTHING = (
+    *(f"SELECT 1 FROM {table} WHERE space = ? LIMIT 1" for table in ("turns", "changes", "memory_rows")),
+    "SELECT 1 FROM batches WHERE space = ? AND status <> 'done' LIMIT 1",
+)
+_LAST = ("last_turn", "last_row", "last_source", "last_entity")
+_GONE = {
+    "gone_rows": ("memory_rows", "last_row"),
+    "gone_sources": ("sources", "last_source"),
+    "gone_entities": ("entities", "last_entity"),
+}
 
 
 class SqliteInterchange:
@@ -164,10 +173,11 @@ class Taking:
 
     # --- lines ---------------------------------------------------------------------------------------------------------
 
-    def _insert(self, table: str, **values: object) -> None:
-        names = ", ".join(values)  # our own
-        marks = ", ".join("?" * len(values))
-        self._db.execute(f"INSERT INTO {table} ({names}) VALUES ({marks})", tuple(values.values()))
+    def _insert(self, table: str, f: Mapping[str, Any], same: str, **others: object) -> None:
+        """A row of the user's: columns that a line has under their own names, and others."""
+        row = {"space": self.space, **{name: f[name] for name in same.split()}, **others}
+        names, marks = ", ".join(row), ", ".join("?" * len(row))  # names of ours
+        self._db.execute(f"INSERT INTO {table} ({names}) VALUES ({marks})", tuple(row.values()))
 
     def _own(self, kind: IdKind, identifier: str | None) -> str | None:
         """The id that something gets: its own where that is free, else one that follows from it and the user's name."""
@@ -198,20 +208,28 @@ class Taking:
         options = {"metadata": f["metadata"], "expires_at": f["expires_at"], "instructions": f["instructions"]}
         options |= {"retells": True} if f["retells"] else {}
         options |= {"dropped": f["dropped"]} if f["dropped"] else {}
+        options |= {"successive": True} if f["successive"] else {}
         key = f["idempotency_key"]
         self._insert(
-            "batches", id=self._own("batch", f["id"]), space=self.space, agent_id=f["agent_id"], session_id=f["session_id"],
-            status=f["status"], created_at=f["created_at"], finished_at=f["finished_at"], infer=f["infer"],
-            options=codec.dump(options), idempotency_key=None if key and key.startswith(ERASED) else key, digest=f["digest"],
-            redacted=codec.dump(f["redacted"]), attempts=f["attempts"], error=f["error"],
-        )  # fmt: skip
+            "batches",
+            f,
+            "agent_id session_id status created_at finished_at infer digest attempts error",
+            id=self._own("batch", f["id"]),
+            options=codec.dump(options),
+            idempotency_key=None if key and key.startswith(ERASED) else key,
+            redacted=codec.dump(f["redacted"]),
+        )
 
     def _chunk(self, f: dict[str, Any]) -> None:
-        first, last = self._at_number(f["first_turn"], "last_turn"), self._at_number(f["last_turn"], "last_turn")
         self._insert(
-            "chunks", batch_id=self._batch_of(f), n=f["n"], space=self.space, first_turn=first, last_turn=last, state=f["state"],
-            committed=self._change_number(f["committed"]), model=f["model"], prompt_id=f["prompt_id"], erased=f["erased"],
-        )  # fmt: skip
+            "chunks",
+            f,
+            "n state model prompt_id erased",
+            batch_id=self._batch_of(f),
+            first_turn=self._at_number(f["first_turn"], "last_turn"),
+            last_turn=self._at_number(f["last_turn"], "last_turn"),
+            committed=self._change_number(f["committed"]),
+        )
 
     def _batch_of(self, f: Mapping[str, Any]) -> str:
         """The batch of a line that stands behind it: one of this user's."""
@@ -225,17 +243,17 @@ class Taking:
         fact = f["fact"]
         for evidence in fact["evidence"]:
             evidence["turn_id"] = self._own("turn", evidence["turn_id"])
-        self._insert("facts", batch_id=self._batch_of(f), chunk=f["chunk"], n=f["n"], payload=codec.dump(fact))
-
-    def _rejected(self, f: dict[str, Any]) -> None:
-        self._insert(
-            "rejected", batch_id=self._batch_of(f), chunk=f["chunk"], n=f["n"], text=f["text"], reason=f["reason"]
+        self._db.execute(
+            "INSERT INTO facts VALUES (?, ?, ?, ?)", (self._batch_of(f), f["chunk"], f["n"], codec.dump(fact))
         )
 
+    def _rejected(self, f: dict[str, Any]) -> None:
+        values = (self._batch_of(f), f["chunk"], f["n"], f["text"], f["reason"])
+        self._db.execute("INSERT INTO rejected VALUES (?, ?, ?, ?, ?)", values)
+
     def _hiding(self, f: dict[str, Any]) -> None:
-        self._insert(
-            "hidings", space=self.space, turn=self._at_number(f["turn"], "last_turn"), **self._changes_of(f, "added", "origin", "retired"),
-        )  # fmt: skip
+        turn = self._at_number(f["turn"], "last_turn")
+        self._insert("hidings", f, "", turn=turn, **self._changes_of(f, "added", "origin", "retired"))
 
     def _changes_of(self, f: Mapping[str, Any], *names: str) -> dict[str, int | None]:
         return {name: self._change_number(f[name]) for name in names}
@@ -247,11 +265,16 @@ class Taking:
         if _is_buried(self._db, self.space, f["content"], f["said_at"]):
             self.buried.add(number)
         self._insert(
-            "turns", space=self.space, number=number, id=self._own("turn", f["id"]), batch_id=batch_id, agent_id=f["agent_id"],
-            session_id=f["session_id"], role=f["role"], name=f["name"], content=f["content"], said_at=f["said_at"],
-            utc_offset=f["utc_offset"], dated=f["dated"], metadata=codec.dump(f["metadata"]), committed=committed,
-            blanked=f["blanked"], passage=None if committed is None else self._passages + 1,
-        )  # fmt: skip
+            "turns",
+            f,
+            "agent_id session_id role name content said_at utc_offset dated blanked",
+            number=number,
+            id=self._own("turn", f["id"]),
+            batch_id=batch_id,
+            metadata=codec.dump(f["metadata"]),
+            committed=committed,
+            passage=None if committed is None else self._passages + 1,
+        )
         if committed is not None:
             row = self._db.execute(
                 "SELECT * FROM turns WHERE space = ? AND number = ?", (self.space, number)
@@ -287,18 +310,22 @@ class Taking:
         self._passages += 1
         data = None if vector is None or self._dim is None else _unit(vector, self._dim)
         self.waiting += data is None
-        self._insert(
-            "passages", space=self.space, number=self._passages, kind=kind, vector=data, terms=codec.dump(terms), revised=self.revision,
-        )  # fmt: skip
+        values = (self.space, self._passages, kind, data, codec.dump(terms), self.revision)
+        self._db.execute("INSERT INTO passages VALUES (?, ?, ?, ?, ?, ?)", values)
 
     def _change(self, f: dict[str, Any]) -> None:
         self._insert(
-            "changes", space=self.space, number=self._change_number(f["number"]), id=self._own("chg", f["id"]), op=f["op"],
-            memory_id=self._own("mem", f["memory_id"]), row=self._at_number(f["row"], "last_row"), previous_text=f["previous_text"],
-            also_ended=codec.dump(f["also_ended"]), reason=f["reason"], flag=f["flag"], batch_id=self._own("batch", f["batch_id"]),
-            chunk=f["chunk"], recorded_at=f["recorded_at"], actor=f["actor"], model=f["model"], prompt_id=f["prompt_id"],
+            "changes",
+            f,
+            "op previous_text reason flag chunk recorded_at actor model prompt_id",
+            number=self._change_number(f["number"]),
+            id=self._own("chg", f["id"]),
+            memory_id=self._own("mem", f["memory_id"]),
+            row=self._at_number(f["row"], "last_row"),
+            also_ended=codec.dump(f["also_ended"]),
+            batch_id=self._own("batch", f["batch_id"]),
             undoes=self._own("chg", f["undoes"]),
-        )  # fmt: skip
+        )
 
     def _entity(self, f: dict[str, Any]) -> None:
         number, key = self._at_number(f["number"], "last_entity"), codec.entity_key(f["name"])
@@ -306,7 +333,7 @@ class Taking:
         if same is not None and number is not None:  # two names that a redaction made one
             self._merged[number] = same["number"]
             return
-        self._insert("entities", space=self.space, number=number, name=f["name"], key=key, kind=f["kind_of"])
+        self._insert("entities", f, "name", number=number, key=key, kind=f["kind_of"])
 
     def _entity_number(self, number: int) -> int:
         shifted = self._shifted(number, "last_entity")
@@ -320,12 +347,16 @@ class Taking:
         self._passage("statement", self._tokenizer(f["text"]), f["vector"])
         number = self._passages
         self._insert(
-            "statements", space=self.space, number=number, text=f["text"], kind=f["kind_of"], subject=f["subject"],
-            attribute=f["attribute"], many=f["many"], value=f["value"], event_from=f["event_from"], event_to=f["event_to"],
-            event_precision=f["event_precision"], source=f["source"], slot_key=codec.slot_key(slot), text_key=text_key(f["text"]),
-        )  # fmt: skip
+            "statements",
+            f,
+            "text subject attribute many value event_from event_to event_precision source",
+            number=number,
+            kind=f["kind_of"],
+            slot_key=codec.slot_key(slot),
+            text_key=text_key(f["text"]),
+        )
         for entity in {self._entity_number(one) for one in f["entities"]}:
-            self._insert("mentions", space=self.space, statement=number, entity=entity)
+            self._insert("mentions", f, "", statement=number, entity=entity)
         for one, predicate, other in f["relations"]:
             ends = (self._entity_number(one), predicate, self._entity_number(other))
             self._db.execute("INSERT OR IGNORE INTO relations VALUES (?, ?, ?, ?, ?)", (self.space, number, *ends))
@@ -337,38 +368,44 @@ class Taking:
 
     def _version(self, f: dict[str, Any]) -> None:
         self._insert(
-            "memory_rows", space=self.space, number=self._at_number(f["number"], "last_row"), memory_id=self._own("mem", f["memory_id"]),
-            statement=self._statement_number(f["statement"]), valid_from=f["valid_from"], valid_to=f["valid_to"],
-            **self._changes_of(f, "recorded", "retired"), metadata=codec.dump(f["metadata"]), expires_at=f["expires_at"],
-            quarantined=f["quarantined"], restores=self._at_number(f["restores"], "last_row"),
-        )  # fmt: skip
+            "memory_rows",
+            f,
+            "valid_from valid_to expires_at quarantined",
+            number=self._at_number(f["number"], "last_row"),
+            memory_id=self._own("mem", f["memory_id"]),
+            statement=self._statement_number(f["statement"]),
+            metadata=codec.dump(f["metadata"]),
+            restores=self._at_number(f["restores"], "last_row"),
+            **self._changes_of(f, "recorded", "retired"),
+        )
 
     def _source(self, f: dict[str, Any]) -> None:
         self._insert(
-            "sources", space=self.space, number=self._at_number(f["number"], "last_source"),
-            statement=self._statement_number(f["statement"]), turn=self._at_number(f["turn"], "last_turn"), quote=f["quote"],
+            "sources",
+            f,
+            "quote",
+            number=self._at_number(f["number"], "last_source"),
+            statement=self._statement_number(f["statement"]),
+            turn=self._at_number(f["turn"], "last_turn"),
             **self._changes_of(f, "added", "retired"),
-        )  # fmt: skip
+        )
 
     def _identity(self, f: dict[str, Any]) -> None:
         one, other = sorted((self._entity_number(f["one"]), self._entity_number(f["other"])))
         if one != other:
-            self._insert(
-                "identities", space=self.space, one=one, other=other, same=f["same"], **self._changes_of(f, "added", "origin", "retired")
-            )  # fmt: skip
+            changes = self._changes_of(f, "added", "origin", "retired")
+            self._insert("identities", f, "same", one=one, other=other, **changes)
 
     # --- the end -------------------------------------------------------------------------------------------------------
 
     def quotes(self) -> Iterator[tuple[int, str, int, str]]:
-        """(source, quote, turn, its text) where the quote does not stand in the turn letter by letter, and nothing was blanked."""
-        yield from (
-            tuple(row)
-            for row in self._db.execute(
-                "SELECT s.number, s.quote, t.number, t.content FROM sources s JOIN turns t ON t.space = s.space AND t.number = s.turn"
-                " WHERE s.space = ? AND t.blanked = 0 AND instr(t.content, s.quote) = 0",
-                (self.space,),
-            ).fetchall()
+        """(source, quote, turn, its text) where the quote does not stand in the turn letter by letter. Turns out of which an
+        erasure took a quote are left out."""
+        query = (
+            "SELECT s.number, s.quote, t.number, t.content FROM sources s JOIN turns t ON t.space = s.space AND t.number = s.turn"
+            " WHERE s.space = ? AND t.blanked = 0 AND instr(t.content, s.quote) = 0"
         )
+        yield from ((row[0], row[1], row[2], row[3]) for row in self._db.execute(query, (self.space,)).fetchall())
 
     def quote(self, source: int, text: str) -> None:
         """Word a quote anew."""
@@ -386,27 +423,20 @@ class Taking:
 
     def settle(self) -> Iterator[Fault]:
         """Set the user's counters; what does not fit together then. Nothing may be left of that when the transaction ends."""
-        counts = {
-            name: self._db.execute(f"SELECT count(*) FROM {table} WHERE space = ?", (self.space,)).fetchone()[0]
-            for name, table in (("row", "memory_rows"), ("source", "sources"), ("entity", "entities"))
+        recorded = self._db.execute("SELECT max(recorded_at) FROM changes WHERE space = ?", (self.space,)).fetchone()
+        set_to = {
+            "revision": self.revision,
+            "cleared_at": self.revision,
+            "last_recorded_at": max(self._base["last_recorded_at"], recorded[0] or 0),
+            "last_passage": self._passages,
+            **{name: max(self._last[name], self._base[name]) for name in _LAST},
         }
-        last = {
-            name: max(self._last[name], int(self._base[name]))
-            for name in ("last_turn", "last_row", "last_source", "last_entity")
-        }
-        recorded = self._db.execute("SELECT max(recorded_at) FROM changes WHERE space = ?", (self.space,)).fetchone()[0]
-        self._db.execute(
-            "UPDATE users SET revision = ?2, cleared_at = ?2, last_recorded_at = max(last_recorded_at, ?3), last_turn = ?4,"
-            " last_row = ?5, last_source = ?6, last_entity = ?7, last_passage = ?8, gone_rows = gone_rows + ?9,"
-            " gone_sources = gone_sources + ?10, gone_entities = gone_entities + ?11, lease_owner = NULL, lease_until = NULL"
-            " WHERE space = ?1",
-            (
-                self.space, self.revision, recorded or 0, *last.values(), self._passages,
-                last["last_row"] - self._base["last_row"] - counts["row"],
-                last["last_source"] - self._base["last_source"] - counts["source"],
-                last["last_entity"] - self._base["last_entity"] - counts["entity"],
-            ),
-        )  # fmt: skip
+        for what, (table, last) in _GONE.items():
+            query = f"SELECT count(*) FROM {table} WHERE space = ?"
+            there = self._db.execute(query, (self.space,)).fetchone()[0]
+            set_to[what] = self._base[what] + set_to[last] - self._base[last] - there
+        told = ", ".join(f"{name} = ?" for name in set_to)
+        self._db.execute(f"UPDATE users SET {told} WHERE space = ?", (*set_to.values(), self.space))
         values = {"space": self.space, "bytes": self._dim and self._dim * 4}
         yield from broken(self._db, "invariants_of_user.sql", values)
         with _of_user_alone(self._db, self.space):
@@ -435,13 +465,7 @@ def _of_user_alone(db: sqlite3.Connection, space: Space) -> Iterator[None]:
 
 def _has_any(db: sqlite3.Connection, space: Space) -> bool:
     """Whether there is anything of a user's; the bare batches of one who was erased are nothing."""
-    tables = ("turns", "changes", "memory_rows")
-    found = any(db.execute(_ANYTHING.format(table=table), (space,)).fetchone() for table in tables)
-    return (
-        found
-        or db.execute("SELECT 1 FROM batches WHERE space = ? AND status <> 'done' LIMIT 1", (space,)).fetchone()
-        is not None
-    )
+    return any(db.execute(query, (space,)).fetchone() is not None for query in _ANYTHING)
 
 
 def _is_buried(db: sqlite3.Connection, space: Space, content: str, said_at: int) -> bool:

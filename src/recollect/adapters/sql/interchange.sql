@@ -5,6 +5,7 @@
 SELECT id, agent_id, session_id, status, created_at, finished_at, infer, json_extract(options, '$.metadata') AS metadata_json,
   json_extract(options, '$.expires_at') AS expires_at, json_extract(options, '$.instructions') AS instructions,
   coalesce(json_extract(options, '$.retells'), 0) AS retells, coalesce(json_extract(options, '$.dropped'), 0) AS dropped,
+  coalesce(json_extract(options, '$.successive'), 0) AS successive,
   iif(idempotency_key LIKE 'erased:%', NULL, idempotency_key) AS idempotency_key, digest, redacted AS redacted_json, attempts, error
 FROM batches WHERE space = :space ORDER BY created_at, id;
 
