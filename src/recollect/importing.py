@@ -81,6 +81,12 @@ async def planned(store: Store, wish: Wish, listener: Listener | None) -> list[I
     return done
 
 
+def read_through(path: Path, user_id: str | None | _Anyone = ANYONE) -> list[ImportedUser]:
+    """The same where there is no store yet: all of it is new. Raises ImportInvalid, InvalidInput."""
+    wish = Wish(path, user_id, skip_existing=False, allow_erased=False, redactor=Redactor(on=False))
+    return _planned(None, wish, lambda _: None)
+
+
 async def taken(store: Store, wish: Wish, plan: list[ImportedUser], listener: Listener | None) -> list[ImportedUser]:
     """Take in what was planned. Raises TargetExists where something of a user is there that the file does not have."""
     refused = [one for one in plan if one.status == "refused"]
@@ -115,7 +121,7 @@ async def _stoppable(store: Store, work: Any, listener: Listener | None) -> Any:
 # --- reading it through ------------------------------------------------------------------------------------------------
 
 
-def _planned(store: Store, wish: Wish, progress: Any) -> list[ImportedUser]:
+def _planned(store: Store | None, wish: Wish, progress: Any) -> list[ImportedUser]:
     size = wish.path.stat().st_size if wish.path.is_file() else 0
     found: list[ImportedUser] = []
     names: set[str | None] = set()
@@ -146,13 +152,13 @@ def _watched(lines: Iterable[Content], reading: Reading, step: Step, size: int, 
         yield line
 
 
-def _standing(store: Store, wish: Wish, name: str | None, lines: Iterable[Content]) -> ImportedUser:
+def _standing(store: Store | None, wish: Wish, name: str | None, lines: Iterable[Content]) -> ImportedUser:
     """What is to be done with a user: new where nothing is there, there where all of it is."""
-    space, occupied = store.interchange.standing(name)
+    space, occupied = (None, False) if store is None else store.interchange.standing(name)
     counts, missing = Counter[str](), 0
     for line in lines:
         counts[line.kind] += 1
-        if occupied and space is not None and not missing:
+        if store is not None and space is not None and occupied and not missing:
             missing += not _is_there(store, wish, space, name, line)
     status = "new" if not occupied else "refused" if missing else "there"
     return _told(name, status, counts)

@@ -32,7 +32,7 @@ def opened(config: dict[str, Any], folder: str) -> Any:
     where: dict[str, Any] = kept.get("vector_store", {}).get("config") or {}
     dim = where.get("embedding_model_dims")
     vectors = {"api_key": "none", **({"embedding_dims": dim} if dim else {})}
-    without = {
+    without: dict[str, Any] = {
         "llm": {"provider": "openai", "config": {"api_key": "none"}},
         "embedder": {"provider": "openai", "config": vectors},
     }

@@ -8,11 +8,12 @@ from pathlib import Path
 
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
+from ...adapters.database import FILE_NAME
 from ...errors import InvalidInput
+from ...importing import read_through
 from ...results import ForeignReport, ImportedUser, ImportReport
 from ...trace import Event, Imported
 from .common import FAULT, Common, console, say
-from .export import require_store
 from .safe import count, plain
 
 SHOWN = 20  # users, or what was left out, that are told one by one
@@ -45,11 +46,13 @@ class Bar:
 
 
 def from_file(common: Common, file: Path | None, *, dry_run: bool, skip_existing: bool, allow_erased: bool) -> None:
-    """An interchange file. A dry run makes no store."""
+    """An interchange file. A dry run makes no store where there is none."""
     if file is None:
         raise InvalidInput("FILE", "name the file that `recollect export --format jsonl` wrote, or say --from mem0")
-    if dry_run:
-        require_store(common)
+    if dry_run and not list(common.folder().glob(f"{FILE_NAME}*")):
+        users = read_through(file, *([] if common.user is None else [common.user]))
+        show(common, ImportReport(users=tuple(users), dry_run=True))
+        return
     bar = Bar(common)
     with common.open(bar.on_event) as memory, bar.progress:
         report = memory.import_file(
