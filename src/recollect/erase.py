@@ -73,8 +73,11 @@ def outlived(history: History, wanted: Wanted, tokenizer: Tokenizer) -> Removal:
 
 
 def left_out(history: History, turns: frozenset[int], tokenizer: Tokenizer) -> Removal:
-    """What an import does to turns that were erased before: the same, and no text is known again for longer than it was."""
-    return replace(_Planner(history, Wanted(turns=turns), tokenizer).removal(), dated_before=BEGINNING)
+    """What an import does to turns that were erased before: the same, and no text is known again for longer than it was. Of a
+    user of whom nothing is left, nothing came."""
+    whole = turns == history.turns.keys()
+    removal = _everything(history) if whole else _Planner(history, Wanted(turns=turns), tokenizer).removal()
+    return replace(removal, dated_before=BEGINNING)
 
 
 def _everything(history: History) -> Removal:

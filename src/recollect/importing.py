@@ -205,6 +205,7 @@ def _taken(store: Store, wish: Wish, plan: list[ImportedUser], progress: Any) ->
                 status = "skipped" if expected.status == "refused" else expected.status
                 done.append(expected.model_copy(update={"status": status}))
             progress(ImportProgress("importing", reading.at, size))
+    progress(ImportProgress("importing", size, size))
     return done
 
 
@@ -235,10 +236,11 @@ def _take(
         _check(taking, touched)
         if taking.buried and not wish.allow_erased:
             taking.forget(functools.partial(left_out, turns=frozenset(taking.buried), tokenizer=store.tokenizer))
+        waiting = taking.waiting()
         reach("import.settled")
     store.partitions.drop(taking.space)
     erased = 0 if wish.allow_erased else len(taking.buried)
-    return _told(name, "imported", counts, erased=erased, redacted=touched.secrets, waiting=taking.waiting)
+    return _told(name, "imported", counts, erased=erased, redacted=touched.secrets, waiting=waiting)
 
 
 def _check(taking: Taking, touched: _Touched) -> None:

@@ -404,7 +404,8 @@ ORDER = (
 """The order of their types within a part."""
 
 _LINE: TypeAdapter[Header | User | Content | UserEnd | End] = TypeAdapter(
-    Annotated[Header | User | Content | UserEnd | End, Field(discriminator="type")]
+    Annotated[Header | User | Content | UserEnd | End, Field(discriminator="type")],
+    config=ConfigDict(cache_strings="keys"),  # values hardly ever come twice
 )
 
 

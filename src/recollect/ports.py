@@ -395,7 +395,6 @@ class Taking(Protocol):
     """A user's part of an interchange file on its way into the ledger, in one transaction."""
 
     space: Space
-    waiting: int  # passages without a vector
     buried: set[int]  # turns that were erased before
 
     def begin(self, revision: int) -> None:
@@ -414,6 +413,10 @@ class Taking(Protocol):
     def alike(self) -> list[Row]: ...
     def settle(self) -> Iterator[Fault]:
         """Set the user's counters; what breaks an invariant then."""
+        ...
+
+    def waiting(self) -> int:
+        """How many texts have no vector."""
         ...
 
     def forget(self, plan: Callable[[History], Removal]) -> None: ...

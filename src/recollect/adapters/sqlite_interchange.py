@@ -150,6 +150,7 @@ class Taking:
         self._first_statement = 0
         self._last = Counter[str]()
         self._merged: dict[int, int] = {}  # entities whose names became one → the other's number
+        self._bare = {row["id"] for row in db.execute("SELECT id FROM batches WHERE space = ?", (space,))}
         self._known: dict[int, dict[str, int]] = {}  # terms of the last turns
         self._puts: Mapping[str, Callable[[dict[str, Any]], None]] = {
             "batch": self._batch, "chunk": self._chunk, "fact": self._fact, "rejected": self._rejected,
@@ -157,7 +158,6 @@ class Taking:
             "statement": self._statement, "version": self._version, "source": self._source, "identity": self._identity,
         }  # fmt: skip
         self.revision = self._number
-        self.waiting = 0  # passages without a vector
         self.buried: set[int] = set()
 
     def begin(self, revision: int) -> None:
@@ -209,12 +209,16 @@ class Taking:
         options |= {"retells": True} if f["retells"] else {}
         options |= {"dropped": f["dropped"]} if f["dropped"] else {}
         options |= {"successive": True} if f["successive"] else {}
-        key = f["idempotency_key"]
+        key, own = f["idempotency_key"], self._own("batch", f["id"])
+        if own in self._bare:  # what an erasure left of the very batch
+            self._bare.remove(own)
+            self._db.execute("DELETE FROM chunks WHERE batch_id = ? AND space = ?", (own, self.space))
+            self._db.execute("DELETE FROM batches WHERE id = ? AND space = ?", (own, self.space))
         self._insert(
             "batches",
             f,
             "agent_id session_id status created_at finished_at infer digest attempts error",
-            id=self._own("batch", f["id"]),
+            id=own,
             options=codec.dump(options),
             idempotency_key=None if key and key.startswith(ERASED) else key,
             redacted=codec.dump(f["redacted"]),
@@ -309,7 +313,6 @@ class Taking:
     def _passage(self, kind: str, terms: dict[str, int], vector: str | None) -> None:
         self._passages += 1
         data = None if vector is None or self._dim is None else _unit(vector, self._dim)
-        self.waiting += data is None
         values = (self.space, self._passages, kind, data, codec.dump(terms), self.revision)
         self._db.execute("INSERT INTO passages VALUES (?, ?, ?, ?, ?, ?)", values)
 
@@ -441,6 +444,11 @@ class Taking:
         yield from broken(self._db, "invariants_of_user.sql", values)
         with _of_user_alone(self._db, self.space):
             yield from broken(self._db, "invariants_of_store.sql", {})
+
+    def waiting(self) -> int:
+        """How many texts have no vector."""
+        query = "SELECT count(*) FROM passages WHERE space = ? AND vector IS NULL"
+        return int(self._db.execute(query, (self.space,)).fetchone()[0])
 
     def forget(self, plan: Callable[[History], Removal]) -> None:
         """Erase some of it again, in the same transaction."""
