@@ -81,7 +81,7 @@ async def planned(store: Store, wish: Wish, listener: Listener | None) -> list[I
     return done
 
 
-def read_through(path: Path, user_id: str | None | _Anyone = ANYONE) -> list[ImportedUser]:
+def read_through(path: Path, user_id: str | _Anyone | None = ANYONE) -> list[ImportedUser]:
     """The same where there is no store yet: all of it is new. Raises ImportInvalid, InvalidInput."""
     wish = Wish(path, user_id, skip_existing=False, allow_erased=False, redactor=Redactor(on=False))
     return _planned(None, wish, lambda _: None)

@@ -30,9 +30,10 @@ def opened(config: dict[str, Any], folder: str) -> Any:
         raise RuntimeError("mem0's telemetry is on")
     kept = {name: config[name] for name in ("vector_store", "history_db_path", "version") if name in config}
     where: dict[str, Any] = kept.get("vector_store", {}).get("config") or {}
-    dim = where.get("embedding_model_dims")
-    vectors = {"api_key": "none", **({"embedding_dims": dim} if dim else {})}
-    without: dict[str, Any] = {
+    vectors: dict[str, Any] = {"api_key": "none"}
+    if dim := where.get("embedding_model_dims"):
+        vectors["embedding_dims"] = dim
+    without = {
         "llm": {"provider": "openai", "config": {"api_key": "none"}},
         "embedder": {"provider": "openai", "config": vectors},
     }
