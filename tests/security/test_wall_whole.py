@@ -402,7 +402,8 @@ CALLS = [
     ("graph", []), ("graph", ["--entity", "rex"]),
     ("retell", []), ("retell", ["--dry-run"]), ("search", ["where do I live?"]), ("stats", []),
     ("quarantine list", []), ("quarantine approve", ["{waiting[0]}"]), ("quarantine drop", ["{waiting[1]}"]),
-    ("export", []), ("export", ["--format", "jsonl", "--out", "{out}"]), ("import", ["{out}"]), ("audit", []), ("retention", ["--older-than", "2024-01-02", "--yes"]), ("list", []), ("export", []),
+    ("export", []), ("export", ["--format", "jsonl", "--out", "{out}"]), ("import", ["{out}"]), ("audit", []),
+    ("retention", ["--older-than", "2024-01-02", "--yes"]), ("list", []), ("export", []),
     ("erase", ["--session", "one", "--yes"]), ("list", []),
 ]  # fmt: skip
 STORE_WIDE_COMMANDS = {

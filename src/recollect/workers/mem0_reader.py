@@ -33,11 +33,9 @@ def opened(config: dict[str, Any], folder: str) -> Any:
     vectors: dict[str, Any] = {"api_key": "none"}
     if dim := where.get("embedding_model_dims"):
         vectors["embedding_dims"] = dim
-    without = {
-        "llm": {"provider": "openai", "config": {"api_key": "none"}},
-        "embedder": {"provider": "openai", "config": vectors},
-    }
-    return mem0.Memory.from_config({**kept, **without})
+    kept["llm"] = {"provider": "openai", "config": {"api_key": "none"}}
+    kept["embedder"] = {"provider": "openai", "config": vectors}
+    return mem0.Memory.from_config(kept)
 
 
 def memories(memory: Any) -> Iterator[dict[str, Any]]:
