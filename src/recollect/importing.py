@@ -251,7 +251,7 @@ def _check(taking: Taking, touched: _Touched) -> None:
         if not touched.secrets:
             raise ImportInvalid(f"source {source}: a quote that does not stand in its turn")
         taking.quote(source, text)  # a secret went across its ends: the turn as it is now stands for it
-    fault = next(iter(taking.settle()), None)
+    fault = taking.settle()
     if fault is not None:
         raise ImportInvalid(f"{fault.noun} {fault.place}: {fault.what}")
     twin = next(alike(taking.alike()), None)

@@ -31,6 +31,7 @@ from .times import now, offset_minutes, to_micros
 FORMAT, VERSION = "recollect", 1
 MAX_LINE = 64_000_000  # bytes; a message of a million characters takes at most six of each
 MAX_NUMBER = 2**40
+GAPS = 100  # turns for each line before, at most: of those that were erased their chunk is left, or the change that a caller made
 AHEAD = timedelta(days=1)  # that another machine's clock may be ahead: times of recording never go back
 
 
@@ -449,7 +450,7 @@ class Reading:
             yield line, self._part()
 
     def _part(self) -> Iterator[Content]:
-        counted, place, statements = Counter[str](), 0, 0
+        counted, place = Counter[str](), 0
         while True:
             line = self._next()
             if isinstance(line, UserEnd):
@@ -463,11 +464,17 @@ class Reading:
                 raise self.fault(f"a {line.kind!r} after what comes later")
             place = ORDER.index(line.kind)
             counted[line.kind] += 1
-            if isinstance(line, StatementLine):
-                statements += 1
-                if line.number != statements:
-                    raise self.fault("statements are numbered from 1, without gaps")
+            self._check_number(line, counted)
             yield line
+
+    def _check_number(self, line: Content, counted: Counter[str]) -> None:
+        """What is searched is kept in arrays by its number: a number may not be far from how many things there are."""
+        if isinstance(line, StatementLine | VersionLine | SourceLine) and line.number != counted[line.kind]:
+            raise self.fault(f"{line.kind}s are numbered from 1, without gaps")
+        if isinstance(line, ChunkLine | TurnLine):
+            number = line.last_turn if isinstance(line, ChunkLine) else line.number
+            if number > GAPS * (counted.total() + GAPS):
+                raise self.fault("a turn's number beyond all that were ever given out")
 
     def _next(self) -> Header | User | Content | UserEnd | End:
         raw = self.file.readline(MAX_LINE + 1)

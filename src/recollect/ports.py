@@ -411,8 +411,8 @@ class Taking(Protocol):
 
     def quote(self, source: int, text: str) -> None: ...
     def alike(self) -> list[Row]: ...
-    def settle(self) -> Iterator[Fault]:
-        """Set the user's counters; what breaks an invariant then."""
+    def settle(self) -> Fault | None:
+        """Set the user's counters; the first thing that breaks an invariant then."""
         ...
 
     def waiting(self) -> int:

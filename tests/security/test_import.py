@@ -189,6 +189,36 @@ def test_values_that_cannot_be_are_refused_and_nothing_is_written(lines, target,
     assert before["turns"] == contents(target)["turns"]
 
 
+def test_numbers_as_large_as_they_may_be_cost_nothing(lines, target, tmp_path):
+    """What is searched is kept in arrays by its number. What could be as large as it likes there is refused."""
+    far = 2**39
+    for kind, name in (
+        ("version", "number"),
+        ("source", "number"),
+        ("statement", "number"),
+        ("turn", "number"),
+        ("chunk", "last_turn"),
+    ):
+        place = next(i for i, line in enumerate(lines) if line["type"] == kind)
+        changed = [*lines[:place], {**lines[place], name: lines[place][name] + far}, *lines[place + 1 :]]
+        with pytest.raises(ImportInvalid, match=f"line {place + 1}: .*number"):
+            target.import_file(put(tmp_path / "far.jsonl", changed))
+    moved = []
+    for line in lines:
+        numbered = {"recorded", "retired", "added", "origin", "committed", "revision", "one", "other"}
+        numbered |= {"number"} if line["type"] in ("change", "entity") else set()
+        fields = {name: value + far if name in numbered else value for name, value in line.items()}
+        if line["type"] == "statement":
+            fields["entities"] = [one + far for one in line["entities"]]
+            fields["relations"] = [[one + far, predicate, other + far] for one, predicate, other in line["relations"]]
+        moved.append(fields)
+    report = target.import_file(put(tmp_path / "far.jsonl", moved))
+    assert [one.status for one in report.users] == ["imported", "imported"]
+    target.resume()
+    assert [hit.text for hit in target.search("likes tea", user_id="alice")] == ["likes is tea"]
+    assert target.timeline(user_id="alice", entity="user").entries and target.verify().ok
+
+
 def test_a_file_of_a_vector_that_is_none_is_refused(lines, target, tmp_path):
     place = next(i for i, line in enumerate(lines) if line["type"] == "turn")
     for bad in (np.zeros(16), np.full(16, np.nan), np.full(16, 1e30), np.ones(16)):

@@ -406,9 +406,12 @@ class Taking:
         erasure took a quote are left out."""
         query = (
             "SELECT s.number, s.quote, t.number, t.content FROM sources s JOIN turns t ON t.space = s.space AND t.number = s.turn"
-            " WHERE s.space = ? AND t.blanked = 0 AND instr(t.content, s.quote) = 0"
+            " WHERE s.space = ? AND s.number > ? AND t.blanked = 0 AND instr(t.content, s.quote) = 0 ORDER BY s.number LIMIT 100"
         )
-        yield from ((row[0], row[1], row[2], row[3]) for row in self._db.execute(query, (self.space,)).fetchall())
+        last = 0
+        while some := self._db.execute(query, (self.space, last)).fetchall():
+            last = some[-1][0]
+            yield from ((row[0], row[1], row[2], row[3]) for row in some)
 
     def quote(self, source: int, text: str) -> None:
         """Word a quote anew."""
@@ -424,8 +427,8 @@ class Taking:
             " WHERE r.space = :space AND r.retired IS NULL) WHERE n > 1)",
         )
 
-    def settle(self) -> Iterator[Fault]:
-        """Set the user's counters; what does not fit together then. Nothing may be left of that when the transaction ends."""
+    def settle(self) -> Fault | None:
+        """Set the user's counters; the first thing that does not fit together then."""
         recorded = self._db.execute("SELECT max(recorded_at) FROM changes WHERE space = ?", (self.space,)).fetchone()
         set_to = {
             "revision": self.revision,
@@ -441,9 +444,11 @@ class Taking:
         told = ", ".join(f"{name} = ?" for name in set_to)
         self._db.execute(f"UPDATE users SET {told} WHERE space = ?", (*set_to.values(), self.space))
         values = {"space": self.space, "bytes": self._dim and self._dim * 4}
-        yield from broken(self._db, "invariants_of_user.sql", values)
-        with _of_user_alone(self._db, self.space):
-            yield from broken(self._db, "invariants_of_store.sql", {})
+        fault = next(broken(self._db, "invariants_of_user.sql", values), None)
+        if fault is None:
+            with _of_user_alone(self._db, self.space):
+                fault = next(broken(self._db, "invariants_of_store.sql", {}), None)
+        return fault
 
     def waiting(self) -> int:
         """How many texts have no vector."""

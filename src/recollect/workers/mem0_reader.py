@@ -28,7 +28,9 @@ def opened(config: dict[str, Any], folder: str) -> Any:
     mem0 = import_module("mem0")
     if import_module("mem0.memory.telemetry").MEM0_TELEMETRY:
         raise RuntimeError("mem0's telemetry is on")
-    kept = {name: config[name] for name in ("vector_store", "history_db_path", "version") if name in config}
+    kept: dict[str, Any] = {
+        name: config[name] for name in ("vector_store", "history_db_path", "version") if name in config
+    }
     where: dict[str, Any] = kept.get("vector_store", {}).get("config") or {}
     vectors: dict[str, Any] = {"api_key": "none"}
     if dim := where.get("embedding_model_dims"):

@@ -1,5 +1,5 @@
 -- What one user's part of an interchange file is made of, in its order: see docs/interchange.md. Columns are named as in export.sql.
--- Statements are numbered from 1 without gaps; all other numbers are the ledger's own.
+-- Statements, versions and sources are numbered from 1 without gaps; all other numbers are the ledger's own.
 
 -- batch: what was handed in, done or pending
 SELECT id, agent_id, session_id, status, created_at, finished_at, infer, json_extract(options, '$.metadata') AS metadata_json,
@@ -31,9 +31,10 @@ SELECT t.number, t.id, nullif(t.batch_id, '') AS batch_id, t.agent_id, t.session
 FROM turns t WHERE t.space = :space ORDER BY t.number;
 
 -- change: the history
-SELECT number, id, op, memory_id, row, previous_text, also_ended AS also_ended_json, reason, flag, batch_id, chunk, recorded_at, actor,
+WITH labels AS (SELECT number, row_number() OVER (ORDER BY number) AS label FROM memory_rows WHERE space = :space)
+SELECT c.number, id, op, memory_id, l.label AS row, previous_text, also_ended AS also_ended_json, reason, flag, batch_id, chunk, recorded_at, actor,
   model, prompt_id, undoes
-FROM changes WHERE space = :space ORDER BY number;
+FROM changes c LEFT JOIN labels l ON l.number = c.row WHERE c.space = :space ORDER BY c.number;
 
 -- entity: who and what memories name
 SELECT number, name, kind FROM entities WHERE space = :space ORDER BY number;
@@ -49,14 +50,16 @@ SELECT row_number() OVER (ORDER BY s.number) AS number, s.text, s.kind, s.subjec
 FROM statements s WHERE s.space = :space ORDER BY s.number;
 
 -- version: the versions of memories
-WITH labels AS (SELECT number, row_number() OVER (ORDER BY number) AS label FROM statements WHERE space = :space)
-SELECT r.number, r.memory_id, l.label AS statement, r.valid_from, r.valid_to, r.recorded, r.retired, r.metadata AS metadata_json,
-  r.expires_at, r.quarantined, r.restores
-FROM memory_rows r JOIN labels l ON l.number = r.statement WHERE r.space = :space ORDER BY r.number;
+WITH labels AS (SELECT number, row_number() OVER (ORDER BY number) AS label FROM statements WHERE space = :space),
+  own AS (SELECT number, row_number() OVER (ORDER BY number) AS label FROM memory_rows WHERE space = :space)
+SELECT o.label AS number, r.memory_id, l.label AS statement, r.valid_from, r.valid_to, r.recorded, r.retired,
+  r.metadata AS metadata_json, r.expires_at, r.quarantined, b.label AS restores
+FROM memory_rows r JOIN labels l ON l.number = r.statement JOIN own o ON o.number = r.number LEFT JOIN own b ON b.number = r.restores
+WHERE r.space = :space ORDER BY r.number;
 
 -- source: the quotes behind statements
 WITH labels AS (SELECT number, row_number() OVER (ORDER BY number) AS label FROM statements WHERE space = :space)
-SELECT s.number, l.label AS statement, s.turn, s.quote, s.added, s.retired
+SELECT row_number() OVER (ORDER BY s.number) AS number, l.label AS statement, s.turn, s.quote, s.added, s.retired
 FROM sources s JOIN labels l ON l.number = s.statement WHERE s.space = :space ORDER BY s.number;
 
 -- identity: which entities a caller said to be the same, or not
