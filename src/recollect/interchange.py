@@ -114,7 +114,7 @@ class BatchLine(_Line):
     id: BatchId
     agent_id: Name | None = None
     session_id: Name | None = None
-    status: Literal["open", "pending", "done", "failed"]
+    status: Literal["pending", "done", "failed"]
     created_at: Time
     finished_at: Time | None = None
     infer: Flag
@@ -139,7 +139,7 @@ class ChunkLine(_Line):
     n: Place
     first_turn: Number
     last_turn: Number
-    state: Literal["open", "closed", "extracted", "committed"]
+    state: Literal["closed", "extracted", "committed"]
     committed: Number | None = None
     model: MaybeEmpty | None = None
     prompt_id: MaybeEmpty | None = None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 import tempfile
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
@@ -293,3 +294,27 @@ def test_a_second_import_adds_nothing(tmp_path, vectors):
         other.add("likes += tea", user_id="u")  # it went on here
         assert [one.status for one in other.import_file(tmp_path / "x.jsonl").users] == ["there", "there"]
         assert other.count(user_id="u") == 2 and other.count(user_id="v") == 1
+
+
+def test_a_batch_that_is_open_is_pending_in_the_other_store(tmp_path):
+    """With what it has: an open chunk has numbers taken that it may still need."""
+    memory, _ = opened(tmp_path / "one")
+    with closing(memory):
+        memory.add(
+            [{"role": "user", "content": text} for text in ("home = Rome", "likes += tea")], user_id="u", wait=False
+        )
+    with closing(sqlite3.connect(tmp_path / "one" / "ledger.sqlite3")) as db:
+        db.execute("UPDATE batches SET status = 'open'")
+        db.execute("UPDATE chunks SET state = 'open', last_turn = 8")
+        db.execute("UPDATE users SET last_turn = 8")
+        db.commit()
+    memory, _ = opened(tmp_path / "one")
+    other, _ = opened(tmp_path / "two")
+    with closing(memory), closing(other):
+        memory.export(user_id="u", path=tmp_path / "u.jsonl", format="jsonl")
+        other.import_file(tmp_path / "u.jsonl")
+        assert [one.status for one in other.pending()] == ["pending"] and len(other.resume().finished) == 1
+        assert [one.text for one in other.get_all(user_id="u")] == [
+            "home is Rome",
+            "likes is tea",
+        ] and other.verify().ok

@@ -1,17 +1,23 @@
 -- What one user's part of an interchange file is made of, in its order: see docs/interchange.md. Columns are named as in export.sql.
 -- Statements, versions and sources are numbered from 1 without gaps; all other numbers are the ledger's own.
 
--- batch: what was handed in, done or pending
-SELECT id, agent_id, session_id, status, created_at, finished_at, infer, json_extract(options, '$.metadata') AS metadata_json,
+-- batch: what was handed in, done or pending; one that is still open is pending in the file, with what it has
+SELECT id, agent_id, session_id, iif(status = 'open', 'pending', status) AS status, created_at, finished_at, infer, json_extract(options, '$.metadata') AS metadata_json,
   json_extract(options, '$.expires_at') AS expires_at, json_extract(options, '$.instructions') AS instructions,
   coalesce(json_extract(options, '$.retells'), 0) AS retells, coalesce(json_extract(options, '$.dropped'), 0) AS dropped,
   coalesce(json_extract(options, '$.successive'), 0) AS successive,
   iif(idempotency_key LIKE 'erased:%', NULL, idempotency_key) AS idempotency_key, digest, redacted AS redacted_json, attempts, error
 FROM batches WHERE space = :space ORDER BY created_at, id;
 
--- chunk: the parts of batches
-SELECT batch_id, n, first_turn, last_turn, state, committed, model, prompt_id, erased
-FROM chunks WHERE space = :space ORDER BY first_turn, batch_id, n;
+-- chunk: the parts of batches; an open one ends with its last turn
+WITH ends AS (
+  SELECT c.batch_id, c.n, coalesce(max(t.number), c.first_turn) AS last, count(t.number) AS turns
+  FROM chunks c LEFT JOIN turns t ON t.space = c.space AND t.number BETWEEN c.first_turn AND c.last_turn
+  WHERE c.space = :space AND c.state = 'open' GROUP BY c.batch_id, c.n)
+SELECT c.batch_id, c.n, c.first_turn, coalesce(e.last, c.last_turn) AS last_turn, iif(c.state = 'open', 'closed', c.state) AS state,
+  c.committed, c.model, c.prompt_id, coalesce(e.last - c.first_turn + 1 - e.turns, c.erased) AS erased
+FROM chunks c LEFT JOIN ends e ON e.batch_id = c.batch_id AND e.n = c.n
+WHERE c.space = :space ORDER BY c.first_turn, c.batch_id, c.n;
 
 -- fact: what was extracted and waits for its decision
 SELECT f.batch_id, f.chunk, f.n, f.payload AS fact_json
