@@ -25,6 +25,7 @@ from recollect.testing import HashEmbedder
 EARLY, LATE, LATER = "2024-01-01", "2024-02-01", "2024-03-01"
 OTHER_DIM = 16
 BACKUP = Path("backups", "copy")  # within the store's folder
+FILE = "import.jsonl"  # the same
 
 
 class Embedder(HashEmbedder):
@@ -207,6 +208,19 @@ def seed_old_and_new(folder):
             memory.add(said("likes += tea"), user_id=user, timestamp=LATE)
 
 
+def seed_import(folder):
+    """A store of another user, and the file of one with three users, of whom one was erased here before."""
+    other = folder / "other"
+    seed_sessions(other)
+    with opened(other) as memory:
+        memory.add(said("home = Rome", "meet Bob & Anna"), user_id="third", timestamp=EARLY)
+        memory.export_all(folder / FILE)
+    with opened(folder) as memory:
+        memory.add(said("home = Lima", "likes += jam"), user_id="here", timestamp=EARLY)
+        memory.add(said("likes += jam"), user_id="other", timestamp=EARLY)
+        memory.erase(user_id="other")
+
+
 def scanned(*secrets):
     """A judge: where the store has it no more, no file has, unless it is recorded that this is still to be done."""
 
@@ -263,6 +277,7 @@ OPERATIONS = (
         by_parts=True,
     ),
     Operation("backup", seed_batches, back_up, judge_backup),
+    Operation("import", seed_import, lambda memory: memory.import_file(ledger_of(memory).parent / FILE), by_parts=True),
 )
 BY_NAME = {operation.name: operation for operation in OPERATIONS}
 

@@ -26,6 +26,7 @@ from .ports import (
     Erasure,
     Export,
     Extractor,
+    Interchange,
     Journal,
     Ledger,
     Reconciler,
@@ -106,6 +107,7 @@ class Store:
     purse: Purse
     reembedding: Reembedding
     erasure: Erasure
+    interchange: Interchange
     executor: ThreadPoolExecutor
     reranker: Reranker | None = None
     embedder_recorded: bool = False
@@ -161,6 +163,7 @@ def open_store(settings: Settings) -> Store:
     from .adapters.sqlite_audit import SqliteAudit
     from .adapters.sqlite_erasure import SqliteErasure
     from .adapters.sqlite_export import SqliteExport
+    from .adapters.sqlite_interchange import SqliteInterchange
     from .adapters.sqlite_journal import SqliteJournal
     from .adapters.sqlite_ledger import SqliteLedger
     from .adapters.sqlite_reembedding import SqliteReembedding
@@ -204,6 +207,7 @@ def open_store(settings: Settings) -> Store:
         purse=Purse(budget, ledger.spent_since),
         reembedding=SqliteReembedding(database),
         erasure=erasure,
+        interchange=SqliteInterchange(database, tokenizer, erasure),
         executor=ThreadPoolExecutor(WORKERS, thread_name_prefix="recollect"),
         reranker=reranker,
     )

@@ -47,6 +47,8 @@ FAILPOINTS = (
     "backup.copied",  # and not checked yet
     "backup.settled",
     "backup.placed",
+    "import.settled",  # a user's part is in the transaction, and checked
+    "import.user",  # and committed
     "partition.read",  # the ledger's news, before a partition takes them in
     "close.threads_ended",
     "close.released",

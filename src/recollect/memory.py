@@ -34,7 +34,9 @@ from .results import (
     Context,
     Deleted,
     Estimate,
+    ForeignReport,
     Hit,
+    ImportReport,
     MemoryItem,
     PendingBatch,
     Quarantined,
@@ -52,7 +54,7 @@ from .results import (
 )
 from .tasks import whole
 from .times import now as present
-from .trace import Checked, Committed, Extracted, Journalled, Listener, emit
+from .trace import Checked, Committed, Extracted, Imported, Journalled, Listener, emit
 from .wording import of_the_user
 
 # What reads and writes is imported when a memory is opened, and below where a verb needs it: `import recollect` stays light.
@@ -295,14 +297,25 @@ class AsyncMemory:
             redacted=redacted,
             allow_erased=allow_erased,
         )
+        return await self._journalled(new, leased=leased)
+
+    async def _journalled(self, new: NewBatch, *, leased: bool) -> Begun:
+        """Put a batch on disk."""
         if not self._store.embedder_recorded:
             await self._run(self._store.record_embedder)
         batch, replayed, leased = await self._writer.open(new, leased=leased)
         reach("add.journalled")
         if not replayed:
-            turns, chunks = len(checked), len(batch.chunks)
-            emit(self._listener, Journalled(batch.id, user_id, turns, chunks))
+            turns, chunks = len(new.messages), len(batch.chunks)
+            emit(self._listener, Journalled(batch.id, new.scope.user_id, turns, chunks))
         return Begun(batch, replayed, leased)
+
+    async def _added(self, new: NewBatch, *, wait: bool) -> tuple[Batch, bool]:
+        """Put a batch on disk and bring it to its end; the batch as it was journalled, and whether it is an earlier one."""
+        begun = await self._journalled(new, leased=wait)
+        if wait:
+            await self._concluded(begun)
+        return begun.batch, begun.replayed
 
     async def _concluded(self, begun: Begun, after: asyncio.Event | None = None) -> None:
         """Bring what was begun to its end. `after`: nothing is committed before that is set."""
@@ -907,7 +920,13 @@ class AsyncMemory:
         return Stats(**counts, bytes_on_disk=size, embedder=json.loads(recorded)["id"] if recorded else None)
 
     async def export(
-        self, *, user_id: UserId, path: str | os.PathLike[str] | None = None, overwrite: bool = False
+        self,
+        *,
+        user_id: UserId,
+        path: str | os.PathLike[str] | None = None,
+        overwrite: bool = False,
+        format: str = "json",  # noqa: A002 -- the field's own word
+        vectors: bool = True,
     ) -> dict[str, Any]:
         """Everything that is held on a user, as one JSON document of one moment: what was said, every version of every memory
         with both of its times, quotes, history, what is pending or was rejected, entities, relations, vectors and digests.
@@ -915,11 +934,126 @@ class AsyncMemory:
         `user_id`, `exported_at` and `counts` (of records, by section) come first, then each section, a list of records. With
         `path` the document is written to that file, in bounded memory, readable for its owner alone, and what comes first is
         returned; `on_event` is told of `Exported`. Raises TargetExists unless `overwrite`, InvalidInput, StorageFull.
+
+        `format="jsonl"` is for another store: the file, which needs a `path`, is one that `import_file` reads, without digests of
+        this store (docs/interchange.md). `vectors=False` leaves the vectors out, which take most of it and can be made anew.
         """
-        from .export import export
+        from .export import export, export_lines
 
         scope = scope_of(user_id, None, None)
-        return await self._alone(export(self._store, scope.user_id, path, overwrite, self._listener))
+        if format not in ("json", "jsonl"):
+            raise InvalidInput("format", 'must be "json" or "jsonl"')
+        if format == "json":
+            if not check.flag("vectors", vectors):
+                raise InvalidInput("vectors", 'are left out of format="jsonl" only')
+            return await self._alone(export(self._store, scope.user_id, path, overwrite, self._listener))
+        if path is None:
+            raise InvalidInput("path", 'format="jsonl" is written to a file: name it')
+        options: dict[str, Any] = {"vectors": vectors, "overwrite": overwrite, "listener": self._listener}
+        return await self._alone(export_lines(self._store, scope.user_id, path, everyone=False, **options))
+
+    async def export_all(
+        self, path: str | os.PathLike[str], *, overwrite: bool = False, vectors: bool = True
+    ) -> dict[str, Any]:
+        """Everything of all users, of one moment, as an interchange file that `import_file` reads (docs/interchange.md); how much
+        is in it. Written in bounded memory, and readable for its owner alone; `on_event` is told of `Exported`.
+
+        `vectors=False` leaves the vectors out, which take most of the file and can be made anew. Raises TargetExists unless
+        `overwrite`, InvalidInput, StorageFull.
+        """
+        from .export import export_lines
+
+        options: dict[str, Any] = {"vectors": vectors, "overwrite": overwrite, "listener": self._listener}
+        return await self._alone(export_lines(self._store, None, path, everyone=True, **options))
+
+    async def import_file(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        user_id: MaybeUser = OPERATOR,
+        dry_run: bool = False,
+        skip_existing: bool = False,
+        allow_erased: bool = False,
+    ) -> ImportReport:
+        """Take in an interchange file, with the history, the times, the quotes and the reviews of what is in it.
+
+        The file is read through before anything is written. Then it goes user by user, each in one transaction: stopped or
+        killed, whole users are there or nothing of them, and the same call goes on with the rest. `user_id`: the name under
+        which a file of one user is taken in, None is the shared space; left out, each user's own. `dry_run`: what would come;
+        nothing does. `on_event` is told of `Imported`.
+
+        A user whose everything is here already is passed over, so a second time adds nothing. Histories are not mixed: where
+        there is something else of a user, TargetExists is raised before anything is written; with `skip_existing` such users are
+        left out. Ids are kept where they are free, else each gets another one, the same every time; with a `user_id` all do.
+        What was erased here before is left out, with what came of it, unless `allow_erased`. Secrets are left out as by `add`.
+        Vectors of the store's own embedder are taken over, others are made anew.
+
+        Raises ImportInvalid, which names the line, InvalidInput, TargetExists, StorageFull.
+        """
+        from .build import path_of
+        from .importing import ANYONE, Wish, planned, taken
+
+        whose = ANYONE if isinstance(user_id, _Operator) else scope_of(user_id, None, None).user_id
+        for name, value in {"dry_run": dry_run, "skip_existing": skip_existing, "allow_erased": allow_erased}.items():
+            check.flag(name, value)
+        wish = Wish(path_of("path", path, "file"), whose, skip_existing, allow_erased, self._redactor)
+        self._check_loop()
+        users = await planned(self._store, wish, self._listener)
+        if dry_run:
+            return ImportReport(users=tuple(users), dry_run=True)
+        if not self._store.embedder_recorded:
+            await self._run(self._store.record_embedder)
+        users = await taken(self._store, wish, users, self._listener)
+        waiting = sum(one.waiting for one in users)
+        embedded = await self._embedded(waiting) if waiting else 0
+        return ImportReport(users=tuple(users), embedded=embedded, waiting=max(0, waiting - embedded))
+
+    async def import_mem0(
+        self,
+        python: str | os.PathLike[str],
+        config: str | os.PathLike[str],
+        *,
+        user_id: MaybeUser = OPERATOR,
+        dry_run: bool = False,
+        allow_erased: bool = False,
+    ) -> ForeignReport:
+        """Take in what a mem0 store has. mem0's own library reads it, in a process of the Python `python`, which has mem0;
+        `config` is the file, JSON, of what mem0 was configured with. Neither its model nor its embedder is used, and no key
+        goes there.
+
+        Each memory comes in as it stands, as with `infer=False`, for its own user, agent and run (as session), with its time,
+        its metadata and where it is from (`source`, `mem0_id`, `mem0_created_at`, `mem0_updated_at`). Its history becomes
+        versions, each valid from its time. A second import adds what came to mem0 since, and nothing twice; what changed there
+        since is told (`.left_out`). `user_id`: whose all of it becomes, also memories of an agent or run alone, which are left
+        out otherwise. `dry_run`: what would come; nothing does. `on_event` is told of `Imported`.
+
+        Raises InvalidInput, MissingExtra where that Python or its mem0 is not there, ImportInvalid where it fails to read.
+        """
+        from .foreign import Foreigners
+
+        whose = user_id if isinstance(user_id, _Operator) else scope_of(user_id, None, None).user_id
+        for name, value in {"dry_run": dry_run, "allow_erased": allow_erased}.items():
+            check.flag(name, value)
+        everyone = isinstance(whose, _Operator)
+        work = Foreigners(
+            self._store,
+            self._redactor,
+            self._added,
+            to=None if isinstance(whose, _Operator) else whose,
+            everyone=everyone,
+            dry_run=dry_run,
+            allow_erased=allow_erased,
+            listener=self._listener,
+        )
+        return await self._alone(work.run(python, config))
+
+    async def _embedded(self, waiting: int) -> int:
+        """Make the vectors of what was imported; how many could be made."""
+
+        def told(done: int) -> None:
+            emit(self._listener, Imported("embedding", min(done, waiting), waiting))
+
+        return min(waiting, await self._backfill.all(told))
 
     async def audit(self, *, user_id: UserId) -> list[AuditEntry]:
         """Who changed what of a user's memories, and when, in order: ids and names, no content."""

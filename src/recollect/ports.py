@@ -412,6 +412,70 @@ class Export(Protocol):
         ...
 
 
+class Taking(Protocol):
+    """A user's part of an interchange file on its way into the ledger, in one transaction."""
+
+    space: Space
+    buried: set[int]  # turns that were erased before
+
+    def begin(self, revision: int) -> None:
+        """Where the numbers of the part end."""
+        ...
+
+    def put(self, kind: str, fields: dict[str, Any]) -> None:
+        """A line. Raises ImportInvalid where it does not fit those before it."""
+        ...
+
+    def quotes(self) -> Iterator[tuple[int, str, int, str]]:
+        """(source, quote, turn, its text) where the quote does not stand in the turn letter by letter."""
+        ...
+
+    def quote(self, source: int, text: str) -> None: ...
+    def alike(self) -> list[Row]: ...
+    def settle(self) -> Fault | None:
+        """Set the user's counters; the first thing that breaks an invariant then."""
+        ...
+
+    def waiting(self) -> int:
+        """How many texts have no vector."""
+        ...
+
+    def forget(self, plan: Callable[[History], Removal]) -> None: ...
+
+
+class Interchange(Protocol):
+    """Interchange files, the ledger's side. Blocking; called from worker threads."""
+
+    def write(
+        self,
+        spaces: Sequence[tuple[Space, str | None]] | None,
+        target: Path,
+        *,
+        exported_at: datetime,
+        vectors: bool,
+        overwrite: bool,
+        progress: Callable[[int, int], None],
+    ) -> dict[str, Any]:
+        """Users (None: all), of one moment, into a file, in bounded memory; the counts. Raises TargetExists, InvalidInput."""
+        ...
+
+    def standing(self, user_id: str | None) -> tuple[Space | None, bool]:
+        """The user's key, and whether there is anything of the user's."""
+        ...
+
+    def holds(self, space: Space, user_id: str | None, kind: IdKind, identifier: str) -> bool:
+        """Whether something was taken in for the user before."""
+        ...
+
+    def is_buried(self, space: Space, content: str, said_at: int) -> bool: ...
+
+    def taking(
+        self, user_id: str | None, *, fresh_ids: bool, embedder: EmbedderKey | None, at: datetime
+    ) -> AbstractContextManager[Taking]:
+        """One transaction. `fresh_ids`: no id is kept. Raises TargetExists where there is something of the user's."""
+        ...
+
+
 class Erasure(Protocol):
     """The one way in which anything is destroyed. Blocking; called from worker threads."""
 

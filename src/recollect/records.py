@@ -126,6 +126,7 @@ class NewBatch:
     digest: str = ""
     redacted: tuple[tuple[str, int | None], ...] = ()
     allow_erased: bool = False
+    successive: bool = False  # the messages are what one memory said, one after the other
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,6 +205,7 @@ class Batch:
     retells: bool = False
     talk: bool = False  # its turns came one by one, into an open chunk
     dropped: int = 0  # messages that were not taken in, for they had been erased
+    successive: bool = False
 
     @property
     def turns(self) -> int:

@@ -469,6 +469,59 @@ class Backup(Result):
     schema_version: int
 
 
+class ImportedUser(Result):
+    """A user of an import. `status`: "imported"; "there": all of it was there already; "skipped": left out, for the store has
+    memories of this user that are not in the file. Of a dry run "new", "there" and "refused". The counts are of what the file
+    has; `erased` turns were left out, for they had been erased here before, with what came of them; from `redacted` lines
+    secrets were left out. `waiting`: texts whose vectors were not in the file, or not of this store's embedder.
+    """
+
+    user_id: str | None
+    status: Literal["new", "there", "refused", "imported", "skipped"]
+    turns: int = 0
+    versions: int = 0
+    changes: int = 0
+    quotes: int = 0
+    entities: int = 0
+    erased: int = 0
+    redacted: int = 0
+    waiting: int = 0
+
+
+class ImportReport(Result):
+    """What an import did, or would do (`dry_run`), user by user. `embedded`: texts whose vectors were made anew; `waiting`: those
+    that still wait for one, for the embedder is down; `resume()` makes up for them."""
+
+    users: tuple[ImportedUser, ...]
+    dry_run: bool = False
+    embedded: int = 0
+    waiting: int = 0
+
+
+class LeftOut(Result):
+    """What an import from another memory could not take over: the memory's id there, and what of it, or why."""
+
+    id: str
+    reason: str
+
+
+class ForeignReport(Result):
+    """What an import from another memory did, or would do (`dry_run`). `found` memories with `versions` of theirs were read, of
+    `users` users; `imported` are new here, `there` came with an earlier import; `erased` were left out, for they had been erased
+    here; `quarantined` wait for a review. `left_out`: what did not come, or not whole."""
+
+    source: str
+    users: int = 0
+    found: int = 0
+    versions: int = 0
+    imported: int = 0
+    there: int = 0
+    erased: int = 0
+    quarantined: int = 0
+    left_out: tuple[LeftOut, ...] = ()
+    dry_run: bool = False
+
+
 class Problem(Result):
     """Something that `verify()` found wrong. `what` names the invariant, `where` the rows or file; no content. `mendable`:
     `rebuild()` puts it right from what the store has; the rest needs a backup.

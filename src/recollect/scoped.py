@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 VERBS = (
     "add", "search", "context", "get_all", "count", "delete_all",
     "get", "update", "delete", "erase", "history", "sources", "undo", "stats", "retell",
-    "estimate_retelling", "export", "audit", "quarantine", "approve", "drop", "entity_graph", "merge_entities",
+    "estimate_retelling", "export", "import_file", "audit", "quarantine", "approve", "drop", "entity_graph", "merge_entities",
     "separate_entities", "timeline",
 )  # fmt: skip
 

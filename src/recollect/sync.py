@@ -26,7 +26,9 @@ from .results import (
     Context,
     Deleted,
     Estimate,
+    ForeignReport,
     Hit,
+    ImportReport,
     MemoryItem,
     PendingBatch,
     Quarantined,
@@ -508,10 +510,55 @@ class Memory:
         return self._wait(self._memory.backup(path, overwrite=overwrite))
 
     def export(
-        self, *, user_id: UserId, path: str | os.PathLike[str] | None = None, overwrite: bool = False
+        self,
+        *,
+        user_id: UserId,
+        path: str | os.PathLike[str] | None = None,
+        overwrite: bool = False,
+        format: str = "json",  # noqa: A002 -- the field's own word
+        vectors: bool = True,
     ) -> dict[str, Any]:
-        """Everything that is held on a user, as one JSON document of one moment; with `path`, written to that file."""
-        return self._wait(self._memory.export(user_id=user_id, path=path, overwrite=overwrite))
+        """Everything that is held on a user, as one JSON document of one moment; with `path`, written to that file, with
+        `format="jsonl"` as one that `import_file` reads."""
+        return self._wait(
+            self._memory.export(user_id=user_id, path=path, overwrite=overwrite, format=format, vectors=vectors)
+        )
+
+    def export_all(
+        self, path: str | os.PathLike[str], *, overwrite: bool = False, vectors: bool = True
+    ) -> dict[str, Any]:
+        """Everything of all users, of one moment, as an interchange file that `import_file` reads; how much is in it."""
+        return self._wait(self._memory.export_all(path, overwrite=overwrite, vectors=vectors))
+
+    def import_file(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        user_id: MaybeUser = OPERATOR,
+        dry_run: bool = False,
+        skip_existing: bool = False,
+        allow_erased: bool = False,
+    ) -> ImportReport:
+        """Take in an interchange file, with the history, the times, the quotes and the reviews of what is in it."""
+        return self._wait(
+            self._memory.import_file(
+                path, user_id=user_id, dry_run=dry_run, skip_existing=skip_existing, allow_erased=allow_erased
+            )
+        )
+
+    def import_mem0(
+        self,
+        python: str | os.PathLike[str],
+        config: str | os.PathLike[str],
+        *,
+        user_id: MaybeUser = OPERATOR,
+        dry_run: bool = False,
+        allow_erased: bool = False,
+    ) -> ForeignReport:
+        """Take in what a mem0 store has: mem0's own library reads it, in a process of the Python `python`."""
+        return self._wait(
+            self._memory.import_mem0(python, config, user_id=user_id, dry_run=dry_run, allow_erased=allow_erased)
+        )
 
     def audit(self, *, user_id: UserId) -> list[AuditEntry]:
         """Who changed what of a user's memories, and when, in order: ids and names, no content."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 from .results import Change
 
@@ -76,6 +76,19 @@ class Exported:
     """An export has written `records` of `of`. Told from the thread that writes."""
 
     records: int
+    of: int
+
+
+Step: TypeAlias = Literal["checking", "importing", "embedding", "reading"]
+
+
+@dataclass(frozen=True, slots=True)
+class Imported:
+    """An import is at `done` of `of` in a step: "checking" and "importing" count bytes of the file, "embedding" texts, "reading"
+    another memory's memories (`of` is 0, for nobody knows how many there are). Told from the thread that works."""
+
+    step: Step
+    done: int
     of: int
 
 
@@ -152,6 +165,7 @@ Event: TypeAlias = (
     | Copied
     | Checked
     | Exported
+    | Imported
     | Purged
     | Reranked
     | Recalled
@@ -170,6 +184,7 @@ _LOGGED: Mapping[type[Any], tuple[str, Callable[[Any], tuple[object, ...]]]] = {
     Copied: ("copied bytes=%d of=%d", lambda one: (one.bytes, one.of)),
     Checked: ("checked users=%d of=%d", lambda one: (one.users, one.of)),
     Exported: ("exported records=%d of=%d", lambda one: (one.records, one.of)),
+    Imported: ("import: %s done=%d of=%d", lambda one: (one.step, one.done, one.of)),
     Purged: (
         "purged users=%d of=%d memories=%d turns=%d",
         lambda one: (one.users, one.of, one.memories, one.turns),

@@ -48,6 +48,9 @@ LATER = (
     "estimate_retelling",
     "backup",
     "export",
+    "export_all",
+    "import_file",
+    "import_mem0",
     "audit",
     "quarantine",
     "approve",
@@ -76,6 +79,8 @@ STORE_WIDE = (
     "scoped",
     "estimate",
     "backup",
+    "export_all",
+    "import_mem0",
     "retention",
 )
 

@@ -312,6 +312,7 @@ def options_of(new: NewBatch) -> dict[str, object]:
         "metadata": dict(new.metadata),
         "expires_at": maybe_micros(new.expires_at),
         "instructions": new.instructions,
+        **({"successive": True} if new.successive else {}),
     }
 
 
@@ -409,6 +410,7 @@ def load_batch(db: sqlite3.Connection, batch_id: str, n: int | None = None) -> B
         retells=options.get("retells", False),
         talk=options.get("talk", False),
         dropped=options.get("dropped", 0),
+        successive=options.get("successive", False),
     )
 
 

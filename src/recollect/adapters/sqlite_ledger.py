@@ -678,6 +678,12 @@ def check_terms(db: sqlite3.Connection, terms: str) -> None:
         )
 
 
+def memory_rows(db: sqlite3.Connection, space: Space, which: str) -> list[Row]:
+    """Rows that fit a condition of ours, in order."""
+    found = db.execute(f"{_ROWS} WHERE r.space = :space AND {which} ORDER BY r.number", {"space": space})
+    return [codec.memory_row(row) for row in found]
+
+
 def every_row(db: sqlite3.Connection, space: Space) -> Iterator[Row]:
     """All of a user's rows, in order."""
     return (codec.memory_row(row) for row in db.execute(f"{_ROWS} WHERE r.space = ? ORDER BY r.number", (space,)))

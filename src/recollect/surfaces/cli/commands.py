@@ -458,14 +458,66 @@ def export(
         Path | None, typer.Option("--out", metavar="FILE", help="The file to write (default: standard output)")
     ] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a file of that name")] = False,
+    format_name: Annotated[
+        str, typer.Option("--format", help="json, one document to read; or jsonl, a file that `recollect import` reads")
+    ] = "json",
+    everyone: Annotated[bool, typer.Option("--all", help="Of all users, as jsonl")] = False,
+    no_vectors: Annotated[
+        bool, typer.Option("--no-vectors", help="Leave them out of jsonl: a smaller file, and they are made anew")
+    ] = False,
 ) -> None:
-    """Give out everything that is held on a user, as one JSON document.
+    """Give out everything that is held on a user, as one JSON document; or, of one or all users, for another store.
 
     Example: recollect export --user alice --out alice.json
+
+    Example: recollect export --all --format jsonl --out everybody.jsonl
     """
     from .export import export as give_out
+    from .export import export_lines
 
-    give_out(common, out, overwrite=overwrite)
+    if format_name == "json" and not everyone and not no_vectors:
+        give_out(common, out, overwrite=overwrite)
+    else:
+        export_lines(common, out, format_name, everyone=everyone, vectors=not no_vectors, overwrite=overwrite)
+
+
+@app.command("import")
+@with_common
+def import_(
+    common: Common,
+    file: Annotated[
+        Path | None, typer.Argument(metavar="FILE", help="What `recollect export --format jsonl` wrote")
+    ] = None,
+    source: Annotated[
+        str | None, typer.Option("--from", metavar="NAME", help="Instead of a file, another memory: mem0")
+    ] = None,
+    python: Annotated[
+        Path | None,
+        typer.Option("--python", metavar="PATH", help="With --from mem0: the Python of an environment that has mem0"),
+    ] = None,
+    config: Annotated[
+        Path | None,
+        typer.Option("--config", metavar="FILE", help="With --from mem0: what it is configured with, as JSON"),
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would come")] = False,
+    skip_existing: Annotated[
+        bool, typer.Option("--skip-existing", help="Leave out users who have other memories here")
+    ] = False,
+    allow_erased: Annotated[bool, typer.Option("--allow-erased", help="Also what was erased here before")] = False,
+) -> None:
+    """Take in everything of an export: memories with their history, times, quotes and reviews. Users keep their names; --user
+    gives a file of one user another one.
+
+    Example: recollect import everybody.jsonl --dry-run
+
+    Example: recollect import --from mem0 --python ~/mem0-env/bin/python --config mem0.json
+    """
+    from .importing import from_file, from_mem0
+
+    if source is not None:
+        told = from_mem0(common, source, file, python, config, dry_run=dry_run, allow_erased=allow_erased)
+        raise typer.Exit(told)
+    from_file(common, file, dry_run=dry_run, skip_existing=skip_existing, allow_erased=allow_erased)
 
 
 @app.command()
