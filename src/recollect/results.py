@@ -335,6 +335,15 @@ class AuditEntry(Result):
     undoes: str | None
 
 
+class User(Result):
+    """Somebody of whom the store has something; `user_id` None is the shared space. `number`: that of the last commit, beyond
+    which `changes` has nothing yet; `changed_at`: when that was, None where nothing was committed so far."""
+
+    user_id: str | None
+    number: int
+    changed_at: datetime | None
+
+
 class PendingBatch(Result):
     """An accepted batch that is not finished. `error` is the name of the last failure; it never carries content."""
 

@@ -56,6 +56,9 @@ LATER = (
     "timeline",
     "merge_entities",
     "separate_entities",
+    "changes",
+    "find_id",
+    "users",
 )  # verbs that came on top
 FIELDS = {
     "AddResult": "changes rejected redacted usage batch_id status",
@@ -77,6 +80,7 @@ STORE_WIDE = (
     "estimate",
     "backup",
     "retention",
+    "users",
 )
 
 

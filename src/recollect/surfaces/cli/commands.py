@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 app = typer.Typer(
     cls=Group,
     name="recollect",
-    add_completion=False,
     pretty_exceptions_enable=False,  # its tracebacks show local variables, keys among them
     context_settings={"help_option_names": ["-h", "--help"]},
     help="A memory layer for LLM applications: facts from conversations, with their evidence, kept current.\n\n"
@@ -69,6 +68,26 @@ def setup(common: Common) -> None:
     folder = install_weights((lambda _: None) if common.json else say)
     if common.json:
         common.answer({"weights": str(folder)})
+
+
+@app.command()
+@with_common
+def config(
+    common: Common,
+    path: Annotated[bool, typer.Option("--path", help="Only say where the settings file is")] = False,
+    init: Annotated[
+        bool, typer.Option("--init", help="Make the settings file, with every setting as a comment")
+    ] = False,
+) -> None:
+    """Show every setting, its value, and what won: a flag, the environment, the settings file or the default.
+
+    Keys are never shown. The file is TOML, with the names that stand in the first column.
+
+    Example: recollect config --llm openai/gpt-5-mini
+    """
+    from .config import config as show_settings
+
+    show_settings(common, path=path, init=init)
 
 
 @app.command()

@@ -21,12 +21,12 @@ if TYPE_CHECKING:
 
     from ... import Memory
     from ...trace import Listener
+    from .settings import Won
 
 DEFAULT_USER = "default"
-RULES, LLM_VARIABLE = "rules", "RECOLLECT_LLM"  # as `build` has them, which is not imported for a --help
-KEY_VARIABLE, EMBEDDER_KEY_VARIABLE = "RECOLLECT_API_KEY", "RECOLLECT_EMBEDDER_API_KEY"
+RULES = "rules"  # as `build` has it, which is not imported for a --help
 NO_KEY = (
-    f"--api-base needs a key of its own: set ${KEY_VARIABLE}, or pass --api-key none where the server wants none (a provider's"
+    "--api-base needs a key of its own: set $RECOLLECT_API_KEY, or pass --api-key none where the server wants none (a provider's"
     " key in the environment is never sent to an address that you name)"
 )
 FAULT, BAD_INPUT, NOT_FOUND, INTERRUPTED, TERMINATED = 1, 2, 3, 130, 143
@@ -45,8 +45,15 @@ _OPTIONS: dict[str, tuple[Any, Any]] = {
         Path | None,
         _option("--store", "The store's folder (default: $RECOLLECT_HOME or the data folder)", metavar="PATH"),
     ),
-    "user": (str | None, _option("--user", "Whose memories (default: default)")),
-    "json": (bool, _option("--json", "Answer in JSON")),
+    "user": (
+        str | None,
+        _option("--user", "Whose memories (default: $RECOLLECT_USER, else the user named default)", metavar="ID"),
+    ),
+    "json": (bool, _option("--json", "Answer in JSON (docs/cli.md)")),
+    "config": (
+        Path | None,
+        _option("--config", "The settings file (default: $RECOLLECT_CONFIG; see `recollect config`)", metavar="FILE"),
+    ),
     "no_redact": (
         bool,
         _option("--no-redact", "Keep secrets of known formats (keys, tokens, card numbers …), which are left out otherwise"),
@@ -113,11 +120,13 @@ _OPTIONS: dict[str, tuple[Any, Any]] = {
 
 @dataclass(frozen=True, slots=True)
 class Common:
-    """The common options of one call: those after the command win over those before it."""
+    """The common options of one call, as they were said: those after the command win over those before it. What holds where
+    one was not said is in the environment, in the settings file, or a default: `value`."""
 
     store: Path | None = None
     user: str | None = None
     json: bool = False
+    config: Path | None = None
     no_redact: bool = False
     actor: str | None = None
     debug: bool = False
@@ -133,10 +142,28 @@ class Common:
     embedder_api_key: str | None = field(default=None, repr=False)
     rerank: str | None = None
 
+    _won: dict[str, Won] = field(default_factory=dict, init=False, repr=False, compare=False)
+
+    @property
+    def settings(self) -> dict[str, Won]:
+        """Every setting, and what won. Raises InvalidInput where the settings file, or a variable, is wrong."""
+        if not self._won:
+            from . import settings
+
+            flags = {name: getattr(self, name, None) for name in settings.KINDS}
+            flags |= {"redact": False if self.no_redact else None, "budget": self.budget or None}
+            self._won.update(settings.resolve(flags, settings.read(self.config)))
+        return self._won
+
+    def value(self, name: str) -> Any:
+        """What holds for a setting: by flag, environment or file; None where nobody said."""
+        return self.settings[name].value
+
     @property
     def user_id(self) -> str:
         """Whose memories a verb that needs a user works on."""
-        return DEFAULT_USER if self.user is None else self.user
+        user: str | None = self.value("user")
+        return DEFAULT_USER if user is None else user
 
     @property
     def owner(self) -> dict[str, str]:
@@ -145,7 +172,7 @@ class Common:
 
     def over(self, before: Common) -> Common:
         """These options, filled up with those that stood before the command."""
-        said = {one.name: getattr(self, one.name) for one in fields(self)}
+        said = {one.name: getattr(self, one.name) for one in fields(self) if one.init}
         return replace(
             before,
             **{name: value for name, value in said.items() if not (value is None or value is False or value == [])},
@@ -154,45 +181,61 @@ class Common:
     @property
     def model(self) -> str | None:
         """The language model's name; None where there is none, and the rules work."""
-        name = self.llm or os.environ.get(LLM_VARIABLE)
+        name: str | None = self.value("llm")
         return None if name in (None, "", RULES) else name
 
     @property
     def key(self) -> str | None:
-        """The model's key. One in the environment is no fault where no model is used."""
-        return self.api_key or (os.environ.get(KEY_VARIABLE) if self.model else None) or None
+        """The model's key."""
+        return self.value("api_key") or None
 
     def folder(self) -> Path:
         """Where the store is, or would be."""
         from ...build import folder_of
 
-        return folder_of(self.store)
+        return folder_of(self.value("store"))
 
     def open(self, on_event: Listener | None = None) -> Memory:
         """The store, made where there is none."""
-        from ... import Memory
-        from ...errors import ModelConfigError
+        from ...errors import EmbeddingModelMismatch, ModelConfigError
 
-        limits = limits_of(self.budget or ())
-        if self.model and self.api_base and not self.key:
+        if self.model and self.value("api_base") and not self.key:
             raise ModelConfigError(NO_KEY)
+        self._warn()
+        try:
+            return self._opened(self.value("embedder"), on_event)
+        except EmbeddingModelMismatch:
+            if self.embedder is not None:
+                raise
+            return self._opened(None, on_event)  # a setting is a wish for new stores; this one has its own
+
+    def _opened(self, embedder: str | None, on_event: Listener | None) -> Memory:
+        from ... import Memory
+
         return Memory(
-            self.store,
-            llm=self.llm,
-            api_base=self.api_base,
+            self.value("store"),
+            llm=self.value("llm"),
+            api_base=self.value("api_base"),
             api_key=self.key,
-            mode=self.mode,
-            timeout=self.timeout,
-            budget=limits,
-            instructions=self.instructions,
-            redact=not self.no_redact,
-            actor=self.actor,
-            embedder=self.embedder,
-            embedder_api_base=self.embedder_api_base,
-            embedder_api_key=self.embedder_api_key or os.environ.get(EMBEDDER_KEY_VARIABLE) or None,
-            reranker=self.rerank,
+            mode=self.value("mode"),
+            timeout=self.value("timeout"),
+            budget=limits_of(self.value("budget") or ()),
+            instructions=self.value("instructions"),
+            redact=self.value("redact") is not False,
+            actor=self.value("actor"),
+            embedder=embedder,
+            embedder_api_base=self.value("embedder_api_base"),
+            embedder_api_key=self.value("embedder_api_key") or None,
+            reranker=self.value("rerank"),
             on_event=on_event,
         )
+
+    def _warn(self) -> None:
+        """Say what is amiss with the settings file, unless a script reads."""
+        from .settings import read
+
+        for warning in () if self.json else read(self.config).warnings:
+            say(f"warning: {warning}", stderr=True)
 
     def console(self) -> Console:
         """Where people read: nothing in what is printed becomes markup, an emoji or a highlighted number by itself."""
