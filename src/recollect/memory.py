@@ -885,7 +885,7 @@ class AsyncMemory:
         nobody = space is None and not isinstance(user_id, _Operator)
         found = [] if nobody else await self._run(self._store.ledger.beginning, kind, beginning, space, 2)
         if not found:
-            raise NotFound(f"{kind} id that begins with", beginning)
+            raise NotFound(_THINGS[kind], beginning)
         if len(found) > 1:
             raise InvalidInput("beginning", f"several ids begin with {beginning}: give more of it")
         return found[0]
@@ -1085,6 +1085,7 @@ class AsyncMemory:
         return cast("Space", await self._run(ledger.owned, kind, identifier, owner))
 
 
+_THINGS: dict[IdKind, str] = {"mem": "memory", "chg": "change", "turn": "turn", "batch": "batch"}
 _COUNTS = ("users", "turns", "memories", "rows", "changes", "pending", "entities", "quarantined")
 
 

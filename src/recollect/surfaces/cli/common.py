@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import copy
 import functools
 import inspect
 import os
 import re
+import shutil
 import signal
 import sys
+import textwrap
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
@@ -29,8 +32,12 @@ NO_KEY = (
     "--api-base needs a key of its own: set $RECOLLECT_API_KEY, or pass --api-key none where the server wants none (a provider's"
     " key in the environment is never sent to an address that you name)"
 )
+ENDLESS = 100_000  # columns
 FAULT, BAD_INPUT, NOT_FOUND, INTERRUPTED, TERMINATED = 1, 2, 3, 130, 143
 ClickException = cast(type[Exception], typer.BadParameter.__mro__[2])  # public under no name that all versions share
+
+STORE_FILES = "ledger.sqlite3*"  # as `adapters.database` has it
+_BEGINNING = re.compile(r"(?:mem|chg|turn|batch)_[0-9a-f]{4,31}")
 
 _PANEL, _MODELS = "Common options", "Models (docs/models.md)"
 
@@ -237,6 +244,19 @@ class Common:
         for warning in () if self.json else read(self.config).warnings:
             say(f"warning: {warning}", stderr=True)
 
+    def existing(self, on_event: Listener | None = None) -> Memory:
+        """The store that is there: asking makes none. Raises InvalidInput."""
+        from ...errors import InvalidInput
+
+        if not any(self.folder().glob(STORE_FILES)):
+            way = "name another by --store, or `recollect add` something"
+            raise InvalidInput("--store", f"there is no store in {self.folder()}: {way}")
+        return self.open(on_event)
+
+    def whole_id(self, memory: Memory, said: str) -> str:
+        """The id that begins so. Raises NotFound, and InvalidInput where several do; what is no id is for the verb to refuse."""
+        return memory.find_id(said, **self.owner) if _BEGINNING.fullmatch(said) else said
+
     def console(self) -> Console:
         """Where people read: nothing in what is printed becomes markup, an emoji or a highlighted number by itself."""
         return console()
@@ -272,10 +292,11 @@ def _limit(said: str) -> tuple[str, str, float]:
 
 
 def console(*, stderr: bool = False) -> Console:
-    """A rich console that shows text as it is."""
+    """A rich console that shows text as it is. Where no terminal is, nobody's lines are folded."""
     from rich.console import Console
 
-    return Console(stderr=stderr, markup=False, highlight=False, emoji=False, soft_wrap=False)
+    width = None if (sys.stderr if stderr else sys.stdout).isatty() else ENDLESS
+    return Console(stderr=stderr, markup=False, highlight=False, emoji=False, soft_wrap=False, width=width)
 
 
 def say(line: str, *, stderr: bool = False) -> None:
@@ -285,15 +306,37 @@ def say(line: str, *, stderr: bool = False) -> None:
     print(line.encode(encoding, "backslashreplace").decode(encoding), file=stream, flush=True)
 
 
+def tell(line: str, *, stderr: bool = False) -> None:
+    """A sentence or two for people: on a terminal folded between words."""
+    if (sys.stderr if stderr else sys.stdout).isatty():
+        columns = max(20, shutil.get_terminal_size().columns - 1)
+        line = textwrap.fill(line, columns, break_long_words=False, break_on_hyphens=False)
+    say(line, stderr=stderr)
+
+
 # --- options on every command ------------------------------------------------------------------------------------------
 
 Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+# What is told of options before a command; the others may stand there too.
+_FIRST = ("store", "user", "json", "config", "debug")
+
+
+def _briefly(options: dict[str, tuple[Any, Any]]) -> dict[str, tuple[Any, Any]]:
+    """The same options, most of them hidden."""
+    brief = {}
+    for name, (kind, option) in options.items():
+        brief[name] = (kind, copy.copy(option))
+        brief[name][1].hidden = name not in _FIRST
+    return brief
 
 
 def with_common(command: Callable[..., None]) -> Callable[..., None]:
     """Give a command the common options; it takes them as its first argument, a `Common`. They may stand before it too."""
     inner = inspect.signature(command, eval_str=True)
     own = list(inner.parameters.values())[1:]
+    options = _OPTIONS if command.__name__ != "before" else _briefly(_OPTIONS)
     added = [
         inspect.Parameter(
             name,
@@ -301,7 +344,7 @@ def with_common(command: Callable[..., None]) -> Callable[..., None]:
             default=False if kind is bool else None,
             annotation=Annotated[kind, option],
         )
-        for name, (kind, option) in _OPTIONS.items()
+        for name, (kind, option) in options.items()
     ]
     context = inspect.Parameter("ctx", inspect.Parameter.KEYWORD_ONLY, annotation=typer.Context)
 
@@ -417,7 +460,7 @@ def report(name: str, message: str, code: int, *, as_json: bool, error: BaseExce
                 document[field] = value
         say(dump(document, indent=None), stderr=True)
         return
-    say(f"{name}: {plain(message)}{way_on(error)}", stderr=True)
+    tell(f"{name}: {plain(message)}{way_on(error)}", stderr=True)
 
 
 def way_on(error: BaseException | None) -> str:

@@ -63,7 +63,7 @@ def reembed(common: Common, bar: Bar) -> Reembedded:
     """The store is opened with its own embedder, whichever that is: only the new one is needed."""
     own = replace(common, embedder=None, embedder_api_base=None, embedder_api_key=None)
     base, key = common.value("embedder_api_base"), common.value("embedder_api_key") or None
-    with own.open(bar.on_event) as memory, bar.progress:
+    with own.existing(bar.on_event) as memory, bar.progress:
         return memory.reembed(common.embedder, embedder_api_base=base, embedder_api_key=key)
 
 

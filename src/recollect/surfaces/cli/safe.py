@@ -50,6 +50,17 @@ def day(time: datetime | None) -> str:
     return "" if time is None else f"{time.day} {time:%b %Y}"
 
 
+def span(start: datetime | None, end: datetime | None, precision: str | None) -> str:
+    """When something happened, as exactly as it is known: "7 May 2023", "week of 1 May 2023", "May 2023", "2023"; "" for None."""
+    if start is None:
+        return ""
+    known = {"year": f"{start:%Y}", "month": f"{start:%b %Y}", "week": f"week of {day(start)}", "day": day(start)}
+    whole = {"year": 366, "month": 31, "week": 7, "day": 1}  # days; what takes longer is told with its end
+    if precision in known and (end is None or (end - start).days <= whole[precision]):
+        return known[precision]
+    return day(start) if end is None or day(end) == day(start) else f"{day(start)} – {day(end)}"
+
+
 def moment(time: datetime | None) -> str:
     """A date and time for people, in UTC: "2023-05-08 13:56"; "" for None."""
     return "" if time is None else f"{time:%Y-%m-%d %H:%M}"

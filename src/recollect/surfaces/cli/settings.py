@@ -92,7 +92,7 @@ def file_of(named: Path | None) -> tuple[Path, bool]:
 
 
 def read(named: Path | None) -> File:
-    """The settings file, checked. Raises InvalidInput where it was named and is not there, is not TOML, or says what is no setting."""
+    """The settings file, checked. Raises InvalidInput where it was named and is not there, or is not what it should be."""
     path, wanted = file_of(named)
     try:
         told = tomllib.loads(path.read_text(encoding="utf-8"))
@@ -112,14 +112,21 @@ def checked(path: Path, name: str, value: object) -> Any:
     kind = KINDS.get(name)
     if kind is None:
         raise InvalidInput("--config", f"{path} has {name!r}, which is no setting; there are {', '.join(KINDS)}")
-    if kind.type is list and isinstance(value, str):
-        value = [value]
-    if kind.type is float and isinstance(value, int) and not isinstance(value, bool):
-        value = float(value)
-    if not isinstance(value, kind.type) or (kind.type is list and not all(isinstance(one, str) for one in value)):
+    said: Any = value
+    if kind.type is list and isinstance(said, str):
+        said = [said]
+    if kind.type is float and isinstance(said, int) and not isinstance(said, bool):
+        said = float(said)
+    if not _fits(said, kind.type):
         wanted = {str: "a text", float: "a number", bool: "true or false", list: "a list of texts"}[kind.type]
         raise InvalidInput("--config", f"{path}: {name} must be {wanted}")
-    return str(path.parent / Path(value).expanduser()) if name == "store" and value else value
+    return str(path.parent / Path(said).expanduser()) if name == "store" and said else said
+
+
+def _fits(said: Any, kind: type) -> bool:
+    if kind is list:
+        return isinstance(said, list) and all(isinstance(one, str) for one in said)
+    return isinstance(said, kind)
 
 
 def from_environment(kind: Kind) -> Any:

@@ -52,7 +52,7 @@ class View:
             self.rejected += event.rejected
         if not isinstance(event, Committed):
             return
-        from .commands import show_change
+        from .showing import show_change
 
         self.stored += event.turns
         self.progress.advance(self.task, event.turns if self.unit == "turns" else 1)
