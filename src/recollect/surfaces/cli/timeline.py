@@ -31,10 +31,10 @@ def timeline(common: Common, entity: str | None, slot: str | None, as_of: str | 
 
 
 def when(one: TimelineEntry) -> str:
-    """ "7 May 2023", "May 2023", "from 1 May 2023 until 3 June 2023"."""
+    """ "7 May 2023", "May 2023", "1 May 2023 – 3 Jun 2023", "1 May 2023 –"."""
     if one.what == "event":
         return span(one.start, one.end, one.precision)
-    return f"from {day(one.start)}" + (f" until {day(one.end)}" if one.end else "")
+    return f"{day(one.start)} – {day(one.end)}".rstrip()
 
 
 def told(one: TimelineEntry) -> str:
