@@ -610,6 +610,27 @@ def demo(common: Common) -> None:
     raise typer.Exit(run(common))
 
 
+@app.command()
+@with_common
+def chat(
+    common: Common,
+    session: Annotated[
+        str | None, typer.Option(metavar="ID", help="The conversation's name, to go on with one (default: a new one)")
+    ] = None,
+    system: Annotated[str | None, typer.Option(metavar="TEXT", help="The system prompt, in place of our own")] = None,
+) -> None:
+    """Talk with a model that remembers. Without --llm, memories themselves are quoted: no model, no network.
+
+    /help lists what can be asked beside: why an answer came out so, what is remembered, forgetting and undoing. With --json each
+    line of standard input is answered by a line of JSON.
+
+    Example: recollect chat --llm openai/gpt-5-mini --user alice
+    """
+    from .chat import run
+
+    raise typer.Exit(run(common, session, system))
+
+
 app.command()(looking.context)
 app.command()(looking.count)
 app.command()(looking.users)

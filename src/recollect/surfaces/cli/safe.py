@@ -12,6 +12,7 @@ from rich.text import Text
 # C1 controls, zero-width and direction marks, separators, and what cannot be encoded at all. (C0 comes on top below.)
 _UNSAFE = r"\x7f-\x9f\u00ad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ud800-\udfff\U000e0000-\U000e007f"
 _STEERING = re.compile(rf"[\x00-\x1f{_UNSAFE}]")
+_BUT_LINES = re.compile(rf"[\x00-\x08\x0b-\x1f{_UNSAFE}]")
 _SPACES = re.compile(r"[ \t\r\n]+")
 _IN_JSON = re.compile(rf"[{_UNSAFE}]")  # C0 is escaped by JSON itself
 
@@ -19,6 +20,11 @@ _IN_JSON = re.compile(rf"[{_UNSAFE}]")  # C0 is escaped by JSON itself
 def plain(text: object) -> str:
     """One line: white space is folded, every other control character is shown as an escape (ESC as ``\\x1b``)."""
     return _STEERING.sub(_escaped, _SPACES.sub(" ", str(text)).strip())
+
+
+def shown(text: object) -> str:
+    """`plain` for a text of several lines: line breaks and tabs stay as they are."""
+    return _BUT_LINES.sub(_escaped, str(text).replace("\r\n", "\n"))
 
 
 def words(text: object, style: str = "") -> Text:
