@@ -9,11 +9,11 @@ from typing import Any
 
 from ... import Hit, Memory
 from ...chat import ChatMemory, PendingTurns
-from ...errors import BudgetExceeded, InvalidInput, ModelError, NotFound, RecollectError
+from ...errors import BudgetExceeded, InvalidInput, ModelError, RecollectError
 from ...memory import add_usage
 from ...results import Change, MemoryItem
 from ...trace import Committed, Event
-from .common import FAULT, Common, Terminated, describe, say, tell
+from .common import BAD_INPUT, FAULT, NOT_FOUND, Common, Terminated, describe, say, tell
 from .cost import show_paid
 from .readers import SYSTEM, Quoting, Reader, reader_of
 from .safe import as_json, count, cut, day, plain, words
@@ -48,7 +48,7 @@ class Heard:
         while self._changes:
             change = self._changes.popleft()
             if not common.json:
-                common.console().print(words("learnt: ", "dim"), change_line(change), sep="", soft_wrap=True)
+                show_done(common, "learnt", change)
 
 
 @dataclass(slots=True)
@@ -124,7 +124,7 @@ class Talk:
     def _answered(self, answer: Answer, told: Sequence[dict[str, Any]]) -> None:
         """Write the answer as it comes. Ctrl-C stops it; what is wrong with the model is noted."""
         writer = None if self.common.json else Writer()
-        pieces = self.reader.reply([{"role": "system", "content": self.system}, *told], answer.hits)
+        pieces = self.reader.reply([{"role": "system", "content": self.system}, *told], answer.message, answer.hits)
         try:
             for piece in pieces:
                 answer.reply += piece
@@ -226,7 +226,7 @@ class Talk:
         if not identifier.startswith("mem_"):
             raise InvalidInput("/forget", "what was said is not forgotten by itself: `recollect erase` destroys it")
         self.memory.delete(identifier, user_id=whose)
-        self._say_change(self.memory.history(identifier, user_id=whose)[-1], "forgotten")
+        show_done(self.common, "forgotten", self.memory.history(identifier, user_id=whose)[-1])
         say("/undo brings it back.")
 
     def _named(self, what: str) -> str:
@@ -245,7 +245,7 @@ class Talk:
         if len(fits) == 1:
             return fits[0].id
         if not fits:
-            raise NotFound("memory", cut(plain(what), 60))
+            raise InvalidInput("/forget", f"no memory says “{cut(plain(what), 60)}”")
         self._list([(one.id, one.text, f"since {day(one.valid_from)}") for one in fits[:LISTED]])
         raise InvalidInput("/forget", f"{count(len(fits), 'memory', 'memories')} say that: name one by its number")
 
@@ -260,10 +260,7 @@ class Talk:
             say("Nothing of this conversation is left to be taken back.")
             return
         for one in self.memory.undo(stands[-1].id, user_id=whose):
-            self._say_change(one, "undone")
-
-    def _say_change(self, change: Change, done: str) -> None:
-        self.common.console().print(words(f"{done}: ", "dim"), change_line(change), sep="", soft_wrap=True)
+            show_done(self.common, "undone", one)
 
     def as_of(self, when: str) -> None:
         """Look back to a time, or come back to now. Raises InvalidInput."""
@@ -282,6 +279,13 @@ class Talk:
         """What was said so far, learnt now, so that it is seen."""
         show_waiting(self.chat.flush())
         self.heard.show(self.common)
+
+
+def show_done(common: Common, done: str, change: Change) -> None:
+    """A change that was made just now."""
+    from rich.text import Text
+
+    common.console().print(Text.assemble((f"{done}: ", "dim"), change_line(change)), soft_wrap=True)
 
 
 def behind(hit: Hit) -> str:
@@ -348,7 +352,7 @@ def converse(talk: Talk) -> None:
             if talk.common.json:
                 say(as_json({"error": name, "message": problem, "exit_code": code}, indent=None), stderr=True)
             else:
-                tell(f"{name}: {plain(problem)}", stderr=True)
+                tell(plain(problem) if code in (BAD_INPUT, NOT_FOUND) else f"{name}: {plain(problem)}", stderr=True)
         talk.heard.show(talk.common)
 
 

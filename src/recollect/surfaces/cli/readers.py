@@ -20,16 +20,35 @@ SYSTEM = (
     " say, do not guess. Answer briefly."
 )
 ASKING = frozenset(
-    ["what", "who", "whom", "whose", "where", "when", "which", "why", "how", "do", "does", "did", "is", "are", "was", "were", "can", "could", "will", "would", "should", "tell"]
+    [
+        "what",
+        "who",
+        "whom",
+        "whose",
+        "where",
+        "when",
+        "which",
+        "why",
+        "how",
+        "do",
+        "does",
+        "did",
+        "is",
+        "are",
+        "was",
+        "were",
+    ]
+    + ["can", "could", "will", "would", "should", "tell", "remember"]
 )
+FEW = 3  # words, such as "my sister", that are looked for rather than told
 
 
 class Reader(Protocol):
-    """Answers a conversation. `told`: what is remembered on its last message."""
+    """Answers a conversation. `said`: its last message as it was typed; `told`: what is remembered on it."""
 
     name: str
 
-    def reply(self, messages: Sequence[Mapping[str, Any]], told: Sequence[Hit], /) -> Iterator[str]:
+    def reply(self, messages: Sequence[Mapping[str, Any]], said: str, told: Sequence[Hit], /) -> Iterator[str]:
         """The answer's pieces. Raises ModelError, BudgetExceeded."""
         ...
 
@@ -45,24 +64,24 @@ class Quoting:
     name = "rules, offline"
     used = Usage()
 
-    def reply(self, messages: Sequence[Mapping[str, Any]], told: Sequence[Hit], /) -> Iterator[str]:
+    def reply(self, _messages: Sequence[Mapping[str, Any]], said: str, told: Sequence[Hit], /) -> Iterator[str]:
         """One line for each memory, best first."""
         known = sorted((hit for hit in told if hit.kind == "memory"), key=lambda hit: -hit.score)
         near = [hit for hit in known if hit.score and hit.score >= NEAR * known[0].score][:QUOTED]
-        if near:
+        if not asks(said):
+            yield "Noted."
+        elif not near:
+            yield "I remember nothing that has to do with it."
+        else:
             yield "I remember:"
             for hit in near:
                 yield f"\n- {hit.text} ({day(hit.valid_from)})"
-        elif asks(str(messages[-1].get("content") or "")):
-            yield "I remember nothing that has to do with it."
-        else:
-            yield "Noted."
 
 
 def asks(text: str) -> bool:
-    """Whether somebody asks something, as far as a question mark or its first word tells."""
-    first = re.match(r"\W*(\w+)", text.casefold())
-    return text.rstrip().endswith(("?", "？")) or (first is not None and first[1] in ASKING)
+    """Whether somebody asks something, as far as a question mark, the first word and the length tell."""
+    spoken = re.findall(r"\w+", text.casefold())
+    return text.rstrip().endswith(("?", "？")) or len(spoken) <= FEW or spoken[0] in ASKING
 
 
 class Model:
@@ -82,7 +101,7 @@ class Model:
         """What its replies cost so far."""
         return self._chat.used
 
-    def reply(self, messages: Sequence[Mapping[str, Any]], _told: Sequence[Hit], /) -> Iterator[str]:
+    def reply(self, messages: Sequence[Mapping[str, Any]], _said: str, _told: Sequence[Hit], /) -> Iterator[str]:
         """As it is written."""
         from ...budget import metered
 
