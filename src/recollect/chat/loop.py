@@ -157,7 +157,7 @@ class AsyncChatMemory:
             self._went_on(type(error).__name__)
             return told
         told = [without_blocks(message, fence) for message in told]
-        query = kept(text_of(field(told[place], "content")))[: check.MAX_QUERY]
+        query = kept(text_of(field(told[place], "content"), kinds=False))[: check.MAX_QUERY]
         goes_on = place + 1 < len(told) and self._asked == (place, query)
         shown = self._shown[self._turn] if goes_on else await self._recalled(query, at, self._texts(told))
         self._asked = (place, query)
