@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -70,17 +71,12 @@ class LitellmChat:
         from tenacity import Retrying
 
         patience = Patience(time.monotonic() + DEADLINE, time.monotonic)
-        pieces = Retrying(**patience.policy())(self._try, litellm, messages)
-        return _joined(pieces)
+        first, rest = Retrying(**patience.policy())(self._try, litellm, messages)
+        return itertools.chain([first], rest)
 
-    def _try(self, litellm: Any, messages: Sequence[Mapping[str, Any]]) -> tuple[list[str], Iterator[str]]:
-        rest = _pieces(litellm, {**self._always, "messages": [dict(one) for one in messages]})
-        return [piece for piece, _ in zip(rest, range(1), strict=False)], rest
-
-
-def _joined(pieces: tuple[list[str], Iterator[str]]) -> Iterator[str]:
-    yield from pieces[0]
-    yield from pieces[1]
+    def _try(self, litellm: Any, messages: Sequence[Mapping[str, Any]]) -> tuple[str, Iterator[str]]:
+        pieces = _pieces(litellm, {**self._always, "messages": [dict(one) for one in messages]})
+        return next(pieces), pieces
 
 
 def _pieces(litellm: Any, request: dict[str, Any]) -> Iterator[str]:

@@ -13,52 +13,52 @@ _WORD = re.compile(r"\s+|\S+")
 
 
 class Writer:
-    """Writes text in pieces. On a terminal lines are folded between words; nothing in it steers the terminal."""
+    """Writes text in pieces, at once. On a terminal lines are folded between words: a word that grows over the end of its line is
+    taken to the next one. Nothing in the text steers the terminal."""
 
     def __init__(self) -> None:
         self._width = max(20, shutil.get_terminal_size().columns - 1) if sys.stdout.isatty() else None
-        self._column = 0
-        self._held = ""  # the beginning of a word whose end is not here yet
+        self._column = self._start = 0  # where the line ends, and where its last word begins
+        self._word = self._space = ""  # the last word as far as it is here; what stands between it and the one before
 
     def write(self, piece: str) -> None:
         """The next piece."""
+        for part in _WORD.findall(shown(piece)) if self._width is not None else ():
+            self._spaced(part) if part.isspace() else self._said(part)
         if self._width is None:
             self._out(shown(piece))
-            return
-        parts = _WORD.findall(self._held + shown(piece))
-        self._held = parts.pop() if parts and not parts[-1].isspace() else ""
-        if _cells(self._held) > self._width:  # a script without spaces, or one endless word
-            parts, self._held = [*parts, self._held], ""
-        for part in parts:
-            self._part(part)
         sys.stdout.flush()
 
     def end(self) -> None:
-        """What is held, and the end of the line."""
-        self._part(self._held)
-        self._held, self._column = "", 0
+        """The end of the line."""
+        self._column, self._word, self._space = 0, "", ""
         self._out("\n")
+        sys.stdout.flush()
 
-    def _part(self, part: str) -> None:
-        if part.isspace():
-            if "\n" in part:
-                self._column = _cells(part.rsplit("\n", 1)[1])
-                self._out(part)
-            elif self._column:
-                self._column += len(part)
-                self._out(part)
-            return
-        cells = _cells(part)
-        if self._width is not None and self._column and self._column + cells > self._width:
-            self._out("\n")
-            self._column = 0
-        self._column += cells
-        self._out(part)
+    def _spaced(self, part: str) -> None:
+        self._word, self._space = "", part
+        if "\n" in part:
+            self._out("\n" * part.count("\n"))
+            self._column, self._space = 0, part.rsplit("\n", 1)[1]
+
+    def _said(self, part: str) -> None:
+        full = self._width is not None and self._column + len(self._space) + _cells(part) > self._width
+        if not self._word:
+            before = "\n" if full and self._column else self._space
+            self._out(before + part)
+            self._start = 0 if before == "\n" else self._column + len(before)
+        elif full and self._start:
+            back = self._column - self._start
+            self._out("\b" * back + " " * back + "\n" + self._word + part)
+            self._start = 0
+        else:
+            self._out(part)
+        self._word, self._space = self._word + part, ""
+        self._column = self._start + _cells(self._word)
 
     def _out(self, text: str) -> None:
         encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
         sys.stdout.write(text.encode(encoding, "backslashreplace").decode(encoding))
-        sys.stdout.flush()
 
 
 def _cells(text: str) -> int:
