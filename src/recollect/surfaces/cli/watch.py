@@ -38,18 +38,14 @@ class Follower:
 
     def look(self) -> tuple[list[tuple[User_, Change]], bool]:
         """What came since the last look, in the order in which it was recorded, at most `MOST`; and whether there is more."""
-        users = self._wanted()
-        seen = {one.user_id: self._seen.get(one.user_id, 0) for one in users}
-        self._seen = {one.user_id: seen[one.user_id] for one in users if seen[one.user_id] <= one.number}
-        # Whoever was erased, and came back, is numbered from the start again.
         found: list[tuple[User_, Change]] = []
-        for one in users:
-            if one.number > self._seen.setdefault(one.user_id, 0) and len(found) < MOST:
+        for one in self._wanted():
+            if one.number > self._seen.get(one.user_id, 0) and len(found) < MOST:
                 found += self._of(one, MOST - len(found))
         return sorted(found, key=lambda pair: pair[1].recorded_at), len(found) == MOST
 
     def _of(self, user: User, room: int) -> Iterator[tuple[User_, Change]]:
-        after = self._seen[user.user_id]
+        after = self._seen.get(user.user_id, 0)
         changes = self._memory.changes(user_id=user.user_id, after=after, since=self._since, limit=room)
         self._seen[user.user_id] = (
             changes[-1].number if len(changes) == room else max(user.number, *(one.number for one in changes), 0)
