@@ -300,10 +300,12 @@ def console(*, stderr: bool = False) -> Console:
 
 
 def say(line: str, *, stderr: bool = False) -> None:
-    """A line of bare output, whatever the terminal's encoding."""
+    """A line of bare output, whatever the terminal's encoding; nothing in it steers the terminal."""
+    from .safe import shown
+
     stream = sys.stderr if stderr else sys.stdout
     encoding = getattr(stream, "encoding", None) or "utf-8"
-    print(line.encode(encoding, "backslashreplace").decode(encoding), file=stream, flush=True)
+    print(shown(line).encode(encoding, "backslashreplace").decode(encoding), file=stream, flush=True)
 
 
 def tell(line: str, *, stderr: bool = False) -> None:
@@ -422,7 +424,7 @@ def describe(error: BaseException) -> tuple[str, str, int]:
     from ...errors import InvalidInput, NotFound, RecollectError
 
     if isinstance(error, InvalidInput):
-        return "InvalidInput", as_options(f"{error.argument}=: {error.problem}").replace("=:", ":", 1), BAD_INPUT
+        return "InvalidInput", as_options(f"{as_said(error.argument)}: {error.problem}"), BAD_INPUT
     if isinstance(error, NotFound):
         return "NotFound", str(error), NOT_FOUND
     if isinstance(error, RecollectError):
@@ -433,6 +435,35 @@ def describe(error: BaseException) -> tuple[str, str, int]:
         code = exit_code_of(error) if isinstance(error, KeyboardInterrupt) else INTERRUPTED
         return "Interrupted", "stopped; everything that was committed is kept", code
     return type(error).__name__, f"unexpected: {error} (run it again with --debug to see where)", FAULT
+
+
+def as_said(argument: str) -> str:
+    """An argument of the library's by the name that it has on the command line."""
+    if not re.fullmatch(r"\w+", argument):
+        return argument
+    return _SAID.get(argument) or "--" + argument.replace("_", "-")
+
+
+_SAID = {
+    "memory_id": "ID",
+    "change_or_batch_id": "ID",
+    "beginning": "ID",
+    "messages": "TEXT",
+    "text": "TEXT",
+    "query": "QUERY",
+    "path": "--store",
+    "source": "SOURCE",
+    "one": "NAME",
+    "other": "NAME",
+    "user_id": "--user",
+    "session_id": "--session",
+    "agent_id": "--agent",
+    "timestamp": "--at",
+    "expires_at": "--expires",
+    "metadata_filter": "--filter",
+    "reranker": "--rerank",
+    "RECOLLECT_HOME": "$RECOLLECT_HOME",
+}
 
 
 def as_options(message: str) -> str:

@@ -63,7 +63,7 @@ def show_table(common: Common, made: RenderableType) -> None:
     with out.capture() as captured:
         out.print(made)
     for line in captured.get().splitlines():
-        say(line.rstrip())
+        print(line.rstrip(), flush=True)
 
 
 def show_items(common: Common, items: Sequence[MemoryItem]) -> None:
