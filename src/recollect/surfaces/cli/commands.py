@@ -110,7 +110,7 @@ def config(
 @with_common
 def add(
     common: Common,
-    text: Annotated[str, typer.Argument(help="What was said; - reads it from standard input")],
+    text: Annotated[str, typer.Argument(metavar="TEXT", help="What was said; - reads it from standard input")],
     session: Annotated[str | None, typer.Option(metavar="ID", help="The session that it belongs to")] = None,
     agent: Annotated[str | None, typer.Option(metavar="ID", help="The agent that it was said to")] = None,
     at: Annotated[str | None, typer.Option(metavar="WHEN", help="When it was said (ISO 8601)")] = None,
@@ -169,7 +169,7 @@ def show_added(common: Common, result: AddResult) -> None:
 @with_common
 def search(
     common: Common,
-    query: Annotated[str, typer.Argument(help="What to look for")],
+    query: Annotated[str, typer.Argument(metavar="QUERY", help="What to look for")],
     limit: Annotated[int, typer.Option(help="At most so many hits")] = 10,
     turns: Annotated[bool, typer.Option("--turns", help="What was said, too")] = False,
     session: Session = None,

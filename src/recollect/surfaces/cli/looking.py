@@ -15,7 +15,7 @@ from .scopes import Agent, AsOf, Filters, KnownAt, MinScore, NoGraph, Now, Sessi
 @with_common
 def context(
     common: Common,
-    query: Annotated[str, typer.Argument(help="What a model is asked")],
+    query: Annotated[str, typer.Argument(metavar="QUERY", help="What a model is asked")],
     max_tokens: Annotated[int, typer.Option(help="At most so many tokens")] = 1000,
     session: Session = None,
     agent: Agent = None,
