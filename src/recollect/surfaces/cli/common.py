@@ -244,11 +244,20 @@ class Common:
         for warning in () if self.json else read(self.config).warnings:
             say(f"warning: {warning}", stderr=True)
 
+    def has_store(self) -> bool:
+        """Whether there is a store, or what is left of one. Raises InvalidInput where that cannot be told."""
+        from ...errors import InvalidInput
+
+        try:
+            return any(self.folder().glob(STORE_FILES))
+        except OSError as error:
+            raise InvalidInput("--store", f"{self.folder()} cannot be looked into: {error.strerror}") from None
+
     def existing(self, on_event: Listener | None = None) -> Memory:
         """The store that is there: asking makes none. Raises InvalidInput."""
         from ...errors import InvalidInput
 
-        if not any(self.folder().glob(STORE_FILES)):
+        if not self.has_store():
             way = "name another by --store, or `recollect add` something"
             raise InvalidInput("--store", f"there is no store in {self.folder()}: {way}")
         return self.open(on_event)

@@ -82,7 +82,9 @@ def weights(found: Findings) -> None:
 
 
 def examine(common: Common, found: Findings, *, mend: bool) -> None:
-    """Open and verify the store. Raises StorageError where that is not possible."""
+    """Open and verify the store, where there is one: asking makes none. Raises StorageError where that is not possible."""
+    if not common.has_store() and not common.folder().is_file():
+        return
     with Bar(common) as bar, common.open(bar.on_event) as memory:
         if mend:
             found.mended = [f"{one.what} ({one.where})" for one in memory.rebuild().mended]
@@ -119,6 +121,8 @@ def show(common: Common, found: Findings) -> None:
     """For people: what was checked, what was mended, what is wrong and what to do."""
     told = found.told()
     rows = [(name, str(told[name])) for name in ("recollect", "python", "store", "weights")]
+    if not found.checked and not found.problems:
+        rows.append(("", "there is no store yet: `recollect add` makes one"))
     if found.checked:
         rows.append(("checked", ", ".join(f"{what} {number:,}" for what, number in found.checked.items())))
     rows += [("there is", f"{name}, {count(size, 'byte')}") for name, size in found.files.items()]
