@@ -133,7 +133,14 @@ def test_with_a_model_answers_stream_stop_and_fail_without_ending_the_conversati
 
 @pytest.mark.parametrize(
     ("text", "asked"),
-    [("Where does she work", True), ("my sister", True), ("I moved to Rome yesterday.", False), ("你住在哪里？", True)],
+    [
+        ("Where does she work", True),
+        ("my sister", True),
+        ("I moved to Rome yesterday.", False),
+        ("你住在哪里？", True),
+        ("我住在北京。", False),
+        ("I moved.", False),
+    ],
 )
 def test_the_offline_reader_tells_questions_from_statements(text, asked):
     assert asks(text) is asked

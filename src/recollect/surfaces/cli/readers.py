@@ -62,8 +62,9 @@ class Quoting:
 
 def asks(text: str) -> bool:
     """Whether somebody asks something, as far as a question mark, the first word and the length tell."""
-    told = text.casefold()
-    return told.rstrip().endswith(("?", "？")) or len(re.findall(r"\w+", told)) <= FEW or ASKING.match(told) is not None
+    told = text.casefold().strip()
+    few = len(re.findall(r"\w+", told)) <= FEW and not told.endswith((".", "!", "。", "！"))
+    return told.endswith(("?", "？")) or few or ASKING.match(told) is not None
 
 
 class Model:
