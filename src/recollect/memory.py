@@ -67,7 +67,6 @@ T = TypeVar("T")
 
 CHUNK = 8  # turns that are extracted, reconciled and committed together; a rest of one or two joins the last chunk
 LARGEST = CHUNK + 2
-AT_ONCE = 4_000  # characters that are searched for secrets in less time than a thread takes to begin
 
 
 class _Operator:
@@ -233,7 +232,7 @@ class AsyncMemory:
         for name, value in {"infer": infer, "wait": wait, "allow_erased": allow_erased}.items():
             check.flag(name, value)
         self._check_loop()
-        if sum(len(message.content) for message in checked) <= AT_ONCE:
+        if sum(len(message.content) for message in checked) <= self._redactor.AT_ONCE:
             checked, extra, redacted = self._redactor.call(checked, extra)
         else:
             checked, extra, redacted = await self._run(self._redactor.call, checked, extra)
@@ -743,8 +742,11 @@ class AsyncMemory:
         from .safety.fence import fence_name
 
         hits = [hit for hit in await self._found(replace(asked, fill=True)) if wanted(hit)]
-        fence = fence_name(await self._run(self._store.ledger.secret), asked.scope.user_id)
-        text, kept, tokens = await self._run(pack, hits, budget, fence, tokenizer)
+
+        def packed() -> tuple[str, list[Hit], int]:
+            return pack(hits, budget, fence_name(self._store.ledger.secret(), asked.scope.user_id), tokenizer)
+
+        text, kept, tokens = await self._run(packed)
         return Context(text=text, hits=tuple(kept), tokens=tokens)
 
     async def timeline(

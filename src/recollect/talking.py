@@ -10,11 +10,11 @@ import asyncio
 import functools
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
+from weakref import WeakValueDictionary
 
 from .build import Store
 from .errors import Closed, EmbedderError, RecollectError
-from .model import Message
 from .records import Batch, BatchStatus, Kept, NewTurns, Space
 from .safety.redact import Redactor
 from .tasks import cancel, whole
@@ -22,6 +22,7 @@ from .times import now
 from .trace import Heard, Listener, Unlearnt, emit
 from .write import Writer
 
+RETRY = None  # in place of a session, all of which have names: the timer of the next try
 RETRY_S = (30, 120, 600, 1800)  # after a failure; five attempts are spread over three quarters of an hour
 
 
@@ -43,7 +44,7 @@ class Talking:
         self._again: set[Space] = set()
         self._failures: dict[Space, int] = {}
         self._timers: dict[tuple[Space, str | None], asyncio.TimerHandle] = {}
-        self._locks: dict[Space, asyncio.Lock] = {}
+        self._locks: WeakValueDictionary[Space, asyncio.Lock] = WeakValueDictionary()
         self._warm = False
         self._stopped = False
 
@@ -51,40 +52,41 @@ class Talking:
 
     async def hear(self, new: NewTurns) -> Kept:
         """Journal messages, their secrets redacted; what was closed by it is learnt in the background. Raises StorageError."""
-        safe, redacted = self._redactor.messages(new.messages)
+        redact = functools.partial(self._redactor.messages, new.messages)
+        short = sum(len(one.content) for one in new.messages) <= self._redactor.AT_ONCE
+        safe, redacted = redact() if short else await self._store.in_thread(redact)
         new = replace(new, messages=safe, redacted=redacted, instructions=self._instructions)
         kept: Kept = await whole(self._store.in_thread(self._store.talks.hear, new))
-        space = await self._space(new.scope.user_id)
-        self._close_later(space, new.scope.session_id, kept.closes_at)
+        self._close_later(kept.space, new.scope.session_id, kept.closes_at)
         if kept.closed:
-            self.wake(space)
+            self.wake(kept.space)
         emit(self._listener, Heard(new.scope.user_id, new.scope.session_id or "", kept.new, kept.closed))
         return kept
-
-    def redacted(self, message: Message) -> Message:
-        """A message as it is journalled."""
-        return self._redactor.messages([message])[0][0]
-
-    async def _space(self, user_id: str | None) -> Space:
-        space: Space = await self._store.in_thread(self._store.ledger.ensure_space, user_id)
-        return space
 
     def _close_later(self, space: Space, session_id: str | None, at: datetime | None) -> None:
         """Close the session's chunk when nothing has come for so long."""
         self._at((space, session_id), at, functools.partial(self.wake, space))
 
-    def _at(self, key: tuple[Space, str | None], at: datetime | None, action: Callable[[], None]) -> None:
+    def _at(self, key: tuple[Space, str | None], at: datetime | None, action: Callable[[], None] | None = None) -> None:
+        """Do something then, in place of what was to be done before; None is never."""
         if (earlier := self._timers.pop(key, None)) is not None:
             earlier.cancel()
-        if at is not None and not self._stopped:
-            delay = max(0.0, (at - now()).total_seconds()) + 0.01
-            self._timers[key] = asyncio.get_running_loop().call_later(delay, action)
+        if at is None or action is None or self._stopped:
+            return
+
+        def due() -> None:
+            del self._timers[key]
+            action()
+
+        delay = max(0.0, (at - now()).total_seconds()) + 0.01
+        self._timers[key] = asyncio.get_running_loop().call_later(delay, due)
 
     # --- learning ------------------------------------------------------------------------------------------------------
 
     def wake(self, space: Space) -> None:
-        """Have what is closed, or idle for long enough, learnt in the background."""
-        if self._stopped:
+        """Have what is closed, or idle for long enough, learnt in the background; after a failure, when it is time to try again:
+        each try counts."""
+        if self._stopped or (space, RETRY) in self._timers:
             return
         if space in self._learning:
             self._again.add(space)
@@ -102,7 +104,7 @@ class Talking:
                 self._retry(space)
         except RecollectError as error:
             if not isinstance(error, Closed):
-                emit(self._listener, Unlearnt("", type(error).__name__))
+                emit(self._listener, Unlearnt(None, type(error).__name__))
                 self._retry(space)
         finally:
             self._learning.pop(space, None)
@@ -110,10 +112,7 @@ class Talking:
     def _retry(self, space: Space) -> None:
         times = self._failures[space] = self._failures.get(space, 0) + 1
         pause = RETRY_S[min(times, len(RETRY_S)) - 1]
-        key = (space, None)  # no session is without a name
-        self._timers.pop(key, None)
-        if not self._stopped:
-            self._timers[key] = asyncio.get_running_loop().call_later(pause, self.wake, space)
+        self._at((space, RETRY), now() + timedelta(seconds=pause), functools.partial(self.wake, space))
 
     async def learn(self, space: Space, *, include_failed: bool = False) -> bool:
         """Learn what is closed of a user's conversations, oldest first; whether something failed, which ends it. Raises
@@ -125,6 +124,7 @@ class Talking:
                 if not await self._learnt(batch):
                     return True
             self._failures.pop(space, None)
+            self._at((space, RETRY), None)
             return False
 
     async def _learnt(self, batch: Batch) -> bool:
@@ -143,8 +143,8 @@ class Talking:
 
     async def unfinished(self, space: Space, *statuses: BatchStatus) -> list[Batch]:
         """A user's batches of conversations, of these statuses, oldest first."""
-        found = await self._store.in_thread(self._store.journal.unfinished, *statuses)
-        return [batch for batch in found if batch.talk and batch.space == space]
+        unfinished = functools.partial(self._store.journal.unfinished, *statuses, space=space)
+        return [batch for batch in await self._store.in_thread(unfinished) if batch.talk]
 
     async def close(self, space: Space, session_id: str) -> None:
         """Close the session's open chunk."""

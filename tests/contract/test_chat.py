@@ -1,4 +1,4 @@
-"""The chat loop's memory over a real store: what is shown before a turn, what is learnt after it, and what happens when the memory
+"""The chat loop's memory over a real store: what is shown before a turn, what is learnt after it, and what happens when it
 fails."""
 
 from __future__ import annotations
@@ -359,13 +359,25 @@ def test_a_model_that_is_down_leaves_turns_pending_and_the_chat_goes_on(world):
     history = talk(chat, ("home = Rome", "ok"))
     world.wait_for(Unlearnt)
     talk(chat, ("home = Bonn", "ok"), history=history)
-    world.wait_for(Unlearnt, 2)
+    world.chat().before(history)
     assert [(one.status, one.turns) for one in chat.pending()] == [("pending", 2), ("pending", 2)]
-    assert chat.pending()[0].error == "ModelUnavailable" == world.told(Unlearnt)[0].error
+    assert [one.error for one in chat.pending()] == ["ModelUnavailable", None] and len(world.told(Unlearnt)) == 1
+    assert world.memory.pending()[0].attempts == 1, "it is tried again later, not at each turn"
     assert chat.flush()[0].error == "ModelUnavailable"
     assert [chunk for chunk in world.language.chunks if "home = Bonn" in chunk] == [], "in order"
     world.language.down = False
     assert chat.flush() == [] and world.texts() == ["home is Bonn"]
+
+
+def test_what_failed_is_tried_again_by_itself(world, monkeypatch):
+    monkeypatch.setattr("recollect.talking.RETRY_S", (0.01,))
+    world.language.down = True
+    chat = world.chat(close_turns=2)
+    talk(chat, ("home = Rome", "ok"))
+    world.wait_for(Unlearnt)
+    world.language.down = False
+    world.wait_for(Committed)
+    assert world.texts() == ["home is Rome"]
 
 
 def test_what_failed_five_times_is_tried_again_on_request(world):
@@ -448,6 +460,19 @@ def test_a_conversation_goes_on_in_its_chunk_after_a_restart(world):
     talk(chat, ("home = Oslo", "ok"), history=history)
     world.wait_for(Committed)
     assert [len(chunk) for chunk in world.language.chunks] == [6] and world.texts() == ["home is Oslo"]
+
+
+def test_a_server_makes_one_for_each_request_in_any_of_its_processes(world):
+    history, opened = [SYSTEM], [world.memory, world.opened()]
+    for n in range(8):
+        history.append(user(f"likes += thing{n}"))
+        chat = ChatMemory(opened[n % 2], user_id="u", session_id="s", close_idle=None, recall_seconds=None)
+        chat.after(chat.before(history), f"ok {n}")
+        history.append(assistant(f"ok {n}"))
+    world.wait_for(Committed, 2)
+    assert [len(chunk) for chunk in world.language.chunks] == [8, 8]
+    assert chat.pending() == [] and len(world.texts()) == 8 and world.memory.verify().ok
+    opened[1].close()
 
 
 def test_what_was_left_is_learnt_when_the_user_is_back(world):
@@ -584,9 +609,9 @@ def test_an_async_conversation(tmp_path):
                 assert "home is Rome" in told[0]["content"]
                 await chat.after(told, "Rome")
             assert await chat.pending() == [] and await chat.close() == []
-            return memory, chat
+            return chat
 
-    memory, chat = asyncio.run(converse())
+    chat = asyncio.run(converse())
 
     async def elsewhere():
         await chat.before([user("x")])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import functools
 import inspect
 import logging
@@ -13,7 +12,7 @@ from ..errors import Closed, InvalidInput
 from ..memory import AsyncMemory, UserId
 from ..sync import Memory
 from .loop import AsyncChatMemory
-from .messages import NOT_YET, calls_tools, field, text_of
+from .messages import calls_tools, field, text_of
 from .window import ChatMemory
 
 log = logging.getLogger("recollect")
@@ -31,7 +30,7 @@ def remembering(
 
     A client whose calls are awaited needs an `AsyncMemory`, any other one a `Memory`. Cheap: a server makes one per request, with
     the conversation's `session_id`. `options`: those of `ChatMemory`. The conversation's memory is the result's `.recollect`:
-    `client.recollect.shown()`.
+    `client.recollect.shown()`. Closing the client, or leaving its `with`, closes that first.
 
     A stream passes chunk by chunk as it comes; the reply is gathered on the side. Where it is abandoned half-way, or breaks off,
     the user's message is learnt and the reply is not: half a sentence may say the opposite of the whole. Of a call that fails
@@ -227,11 +226,33 @@ class _Client(_Proxy):
     def __init__(self, inner: Any, chat: Chat) -> None:
         super().__init__(inner)
         self.recollect = chat
+        self._chats: _Chat | None = None
 
     @property
     def chat(self) -> Any:
         """With `completions` that remember."""
-        return _Chat(self._inner.chat, self.recollect)
+        if self._chats is None:
+            self._chats = _Chat(self._inner.chat, self.recollect)
+        return self._chats
+
+    def close(self) -> Any:
+        """Close the conversation's memory, and the client as it does."""
+        if isinstance(self.recollect, AsyncChatMemory):
+            return self._closed()
+        self.recollect.close()
+        return self._inner.close()
+
+    async def _closed(self) -> Any:
+        await cast("AsyncChatMemory", self.recollect).close()
+        return await self._inner.close()
+
+    def __exit__(self, *error: Any) -> Any:
+        cast("ChatMemory", self.recollect).close()
+        return self._inner.__exit__(*error)
+
+    async def __aexit__(self, *error: Any) -> Any:
+        await cast("AsyncChatMemory", self.recollect).close()
+        return await self._inner.__aexit__(*error)
 
     def with_options(self, *arguments: Any, **keywords: Any) -> Any:
         """The client's own, remembering too."""
@@ -245,12 +266,12 @@ class _Client(_Proxy):
 class _Chat(_Proxy):
     def __init__(self, inner: Any, chat: Chat) -> None:
         super().__init__(inner)
-        self._chat = chat
+        self._completions = _Completions(inner.completions, chat)
 
     @property
     def completions(self) -> Any:
         """With `create` and `parse` that remember."""
-        return _Completions(self._inner.completions, self._chat)
+        return self._completions
 
 
 class _Completions(_Proxy):
@@ -291,7 +312,7 @@ class _Stream(_Proxy):
     def __init__(self, inner: Any, chat: ChatMemory, messages: list[Any]) -> None:
         super().__init__(inner)
         self._chat, self._messages, self._gathered = chat, messages, _Gathered()
-        self._asked = chat._begun(messages)
+        chat._begin(messages)
         self._chunks = self._passed()
 
     def __iter__(self) -> Iterator[Any]:
@@ -314,7 +335,7 @@ class _AsyncStream(_Proxy):
     def __init__(self, inner: Any, chat: AsyncChatMemory, messages: list[Any]) -> None:
         super().__init__(inner)
         self._chat, self._messages, self._gathered = chat, messages, _Gathered()
-        self._asked = asyncio.ensure_future(_learnt(chat, messages, NOT_YET))
+        chat._begin(messages)
         self._chunks = self._passed()
 
     def __aiter__(self) -> AsyncIterator[Any]:
@@ -327,6 +348,5 @@ class _AsyncStream(_Proxy):
         async for chunk in self._inner:
             self._gathered.take(chunk)
             yield chunk
-        await self._asked
         if (reply := self._gathered.reply) is not None:
             await _learnt(self._chat, self._messages, reply)

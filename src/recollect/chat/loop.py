@@ -8,24 +8,25 @@ import time
 import unicodedata
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence, Set
-from dataclasses import replace
+from contextlib import suppress
 from datetime import datetime, timedelta
 from types import TracebackType
-from typing import Any, Literal
+from typing import Any
 from uuid import uuid4
 
 from .. import check
-from ..errors import InvalidInput, NotFound, RecollectError, StorageError
+from ..errors import Closed, InvalidInput, NotFound, RecollectError, StorageError
 from ..memory import LARGEST, AsyncMemory, UserId
 from ..model import Message, Role, Scope, Turn
 from ..query import Query
 from ..records import NewTurns
-from ..results import Context, Hit, Result
+from ..results import Context, Hit, PendingTurns, Shown
 from ..safety.fence import fence_name
 from ..times import now as present
 from ..tokens import estimate_tokens
 from ..trace import Recalled, Unheard, emit
 from .messages import (
+    NOT_YET,
     Exchange,
     checked,
     exchange,
@@ -44,35 +45,9 @@ Time = datetime | str | float | None
 
 CANDIDATES = 60  # hits that are packed, as many as `context` asks for
 REMEMBERS = 1000  # turns of which it can be asked what was shown
+FIRST_WORDS_S = 0.1  # of a stream, during which nothing else is done
 TIMED_OUT = "TimedOut"
 NO_FENCE = "\x00"  # stands in no text that is kept
-
-
-class Shown(Result):
-    """What a model was shown at one turn. `turn`: counted from 1 in this conversation's memory. `hits`: the memories, and
-    messages behind them, in the order of the block; `text`: the block itself, "" where there was nothing to tell. `seconds`: how
-    long recall took. `error`: why the turn went on without memory: "TimedOut" where it took longer than `recall_seconds`, else an
-    error's name."""
-
-    turn: int
-    query: str
-    text: str
-    hits: tuple[Hit, ...] = ()
-    tokens: int = 0
-    seconds: float = 0.0
-    error: str | None = None
-
-
-class PendingTurns(Result):
-    """Messages of a conversation of which nothing is learnt yet. `status`: "unsaved" (not on disk, for the store refused them;
-    they are handed in again with the next turn, by `flush` and by `close`), "open" (in a chunk that still grows), "pending"
-    (closed; being learnt, or to be tried again), "failed" (after five attempts; `flush` tries again). `error`: the name of the
-    last failure."""
-
-    status: Literal["unsaved", "open", "pending", "failed"]
-    turns: int
-    batch_id: str | None = None
-    error: str | None = None
 
 
 class AsyncChatMemory:
@@ -129,6 +104,8 @@ class AsyncChatMemory:
         self._fence: str | None = None
         self._late: asyncio.Task[Context] | None = None
         self._hearing = asyncio.Lock()
+        self._under_way: set[asyncio.Task[Any]] = set()
+        self._hurry = asyncio.Event()
         self._unsaved: deque[NewTurns] = deque()
         self._unsaved_error: str | None = None
         self._woken = self._closed = False
@@ -236,9 +213,10 @@ class AsyncChatMemory:
             graph=True,
         )
 
-    def _texts(self, messages: Sequence[object]) -> frozenset[str]:
-        """What the model reads anyway, as it is journalled."""
-        return frozenset(self._as_kept(text_of(field(message, "content"))) for message in messages)
+    @staticmethod
+    def _texts(messages: Sequence[object]) -> frozenset[str]:
+        """What the model reads anyway."""
+        return frozenset(unicodedata.normalize("NFC", text_of(field(message, "content"))) for message in messages)
 
     async def _fenced(self) -> str:
         """The user's delimiter; what was left of this user's conversations is gone on with once."""
@@ -272,6 +250,20 @@ class AsyncChatMemory:
                 self._unsaved.append(new)
             await self._saved()
 
+    def _begin(self, messages: Messages) -> asyncio.Task[None]:
+        """Learn what is asked, while the reply is on its way."""
+        task = asyncio.get_running_loop().create_task(self._asked_of(messages))
+        self._under_way.add(task)
+        task.add_done_callback(self._under_way.discard)
+        return task
+
+    async def _asked_of(self, messages: Messages) -> None:
+        """Not before the reply's first words should be there, for they go first."""
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._hurry.wait(), FIRST_WORDS_S)
+        with suppress(Closed):  # it was not waited for
+            await self.after(messages, NOT_YET)
+
     def _new_turns(self, said: Exchange, at: datetime | None) -> NewTurns | None:
         """What is to be journalled of a turn."""
         if not said.said:
@@ -282,20 +274,16 @@ class AsyncChatMemory:
                 Message(Role(one.role), unicodedata.normalize("NFC", one.content), one.name, at) for one in said.said
             ),
             received_at=present(),
-            known=functools.partial(self._known, said),
+            known=functools.partial(self._known, said.answered),
             full=self._full,
             most=LARGEST,
             idle=self._idle,
             metadata=self._metadata,
         )
 
-    def _known(self, said: Exchange, tail: Sequence[Turn]) -> int:
-        """How many of them the session has already; compared as they are journalled, their secrets redacted."""
-        return known(
-            [replace(one, content=self._as_kept(one.content)) for one in said.said],
-            None if said.answered is None else self._as_kept(said.answered),
-            tail,
-        )
+    def _known(self, answered: str | None, messages: Sequence[Message], tail: Sequence[Turn]) -> int:
+        """How many of the messages the session has already; secrets are redacted in all of them."""
+        return known(messages, answered and self._as_kept(answered), tail)
 
     def _as_kept(self, text: str) -> str:
         return self._memory._redactor.text(unicodedata.normalize("NFC", text))
@@ -349,6 +337,9 @@ class AsyncChatMemory:
         """Close the open chunk, and learn all that is closed, now; what stays pending, with the reason why."""
         self._memory._check_loop()
         talks = self._memory._talks
+        self._hurry.set()
+        await asyncio.gather(*self._under_way)
+        self._hurry.clear()
         try:
             async with self._hearing:
                 await self._saved()
