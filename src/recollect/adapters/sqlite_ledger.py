@@ -198,7 +198,7 @@ class SqliteLedger:
     def beginning(self, kind: IdKind, beginning: str, space: Space | None, limit: int) -> list[str]:
         """Ids that begin so, of one user or of all, at most `limit`."""
         table, column = _NAMED[kind]
-        whose, values = ("", ()) if space is None else (" AND space = ?4", (space,))
+        whose, values = ("", ()) if space is None else (" AND +space = ?4", (space,))  # + : by the id's index
         with self._database.read() as db:
             found = db.execute(
                 f"SELECT DISTINCT {column} FROM {table} WHERE {column} >= ?1 AND {column} < ?2{whose} LIMIT ?3",
