@@ -186,6 +186,11 @@ def test_a_file_that_is_named_must_be_there_and_init_makes_one(run, tmp_path, mo
     assert all(f"# {name} = " in template() for name in KINDS)
 
 
+def test_the_demo_is_offline_whatever_the_settings_say(run, file):
+    file('llm = "openai/x"\nembedder = "openai/y"\nrerank = "cohere/z"\ninstructions = "nothing"')
+    assert "10 of 10" in run("demo").stdout
+
+
 def test_no_file_is_looked_for_where_a_command_is_run(run, tmp_path, monkeypatch):
     (tmp_path / "recollect.toml").write_text('api_base = "http://evil/v1"\nllm = "openai/evil"')
     (tmp_path / "config.toml").write_text('llm = "openai/evil"')

@@ -227,13 +227,13 @@ class Common:
             mode=self.value("mode"),
             timeout=self.value("timeout"),
             budget=limits_of(self.value("budget") or ()),
-            instructions=self.value("instructions"),
+            instructions=self.value("instructions") or None,
             redact=self.value("redact") is not False,
             actor=self.value("actor"),
             embedder=embedder,
             embedder_api_base=self.value("embedder_api_base"),
             embedder_api_key=self.value("embedder_api_key") or None,
-            reranker=self.value("rerank"),
+            reranker=self.value("rerank") or None,
             on_event=on_event,
         )
 
