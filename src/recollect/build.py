@@ -322,7 +322,7 @@ def choose_reranker(settings: Settings) -> Reranker | None:
     Raises InvalidInput, RerankerConfigError.
     """
     given, base, key = settings.reranker, settings.reranker_api_base, settings.reranker_api_key
-    if isinstance(given, str) and not given.startswith(CROSS_ENCODER) and not Path(given).is_dir():
+    if isinstance(given, str) and not given.startswith(CROSS_ENCODER) and not is_folder(given):
         from .adapters.litellm_reranker import LitellmReranker
 
         return LitellmReranker(given, api_base=base, api_key=key)
@@ -337,6 +337,14 @@ def choose_reranker(settings: Settings) -> Reranker | None:
     if not isinstance(getattr(given, "id", None), str) or not callable(getattr(given, "rerank", None)):
         raise InvalidInput("reranker", "needs an id (a string) and a method rerank(query, texts)")
     return given  # type: ignore[return-value]  # its shape was just checked
+
+
+def is_folder(name: str) -> bool:
+    """Whether there is a folder of that name; of one that is too long for a path there is none."""
+    try:
+        return Path(name).is_dir()
+    except OSError:
+        return False
 
 
 # --- the embedder ------------------------------------------------------------------------------------------------------

@@ -20,7 +20,7 @@ from .erasing import Retention, erased, finished, retained
 from .errors import Closed, Forked, InvalidInput, NotFound, RecollectError, WrongLoop, of_batch
 from .failpoints import reach
 from .filters import parse_filter
-from .ids import IdKind, check_id
+from .ids import IdKind, check_beginning, check_id
 from .model import Scope, Turn, Usage
 from .owners import new_owner
 from .pace import pace
@@ -50,6 +50,7 @@ from .results import (
     Source,
     Stats,
     Timeline,
+    User,
     VerifyReport,
 )
 from .tasks import whole
@@ -906,6 +907,52 @@ class AsyncMemory:
         found = await self._run(self._views(space).sources, [row.statement.number])
         return list(found.get(row.statement.number, ()))
 
+    async def changes(
+        self,
+        *,
+        user_id: UserId,
+        after: int = 0,
+        since: datetime | str | float | None = None,
+        limit: int = 1000,
+    ) -> list[Change]:
+        """A user's changes in order, from the first behind the number `after`, at most `limit`. The last one's number, as the
+        next `after`, goes on from there: so another process follows a store (`users` tells who has something new).
+
+        `since`: none that was recorded before. A number that is missing went to no change, or to one that was erased.
+        """
+        number = check.whole("after", after, 0, 2**62)
+        start = check.maybe_time("since", since)
+        most = check.whole("limit", limit)
+        space = await self._find(scope_of(user_id, None, None))
+        if space is None:
+            return []
+        if start is not None:
+            number = max(
+                number, await self._run(self._store.ledger.number_at, space, start - timedelta(microseconds=1))
+            )
+        records = await self._run(self._store.ledger.changes_after, space, number, most)
+        return await self._run(self._views(space).changes, records)
+
+    async def users(self) -> list[User]:
+        """Everybody of whom the store has something, in the order in which they came."""
+        found = await self._run(self._store.ledger.users)
+        return [User(user_id=one.user_id, number=one.number, changed_at=one.changed_at) for one in found]
+
+    async def find_id(self, beginning: str, *, user_id: MaybeUser = OPERATOR) -> str:
+        """The whole id of a memory, a change, a turn or a batch that begins so: "mem_", "chg_", "turn_" or "batch_" and four
+        hex digits at least. Raises NotFound, and InvalidInput where several do."""
+        kind = check_beginning("beginning", beginning)
+        space = None
+        if not isinstance(user_id, _Operator):
+            space = await self._find(scope_of(user_id, None, None))
+        nobody = space is None and not isinstance(user_id, _Operator)
+        found = [] if nobody else await self._run(self._store.ledger.beginning, kind, beginning, space, 2)
+        if not found:
+            raise NotFound(_THINGS[kind], beginning)
+        if len(found) > 1:
+            raise InvalidInput("beginning", f"several ids begin with {beginning}: give more of it")
+        return found[0]
+
     async def stats(self, *, user_id: MaybeUser = OPERATOR) -> Stats:
         """How much a user's memory holds, or, left out, the whole store, of which alone the size on disk is told."""
         space, size = None, None
@@ -1223,6 +1270,7 @@ class AsyncMemory:
         return cast("Space", await self._run(ledger.owned, kind, identifier, owner))
 
 
+_THINGS: dict[IdKind, str] = {"mem": "memory", "chg": "change", "turn": "turn", "batch": "batch"}
 _COUNTS = ("users", "turns", "memories", "rows", "changes", "pending", "entities", "quarantined")
 
 

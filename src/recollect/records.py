@@ -227,6 +227,15 @@ class Batch:
 
 
 @dataclass(frozen=True, slots=True)
+class UserRecord:
+    """A user with the number of the last commit, and when that was; None where there was none."""
+
+    user_id: str | None
+    number: int
+    changed_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
 class UserState:
     """Where a user's numbers stand; a `Commit` planned on it holds only while `revision` is the same."""
 

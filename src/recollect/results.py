@@ -383,6 +383,15 @@ class AuditEntry(Result):
     undoes: str | None
 
 
+class User(Result):
+    """Somebody of whom the store has something; `user_id` None is the shared space. `number`: that of the last commit, beyond
+    which `changes` has nothing yet; `changed_at`: when that was, None where nothing was committed so far."""
+
+    user_id: str | None
+    number: int
+    changed_at: datetime | None
+
+
 class PendingBatch(Result):
     """An accepted batch that is not finished. `status`: "open" is a conversation's that still grows, "failed" one that is tried
     again on request only. `error` is the name of the last failure; it never carries content."""

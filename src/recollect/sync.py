@@ -40,6 +40,7 @@ from .results import (
     Source,
     Stats,
     Timeline,
+    User,
     VerifyReport,
 )
 from .scoped import ScopedMemory
@@ -471,6 +472,25 @@ class Memory:
     def sources(self, memory_id: str, *, user_id: MaybeUser = OPERATOR) -> list[Source]:
         """The quotes behind a memory's current version, in the order of the turns. Raises NotFound."""
         return self._wait(self._memory.sources(memory_id, user_id=user_id))
+
+    def changes(
+        self,
+        *,
+        user_id: UserId,
+        after: int = 0,
+        since: datetime | str | float | None = None,
+        limit: int = 1000,
+    ) -> list[Change]:
+        """A user's changes in order, from the first behind the number `after`."""
+        return self._wait(self._memory.changes(user_id=user_id, after=after, since=since, limit=limit))
+
+    def users(self) -> list[User]:
+        """Everybody of whom the store has something."""
+        return self._wait(self._memory.users())
+
+    def find_id(self, beginning: str, *, user_id: MaybeUser = OPERATOR) -> str:
+        """The whole id of a memory, a change, a turn or a batch that begins so. Raises NotFound, InvalidInput."""
+        return self._wait(self._memory.find_id(beginning, user_id=user_id))
 
     def stats(self, *, user_id: MaybeUser = OPERATOR) -> Stats:
         """How much a user's memory holds, or, left out, the whole store."""

@@ -28,6 +28,11 @@ def life(memory):
     yield "get, history"
     memory.get(hit.id)
     changes = memory.history(hit.id)
+    yield "changes, find_id"
+    memory.changes(user_id="u", after=1)
+    memory.find_id(hit.id[:12])
+    for identifier in (hit.id, changes[0].id, changes[0].batch_id, memory.sources(hit.id)[0].turn_id):
+        memory.find_id(identifier[:14], user_id="u")
     yield "update"
     memory.update(hit.id, "home is Paris")
     yield "undo"

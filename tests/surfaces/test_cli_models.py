@@ -259,7 +259,7 @@ def test_a_budget_stops_a_run_and_the_next_one_goes_on(cli, talk):
 
 
 def test_a_user_that_cannot_be_is_bad_input(cli, talk):
-    assert "user_id" in cli("ingest", talk(1, 1), "--user", "", code=2).stderr
+    assert "--user" in cli("ingest", talk(1, 1), "--user", "", code=2).stderr
 
 
 def test_a_price_that_is_not_known_cannot_be_limited(cli):

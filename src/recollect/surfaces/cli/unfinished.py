@@ -36,7 +36,7 @@ def show_pending(batches: Sequence[PendingBatch], *, stderr: bool = False) -> No
 
 def pending(common: Common) -> None:
     """List what is not finished; with --user, of that user."""
-    with common.open() as memory:
+    with common.existing() as memory:
         batches = [one for one in memory.pending() if common.user in (None, one.user_id)]
     if common.json:
         common.answer([one.model_dump(mode="json") for one in batches])
@@ -46,15 +46,15 @@ def pending(common: Common) -> None:
         say("Nothing is pending.")
 
 
-def resume(common: Common, *, include_failed: bool) -> int:
+def resume(common: Common, *, include_failed: bool, wait: bool = False) -> int:
     """Finish what is pending, of all users; the exit code."""
     view = View(common, doing="resuming", unit="chunks")
-    with common.open(view.on_event) as memory:
+    with common.existing(view.on_event) as memory:
         batches = [one for one in memory.pending() if include_failed or one.status == "pending"]
         insist_on_model(common, batches)
         view.expect(sum(one.chunks - one.chunks_done for one in batches))
         with view.progress:
-            resumed = memory.resume(include_failed=include_failed)
+            resumed = memory.flush() if wait else memory.resume(include_failed=include_failed)
         usage = memory.spent
     if common.json:
         common.answer({**resumed.model_dump(mode="json"), **view.told(), "usage": usage.model_dump(mode="json")})

@@ -56,7 +56,7 @@ class View:
             self.rejected += event.rejected
         if not isinstance(event, Committed):
             return
-        from .commands import show_change
+        from .showing import show_change
 
         self.stored += event.turns
         if not self._told:
