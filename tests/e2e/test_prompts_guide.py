@@ -82,7 +82,9 @@ def apply(change, root):
 def test_the_new_version_is_made_as_told_and_is_the_one_that_is_sent(tmp_path):
     root = tmp_path / "checkout"
     for folder in ("src", "prompts"):
-        shutil.copytree(pages.ROOT / folder, root / folder, ignore=shutil.ignore_patterns("__pycache__", "recollect_evals"))
+        shutil.copytree(
+            pages.ROOT / folder, root / folder, ignore=shutil.ignore_patterns("__pycache__", "recollect_evals")
+        )
     copy = next(block for block in pages.blocks(GUIDE) if block.startswith("cp "))
     subprocess.run(["sh", "-ec", copy], cwd=root, check=True)
     (change,) = pages.blocks(GUIDE, "diff")
