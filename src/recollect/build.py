@@ -31,6 +31,7 @@ from .ports import (
     Reconciler,
     Reembedding,
     Reranker,
+    Talks,
     Tokenizer,
 )
 from .records import EmbedderKey, EmbedderRecord, Space
@@ -92,6 +93,7 @@ class Store:
 
     folder: Path
     journal: Journal
+    talks: Talks
     ledger: Ledger
     audit: Audit
     export: Export
@@ -157,6 +159,7 @@ def open_store(settings: Settings) -> Store:
     from .adapters.sqlite_journal import SqliteJournal
     from .adapters.sqlite_ledger import SqliteLedger
     from .adapters.sqlite_reembedding import SqliteReembedding
+    from .adapters.sqlite_talks import SqliteTalks
     from .adapters.terms import TermCounter
 
     reads, reranker = language(settings), choose_reranker(settings)
@@ -185,6 +188,7 @@ def open_store(settings: Settings) -> Store:
     return Store(
         folder=folder,
         journal=SqliteJournal(database),
+        talks=SqliteTalks(database),
         ledger=ledger,
         audit=audit,
         export=SqliteExport(database),

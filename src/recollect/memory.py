@@ -22,7 +22,7 @@ from .filters import parse_filter
 from .ids import IdKind, check_id
 from .model import Scope, Turn, Usage
 from .owners import new_owner
-from .records import Batch, ChangeRecord, Commit, JournalledChunk, NewBatch, Space
+from .records import Batch, BatchStatus, ChangeRecord, Commit, JournalledChunk, NewBatch, Space
 from .results import (
     AddResult,
     AddUsage,
@@ -145,6 +145,7 @@ class AsyncMemory:
         from .retrieve import Retriever
         from .safety.redact import Redactor
         from .safety.trust import Trust
+        from .talking import Talking
         from .write import Writer
 
         self._redactor = Redactor(check.flag("redact", redact))
@@ -195,6 +196,7 @@ class AsyncMemory:
         self._curator = Curator(store, self._writer)
         self._backfill = Backfill(self._writer)
         self._reembedder = Reembedder(store, self._writer, self._backfill, on_event)
+        self._talks = Talking(store, self._writer, self._redactor, self._instructions, self._finish, on_event)
 
     # --- writing -------------------------------------------------------------------------------------------------------
 
@@ -521,13 +523,13 @@ class AsyncMemory:
         return await self._run(as_networkx, view, rows)
 
     async def pending(self) -> list[PendingBatch]:
-        """Batches that were accepted and are not finished, oldest first."""
-        batches = await self._run(self._store.journal.unfinished)
+        """Batches that were accepted and are not finished, oldest first; of conversations too, which may be open still."""
+        batches = await self._run(self._store.journal.unfinished, "open", "pending", "failed")
         return [
             PendingBatch(
                 batch_id=batch.id,
                 user_id=batch.scope.user_id,
-                status="failed" if batch.status == "failed" else "pending",
+                status="pending" if batch.status == "done" else batch.status,
                 created_at=batch.created_at,
                 chunks=len(batch.chunks),
                 chunks_done=batch.chunks_done,
@@ -539,16 +541,19 @@ class AsyncMemory:
 
     async def resume(self, *, include_failed: bool = False) -> Resumed:
         """Finish what is pending, once, and make up for vectors that wait for the embedder. What fails again is named, and
-        stays pending. An erasure that is not complete is completed, where nobody holds it up."""
+        stays pending. Open chunks of conversations whose time has come are closed first. An erasure that is not complete is
+        completed, where nobody holds it up."""
         check.flag("include_failed", include_failed)
+        await self._run(partial(self._store.talks.close, idle_at=present()))
         return await self._resumed(include_failed, timedelta(0))
 
     async def _resumed(self, include_failed: bool, patience: timedelta | None) -> Resumed:
         done, failed = [], {}
         self._check_loop()
+        wanted: tuple[BatchStatus, ...] = ("pending", "failed") if include_failed else ("pending",)
         await self._run(finished, self._store)
         await self._backfill.all()
-        for batch in await self._run(self._store.journal.unfinished, include_failed):
+        for batch in await self._run(self._store.journal.unfinished, *wanted):
             try:
                 await self._finish(batch, patience)
                 done.append(batch.id)
@@ -557,8 +562,9 @@ class AsyncMemory:
         return Resumed(finished=tuple(done), failed=failed)
 
     async def flush(self) -> Resumed:
-        """Finish everything that `add(wait=False)` left, and wait for what other processes are working on; otherwise as
-        `resume`."""
+        """Finish everything that `add(wait=False)` left, open chunks of conversations too, and wait for what other processes are
+        working on; otherwise as `resume`."""
+        await self._run(self._store.talks.close)
         return await self._resumed(include_failed=False, patience=None)
 
     # --- reading -------------------------------------------------------------------------------------------------------
@@ -722,12 +728,21 @@ class AsyncMemory:
             include,
             graph,
         )
-        hits = await self._found(replace(asked, fill=True))
+        return await self._packed(asked, budget, tokenizer)
+
+    async def _packed(
+        self,
+        asked: Query,
+        budget: int,
+        tokenizer: Callable[[str], int] | None,
+        wanted: Callable[[Hit], bool] = lambda _: True,
+    ) -> Context:
+        """What is found, as far as it is wanted, as a context."""
         from .pack import pack
         from .safety.fence import fence_name
 
-        user = scope_of(user_id, None, None).user_id
-        fence = fence_name(await self._run(self._store.ledger.secret), user)
+        hits = [hit for hit in await self._found(replace(asked, fill=True)) if wanted(hit)]
+        fence = fence_name(await self._run(self._store.ledger.secret), asked.scope.user_id)
         text, kept, tokens = await self._run(pack, hits, budget, fence, tokenizer)
         return Context(text=text, hits=tuple(kept), tokens=tokens)
 
@@ -974,6 +989,7 @@ class AsyncMemory:
         """Let go of everything; a second time does nothing, and so does a forked child. What is pending stays pending."""
         if not self._closed and not self._is_forked:
             self._closed = True
+            await self._talks.stop()
             if self._store.language.model is not None:
                 await self._store.language.model.aclose()
             await asyncio.get_running_loop().run_in_executor(None, self._store.close, self._writer.owner)

@@ -15,6 +15,7 @@ from .model import Case, Entity, Extraction, Reconciliation, Relation, Row, Scop
 from .records import (
     Asked,
     Batch,
+    BatchStatus,
     ChangeRecord,
     Claim,
     Commit,
@@ -27,9 +28,11 @@ from .records import (
     History,
     Identity,
     JournalledChunk,
+    Kept,
     Lease,
     Names,
     NewBatch,
+    NewTurns,
     PendingVector,
     Removal,
     SourceRecord,
@@ -251,7 +254,7 @@ class Journal(Protocol):
         self, space: Space, spans: Sequence[tuple[int, int]], instructions: str | None, at: datetime
     ) -> tuple[Batch, bool]: ...
     def batch(self, batch_id: str) -> Batch: ...
-    def unfinished(self, include_failed: bool = True) -> list[Batch]: ...
+    def unfinished(self, *statuses: BatchStatus) -> list[Batch]: ...
     def lease(self, batch_id: str, lease: Lease, now: datetime) -> bool: ...
     def release(self, batch_id: str, owner: str, error: str | None, max_attempts: int | None) -> None: ...
     def release_all(self, owner: str) -> None: ...
@@ -261,6 +264,23 @@ class Journal(Protocol):
     def record_usage(self, batch_id: str, n: int, purpose: str, usage: Usage) -> None: ...
     def rejected(self, batch_id: str) -> list[tuple[str, str]]: ...
     def usage(self, batch_id: str) -> list[tuple[int, int, int, float | None]]: ...
+
+
+class Talks(Protocol):
+    """Conversations that come message by message: each has an open chunk in the journal. Blocking; called from worker threads."""
+
+    def hear(self, heard: NewTurns) -> Kept:
+        """Journal messages into the open chunk of their session, durably; one is opened where there is none, and closed where it
+        is full, idle, or of other metadata. What the session's last turns have already is not taken again, what was erased
+        before is left out."""
+        ...
+
+    def close(
+        self, space: Space | None = None, session_id: str | None = None, *, idle_at: datetime | None = None
+    ) -> list[str]:
+        """Close open chunks, durably: of a user's session, of a user, or all; `idle_at`: those alone whose time has come by
+        then. The ids of their batches, which are pending from here on, oldest first."""
+        ...
 
 
 class Reembedding(Protocol):

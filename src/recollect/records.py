@@ -6,9 +6,9 @@ transaction, or refuses them all (`RevisionConflict`). So all numbers in a `Comm
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, NewType, TypeAlias, TypeVar
 
 from .errors import EmbeddingModelMismatch, StoreCorrupt
@@ -108,6 +108,39 @@ class NewBatch:
 
 
 @dataclass(frozen=True, slots=True)
+class NewTurns:
+    """Messages of a conversation, to be journalled into its open chunk. Its scope names a session.
+
+    `known`: how many of the messages the last turns of the session have already; `full`: whether an open chunk with these turns
+    is to be closed; both are asked within the transaction. A chunk has at most `most` turns, and closes by itself `idle` after
+    its last one (None: never).
+    """
+
+    scope: Scope
+    messages: tuple[Message, ...]
+    received_at: datetime
+    known: Callable[[Sequence[Turn]], int]
+    full: Callable[[Sequence[Turn]], bool]
+    most: int
+    idle: timedelta | None
+    metadata: Metadata = field(default_factory=dict)
+    instructions: str | None = None
+    redacted: tuple[tuple[str, int | None], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """What became of `NewTurns`: how many messages were `new`, which chunk is open now, with how many turns, until when; and the
+    batches that were closed."""
+
+    new: int
+    batch_id: str | None
+    turns: int
+    closes_at: datetime | None
+    closed: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Lease:
     """Who works on a batch; nobody else does until then, unless the owner is gone before."""
 
@@ -149,6 +182,7 @@ class Batch:
     error: str | None
     chunks: tuple[ChunkRecord, ...]
     retells: bool = False
+    talk: bool = False  # its turns came one by one, into an open chunk
     dropped: int = 0  # messages that were not taken in, for they had been erased
 
     @property

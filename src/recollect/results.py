@@ -336,11 +336,12 @@ class AuditEntry(Result):
 
 
 class PendingBatch(Result):
-    """An accepted batch that is not finished. `error` is the name of the last failure; it never carries content."""
+    """An accepted batch that is not finished. `status`: "open" is a conversation's that still grows, "failed" one that is tried
+    again on request only. `error` is the name of the last failure; it never carries content."""
 
     batch_id: str
     user_id: str | None
-    status: Literal["pending", "failed"]
+    status: Literal["open", "pending", "failed"]
     created_at: datetime
     chunks: int
     chunks_done: int

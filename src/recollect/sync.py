@@ -294,7 +294,7 @@ class Memory:
         )
 
     def pending(self) -> list[PendingBatch]:
-        """Batches that were accepted and are not finished, oldest first."""
+        """Batches that were accepted and are not finished, oldest first; of conversations too, which may be open still."""
         return self._wait(self._memory.pending())
 
     def resume(self, *, include_failed: bool = False) -> Resumed:

@@ -40,7 +40,7 @@ FLOORS: list[set[str]] = [
     {"ordering"},
     {"retrieve", "write", "testing", "estimate"},
     {"build"},
-    {"curate", "verify", "scoped", "backfill", "backup", "export", "erasing"},
+    {"curate", "verify", "scoped", "backfill", "backup", "export", "erasing", "talking"},
     {"reembed"},
     {"memory"},
     {"sync"},
@@ -61,6 +61,7 @@ WITHIN = {
     "embedding",
     "surfaces",
     "demo",
+    "chat",
 }
 ADAPTERS_MAY = {
     "usage",

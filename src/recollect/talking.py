@@ -1,0 +1,184 @@
+"""Conversations that come turn by turn: journalled at once into an open chunk, and learnt in the background when it is closed.
+
+A user's chunks are learnt one after the other, oldest first; what cannot be learnt holds up what was said after it, is tried
+again later, and after five attempts left for a request.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from datetime import datetime
+
+from .build import Store
+from .errors import Closed, EmbedderError, RecollectError
+from .model import Message
+from .records import Batch, BatchStatus, Kept, NewTurns, Space
+from .safety.redact import Redactor
+from .tasks import cancel, whole
+from .times import now
+from .trace import Heard, Listener, Unlearnt, emit
+from .write import Writer
+
+RETRY_S = (30, 120, 600, 1800)  # after a failure; five attempts are spread over three quarters of an hour
+
+
+class Talking:
+    """The open chunks of a store, and the learning of those that are closed. Belongs to one event loop."""
+
+    def __init__(
+        self,
+        store: Store,
+        writer: Writer,
+        redactor: Redactor,
+        instructions: str | None,
+        finish: Callable[[Batch], Awaitable[None]],
+        listener: Listener | None,
+    ) -> None:
+        self._store, self._writer, self._redactor, self._listener = store, writer, redactor, listener
+        self._instructions, self._finish = instructions, finish
+        self._learning: dict[Space, asyncio.Task[None]] = {}
+        self._again: set[Space] = set()
+        self._failures: dict[Space, int] = {}
+        self._timers: dict[tuple[Space, str | None], asyncio.TimerHandle] = {}
+        self._locks: dict[Space, asyncio.Lock] = {}
+        self._warm = False
+        self._stopped = False
+
+    # --- hearing -------------------------------------------------------------------------------------------------------
+
+    async def hear(self, new: NewTurns) -> Kept:
+        """Journal messages, their secrets redacted; what was closed by it is learnt in the background. Raises StorageError."""
+        safe, redacted = self._redactor.messages(new.messages)
+        new = replace(new, messages=safe, redacted=redacted, instructions=self._instructions)
+        kept: Kept = await whole(self._store.in_thread(self._store.talks.hear, new))
+        space = await self._space(new.scope.user_id)
+        self._close_later(space, new.scope.session_id, kept.closes_at)
+        if kept.closed:
+            self.wake(space)
+        emit(self._listener, Heard(new.scope.user_id, new.scope.session_id or "", kept.new, kept.closed))
+        return kept
+
+    def redacted(self, message: Message) -> Message:
+        """A message as it is journalled."""
+        return self._redactor.messages([message])[0][0]
+
+    async def _space(self, user_id: str | None) -> Space:
+        space: Space = await self._store.in_thread(self._store.ledger.ensure_space, user_id)
+        return space
+
+    def _close_later(self, space: Space, session_id: str | None, at: datetime | None) -> None:
+        """Close the session's chunk when nothing has come for so long."""
+        self._at((space, session_id), at, functools.partial(self.wake, space))
+
+    def _at(self, key: tuple[Space, str | None], at: datetime | None, action: Callable[[], None]) -> None:
+        if (earlier := self._timers.pop(key, None)) is not None:
+            earlier.cancel()
+        if at is not None and not self._stopped:
+            delay = max(0.0, (at - now()).total_seconds()) + 0.01
+            self._timers[key] = asyncio.get_running_loop().call_later(delay, action)
+
+    # --- learning ------------------------------------------------------------------------------------------------------
+
+    def wake(self, space: Space) -> None:
+        """Have what is closed, or idle for long enough, learnt in the background."""
+        if self._stopped:
+            return
+        if space in self._learning:
+            self._again.add(space)
+        else:
+            self._learning[space] = asyncio.get_running_loop().create_task(self._background(space))
+
+    async def _background(self, space: Space) -> None:
+        try:
+            while True:
+                self._again.discard(space)
+                failed = await self.learn(space)
+                if space not in self._again:
+                    break
+            if failed:
+                self._retry(space)
+        except RecollectError as error:
+            if not isinstance(error, Closed):
+                emit(self._listener, Unlearnt("", type(error).__name__))
+                self._retry(space)
+        finally:
+            self._learning.pop(space, None)
+
+    def _retry(self, space: Space) -> None:
+        times = self._failures[space] = self._failures.get(space, 0) + 1
+        pause = RETRY_S[min(times, len(RETRY_S)) - 1]
+        key = (space, None)  # no session is without a name
+        self._timers.pop(key, None)
+        if not self._stopped:
+            self._timers[key] = asyncio.get_running_loop().call_later(pause, self.wake, space)
+
+    async def learn(self, space: Space, *, include_failed: bool = False) -> bool:
+        """Learn what is closed of a user's conversations, oldest first; whether something failed, which ends it. Raises
+        StorageError where it cannot be seen what there is."""
+        async with self._locks.setdefault(space, asyncio.Lock()):
+            await self._store.in_thread(functools.partial(self._store.talks.close, space, idle_at=now()))
+            statuses: tuple[BatchStatus, ...] = ("pending", "failed") if include_failed else ("pending",)
+            for batch in await self.unfinished(space, *statuses):
+                if not await self._learnt(batch):
+                    return True
+            self._failures.pop(space, None)
+            return False
+
+    async def _learnt(self, batch: Batch) -> bool:
+        """Whether it is done, or over."""
+        try:
+            if not self._store.embedder_recorded:
+                await self._store.in_thread(self._store.record_embedder)
+            await self._finish(batch)
+        except Closed:
+            raise
+        except RecollectError as error:
+            emit(self._listener, Unlearnt(batch.id, type(error).__name__))
+            left: Batch = await self._store.in_thread(self._store.journal.batch, batch.id)
+            return left.status == "done"  # erased meanwhile, or another process was faster
+        return True
+
+    async def unfinished(self, space: Space, *statuses: BatchStatus) -> list[Batch]:
+        """A user's batches of conversations, of these statuses, oldest first."""
+        found = await self._store.in_thread(self._store.journal.unfinished, *statuses)
+        return [batch for batch in found if batch.talk and batch.space == space]
+
+    async def close(self, space: Space, session_id: str) -> None:
+        """Close the session's open chunk."""
+        self._close_later(space, session_id, None)
+        await whole(self._store.in_thread(self._store.talks.close, space, session_id))
+
+    # --- the rest ------------------------------------------------------------------------------------------------------
+
+    async def space(self, user_id: str | None) -> Space | None:
+        """A user's key, where there is one."""
+        found: Space | None = await self._store.in_thread(self._store.ledger.space, user_id)
+        return found
+
+    async def secret(self) -> bytes:
+        """The store's own key."""
+        found: bytes = await self._store.in_thread(self._store.ledger.secret)
+        return found
+
+    async def warm(self) -> None:
+        """Have an embedder of this machine loaded, once; what is wrong with it, a search will say."""
+        if self._warm:
+            return
+        self._warm = True
+        embedder = self._store.embedder
+        if getattr(embedder, "batches", False):
+            try:
+                await self._writer.batcher.embed(embedder, ["hello"])
+            except EmbedderError as error:
+                self._warm = error.retryable
+
+    async def stop(self) -> None:
+        """End what runs in the background; what is not learnt stays pending."""
+        self._stopped = True
+        for timer in self._timers.values():
+            timer.cancel()
+        self._timers.clear()
+        await cancel(list(self._learning.values()))
