@@ -429,7 +429,9 @@ def _table() -> tuple[tuple[re.Pattern[str], _Handler], ...]:
 
 _AHEAD = re.compile(
     r"\b(?:will|won't|gonna|going to|plan(?:s|ning)?|shall|hope|hoping|upcoming|looking forward|can't wait|excited (?:for|about)"
-    r"|scheduled|book(?:ed)? (?:a|for)|intend|(?:am|are|is) \w+ing|I'm \w+ing|we're \w+ing|coming up|deadline|due|until|by)\b"
+    r"|scheduled|book(?:ed)? (?:a|for)|intend|(?:am|are|is) \w+ing|I'm \w+ing|we're \w+ing|coming up|deadline|due|until|by"
+    r"|remind me|must|(?:need|needs|have|has|got) to|(?:have|has|got) (?:an?|the|my|our|his|her|their|another) (?:[\w'-]+ ){0,3}?"
+    r"(?:appointment|exam|test|interview|meeting|flight|check-?up|presentation|booking|reservation|surgery|audition))\b"
     r"|['’](?:ll|m \w+ing|re \w+ing)\b",
     re.IGNORECASE,
 )
