@@ -108,11 +108,7 @@ class Memory:
 
     def _wait(self, work: Coroutine[Any, Any, T]) -> T:
         """Run a verb on our loop and wait for it. Ctrl-C cancels the verb; what is committed stays."""
-        if self._closed or self._memory._is_forked:
-            work.close()
-            self._memory._check_process()
-            raise Closed("this memory is closed")
-        future = asyncio.run_coroutine_threadsafe(self._outliving(work), self._started()[0])
+        future = self._begun(work)
         try:
             while not futures.wait([future], timeout=_LISTENING).done:
                 pass
@@ -123,6 +119,14 @@ class Memory:
         if isinstance(answer, _Exit):
             raise answer.error
         return answer
+
+    def _begun(self, work: Coroutine[Any, Any, T]) -> futures.Future[T | _Exit]:
+        """Run a verb on our loop."""
+        if self._closed or self._memory._is_forked:
+            work.close()
+            self._memory._check_process()
+            raise Closed("this memory is closed")
+        return asyncio.run_coroutine_threadsafe(self._outliving(work), self._started()[0])
 
     async def _outliving(self, work: Coroutine[Any, Any, T]) -> T | _Exit:
         """The work's answer. A listener of the caller's may raise SystemExit in the middle of it."""

@@ -90,6 +90,10 @@ def reply_of(reply: object) -> str | None:
     return text_of(field(reply, "content")) or None
 
 
+NOT_YET: Mapping[str, Any] = {"role": "assistant", "content": None}
+"""The reply of a turn that is under way: what was asked is learnt already."""
+
+
 @dataclass(frozen=True, slots=True)
 class Said:
     """One message that is to be learnt."""
