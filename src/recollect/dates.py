@@ -496,9 +496,9 @@ def _in_words(told: Told, said: str | None, *, inside: bool) -> str:
     return told.words if inside else f"{said} {told.words}"
 
 
-def resolve(text: str, anchor: datetime) -> tuple[str, tuple[DateMention, ...]]:
-    """A text with its dates written out, and the dates."""
-    mentions = find_dates(text, anchor)
+def resolve(text: str, anchor: datetime, *, ahead: bool | None = None) -> tuple[str, tuple[DateMention, ...]]:
+    """A text with its dates written out, and the dates. `ahead` as in `find_dates`."""
+    mentions = find_dates(text, anchor, ahead=ahead)
     for mention in reversed(mentions):
         words = mention.replacement
         if mention.start == 0 and words:

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import ast
 import importlib.util
+import io
 import json
 import re
 import shlex
 import shutil
 import subprocess
 import sys
+import threading
+import time
 
+import httpx
 import notebooks
 import pages
 import pytest
@@ -150,3 +154,108 @@ def test_the_notebook_is_one_that_jupyter_opens():
     for cell in notebook["cells"]:
         assert set(cell) >= {"cell_type", "id", "metadata", "source"}
         assert ("outputs" in cell) == ("execution_count" in cell) == (cell["cell_type"] == "code")
+
+
+# --- the assistant -------------------------------------------------------------------------------------------------------
+
+
+TALK = """I have a dentist appointment next Tuesday.
+Remind me to send the tax form on Friday.
+I'm flying to Lisbon on 3 December.
+/plans
+When do I fly to Lisbon?
+/why
+/forget dentist
+/plans
+/what
+/quit
+"""
+
+
+def test_the_assistant_knows_what_is_planned_and_forgets_on_request(run, monkeypatch):
+    monkeypatch.setattr("sys.stdin", io.StringIO(TALK))
+    assistant = load("assistant")
+    said = run(assistant, "--now", "2026-11-26T09:00:00+00:00")
+    monkeypatch.setattr("sys.stdin", io.StringIO("When do I fly to Lisbon?\n"))  # and its end, as by Ctrl-D
+    later = run(assistant, "--now", "2026-11-27T09:00:00+00:00")
+    before, _, after = said.partition("Forgotten:")
+    planned = r"^> (Fri 27 Nov .+tax form.+)\n(Tue 01 Dec .+dentist.+)\n(Thu 03 Dec .+Lisbon.+)$"
+    assert re.search(planned, before, re.M), before
+    assert "> The user is flying to Lisbon on 3 December 2026.\n" in before
+    assert re.search(r"^0\.\d\d  The user is flying|^1\.00  The user is flying", before, re.M)
+    assert "dentist" in after.splitlines()[0] and "dentist" not in after.split("\n", 1)[1]
+    assert after.count(assistant.HELP) == 1
+    assert "The user is flying to Lisbon on 3 December 2026." in later
+
+
+def test_the_assistant_shows_a_model_what_it_remembers(run, monkeypatch, model):
+    assistant = load("assistant")
+    monkeypatch.setattr("sys.stdin", io.StringIO("I'm flying to Lisbon on 3 December 2026.\n"))
+    run(assistant)
+    monkeypatch.setattr("sys.stdin", io.StringIO("When do I fly to Lisbon?\n/quit\n"))
+    assert "> As the model says.\n" in run(assistant, "--llm", "openai/any")
+    (asked,) = [one for one in model.requests if "You are a personal assistant" in one.text]
+    assert "The user is flying to Lisbon on 3 December 2026." in asked.text
+
+
+# --- the support bot -----------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def bot(here):
+    """The service, as it is started, on a free port: a call by method, path, customer and body; status and answer."""
+    import uvicorn
+
+    server = uvicorn.Server(uvicorn.Config(load("support_bot").app, port=0, log_level="error"))
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    while not server.started:
+        assert thread.is_alive(), "the service did not start"
+        time.sleep(0.01)
+    (port,) = [one.getsockname()[1] for one in server.servers[0].sockets]
+
+    def call(method, path, customer, body=None):
+        headers = {"X-Customer": customer} if customer else {}
+        answer = httpx.request(method, f"http://127.0.0.1:{port}{path}", headers=headers, json=body, timeout=60)
+        return answer.status_code, answer.json()
+
+    yield call
+    server.should_exit = True
+    thread.join()
+
+
+def said(text, conversation="c1"):
+    return {"conversation": conversation, "messages": [{"role": "user", "content": text}]}
+
+
+def learnt(call, customer, number):
+    """What is known of a customer, once it is so much."""
+    for _ in range(500):
+        _, known = call("GET", "/me", customer)
+        if len(known) >= number:
+            return known
+        time.sleep(0.02)
+    raise AssertionError(known)
+
+
+def test_the_support_bot_keeps_customers_apart_and_forgets_them(bot):
+    asked = said("What router do I have?", "c2")
+    status, first = bot("POST", "/chat", "ann", said("I have a Fritz 7590 router. I live in Lyon."))
+    assert status == 200 and first["remembered"] == []
+    known = learnt(bot, "ann", 2)
+    assert any("Lyon" in one["text"] and one["said"] == ["I live in Lyon."] for one in known)
+    _, again = bot("POST", "/chat", "ann", asked)
+    assert "Fritz 7590" in again["reply"] and again["remembered"]
+    _, other = bot("POST", "/chat", "bob", asked)
+    assert "Fritz" not in other["reply"] and other["remembered"] == [] and bot("GET", "/me", "bob") == (200, [])
+    assert bot("DELETE", f"/me/{known[0]['id']}", "bob") == (404, {"detail": "not found"})
+    assert bot("GET", "/me", None)[0] == 422  # nobody
+    status, receipt = bot("DELETE", "/me", "ann")
+    assert status == 200 and receipt["complete"] and receipt["memories"] == 2
+    assert bot("GET", "/me", "ann") == (200, [])
+    assert bot("POST", "/chat", "ann", asked)[1]["remembered"] == []
+
+
+def test_the_support_bot_answers_by_a_model(bot, model, monkeypatch):
+    monkeypatch.setenv("RECOLLECT_LLM", "openai/any")
+    assert bot("POST", "/chat", "ann", said("Hello!"))[1]["reply"] == "As the model says."
