@@ -54,8 +54,8 @@ class Reply:
     `content`: a string is the model's text as it stands, anything else is written as JSON; where the request asks for a tool,
     it is the tool's arguments. `message`: fields laid over the assistant's message. `extra`: fields laid over the whole
     completion (`{"usage": None}`, `{"choices": []}`). `body` in place of a completion: the bytes of the HTTP body. `delay` in
-    seconds. `until`: an event that the answer waits for. A completion that is asked for as a stream comes word by word, `gap` seconds
-    apart; with `hold`, an event, what is behind the first word waits for it. `cut`: the connection is reset before the answer, or closed in the
+    seconds. `until`: an event that the answer waits for. What is asked for as a stream comes word by word, `gap` seconds apart;
+    what is behind the first word waits for the event `hold`. `cut`: the connection is reset before the answer, or closed in the
     middle of it.
     """
 
