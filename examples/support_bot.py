@@ -23,9 +23,9 @@ from answering import reply
 from fastapi import Depends, FastAPI, Header, Request
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel
-from recollect.chat import AsyncChatMemory
 
 from recollect import AsyncMemory
+from recollect.chat import AsyncChatMemory
 from recollect.errors import NotFound
 
 SYSTEM = {"role": "system", "content": "You answer customers of a shop for routers. Say so where you do not know."}
@@ -74,7 +74,9 @@ def absent(_request: Request, _error: NotFound) -> JSONResponse:
 async def chat(talk: Talk, customer: Customer, memory: Store) -> dict[str, Any]:
     """An answer, and what was remembered for it. The turn is on disk when this returns, and learnt in the background."""
     about = {"user_id": customer, "agent_id": AGENT, "session_id": talk.conversation}
-    turn = AsyncChatMemory(memory, **about, close_turns=2)  # learns after each answer; the default, 8, is cheaper with a model
+    turn = AsyncChatMemory(
+        memory, **about, close_turns=2
+    )  # learns after each answer; the default, 8, is cheaper with a model
     messages = await turn.before([SYSTEM, *talk.messages])
     hits = turn.shown().hits
     answer = await anyio.to_thread.run_sync(reply, messages, hits)

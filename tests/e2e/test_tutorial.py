@@ -1,4 +1,4 @@
-"""docs/tutorial.md: run from top to bottom, each snippet where the one before it ended, and what is printed is what stands there."""
+"""docs/tutorial.md: run from top to bottom, each snippet where the one before it ended; it prints what stands there."""
 
 from __future__ import annotations
 
