@@ -1,4 +1,4 @@
-"""README.zh.md says what README.md says: section by section the same commands, snippets, figures and links, told where they differ."""
+"""README.zh.md says what README.md says: section by section the same commands, snippets, figures and links."""
 
 from __future__ import annotations
 
@@ -56,17 +56,18 @@ def test_the_sections_are_as_many():
     ],
 )
 def test_each_section_has_the_same(english, chinese, same):
-    assert differences(same(english), same(chinese)) == []
+    told = differences(same(english), same(chinese))
+    assert told == [], "\n".join(told)
 
 
 def figures(text, heading):
-    return [tuple(numbers(" ".join(row[:2])) + [row[2]]) for row in pages.rows(text, heading)]
+    return [(*numbers(" ".join(row[:2])), row[2]) for row in pages.rows(text, heading)]
 
 
 def test_each_figure_is_the_same_in_its_own_row():
     ours, theirs = figures(ENGLISH, "Figures"), figures(CHINESE, "数字")
     told = [f"README.md {a}, README.zh.md {b}" for a, b in zip(ours, theirs, strict=True) if plain(a) != plain(b)]
-    assert told == []
+    assert told == [], "\n".join(told)
 
 
 def plain(row):
