@@ -73,10 +73,13 @@ def absent(_request: Request, _error: NotFound) -> JSONResponse:
 @app.post("/chat")
 async def chat(talk: Talk, customer: Customer, memory: Store) -> dict[str, Any]:
     """An answer, and what was remembered for it. The turn is on disk when this returns, and learnt in the background."""
-    about = {"user_id": customer, "agent_id": AGENT, "session_id": talk.conversation}
     turn = AsyncChatMemory(
-        memory, **about, close_turns=2
-    )  # learns after each answer; the default, 8, is cheaper with a model
+        memory,
+        user_id=customer,
+        agent_id=AGENT,
+        session_id=talk.conversation,
+        close_turns=2,  # learnt after each answer; the default, 8, is cheaper with a model
+    )
     messages = await turn.before([SYSTEM, *talk.messages])
     hits = turn.shown().hits
     answer = await anyio.to_thread.run_sync(reply, messages, hits)
