@@ -75,8 +75,21 @@ def price(model: str, usage: Usage) -> float | None:
     return litellm_model(model, Settings()).price(usage)
 
 
+def table(talk: Talk, models: Sequence[str]) -> str:
+    """A row a model, a column for each way to add, as docs/models.md has it."""
+    usages = [asked(talk, at_once) for at_once in AT_ONCE]
+    rows = [["model", *(f"{at_once} an `add`" for at_once in AT_ONCE)], ["---"] * (1 + len(AT_ONCE))]
+    for model in models:
+        costs = [price(model, usage) for usage in usages]
+        rows.append([f"`{model}`", *("not known" if cost is None else f"${cost:.2f}" for cost in costs)])
+    rows.append(["calls", *(f"{usage.llm_calls:,}" for usage in usages)])
+    tokens = [(usage.input_tokens / 1e6, usage.output_tokens / 1e6) for usage in usages]
+    rows.append(["million tokens read, written", *(f"{read:.2f}, {written:.2f}" for read, written in tokens)])
+    return "\n".join(f"| {' | '.join(row)} |" for row in rows)
+
+
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Print the table."""
+    """Print a table for each length of messages."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--llm", nargs="+", default=MODELS, metavar="NAME")
     parser.add_argument("--file", type=Path, help="messages of your own, one JSON object a line")
@@ -84,16 +97,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     talks = {"yours": of_file(given.file)} if given.file else {"short": short(), "usual": usual(), "long": long()}
     for name, talk in talks.items():
         mean = sum(len(one["content"]) for one in islice(cycle(talk), SAMPLE)) / SAMPLE
-        print(f"\n{name}: 1,000 messages of {mean:.0f} characters on average")
-        for at_once in AT_ONCE:
-            usage = asked(talk, at_once)
-            read, written = usage.input_tokens / 1e6, usage.output_tokens / 1e6
-            print(
-                f"  {at_once} an add: {usage.llm_calls:,} calls, {read:.2f} million tokens read, {written:.2f} million written"
-            )
-            for model in given.llm:
-                cost = price(model, usage)
-                print(f"    {model:<32}{'price not known' if cost is None else f'${cost:.2f}':>8}")
+        print(f"{name}: 1,000 messages of {mean:.0f} characters on average\n\n{table(talk, given.llm)}\n")
 
 
 if __name__ == "__main__":
