@@ -133,6 +133,7 @@ class Kept:
     """What became of `NewTurns`: how many messages were `new`, which chunk is open now, with how many turns, until when; and the
     batches that were closed."""
 
+    space: Space
     new: int
     batch_id: str | None
     turns: int

@@ -14,7 +14,6 @@ from datetime import datetime
 
 from .build import Store
 from .errors import Closed, EmbedderError, RecollectError
-from .model import Message
 from .records import Batch, BatchStatus, Kept, NewTurns, Space
 from .safety.redact import Redactor
 from .tasks import cancel, whole
@@ -54,20 +53,11 @@ class Talking:
         safe, redacted = self._redactor.messages(new.messages)
         new = replace(new, messages=safe, redacted=redacted, instructions=self._instructions)
         kept: Kept = await whole(self._store.in_thread(self._store.talks.hear, new))
-        space = await self._space(new.scope.user_id)
-        self._close_later(space, new.scope.session_id, kept.closes_at)
+        self._close_later(kept.space, new.scope.session_id, kept.closes_at)
         if kept.closed:
-            self.wake(space)
+            self.wake(kept.space)
         emit(self._listener, Heard(new.scope.user_id, new.scope.session_id or "", kept.new, kept.closed))
         return kept
-
-    def redacted(self, message: Message) -> Message:
-        """A message as it is journalled."""
-        return self._redactor.messages([message])[0][0]
-
-    async def _space(self, user_id: str | None) -> Space:
-        space: Space = await self._store.in_thread(self._store.ledger.ensure_space, user_id)
-        return space
 
     def _close_later(self, space: Space, session_id: str | None, at: datetime | None) -> None:
         """Close the session's chunk when nothing has come for so long."""

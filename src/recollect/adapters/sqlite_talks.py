@@ -89,7 +89,7 @@ class _Hearing:
         if open_id:
             until = self._db.execute("SELECT closes_at FROM batches WHERE id = ?", (open_id,)).fetchone()["closes_at"]
         closes_at = None if until is None else from_micros(until)
-        return Kept(len(new), open_id, len(turns), closes_at, tuple(self._closed))
+        return Kept(self._space, len(new), open_id, len(turns), closes_at, tuple(self._closed))
 
     def _new(self) -> list[tuple[int, Message]]:
         """The messages, with their places, that are not there already, and were not erased before."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import functools
 import inspect
 import logging
@@ -13,7 +12,7 @@ from ..errors import Closed, InvalidInput
 from ..memory import AsyncMemory, UserId
 from ..sync import Memory
 from .loop import AsyncChatMemory
-from .messages import NOT_YET, calls_tools, field, text_of
+from .messages import calls_tools, field, text_of
 from .window import ChatMemory
 
 log = logging.getLogger("recollect")
@@ -291,7 +290,7 @@ class _Stream(_Proxy):
     def __init__(self, inner: Any, chat: ChatMemory, messages: list[Any]) -> None:
         super().__init__(inner)
         self._chat, self._messages, self._gathered = chat, messages, _Gathered()
-        self._asked = chat._begun(messages)
+        chat._begin(messages)
         self._chunks = self._passed()
 
     def __iter__(self) -> Iterator[Any]:
@@ -314,7 +313,7 @@ class _AsyncStream(_Proxy):
     def __init__(self, inner: Any, chat: AsyncChatMemory, messages: list[Any]) -> None:
         super().__init__(inner)
         self._chat, self._messages, self._gathered = chat, messages, _Gathered()
-        self._asked = asyncio.ensure_future(_learnt(chat, messages, NOT_YET))
+        chat._begin(messages)
         self._chunks = self._passed()
 
     def __aiter__(self) -> AsyncIterator[Any]:
@@ -327,6 +326,5 @@ class _AsyncStream(_Proxy):
         async for chunk in self._inner:
             self._gathered.take(chunk)
             yield chunk
-        await self._asked
         if (reply := self._gathered.reply) is not None:
             await _learnt(self._chat, self._messages, reply)

@@ -8,6 +8,7 @@ import time
 import unicodedata
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence, Set
+from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
 from types import TracebackType
@@ -15,7 +16,7 @@ from typing import Any, Literal
 from uuid import uuid4
 
 from .. import check
-from ..errors import InvalidInput, NotFound, RecollectError, StorageError
+from ..errors import Closed, InvalidInput, NotFound, RecollectError, StorageError
 from ..memory import LARGEST, AsyncMemory, UserId
 from ..model import Message, Role, Scope, Turn
 from ..query import Query
@@ -26,6 +27,7 @@ from ..times import now as present
 from ..tokens import estimate_tokens
 from ..trace import Recalled, Unheard, emit
 from .messages import (
+    NOT_YET,
     Exchange,
     checked,
     exchange,
@@ -44,6 +46,7 @@ Time = datetime | str | float | None
 
 CANDIDATES = 60  # hits that are packed, as many as `context` asks for
 REMEMBERS = 1000  # turns of which it can be asked what was shown
+FIRST_WORDS_S = 0.1  # of a stream, during which nothing else is done
 TIMED_OUT = "TimedOut"
 NO_FENCE = "\x00"  # stands in no text that is kept
 
@@ -129,6 +132,8 @@ class AsyncChatMemory:
         self._fence: str | None = None
         self._late: asyncio.Task[Context] | None = None
         self._hearing = asyncio.Lock()
+        self._under_way: set[asyncio.Task[Any]] = set()
+        self._hurry = asyncio.Event()
         self._unsaved: deque[NewTurns] = deque()
         self._unsaved_error: str | None = None
         self._woken = self._closed = False
@@ -157,7 +162,7 @@ class AsyncChatMemory:
             self._went_on(type(error).__name__)
             return told
         told = [without_blocks(message, fence) for message in told]
-        query = kept(text_of(field(told[place], "content")))[: check.MAX_QUERY]
+        query = kept(text_of(field(told[place], "content"), kinds=False))[: check.MAX_QUERY]
         goes_on = place + 1 < len(told) and self._asked == (place, query)
         shown = self._shown[self._turn] if goes_on else await self._recalled(query, at, self._texts(told))
         self._asked = (place, query)
@@ -236,9 +241,10 @@ class AsyncChatMemory:
             graph=True,
         )
 
-    def _texts(self, messages: Sequence[object]) -> frozenset[str]:
-        """What the model reads anyway, as it is journalled."""
-        return frozenset(self._as_kept(text_of(field(message, "content"))) for message in messages)
+    @staticmethod
+    def _texts(messages: Sequence[object]) -> frozenset[str]:
+        """What the model reads anyway."""
+        return frozenset(unicodedata.normalize("NFC", text_of(field(message, "content"))) for message in messages)
 
     async def _fenced(self) -> str:
         """The user's delimiter; what was left of this user's conversations is gone on with once."""
@@ -272,6 +278,20 @@ class AsyncChatMemory:
                 self._unsaved.append(new)
             await self._saved()
 
+    def _begin(self, messages: Messages) -> asyncio.Task[None]:
+        """Learn what is asked, while the reply is on its way."""
+        task = asyncio.get_running_loop().create_task(self._asked_of(messages))
+        self._under_way.add(task)
+        task.add_done_callback(self._under_way.discard)
+        return task
+
+    async def _asked_of(self, messages: Messages) -> None:
+        """Not before the reply's first words should be there, for they go first."""
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._hurry.wait(), FIRST_WORDS_S)
+        with suppress(Closed):  # it was not waited for
+            await self.after(messages, NOT_YET)
+
     def _new_turns(self, said: Exchange, at: datetime | None) -> NewTurns | None:
         """What is to be journalled of a turn."""
         if not said.said:
@@ -282,20 +302,17 @@ class AsyncChatMemory:
                 Message(Role(one.role), unicodedata.normalize("NFC", one.content), one.name, at) for one in said.said
             ),
             received_at=present(),
-            known=functools.partial(self._known, said),
+            known=self._known(said),
             full=self._full,
             most=LARGEST,
             idle=self._idle,
             metadata=self._metadata,
         )
 
-    def _known(self, said: Exchange, tail: Sequence[Turn]) -> int:
+    def _known(self, said: Exchange) -> Callable[[Sequence[Turn]], int]:
         """How many of them the session has already; compared as they are journalled, their secrets redacted."""
-        return known(
-            [replace(one, content=self._as_kept(one.content)) for one in said.said],
-            None if said.answered is None else self._as_kept(said.answered),
-            tail,
-        )
+        new = [replace(one, content=self._as_kept(one.content)) for one in said.said]
+        return functools.partial(known, new, None if said.answered is None else self._as_kept(said.answered))
 
     def _as_kept(self, text: str) -> str:
         return self._memory._redactor.text(unicodedata.normalize("NFC", text))
@@ -349,6 +366,9 @@ class AsyncChatMemory:
         """Close the open chunk, and learn all that is closed, now; what stays pending, with the reason why."""
         self._memory._check_loop()
         talks = self._memory._talks
+        self._hurry.set()
+        await asyncio.gather(*self._under_way)
+        self._hurry.clear()
         try:
             async with self._hearing:
                 await self._saved()

@@ -34,13 +34,14 @@ def checked(messages: object) -> list[Any]:
     return list(messages)
 
 
-def text_of(content: object) -> str:
-    """A content's text: of parts that are no text their kind, "[image]"."""
+def text_of(content: object, *, kinds: bool = True) -> str:
+    """A content's text: of parts that are no text their kind, "[image]", unless that is not wanted."""
     if isinstance(content, str):
         return content
     if not isinstance(content, Sequence):
         return ""
-    return "\n".join(text for part in content if (text := _text_of_part(part)))
+    texts = (_text_of_part(part) or (_kind_of_part(part) if kinds else "") for part in content)
+    return "\n".join(text for text in texts if text)
 
 
 def _text_of_part(part: object) -> str:
@@ -49,10 +50,17 @@ def _text_of_part(part: object) -> str:
     for name in ("text", "refusal"):
         if isinstance(text := field(part, name), str):
             return text
+    return ""
+
+
+def _kind_of_part(part: object) -> str:
     kind = field(part, "type")
+    if kind in _TEXTS:
+        return ""
     return f"[{_KINDS.get(kind, kind)}]" if isinstance(kind, str) else ""
 
 
+_TEXTS = ("text", "input_text", "output_text", "refusal")
 _KINDS = {
     "image_url": "image",
     "input_image": "image",

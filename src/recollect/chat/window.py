@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from concurrent.futures import Future
 from types import TracebackType
 from typing import Any
 
 from ..memory import UserId
 from ..sync import Memory
 from .loop import AsyncChatMemory, Messages, PendingTurns, Shown, Time
-from .messages import NOT_YET
 
 
 class ChatMemory:
@@ -61,9 +59,13 @@ class ChatMemory:
         """Learn a turn: the user's messages behind the last answer, and the reply."""
         return self._memory._wait(self._chat.after(messages, reply, now=now))
 
-    def _begun(self, messages: Messages) -> Future[Any]:
+    def _begin(self, messages: Messages) -> None:
         """Learn what is asked, while the reply is on its way."""
-        return self._memory._begun(self._chat.after(messages, NOT_YET))
+
+        async def begun() -> None:
+            await self._chat._begin(messages)
+
+        self._memory._begun(begun())
 
     def shown(self, turn: int = -1) -> Shown:
         """What the model was shown at a turn, from 1; -1 is the last one. Raises NotFound."""
