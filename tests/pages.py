@@ -6,6 +6,10 @@ import re
 import shlex
 from pathlib import Path
 
+import pytest
+
+from recollect.chat import AsyncChatMemory, ChatMemory
+
 ROOT = Path(__file__).parents[1]
 
 
@@ -47,3 +51,9 @@ def rows(text: str, heading: str) -> list[list[str]]:
     assert table is not None, heading
     lines = table[0].splitlines()[2:]
     return [[cell.strip() for cell in re.split(r"(?<!\\)\|", line.strip("|"))] for line in lines]
+
+
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let a chat wait for what it recalls: a busy machine may take longer than the usual 0.15 s, and pages tell of no such turn."""
+    for kind in (ChatMemory, AsyncChatMemory):
+        monkeypatch.setitem(kind.__init__.__kwdefaults__, "recall_seconds", 30.0)

@@ -46,6 +46,7 @@ def here(monkeypatch, tmp_path):
     monkeypatch.chdir(pages.ROOT)
     monkeypatch.syspath_prepend(str(EXAMPLES))
     monkeypatch.setenv("RECOLLECT_HOME", str(tmp_path / "home"))
+    pages.patient(monkeypatch)
 
 
 @pytest.fixture

@@ -13,6 +13,7 @@ STEPS = re.findall(r"^```python\n(.*?)^```\n(?:\n```text\n(.*?)^```$)?", PAGE, r
 def test_the_tutorial_runs_from_top_to_bottom_and_prints_what_it_says(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("LITELLM_LOCAL_MODEL_COST_MAP", "True")  # else litellm fetches its prices when it is imported
+    pages.patient(monkeypatch)
     names: dict[str, object] = {}
     for snippet, shown in STEPS:
         exec(snippet, names)
