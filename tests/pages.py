@@ -54,6 +54,6 @@ def rows(text: str, heading: str) -> list[list[str]]:
 
 
 def patient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let a chat wait for what it recalls: a busy machine may take longer than the usual 0.15 s, and pages tell of no such turn."""
+    """Let a chat wait for what it recalls: a busy machine may take longer than the usual 0.15 s."""
     for kind in (ChatMemory, AsyncChatMemory):
         monkeypatch.setitem(kind.__init__.__kwdefaults__, "recall_seconds", 30.0)
