@@ -349,6 +349,33 @@ class PendingBatch(Result):
     error: str | None = None
 
 
+class Shown(Result):
+    """What a model was shown at one turn. `turn`: counted from 1 in this conversation's memory. `hits`: the memories, and
+    messages behind them, in the order of the block; `text`: the block itself, "" where there was nothing to tell. `seconds`: how
+    long recall took. `error`: why the turn went on without memory: "TimedOut" where it took longer than `recall_seconds`, else an
+    error's name."""
+
+    turn: int
+    query: str
+    text: str
+    hits: tuple[Hit, ...] = ()
+    tokens: int = 0
+    seconds: float = 0.0
+    error: str | None = None
+
+
+class PendingTurns(Result):
+    """Messages of a conversation of which nothing is learnt yet. `status`: "unsaved" (not on disk, for the store refused them;
+    they are handed in again with the next turn, by `flush` and by `close`), "open" (in a chunk that still grows), "pending"
+    (closed; being learnt, or to be tried again), "failed" (after five attempts; `flush` tries again). `error`: the name of the
+    last failure."""
+
+    status: Literal["unsaved", "open", "pending", "failed"]
+    turns: int
+    batch_id: str | None = None
+    error: str | None = None
+
+
 class Resumed(Result):
     """What `resume()` finished, and what it could not (batch id → error name)."""
 

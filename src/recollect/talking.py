@@ -10,7 +10,7 @@ import asyncio
 import functools
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from .build import Store
 from .errors import Closed, EmbedderError, RecollectError
@@ -21,6 +21,7 @@ from .times import now
 from .trace import Heard, Listener, Unlearnt, emit
 from .write import Writer
 
+RETRY = None  # in place of a session, all of which have names: the timer of the next try
 RETRY_S = (30, 120, 600, 1800)  # after a failure; five attempts are spread over three quarters of an hour
 
 
@@ -73,8 +74,9 @@ class Talking:
     # --- learning ------------------------------------------------------------------------------------------------------
 
     def wake(self, space: Space) -> None:
-        """Have what is closed, or idle for long enough, learnt in the background."""
-        if self._stopped:
+        """Have what is closed, or idle for long enough, learnt in the background; after a failure, when it is time to try again:
+        each try counts."""
+        if self._stopped or (space, RETRY) in self._timers:
             return
         if space in self._learning:
             self._again.add(space)
@@ -100,10 +102,12 @@ class Talking:
     def _retry(self, space: Space) -> None:
         times = self._failures[space] = self._failures.get(space, 0) + 1
         pause = RETRY_S[min(times, len(RETRY_S)) - 1]
-        key = (space, None)  # no session is without a name
-        self._timers.pop(key, None)
-        if not self._stopped:
-            self._timers[key] = asyncio.get_running_loop().call_later(pause, self.wake, space)
+
+        def again() -> None:
+            self._timers.pop((space, RETRY), None)
+            self.wake(space)
+
+        self._at((space, RETRY), now() + timedelta(seconds=pause), again)
 
     async def learn(self, space: Space, *, include_failed: bool = False) -> bool:
         """Learn what is closed of a user's conversations, oldest first; whether something failed, which ends it. Raises
@@ -115,6 +119,7 @@ class Talking:
                 if not await self._learnt(batch):
                     return True
             self._failures.pop(space, None)
+            self._at((space, RETRY), None, lambda: None)
             return False
 
     async def _learnt(self, batch: Batch) -> bool:

@@ -148,6 +148,26 @@ def test_openai_with_tools(memory):
         assert turns(memory)[1:] == expected and memory.count(user_id="u") == 1
 
 
+def test_closing_the_client_learns_what_is_open(memory, tmp_path):
+    with ModelEndpoint(["one", "two", "three"]) as endpoint:
+        with remembering(openai_client(endpoint), memory, **OPTIONS) as client:
+            client.chat.completions.create(model="any", messages=user("home = Rome"))
+        assert memory.count(user_id="u") == 1 and client.is_closed()
+        client = remembering(openai_client(endpoint), memory, **OPTIONS)
+        client.chat.completions.create(model="any", messages=user("job = cook"))
+        client.close()
+        assert memory.count(user_id="u") == 2 and client.is_closed()
+
+        async def chat():
+            async with async_opened(tmp_path / "async") as memory:
+                async with remembering(openai_client(endpoint, AsyncOpenAI), memory, **OPTIONS) as client:
+                    await client.chat.completions.create(model="any", messages=user("home = Rome"))
+                await client.close()
+                return await memory.count(user_id="u"), client.is_closed()
+
+        assert asyncio.run(chat()) == (1, True)
+
+
 def test_of_several_choices_none_is_learnt(memory):
     def script(request):
         choices = [

@@ -13,8 +13,9 @@
 A failing memory never fails the chat: the turn goes on without it, `on_event` is told, and `pending()` shows what waits.
 """
 
+from ..results import PendingTurns, Shown
 from .clients import remembering, remembers
-from .loop import AsyncChatMemory, PendingTurns, Shown
+from .loop import AsyncChatMemory
 from .tools import AsyncMemoryTools, MemoryTools, tools
 from .window import ChatMemory
 

@@ -30,7 +30,7 @@ def remembering(
 
     A client whose calls are awaited needs an `AsyncMemory`, any other one a `Memory`. Cheap: a server makes one per request, with
     the conversation's `session_id`. `options`: those of `ChatMemory`. The conversation's memory is the result's `.recollect`:
-    `client.recollect.shown()`.
+    `client.recollect.shown()`. Closing the client, or leaving its `with`, closes that first.
 
     A stream passes chunk by chunk as it comes; the reply is gathered on the side. Where it is abandoned half-way, or breaks off,
     the user's message is learnt and the reply is not: half a sentence may say the opposite of the whole. Of a call that fails
@@ -231,6 +231,25 @@ class _Client(_Proxy):
     def chat(self) -> Any:
         """With `completions` that remember."""
         return _Chat(self._inner.chat, self.recollect)
+
+    def close(self) -> Any:
+        """Close the conversation's memory, and the client as it does."""
+        if isinstance(self.recollect, AsyncChatMemory):
+            return self._closed()
+        self.recollect.close()
+        return self._inner.close()
+
+    async def _closed(self) -> Any:
+        await cast("AsyncChatMemory", self.recollect).close()
+        return await self._inner.close()
+
+    def __exit__(self, *error: Any) -> Any:
+        cast("ChatMemory", self.recollect).close()
+        return self._inner.__exit__(*error)
+
+    async def __aexit__(self, *error: Any) -> Any:
+        await cast("AsyncChatMemory", self.recollect).close()
+        return await self._inner.__aexit__(*error)
 
     def with_options(self, *arguments: Any, **keywords: Any) -> Any:
         """The client's own, remembering too."""

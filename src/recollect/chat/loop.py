@@ -12,7 +12,7 @@ from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
 from types import TracebackType
-from typing import Any, Literal
+from typing import Any
 from uuid import uuid4
 
 from .. import check
@@ -21,7 +21,7 @@ from ..memory import LARGEST, AsyncMemory, UserId
 from ..model import Message, Role, Scope, Turn
 from ..query import Query
 from ..records import NewTurns
-from ..results import Context, Hit, Result
+from ..results import Context, Hit, PendingTurns, Shown
 from ..safety.fence import fence_name
 from ..times import now as present
 from ..tokens import estimate_tokens
@@ -49,33 +49,6 @@ REMEMBERS = 1000  # turns of which it can be asked what was shown
 FIRST_WORDS_S = 0.1  # of a stream, during which nothing else is done
 TIMED_OUT = "TimedOut"
 NO_FENCE = "\x00"  # stands in no text that is kept
-
-
-class Shown(Result):
-    """What a model was shown at one turn. `turn`: counted from 1 in this conversation's memory. `hits`: the memories, and
-    messages behind them, in the order of the block; `text`: the block itself, "" where there was nothing to tell. `seconds`: how
-    long recall took. `error`: why the turn went on without memory: "TimedOut" where it took longer than `recall_seconds`, else an
-    error's name."""
-
-    turn: int
-    query: str
-    text: str
-    hits: tuple[Hit, ...] = ()
-    tokens: int = 0
-    seconds: float = 0.0
-    error: str | None = None
-
-
-class PendingTurns(Result):
-    """Messages of a conversation of which nothing is learnt yet. `status`: "unsaved" (not on disk, for the store refused them;
-    they are handed in again with the next turn, by `flush` and by `close`), "open" (in a chunk that still grows), "pending"
-    (closed; being learnt, or to be tried again), "failed" (after five attempts; `flush` tries again). `error`: the name of the
-    last failure."""
-
-    status: Literal["unsaved", "open", "pending", "failed"]
-    turns: int
-    batch_id: str | None = None
-    error: str | None = None
 
 
 class AsyncChatMemory:

@@ -7,8 +7,9 @@ from types import TracebackType
 from typing import Any
 
 from ..memory import UserId
+from ..results import PendingTurns, Shown
 from ..sync import Memory
-from .loop import AsyncChatMemory, Messages, PendingTurns, Shown, Time
+from .loop import AsyncChatMemory, Messages, Time
 
 
 class ChatMemory:
