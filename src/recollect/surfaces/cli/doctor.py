@@ -89,7 +89,7 @@ def examine(common: Common, found: Findings, *, mend: bool) -> None:
         waiting = memory.pending()
     found.checked = report.checked
     found.problems += [complaint(problem) for problem in report.problems]
-    found.problems += [unfinished(batch) for batch in waiting]
+    found.problems += [unfinished(batch) for batch in waiting if batch.status != "open"]  # that is a talk under way
 
 
 def complaint(problem: Problem) -> Complaint:

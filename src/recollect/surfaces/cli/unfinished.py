@@ -25,11 +25,11 @@ def show_pending(batches: Sequence[PendingBatch], *, stderr: bool = False) -> No
     """A line for each, and how to go on."""
     for one in batches:
         done = f"{one.chunks_done} of {count(one.chunks, 'chunk')} done, {count(one.attempts, 'attempt')}"
-        why = one.error or "not begun"
+        why = one.error or ("a conversation that goes on" if one.status == "open" else "not begun")
         whose = "the shared space" if one.user_id is None else one.user_id
         when = moment(one.created_at)
         say(f"{one.status}: {one.batch_id} of {plain(whose)}, {when}: {done}, {why}", stderr=stderr)
-    if batches:
+    if any(one.status != "open" for one in batches):
         failed = " --include-failed" if any(one.status == "failed" for one in batches) else ""
         say(f"`recollect resume{failed}`, with the same model, finishes what is pending.", stderr=stderr)
 
