@@ -9,7 +9,6 @@ import subprocess
 import sys
 
 import pages
-import pytest
 from typer.testing import CliRunner
 
 from recollect import Memory
@@ -101,15 +100,18 @@ def test_the_new_version_is_made_as_told_and_is_the_one_that_is_sent(tmp_path):
     assert "Birthdays, with the year of birth" in endpoint.requests[0].text
 
 
-@pytest.mark.parametrize("words", [one for one in pages.commands(GUIDE) if one[0] != "eval"], ids=" ".join)
-def test_commands_run_as_printed(tmp_path, monkeypatch, words):
+def test_commands_run_as_printed_one_after_the_other(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("RECOLLECT_HOME", str(tmp_path / "home"))
     with Memory() as memory:
         memory.add("I have a dog named Rex.", user_id="mira")
+    words = [one for one in pages.commands(GUIDE) if one[0] != "eval"]
+    assert [one[0] for one in words] == ["retell", "retell", "add", "list"]
     with ModelEndpoint(lambda request: {"facts": []}) as endpoint:
         monkeypatch.setenv("OPENAI_API_KEY", "sk-test")
         monkeypatch.setenv("OPENAI_API_BASE", endpoint.url)
-        done = CliRunner().invoke(app, words)
-    assert done.exit_code == 0, done.output
-    assert bool(endpoint.requests) == ("--llm" in words and "--dry-run" not in words)
+        for one in words:
+            asked = len(endpoint.requests)
+            done = CliRunner().invoke(app, one)
+            assert done.exit_code == 0, (one, done.output)
+            assert (len(endpoint.requests) > asked) == ("--llm" in one and "--dry-run" not in one)
