@@ -66,7 +66,6 @@ T = TypeVar("T")
 
 CHUNK = 8  # turns that are extracted, reconciled and committed together; a rest of one or two joins the last chunk
 LARGEST = CHUNK + 2
-AT_ONCE = 4_000  # characters that are searched for secrets in less time than a thread takes to begin
 
 
 class _Operator:
@@ -232,7 +231,7 @@ class AsyncMemory:
         for name, value in {"infer": infer, "wait": wait, "allow_erased": allow_erased}.items():
             check.flag(name, value)
         self._check_loop()
-        if sum(len(message.content) for message in checked) <= AT_ONCE:
+        if sum(len(message.content) for message in checked) <= self._redactor.AT_ONCE:
             checked, extra, redacted = self._redactor.call(checked, extra)
         else:
             checked, extra, redacted = await self._run(self._redactor.call, checked, extra)

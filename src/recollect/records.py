@@ -111,15 +111,15 @@ class NewBatch:
 class NewTurns:
     """Messages of a conversation, to be journalled into its open chunk. Its scope names a session.
 
-    `known`: how many of the messages the last turns of the session have already; `full`: whether an open chunk with these turns
-    is to be closed; both are asked within the transaction. A chunk has at most `most` turns, and closes by itself `idle` after
-    its last one (None: never).
+    `known`: how many of its messages, as they are here, the last turns of the session have already; `full`: whether an open
+    chunk with these turns is to be closed; both are asked within the transaction. A chunk has at most `most` turns, and closes
+    by itself `idle` after its last one (None: never).
     """
 
     scope: Scope
     messages: tuple[Message, ...]
     received_at: datetime
-    known: Callable[[Sequence[Turn]], int]
+    known: Callable[[Sequence[Message], Sequence[Turn]], int]
     full: Callable[[Sequence[Turn]], bool]
     most: int
     idle: timedelta | None
@@ -130,13 +130,11 @@ class NewTurns:
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """What became of `NewTurns`: how many messages were `new`, which chunk is open now, with how many turns, until when; and the
-    batches that were closed."""
+    """What became of `NewTurns`: how many messages were `new`; when the chunk that is open now closes by itself, None where none
+    is, or it never does; and the batches that were closed."""
 
     space: Space
     new: int
-    batch_id: str | None
-    turns: int
     closes_at: datetime | None
     closed: tuple[str, ...]
 

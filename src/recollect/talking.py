@@ -11,6 +11,7 @@ import functools
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
+from weakref import WeakValueDictionary
 
 from .build import Store
 from .errors import Closed, EmbedderError, RecollectError
@@ -43,7 +44,7 @@ class Talking:
         self._again: set[Space] = set()
         self._failures: dict[Space, int] = {}
         self._timers: dict[tuple[Space, str | None], asyncio.TimerHandle] = {}
-        self._locks: dict[Space, asyncio.Lock] = {}
+        self._locks: WeakValueDictionary[Space, asyncio.Lock] = WeakValueDictionary()
         self._warm = False
         self._stopped = False
 
@@ -51,7 +52,9 @@ class Talking:
 
     async def hear(self, new: NewTurns) -> Kept:
         """Journal messages, their secrets redacted; what was closed by it is learnt in the background. Raises StorageError."""
-        safe, redacted = self._redactor.messages(new.messages)
+        redact = functools.partial(self._redactor.messages, new.messages)
+        short = sum(len(one.content) for one in new.messages) <= self._redactor.AT_ONCE
+        safe, redacted = redact() if short else await self._store.in_thread(redact)
         new = replace(new, messages=safe, redacted=redacted, instructions=self._instructions)
         kept: Kept = await whole(self._store.in_thread(self._store.talks.hear, new))
         self._close_later(kept.space, new.scope.session_id, kept.closes_at)
@@ -64,12 +67,19 @@ class Talking:
         """Close the session's chunk when nothing has come for so long."""
         self._at((space, session_id), at, functools.partial(self.wake, space))
 
-    def _at(self, key: tuple[Space, str | None], at: datetime | None, action: Callable[[], None]) -> None:
+    def _at(self, key: tuple[Space, str | None], at: datetime | None, action: Callable[[], None] | None = None) -> None:
+        """Do something then, in place of what was to be done before; None is never."""
         if (earlier := self._timers.pop(key, None)) is not None:
             earlier.cancel()
-        if at is not None and not self._stopped:
-            delay = max(0.0, (at - now()).total_seconds()) + 0.01
-            self._timers[key] = asyncio.get_running_loop().call_later(delay, action)
+        if at is None or action is None or self._stopped:
+            return
+
+        def due() -> None:
+            del self._timers[key]
+            action()
+
+        delay = max(0.0, (at - now()).total_seconds()) + 0.01
+        self._timers[key] = asyncio.get_running_loop().call_later(delay, due)
 
     # --- learning ------------------------------------------------------------------------------------------------------
 
@@ -94,7 +104,7 @@ class Talking:
                 self._retry(space)
         except RecollectError as error:
             if not isinstance(error, Closed):
-                emit(self._listener, Unlearnt("", type(error).__name__))
+                emit(self._listener, Unlearnt(None, type(error).__name__))
                 self._retry(space)
         finally:
             self._learning.pop(space, None)
@@ -102,12 +112,7 @@ class Talking:
     def _retry(self, space: Space) -> None:
         times = self._failures[space] = self._failures.get(space, 0) + 1
         pause = RETRY_S[min(times, len(RETRY_S)) - 1]
-
-        def again() -> None:
-            self._timers.pop((space, RETRY), None)
-            self.wake(space)
-
-        self._at((space, RETRY), now() + timedelta(seconds=pause), again)
+        self._at((space, RETRY), now() + timedelta(seconds=pause), functools.partial(self.wake, space))
 
     async def learn(self, space: Space, *, include_failed: bool = False) -> bool:
         """Learn what is closed of a user's conversations, oldest first; whether something failed, which ends it. Raises
@@ -119,7 +124,7 @@ class Talking:
                 if not await self._learnt(batch):
                     return True
             self._failures.pop(space, None)
-            self._at((space, RETRY), None, lambda: None)
+            self._at((space, RETRY), None)
             return False
 
     async def _learnt(self, batch: Batch) -> bool:
@@ -138,8 +143,8 @@ class Talking:
 
     async def unfinished(self, space: Space, *statuses: BatchStatus) -> list[Batch]:
         """A user's batches of conversations, of these statuses, oldest first."""
-        found = await self._store.in_thread(self._store.journal.unfinished, *statuses)
-        return [batch for batch in found if batch.talk and batch.space == space]
+        unfinished = functools.partial(self._store.journal.unfinished, *statuses, space=space)
+        return [batch for batch in await self._store.in_thread(unfinished) if batch.talk]
 
     async def close(self, space: Space, session_id: str) -> None:
         """Close the session's open chunk."""

@@ -137,9 +137,10 @@ class Unheard:
 
 @dataclass(frozen=True, slots=True)
 class Unlearnt:
-    """What was said in a conversation could not be learnt; it stays pending, and is tried again."""
+    """What was said in a conversation could not be learnt; it stays pending, and is tried again. `batch_id`: None where the store
+    could not be read."""
 
-    batch_id: str
+    batch_id: str | None
     error: str
 
 

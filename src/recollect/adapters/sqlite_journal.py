@@ -136,14 +136,12 @@ class SqliteJournal:
         with self._database.read() as db:
             return load_batch(db, batch_id)
 
-    def unfinished(self, *statuses: BatchStatus) -> list[Batch]:
-        """Batches that are not done, of these statuses, oldest first."""
-        marks = ",".join("?" * len(statuses))
+    def unfinished(self, *statuses: BatchStatus, space: Space | None = None) -> list[Batch]:
+        """Batches that are not done, of these statuses, oldest first: a user's, or all."""
+        whose, values = ("", ()) if space is None else ("space = ? AND ", (space,))
+        query = f"SELECT id FROM batches WHERE {whose}status <> 'done' AND status IN ({','.join('?' * len(statuses))})"
         with self._database.read() as db:
-            found = db.execute(
-                f"SELECT id FROM batches WHERE status <> 'done' AND status IN ({marks}) ORDER BY created_at, id",
-                statuses,
-            ).fetchall()
+            found = db.execute(f"{query} ORDER BY created_at, id", (*values, *statuses)).fetchall()
             return [load_batch(db, row["id"]) for row in found]
 
     def lease(self, batch_id: str, lease: Lease, now: datetime) -> bool:

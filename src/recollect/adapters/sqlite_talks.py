@@ -11,7 +11,7 @@ from ..failpoints import reach
 from ..ids import new_id
 from ..model import Message, Turn
 from ..records import Kept, NewTurns, Space
-from ..times import from_micros, maybe_micros, to_micros
+from ..times import maybe_micros, maybe_time, to_micros
 from .codec import dump, turn
 from .database import Database
 from .sqlite_journal import ensure_space, insert_messages
@@ -84,12 +84,8 @@ class _Hearing:
         open_id = self._going_on(len(new))
         for place, message in new:
             open_id = self._put(open_id, place, message)
-        turns = self._turns(open_id) if open_id else ()
-        until = None
-        if open_id:
-            until = self._db.execute("SELECT closes_at FROM batches WHERE id = ?", (open_id,)).fetchone()["closes_at"]
-        closes_at = None if until is None else from_micros(until)
-        return Kept(self._space, len(new), open_id, len(turns), closes_at, tuple(self._closed))
+        row = self._db.execute("SELECT closes_at FROM batches WHERE id = ?", (open_id,)).fetchone()
+        return Kept(self._space, len(new), row and maybe_time(row["closes_at"]), tuple(self._closed))
 
     def _new(self) -> list[tuple[int, Message]]:
         """The messages, with their places, that are not there already, and were not erased before."""
@@ -98,7 +94,7 @@ class _Hearing:
             "SELECT * FROM turns WHERE space = ? AND session_id = ? ORDER BY number DESC LIMIT ?",
             (self._space, heard.scope.session_id, LOOKS_BACK),
         ).fetchall()
-        known = heard.known([turn(row, heard.scope.user_id) for row in reversed(rows)])
+        known = heard.known(heard.messages, [turn(row, heard.scope.user_id) for row in reversed(rows)])
         gone = buried(self._db, self._space, heard.messages, heard.received_at)
         return [(i, message) for i, message in enumerate(heard.messages) if i >= known and i not in gone]
 

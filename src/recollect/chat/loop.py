@@ -9,7 +9,6 @@ import unicodedata
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence, Set
 from contextlib import suppress
-from dataclasses import replace
 from datetime import datetime, timedelta
 from types import TracebackType
 from typing import Any
@@ -275,17 +274,16 @@ class AsyncChatMemory:
                 Message(Role(one.role), unicodedata.normalize("NFC", one.content), one.name, at) for one in said.said
             ),
             received_at=present(),
-            known=self._known(said),
+            known=functools.partial(self._known, said.answered),
             full=self._full,
             most=LARGEST,
             idle=self._idle,
             metadata=self._metadata,
         )
 
-    def _known(self, said: Exchange) -> Callable[[Sequence[Turn]], int]:
-        """How many of them the session has already; compared as they are journalled, their secrets redacted."""
-        new = [replace(one, content=self._as_kept(one.content)) for one in said.said]
-        return functools.partial(known, new, None if said.answered is None else self._as_kept(said.answered))
+    def _known(self, answered: str | None, messages: Sequence[Message], tail: Sequence[Turn]) -> int:
+        """How many of the messages the session has already; secrets are redacted in all of them."""
+        return known(messages, answered and self._as_kept(answered), tail)
 
     def _as_kept(self, text: str) -> str:
         return self._memory._redactor.text(unicodedata.normalize("NFC", text))
