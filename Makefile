@@ -54,7 +54,7 @@ lock:   ## write the lock files anew
 	@$(VENV)-lock/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links \
 	    --no-annotate --no-header pyproject.toml -c lock/constraints.txt -o lock/runtime.txt
 	@$(VENV)-lock/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links \
-	    --no-annotate --no-header pyproject.toml --extra dev --extra evals --extra graph -c lock/runtime.txt -o lock/dev.txt
+	    --no-annotate --no-header pyproject.toml --extra dev --extra evals --extra examples --extra graph -c lock/runtime.txt -o lock/dev.txt
 	@rm -rf $(VENV)-lock
 
 clean:   ## remove what was made
