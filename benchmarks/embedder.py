@@ -10,7 +10,7 @@ alike        : 32 sentences of one length, where nobody pads; floor: the matrix 
 All run at the same time in processes of their own and are asked in turns, one thread each and then as many as each likes; times
 are of the processor. The vectors of both are compared. Without --reference only ours are measured.
 
-python benchmarks/embedder.py [--reference PYTHON] [--rounds 30] [--json FILE]
+python benchmarks/embedder.py [--reference PYTHON] [--rounds 20] [--json FILE]
 """
 
 from __future__ import annotations
@@ -177,7 +177,7 @@ def main() -> None:
     """Measure with one thread, and with each one's own choice."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--reference", metavar="PYTHON", default=os.environ.get("RECOLLECT_TORCH_PYTHON"))
-    parser.add_argument("--rounds", type=int, default=30)
+    parser.add_argument("--rounds", type=int, default=20)
     parser.add_argument("--json", type=Path, metavar="FILE")
     options = parser.parse_args()
     report = Report()
