@@ -46,7 +46,7 @@ types: $(STAMP)   ## mypy, strict
 
 # Each says what it measures and skips what it lacks: RECOLLECT_TORCH_PYTHON names the Python of an environment with
 # sentence-transformers, RECOLLECT_MEM0_PYTHON that of one with mem0, faiss-cpu and qdrant-client.
-bench: $(STAMP)   ## timings, as ratios to floors taken in the same run (about ten minutes); JSON=FILE writes them there too
+bench: $(STAMP)   ## timings, as ratios to floors taken in the same run; JSON=FILE writes them there too
 	@for b in core scale embedder concurrency guarantees security; do \
 	    $(BIN)/python benchmarks/$$b.py $(if $(JSON),--json $(JSON)) || exit 1; done
 
