@@ -11,16 +11,17 @@ from __future__ import annotations
 
 import argparse
 import multiprocessing
-import os
 import statistics
 import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from multiprocessing.connection import Connection
+from pathlib import Path
 from typing import Any
 
 from openai import OpenAI
+from report import Report
 
 from recollect import Memory
 from recollect.chat import remembering
@@ -100,7 +101,9 @@ def main() -> None:
     parser.add_argument("--turns", type=int, default=60)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--latency", type=float, default=0.02)
+    parser.add_argument("--json", type=Path, metavar="FILE")
     options = parser.parse_args()
+    report = Report()
     with (
         tempfile.TemporaryDirectory() as folder,
         endpoint(options.latency) as url,
@@ -111,12 +114,11 @@ def main() -> None:
             taken = measured(options, memory, bare)
     for name, at in (("median", statistics.median), ("fastest tenth", tenth)):
         plain, ours, first, our_first, recalled = (at(kind) * 1e3 for kind in taken)
-        print(
-            f"{name}: {ours - plain:.1f} ms added, {ours - plain - recalled:.1f} ms beside recall; first token"
-            f" {our_first / (first + recalled):.2f} of the bare client plus recall ({plain:.1f} {ours:.1f} {first:.1f}"
-            f" {our_first:.1f} {recalled:.1f} ms)"
-        )
-    print(f"wanted: at most 15 ms, at most 1.2   load {os.getloadavg()[0]:.1f}")
+        report.value(f"added to a call, {name}", ours - plain, "ms", "<= 15", bare_ms=round(plain, 1))
+        report.value(f"of it beside recall, {name}", ours - plain - recalled, "ms", recall_ms=round(recalled, 1))
+        whole = our_first / (first + recalled)
+        report.value(f"first token, {name}", whole, "times bare + recall", "<= 1.2", bare_ms=round(first, 1))
+    report.write(options.json)
 
 
 def tenth(seconds: list[float]) -> float:
