@@ -340,6 +340,25 @@ def test_over_its_time_budget_the_turn_goes_on_without_memory_and_says_so(world)
     assert "home is Rome" in patient.before(asked)[0]["content"] and patient.shown().error is None
 
 
+def test_the_first_turn_after_a_restart_has_its_memory(world):
+    """What is loaded once does not count, though it takes longer than the budget."""
+    world.memory.add("home = Rome", user_id="u")
+    world.memory.close()
+    world.memory = world.opened()
+    partitions = world.memory._memory._store.partitions
+    get, read = partitions.get, []
+
+    def slow(*arguments):
+        if not read:
+            time.sleep(0.7)
+        read.append(arguments)
+        return get(*arguments)
+
+    partitions.get = slow
+    chat = world.chat(recall_seconds=0.6)
+    assert "home is Rome" in chat.before([user("Where is my home?")])[0]["content"] and len(read) > 1
+
+
 def test_a_failing_recall_never_fails_the_chat(world):
     world.memory.add("home = Rome", user_id="u")
 
@@ -492,7 +511,8 @@ def test_what_was_left_is_learnt_when_the_user_is_back(world):
     assert world.texts() == ["home is Rome", "job is cook"]
 
 
-def test_resume_closes_what_is_idle_and_flush_all(world):
+def test_resume_closes_what_is_idle_and_flush_all(world, monkeypatch):
+    monkeypatch.setattr("recollect.talking.Talking.wake", lambda self, space: None)  # nothing in the background
     talk(world.chat(session_id="a", close_idle=0.01), ("home = Rome", "ok"))
     talk(world.chat(session_id="b", close_idle=1000), ("job = cook", "ok"))
     world.memory.close()

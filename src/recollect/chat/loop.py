@@ -78,7 +78,8 @@ class AsyncChatMemory:
         that lasts as long as the conversation where each request of a server makes a `ChatMemory` of its own; None makes one up.
 
         `max_tokens`: at most so many for what is recalled, as `tokenizer` counts them. `recall_seconds`: so long a turn waits for
-        it (None: as long as it takes); the embedder's own loading, once per process, is not counted.
+        it (None: as long as it takes). What is loaded once is not counted, and waited for at most 5 seconds: the embedder, and at
+        a user's first turn in a process the user's memories.
 
         Messages are learnt in chunks. One is closed, and learnt in the background, at `close_turns` messages (1 to 10) and a
         reply, at about `close_tokens` tokens, or `close_idle` seconds after its last message (None: never).
@@ -165,7 +166,7 @@ class AsyncChatMemory:
         """What is remembered on the query, if that comes in time."""
         if not query:
             return self._went_on("")
-        await self._memory._talks.warm()
+        await self._memory._talks.warm(self.user_id)
         began = time.perf_counter()
         error, context = "", None
         try:
