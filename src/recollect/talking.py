@@ -25,7 +25,7 @@ from .write import Writer
 
 log = logging.getLogger("recollect")
 
-OPENING_S = 5.0
+OPENING_S = 5.0  # for what is loaded once: two seconds for 10,000 memories on one busy core, and the embedder
 RETRY = None  # in place of a session, all of which have names: the timer of the next try
 RETRY_S = (30, 120, 600, 1800)  # after a failure; five attempts are spread over three quarters of an hour
 

@@ -116,10 +116,10 @@ class AsyncChatMemory:
         message's own text, fenced as data. Nothing of `messages` is changed.
 
         There and nowhere else, so that prompt caches stay warm: the system prompt and the history are the same from turn to turn,
-        byte by byte, and all that is new stands behind them. In the system prompt a block that changes each turn would undo the
-        cache of the whole conversation; a message of its own in the middle breaks servers that want user and assistant in turn.
-        Within a turn, while a model calls tools, the block stays as it was. Older blocks in the history are taken out: they may
-        tell what is no longer so.
+        byte by byte, but for the message before, which had its block then: all up to there is a cached prefix. In the system
+        prompt a block that changes each turn would undo the cache of the whole conversation; a message of its own in the middle
+        breaks servers that want user and assistant in turn. Within a turn, while a model calls tools, the block stays as it was.
+        Older blocks in the history are taken out: they may tell what is no longer so.
 
         Never raises for a memory that fails or is slow: see `Shown.error` and `trace.Recalled`. `now`: when it is asked, default
         the present. Raises InvalidInput, Closed, WrongLoop, Forked.
