@@ -502,7 +502,7 @@ def import_(
     if source is not None:
         told = from_mem0(common, source, file, python, config, dry_run=dry_run, allow_erased=allow_erased)
         raise typer.Exit(told)
-    from_file(common, file, dry_run=dry_run, skip_existing=skip_existing, allow_erased=allow_erased)
+    raise typer.Exit(from_file(common, file, dry_run=dry_run, skip_existing=skip_existing, allow_erased=allow_erased))
 
 
 @app.command()
