@@ -26,15 +26,14 @@ from typing import Any
 import numpy as np
 
 from recollect.adapters.minilm import MiniLM
-from recollect.calibration import FEWEST, FLOOR, GATE, LOOKS, MOST, RETOLD, Nearest, answerable, calibrated
+from recollect.calibration import FEWEST, FLOOR, GATE, LOOKS, MOST, RETOLD, VOUCHED, Nearest, answerable, calibrated
 from recollect.model import Scope
 from recollect.ordering import order
 from recollect.query import Query
 from recollect.records import Space
-from recollect.retrieve import nearest, vouched
+from recollect.retrieve import VOUCHING, nearest, relevance
 from recollect.testing import HashEmbedder
 from recollect.times import now
-from recollect.when import read
 from recollect_evals.datasets import load
 from recollect_evals.metrics.order import wanted
 from recollect_evals.model import Conversation, DataSet
@@ -172,19 +171,17 @@ def ask(name: str, system: Recollect, data: DataSet, words: bool) -> Iterator[As
         at = now() if ended is None else ended + timedelta(minutes=1)
         include = frozenset({"memories", "turns"})
         query = Query(text, Scope(talk.id), at, limit=DEPTH, min_score=0.0, include=include)
-        partition, moment = store.partitions.get(space), retriever.moment(space, query)
-        terms, reading = partition.asked(text), read(text, at)
-        served, scale = retriever.served(space, partition, query, moment), retriever.scale(partition)
-        found = order(partition, query, moment, terms, vector, served, reading)[:DEPTH]
-        near = partition.relevance(vector, terms, [one.key for one in found])
-        told = told_by(system, space, talk.id, [one.key for one in found], served)
-        hits = (
-            Seen(scale(cos), cov, vouched(one.places), told[one.key])
-            for one, (cos, cov) in zip(found, near, strict=True)
+        sought = retriever.sought(query, vector, store.embedder)
+        assert sought is not None
+        fused = order(sought)
+        near, keys = relevance(sought, fused.keys[:DEPTH]), fused.keys[:DEPTH].tolist()
+        told = told_by(system, space, talk.id, keys, sought.served)
+        vouched = fused.fusion.reached(VOUCHING, VOUCHED)
+        hits = tuple(
+            Seen(sought.scale(cosine), coverage, bool(vouched[key]), told[key])
+            for key, (cosine, coverage) in zip(keys, near, strict=True)
         )
-        yield Asked(
-            name, talk.id, kind, nearest(partition, query, terms, vector, found, scale, served), tuple(hits), evidence
-        )
+        yield Asked(name, talk.id, kind, nearest(sought, near), hits, evidence)
 
 
 def told_by(system: Recollect, space: Space, talk: str, keys: Sequence[int], served: Any) -> dict[int, tuple[str, ...]]:
@@ -229,7 +226,7 @@ def of_query(one: Asked) -> list[float]:
     if near.cosine is None:
         return [near.coverage, near.strange]
     texts = near.turns + RETOLD * near.memories
-    return [near.cosine, near.coverage, near.strange, float(np.log(min(max(texts, FEWEST), MOST)))]
+    return [near.cosine, near.coverage, near.company, near.strange, float(np.log(min(max(texts, FEWEST), MOST)))]
 
 
 def of_hit(hit: Seen) -> list[float]:

@@ -18,6 +18,7 @@ from unittest import mock
 from naming import Naming
 
 from recollect import Memory, failpoints, reembed
+from recollect.chat import ChatMemory
 from recollect.errors import EmbeddingModelMismatch
 from recollect.testing import HashEmbedder
 
@@ -129,6 +130,21 @@ def add_later(memory):
     memory.add(CONVERSATION, user_id="u", timestamp=LATE, wait=False, idempotency_key="k")
 
 
+TALK = (("home = Oslo", "ok"), ("likes += jam", "fine"), ("likes -= milk", "well"), ("home = Kiel", "so"))
+
+
+def converse(memory):
+    """A conversation, turn by turn from the first one that is not journalled, and learnt at its end."""
+    journalled = sum(one["session_id"] == "talk" for one in memory.export(user_id="u")["turns"]) // 2
+    with ChatMemory(memory, user_id="u", session_id="talk", close_turns=10, close_idle=None) as chat:
+        history = []
+        for place, (asked, reply) in enumerate(TALK):
+            history.append({"role": "user", "content": asked})
+            if place >= journalled:
+                chat.after(history, reply)
+            history.append({"role": "assistant", "content": reply})
+
+
 def one(memory, text):
     return next(item.id for item in memory.get_all(user_id="u") if item.text == text)
 
@@ -228,6 +244,7 @@ OPERATIONS = (
     Operation("add", seed, add),
     Operation("add(infer=False)", seed, add_whole),
     Operation("add(wait=False)", seed, add_later),
+    Operation("a conversation", seed, converse, by_parts=True),
     Operation("resume", seed_pending, lambda memory: memory.resume()),
     Operation("backfill", seed_unembedded, lambda memory: memory.resume()),
     Operation("update", seed, lambda memory: memory.update(one(memory, "likes is tea"), "likes is green tea")),

@@ -194,7 +194,7 @@ class TurnSearch(_Plain):
         scores: list[Scores] = []
         if index.words is not None:
             scores.append(np.zeros(index.size))
-            for key, score in index.words.search(self._tokenizer(question), index.size):
+            for key, score in index.words.search(self._tokenizer(question), index.size).pairs():
                 scores[-1][key] = score
         if index.vectors is not None:
             scores.append((index.vectors @ embedded(self._embedder, [question])[0]).astype(np.float64))

@@ -8,10 +8,10 @@ import json
 import logging
 import os
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from . import check
 from .budget import Budget, Purse
@@ -32,6 +32,7 @@ from .ports import (
     Reconciler,
     Reembedding,
     Reranker,
+    Talks,
     Tokenizer,
 )
 from .records import EmbedderKey, EmbedderRecord, Space
@@ -46,6 +47,8 @@ if TYPE_CHECKING:
     from .ports import Vectors
 
 log = logging.getLogger("recollect")
+
+T = TypeVar("T")
 
 HOME_VARIABLE = "RECOLLECT_HOME"
 LLM_VARIABLE = "RECOLLECT_LLM"
@@ -93,6 +96,7 @@ class Store:
 
     folder: Path
     journal: Journal
+    talks: Talks
     ledger: Ledger
     audit: Audit
     export: Export
@@ -115,11 +119,14 @@ class Store:
 
     async def in_thread(self, function: Callable[..., Any], *arguments: Any) -> Any:
         """Run blocking code in a worker thread. Raises Closed where the store was closed meanwhile."""
+        return await asyncio.wrap_future(self.submit(function, *arguments))
+
+    def submit(self, function: Callable[..., T], *arguments: Any) -> Future[T]:
+        """The same from a thread without a loop."""
         try:
-            work = asyncio.get_running_loop().run_in_executor(self.executor, functools.partial(function, *arguments))
+            return self.executor.submit(function, *arguments)
         except RuntimeError:  # the executor takes no more
             raise Closed("this memory was closed meanwhile") from None
-        return await work
 
     def record_embedder(self) -> None:
         """Record which embedder the store's vectors are of, at the first write. Raises EmbeddingModelMismatch."""
@@ -160,6 +167,7 @@ def open_store(settings: Settings) -> Store:
     from .adapters.sqlite_journal import SqliteJournal
     from .adapters.sqlite_ledger import SqliteLedger
     from .adapters.sqlite_reembedding import SqliteReembedding
+    from .adapters.sqlite_talks import SqliteTalks
     from .adapters.terms import TermCounter
 
     reads, reranker = language(settings), choose_reranker(settings)
@@ -188,6 +196,7 @@ def open_store(settings: Settings) -> Store:
     return Store(
         folder=folder,
         journal=SqliteJournal(database),
+        talks=SqliteTalks(database),
         ledger=ledger,
         audit=audit,
         export=SqliteExport(database),
@@ -313,7 +322,7 @@ def choose_reranker(settings: Settings) -> Reranker | None:
     Raises InvalidInput, RerankerConfigError.
     """
     given, base, key = settings.reranker, settings.reranker_api_base, settings.reranker_api_key
-    if isinstance(given, str) and not given.startswith(CROSS_ENCODER) and not Path(given).is_dir():
+    if isinstance(given, str) and not given.startswith(CROSS_ENCODER) and not is_folder(given):
         from .adapters.litellm_reranker import LitellmReranker
 
         return LitellmReranker(given, api_base=base, api_key=key)
@@ -328,6 +337,14 @@ def choose_reranker(settings: Settings) -> Reranker | None:
     if not isinstance(getattr(given, "id", None), str) or not callable(getattr(given, "rerank", None)):
         raise InvalidInput("reranker", "needs an id (a string) and a method rerank(query, texts)")
     return given  # type: ignore[return-value]  # its shape was just checked
+
+
+def is_folder(name: str) -> bool:
+    """Whether there is a folder of that name; of one that is too long for a path there is none."""
+    try:
+        return Path(name).is_dir()
+    except OSError:
+        return False
 
 
 # --- the embedder ------------------------------------------------------------------------------------------------------

@@ -7,6 +7,7 @@ docs/calibration.svg; docs/retrieval.md tells what they reach.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from typing import NamedTuple
 
 # The score of a passage: logistic(BIAS + COSINE · cosine + COVERAGE · coverage), fitted to hits that carry evidence against hits
@@ -18,12 +19,15 @@ WORDS_BIAS, WORDS_COVERAGE = -3.9, 7.3
 FLOOR = 0.03
 VOUCHED = 0.5  # … unless a channel that does not go by its own words gives it this share of that channel's best
 
-# Whether a store has anything on a query: logistic(bias + cosine · best cosine + coverage · best coverage + size · ln texts, and
-# strange where none of its names is known), over its first `LOOKS` hits; fitted to related against unrelated queries.
+# Whether a store has anything on a query: logistic(bias + cosine · best cosine + coverage · best coverage + company · what the
+# `CLOSEST` have of both + size · ln texts, and strange where none of its names is known), over its first `LOOKS` hits; fitted to
+# related against unrelated queries.
 LOOKS = 10
-GATE_BIAS, GATE_COSINE, GATE_COVERAGE, GATE_STRANGE, GATE_SIZE = 2.54, 27.44, 5.98, -6.39, -3.24
+GATE_BIAS, GATE_COSINE, GATE_COVERAGE, GATE_COMPANY, GATE_STRANGE, GATE_SIZE = 2.75, 10.92, 3.31, 17.99, -6.42, -3.27
+CLOSEST = 3  # hits, by cosine + `OF_COVERAGE` · coverage, whose mean counts beside the best: a stray one is alone
+OF_COVERAGE = 0.25
 GATE_WORDS_BIAS, GATE_WORDS_COVERAGE = -1.65, 9.5  # the same without a cosine, a little more open than the fit (-2.1)
-GATE = 0.37  # below it a search returns nothing
+GATE = 0.35  # below it a search returns nothing
 # Below it a context has nothing: its reader sees what does not belong there, but not what is missing. With MiniLM only.
 GATE_TO_FILL = 0.1
 RETOLD = 0.2  # of a text is what a memory counts as beside the turns: it says again what one of them said
@@ -51,11 +55,12 @@ def calibrated(cosine: float | None, coverage: float) -> float:
 
 class Nearest(NamedTuple):
     """How near a query comes to a store. `cosine` (None without vectors) and `coverage`: the best of its first `LOOKS` hits, each
-    for itself. `strange`: it names somebody or something, and the store has none of the names. `turns`, `memories`: among how
-    many it was searched."""
+    for itself; `company`: both of the closest together, see `company`. `strange`: it names somebody or something, and the store
+    has none of the names. `turns`, `memories`: among how many it was searched."""
 
     cosine: float | None
     coverage: float
+    company: float
     strange: bool
     turns: int
     memories: int
@@ -69,8 +74,16 @@ def answerable(near: Nearest) -> float:
     strange = GATE_STRANGE * near.strange
     if near.cosine is None:
         return logistic(GATE_WORDS_BIAS + GATE_WORDS_COVERAGE * near.coverage + strange)
-    told = GATE_BIAS + GATE_COSINE * near.cosine + GATE_COVERAGE * near.coverage + strange
-    return logistic(told + demanded(near.turns + RETOLD * near.memories))
+    told = GATE_BIAS + GATE_COSINE * near.cosine + GATE_COVERAGE * near.coverage + GATE_COMPANY * near.company
+    return logistic(told + strange + demanded(near.turns + RETOLD * near.memories))
+
+
+def company(hits: Iterable[tuple[float, float]], texts: float) -> float:
+    """What the closest hits (cosine, coverage) have of both on average; fewer than `CLOSEST` of them where there are few texts,
+    most of which have little to do with any query."""
+    most = max(1, min(CLOSEST, int(texts / YOUNG)))
+    best = sorted((cosine + OF_COVERAGE * coverage for cosine, coverage in hits), reverse=True)[:most]
+    return sum(best) / len(best) if best else 0.0
 
 
 def demanded(texts: float) -> float:

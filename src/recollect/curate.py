@@ -77,7 +77,7 @@ class Curator:
     def served(self, retriever: Retriever, space: Space, query: Query) -> list[Row]:
         """Rows that are served at the query's moment, in the order of their memories."""
         partition = self._store.partitions.get(space)
-        served = retriever.served(space, partition, query, retriever.moment(space, query))
+        served = retriever.served(partition, query, retriever.moment(space, query))
         first = partition.first_rows()
         rows = self._store.ledger.rows(space, served.rows[served.row_mask].tolist()).values()
         return sorted(rows, key=lambda row: (first[row.memory_id], row.number))

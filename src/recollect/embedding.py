@@ -130,10 +130,11 @@ class Batcher:
     in_thread: InThread
     _waiting: list[_Request] = field(default_factory=list)
     _turn: asyncio.Lock = field(default_factory=asyncio.Lock)
+    _computing: threading.Lock = field(default_factory=threading.Lock)
 
     async def embed(self, embedder: Embedder, texts: Sequence[str]) -> Vectors:
         """As the function `embed`."""
-        if not texts or not getattr(embedder, "batches", False):
+        if not texts or not is_local(embedder):
             return await embed(embedder, texts, self.in_thread)
         mine = _Request(embedder, list(texts))
         self._waiting.append(mine)
@@ -144,6 +145,15 @@ class Batcher:
         finally:
             self._waiting.remove(mine)
         return mine.vectors if mine.vectors is not None else await embed(embedder, texts, self.in_thread)
+
+    def now(self, embedder: Embedder, texts: Sequence[str]) -> Vectors | None:
+        """The same in this thread, by an embedder on this machine's processors; None where it is busy. Blocking."""
+        if not self._computing.acquire(blocking=False):
+            return None
+        try:
+            return check(_called(embedder, list(texts)), embedder.dim, len(texts))
+        finally:
+            self._computing.release()
 
     def _joined(self, mine: _Request) -> list[_Request]:
         """Mine, and others that wait, while they are few texts: nobody shall wait long for a crowd."""
@@ -159,7 +169,7 @@ class Batcher:
         """All in one run. Where that fails each one asks for itself, and gets its own error."""
         try:
             texts = [text for one in requests for text in one.texts]
-            vectors = await embed(requests[0].embedder, texts, self.in_thread)
+            vectors = await embed(requests[0].embedder, texts, self._in_its_turn)
         except EmbedderError:
             if len(requests) == 1:
                 raise
@@ -168,6 +178,20 @@ class Batcher:
         for one in requests:
             one.vectors = vectors[start : start + len(one.texts)]
             start += len(one.texts)
+
+    async def _in_its_turn(self, function: Callable[..., Any], *arguments: Any) -> Any:
+        """In a worker thread, when no other one computes."""
+
+        def held() -> Any:
+            with self._computing:
+                return function(*arguments)
+
+        return await self.in_thread(held)
+
+
+def is_local(embedder: Embedder) -> bool:
+    """Whether it computes on this machine's processors, in the thread that calls it."""
+    return bool(getattr(embedder, "batches", False)) and not is_async(embedder)
 
 
 def check(answer: Any, dim: int, count: int) -> Vectors:

@@ -41,6 +41,7 @@
     │   ├── ExtractionFailed
     │   └── ReconciliationFailed
     ├── BudgetExceeded           the caller's `budget=` is used up
+    ├── Stopped                  the caller stopped an ingestion before this batch's next call
     ├── PromptInvalid            a prompt file is absent or malformed
     └── MissingExtra             an optional package is needed; the message has the line that installs it
 
@@ -325,6 +326,13 @@ class BudgetExceeded(RecollectError):
     ) -> None:
         super().__init__(message, stage=stage, batch_id=batch_id)
         self.usage = usage
+
+
+class Stopped(RecollectError):
+    """Work side by side was stopped before this part's next call; what was under way is journalled."""
+
+    retryable = True
+    default_stage = "model"
 
 
 class PromptInvalid(RecollectError):

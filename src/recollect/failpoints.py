@@ -27,6 +27,8 @@ FAILPOINTS = (
     "add.embedded",
     "add.decided",
     "add.committed",
+    "talk.heard",  # messages stand in their open chunk
+    "talk.closed",
     "retell.journalled",
     "retell.extracted",  # all of it, and nothing given way yet
     "update.embedded",

@@ -68,6 +68,12 @@ class Columns:
     def __len__(self) -> int:
         return self._size
 
+    def at(self, name: str, numbers: Integers) -> Integers:
+        """A column's values at some numbers, 0 beyond its end."""
+        known = numbers < self._size
+        values: Integers = self[name][numbers * known] * known
+        return values
+
     def put(self, numbers: Sequence[int], values: Sequence[Sequence[int]]) -> None:
         """Write whole entries: `values[i]`, one per column, at `numbers[i]`."""
         import numpy as np
@@ -97,6 +103,16 @@ class Served:
     def turn_mask(self) -> Mask:
         return _fixed(self.turns > 0)
 
+    @cached_property
+    def memories(self) -> int:
+        """How many memories there are among it."""
+        return int(self.row_mask.sum())
+
+    @cached_property
+    def spoken(self) -> int:
+        """How many turns."""
+        return int(self.turn_mask.sum())
+
     def without(self, passages: Sequence[int]) -> Served:
         """The same but for some passages."""
         rows, turns = self.rows.copy(), self.turns.copy()
@@ -121,6 +137,16 @@ class Span(NamedTuple):
 
     def __contains__(self, moment: object) -> bool:
         return isinstance(moment, int) and self.start <= moment < self.end
+
+
+class _Quotes(NamedTuple):
+    """A user's quotes, those that were retired too: in the order of the turns that they are of (`turns`, `numbers`), how many of
+    those there are, and by statement how many tell it."""
+
+    turns: Integers
+    numbers: Integers
+    told: int
+    by_statement: Integers
 
 
 class _Kept(NamedTuple):
@@ -153,6 +179,7 @@ class Intervals:
         self._passages = Columns("turn", "said_at", "committed")
         self._hiding_places: dict[tuple[int, int], int] = {}
         self._kept: _Kept | None = None
+        self._quotes: _Quotes | None = None  # made when they are first asked for
 
     def put_rows(self, rows: Iterable[RowSpan]) -> None:
         """Rows that came or were retired."""
@@ -161,7 +188,7 @@ class Intervals:
 
     def put_sources(self, sources: Sequence[SourceRecord]) -> None:
         """Quotes that came or were retired."""
-        self._kept = None
+        self._kept = self._quotes = None
         self._sources.put(
             [one.number for one in sources],
             [(one.statement, one.turn, one.added, _open(one.retired)) for one in sources],
@@ -194,6 +221,42 @@ class Intervals:
     def believed(self) -> Mask:
         """By passage: whether a row says it that is believed now, whether or not it holds still."""
         return self._by_passage(self._believed(Moment(0))) > 0
+
+    def supported(self, turns: Integers, moment: Moment) -> tuple[Integers, Integers]:
+        """The statements that turns support at the moment: places among the turns, ascending, and statements."""
+        import numpy as np
+
+        quotes, sources = self._quotes_now(), self._sources
+        first = np.searchsorted(quotes.turns, turns)
+        counts = np.searchsorted(quotes.turns, turns, side="right") - first
+        places = np.repeat(np.arange(len(turns)), counts)
+        own = np.arange(len(places)) + np.repeat(first - (np.cumsum(counts) - counts), counts)
+        numbers = quotes.numbers[own]
+        stands = moment.believes(sources["added"][numbers], sources["retired"][numbers])
+        return places[stands], sources["statement"][numbers[stands]]
+
+    def quotes(self, statements: Integers) -> Integers:
+        """How many quotes tell statements, those that were retired too; 0 for a passage that is none."""
+        by_statement = self._quotes_now().by_statement
+        known = statements < len(by_statement)
+        counts: Integers = by_statement[statements * known] * known
+        return counts
+
+    @property
+    def told(self) -> int:
+        """Of how many turns something came."""
+        return self._quotes_now().told
+
+    def _quotes_now(self) -> _Quotes:
+        import numpy as np
+
+        if self._quotes is None:
+            turns, statements = self._sources["turn"], self._sources["statement"]
+            numbers = np.argsort(turns, kind="stable")
+            by_statement = np.bincount(statements)
+            by_statement[0] = 0
+            self._quotes = _Quotes(turns[numbers], numbers, int(np.count_nonzero(np.bincount(turns)[1:])), by_statement)
+        return self._quotes
 
     def served(
         self,

@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
 from types import TracebackType
@@ -16,13 +17,14 @@ from . import check
 from .budget import metered
 from .erase import Wanted
 from .erasing import Retention, erased, finished, retained
-from .errors import Closed, EmbedderUnavailable, Forked, InvalidInput, NotFound, RecollectError, WrongLoop, of_batch
+from .errors import Closed, Forked, InvalidInput, NotFound, RecollectError, WrongLoop, of_batch
 from .failpoints import reach
 from .filters import parse_filter
-from .ids import IdKind, check_id
+from .ids import IdKind, check_beginning, check_id
 from .model import Scope, Turn, Usage
 from .owners import new_owner
-from .records import Batch, ChangeRecord, Commit, JournalledChunk, NewBatch, Space
+from .pace import pace
+from .records import Batch, BatchStatus, ChangeRecord, Commit, JournalledChunk, NewBatch, Space
 from .results import (
     AddResult,
     AddUsage,
@@ -48,6 +50,7 @@ from .results import (
     Source,
     Stats,
     Timeline,
+    User,
     VerifyReport,
 )
 from .tasks import whole
@@ -60,7 +63,6 @@ if TYPE_CHECKING:
     from networkx import MultiDiGraph
 
     from .build import Store
-    from .ports import Embedder, Reranker
     from .query import Query
     from .views import Views
 
@@ -68,7 +70,6 @@ T = TypeVar("T")
 
 CHUNK = 8  # turns that are extracted, reconciled and committed together; a rest of one or two joins the last chunk
 LARGEST = CHUNK + 2
-AT_ONCE = 4_000  # characters that are searched for secrets in less time than a thread takes to begin
 
 
 class _Operator:
@@ -81,6 +82,15 @@ class _Operator:
 OPERATOR: Final = _Operator()
 UserId = str | None
 MaybeUser = str | None | _Operator
+
+
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """Messages that are safe on disk. `replayed`: they were so before; `leased`: for this process to go on with them."""
+
+    batch: Batch
+    replayed: bool
+    leased: bool
 
 
 class AsyncMemory:
@@ -147,6 +157,8 @@ class AsyncMemory:
         from .retrieve import Retriever
         from .safety.redact import Redactor
         from .safety.trust import Trust
+        from .searching import Searches
+        from .talking import Talking
         from .write import Writer
 
         self._redactor = Redactor(check.flag("redact", redact))
@@ -194,9 +206,11 @@ class AsyncMemory:
             extracted=self._on_extracted,
             trust=believed,
         )
+        self._searches = Searches(store, self._writer.batcher, self._retriever, on_event)
         self._curator = Curator(store, self._writer)
         self._backfill = Backfill(self._writer)
         self._reembedder = Reembedder(store, self._writer, self._backfill, on_event)
+        self._talks = Talking(store, self._writer, self._redactor, self._instructions, self._finish, on_event)
 
     # --- writing -------------------------------------------------------------------------------------------------------
 
@@ -223,16 +237,50 @@ class AsyncMemory:
         EmbedderError with `.batch_id` where the batch had to stay pending; `resume()` finishes it. What was erased before, and is
         dated before that, is left out and counted (`.erased`), unless `allow_erased`. Raises Erased where it is erased meanwhile.
         """
+        check.flag("wait", wait)
+        begun = await self._begun(
+            messages,
+            user_id=user_id,
+            agent_id=agent_id,
+            session_id=session_id,
+            metadata=metadata,
+            timestamp=timestamp,
+            infer=infer,
+            expires_at=expires_at,
+            idempotency_key=idempotency_key,
+            leased=wait,
+            allow_erased=allow_erased,
+        )
+        if wait:
+            await self._concluded(begun)
+        return await self._run(self._result, begun.batch.id)
+
+    async def _begun(
+        self,
+        messages: str | Mapping[str, Any] | Sequence[Mapping[str, Any]],
+        *,
+        user_id: UserId,
+        agent_id: str | None = None,
+        session_id: str | None = None,
+        metadata: Mapping[str, Any] | None = None,
+        timestamp: datetime | str | float | None = None,
+        infer: bool = True,
+        expires_at: datetime | str | float | None = None,
+        idempotency_key: str | None = None,
+        leased: bool = True,
+        allow_erased: bool = False,
+    ) -> Begun:
+        """Check messages and put them on disk, `leased` for `_concluded` to go on with them at once."""
         scope = scope_of(user_id, agent_id, session_id)
         time = check.spoken("timestamp", timestamp)
         checked = check.messages(messages, time)
         extra = check.metadata("metadata", metadata)
         expiry = check.maybe_time("expires_at", expires_at)
         key = check.maybe_identifier("idempotency_key", idempotency_key)
-        for name, value in {"infer": infer, "wait": wait, "allow_erased": allow_erased}.items():
+        for name, value in {"infer": infer, "allow_erased": allow_erased}.items():
             check.flag(name, value)
         self._check_loop()
-        if sum(len(message.content) for message in checked) <= AT_ONCE:
+        if sum(len(message.content) for message in checked) <= self._redactor.AT_ONCE:
             checked, extra, redacted = self._redactor.call(checked, extra)
         else:
             checked, extra, redacted = await self._run(self._redactor.call, checked, extra)
@@ -250,29 +298,45 @@ class AsyncMemory:
             redacted=redacted,
             allow_erased=allow_erased,
         )
-        batch, _ = await self._added(new, wait=wait)
-        return await self._run(self._result, batch.id)
+        return await self._journalled(new, leased=leased)
 
-    async def _added(self, new: NewBatch, *, wait: bool) -> tuple[Batch, bool]:
-        """Journal a batch, and bring it to its end; the batch as it was journalled, and whether it is an earlier one."""
+    async def _journalled(self, new: NewBatch, *, leased: bool) -> Begun:
+        """Put a batch on disk."""
         if not self._store.embedder_recorded:
             await self._run(self._store.record_embedder)
-        batch, replayed, leased = await self._writer.open(new, leased=wait)
+        batch, replayed, leased = await self._writer.open(new, leased=leased)
         reach("add.journalled")
         if not replayed:
             turns, chunks = len(new.messages), len(batch.chunks)
             emit(self._listener, Journalled(batch.id, new.scope.user_id, turns, chunks))
-        if wait and batch.status != "done":
-            with of_batch(batch.id):
-                if not leased:
-                    await self._backfill.some(batch.space)
-                await self._finish(batch, leased=leased)
-        return batch, replayed
+        return Begun(batch, replayed, leased)
 
-    async def _finish(self, batch: Batch, patience: timedelta | None = None, *, leased: bool = False) -> None:
+    async def _added(self, new: NewBatch, *, wait: bool) -> tuple[Batch, bool]:
+        """Put a batch on disk and bring it to its end; the batch as it was journalled, and whether it is an earlier one."""
+        begun = await self._journalled(new, leased=wait)
+        if wait:
+            await self._concluded(begun)
+        return begun.batch, begun.replayed
+
+    async def _concluded(self, begun: Begun, after: asyncio.Event | None = None) -> None:
+        """Bring what was begun to its end. `after`: nothing is committed before that is set."""
+        if begun.batch.status != "done":
+            with of_batch(begun.batch.id):
+                if not begun.leased:
+                    await self._backfill.some(begun.batch.space)
+                await self._finish(begun.batch, leased=begun.leased, after=after)
+
+    async def _finish(
+        self,
+        batch: Batch,
+        patience: timedelta | None = None,
+        *,
+        leased: bool = False,
+        after: asyncio.Event | None = None,
+    ) -> None:
         """Bring a batch to its end, within the budget."""
         with metered(self._store.purse.meter()):
-            await self._writer.finish(batch, patience, leased=leased)
+            await self._writer.finish(batch, patience, leased=leased, after=after)
 
     async def retell(self, *, user_id: UserId, wait: bool = True) -> AddResult:
         """Extract a user's kept turns anew, with the model that is open now, and replace what came of them before.
@@ -300,14 +364,14 @@ class AsyncMemory:
         *,
         timestamp: datetime | str | float | None = None,
     ) -> Estimate:
-        """What adding messages would cost, before anything is sent: nothing with rules. An estimate, rather high than low."""
+        """What adding messages would cost, before anything is sent: nothing with rules. How near it comes: docs/models.md."""
         from .estimate import as_turns
 
         checked = check.messages(messages, check.spoken("timestamp", timestamp))
         return await self._estimated(as_turns(checked), chunk_sizes(len(checked)))
 
     async def estimate_retelling(self, *, user_id: UserId) -> Estimate:
-        """What `retell` would cost, before anything is sent: nothing with rules. An estimate, rather high than low."""
+        """What `retell` would cost, before anything is sent: nothing with rules. How near it comes: docs/models.md."""
         space = await self._find(scope_of(user_id, None, None))
         spans = [] if space is None else await self._spans(space)
         numbers = [number for first, last in spans for number in range(first, last + 1)]
@@ -318,12 +382,12 @@ class AsyncMemory:
         """The turns (first, last) of each chunk that would be told anew."""
         return [part for run in await self._run(self._store.journal.retellable, space) for part in cut(*run)]
 
-    async def _estimated(self, turns: Sequence[Turn], sizes: Sequence[int]) -> Estimate:
+    async def _estimated(self, turns: Sequence[Turn], sizes: Sequence[int], told: int | None = None) -> Estimate:
         model, usage = self._store.language.model, Usage()
         if model is not None:
             from .estimate import estimate
 
-            usage = await self._run(estimate, model, turns, sizes, self._instructions)
+            usage = await self._run(estimate, model, turns, sizes, self._instructions, told)
         return Estimate(turns=len(turns), chunks=len(sizes), usage=add_usage(usage))
 
     @property
@@ -348,6 +412,8 @@ class AsyncMemory:
         )
 
     async def _on_committed(self, batch: Batch, chunk: JournalledChunk, commit: Commit) -> None:
+        if (counting := pace()) is not None:
+            counting.committed(batch.id, len(chunk.turns), Counter(change.op.value for change in commit.changes))
         if self._listener is None:
             return
         numbers = [change.number for change in commit.changes]
@@ -359,6 +425,8 @@ class AsyncMemory:
         emit(self._listener, Committed(batch.id, chunk.record.n, len(batch.chunks), len(chunk.turns), changes))
 
     def _on_extracted(self, batch: Batch, chunk: int, facts: int, rejected: int) -> None:
+        if rejected and (counting := pace()) is not None:
+            counting.rejected(rejected)
         emit(self._listener, Extracted(batch.id, chunk, facts, rejected))
 
     async def update(
@@ -528,13 +596,13 @@ class AsyncMemory:
         return await self._run(as_networkx, view, rows)
 
     async def pending(self) -> list[PendingBatch]:
-        """Batches that were accepted and are not finished, oldest first."""
-        batches = await self._run(self._store.journal.unfinished)
+        """Batches that were accepted and are not finished, oldest first; of conversations too, which may be open still."""
+        batches = await self._run(self._store.journal.unfinished, "open", "pending", "failed")
         return [
             PendingBatch(
                 batch_id=batch.id,
                 user_id=batch.scope.user_id,
-                status="failed" if batch.status == "failed" else "pending",
+                status="pending" if batch.status == "done" else batch.status,
                 created_at=batch.created_at,
                 chunks=len(batch.chunks),
                 chunks_done=batch.chunks_done,
@@ -546,16 +614,19 @@ class AsyncMemory:
 
     async def resume(self, *, include_failed: bool = False) -> Resumed:
         """Finish what is pending, once, and make up for vectors that wait for the embedder. What fails again is named, and
-        stays pending. An erasure that is not complete is completed, where nobody holds it up."""
+        stays pending. Open chunks of conversations whose time has come are closed first. An erasure that is not complete is
+        completed, where nobody holds it up."""
         check.flag("include_failed", include_failed)
+        await self._run(partial(self._store.talks.close, idle_at=present()))
         return await self._resumed(include_failed, timedelta(0))
 
     async def _resumed(self, include_failed: bool, patience: timedelta | None) -> Resumed:
         done, failed = [], {}
         self._check_loop()
+        wanted: tuple[BatchStatus, ...] = ("pending", "failed") if include_failed else ("pending",)
         await self._run(finished, self._store)
         await self._backfill.all()
-        for batch in await self._run(self._store.journal.unfinished, include_failed):
+        for batch in await self._run(self._store.journal.unfinished, *wanted):
             try:
                 await self._finish(batch, patience)
                 done.append(batch.id)
@@ -564,8 +635,9 @@ class AsyncMemory:
         return Resumed(finished=tuple(done), failed=failed)
 
     async def flush(self) -> Resumed:
-        """Finish everything that `add(wait=False)` left, and wait for what other processes are working on; otherwise as
-        `resume`."""
+        """Finish everything that `add(wait=False)` left, open chunks of conversations too, and wait for what other processes are
+        working on; otherwise as `resume`."""
+        await self._run(self._store.talks.close)
         return await self._resumed(include_failed=False, patience=None)
 
     # --- reading -------------------------------------------------------------------------------------------------------
@@ -611,8 +683,9 @@ class AsyncMemory:
             min_score,
             include,
             graph,
+            explain,
         )
-        return await self._found(replace(asked, explain=check.flag("explain", explain)))
+        return await self._found(asked)
 
     def _asked(
         self,
@@ -630,6 +703,7 @@ class AsyncMemory:
         min_score: float | None,
         include: Sequence[str],
         graph: bool,
+        explain: bool = False,
     ) -> Query:
         """A search's arguments, checked."""
         from .query import Query
@@ -647,41 +721,12 @@ class AsyncMemory:
             min_score=check.share("min_score", min_score),
             include=check.include(include),
             graph=check.flag("graph", graph),
+            explain=check.flag("explain", explain),
         )
 
     async def _found(self, asked: Query) -> list[Hit]:
         self._check_loop()
-
-        async def found(embedder: Embedder) -> list[Hit]:
-            vector = await self._vector(embedder, asked.text)
-            if self._store.reranker is not None:
-                ranked = await self._reranked(self._store.reranker, asked, vector, embedder)
-                if ranked is not None:
-                    return ranked
-            return await self._run(self._retriever.search, asked, vector, embedder)
-
-        return await self._store.in_use.apply(found, self._store.in_thread)
-
-    async def _reranked(self, reranker: Reranker, asked: Query, vector: Any, embedder: Embedder) -> list[Hit] | None:
-        """Hits in the reranker's order; None where it is down."""
-        from .reranking import CANDIDATES, rerank
-
-        wide = replace(asked, limit=max(asked.limit, CANDIDATES))
-        found = await self._run(self._retriever.find, wide, vector, embedder, CANDIDATES)
-        texts = [] if found is None else found.texts(CANDIDATES)
-        if len(texts) < 2:
-            return None  # nothing to put in order
-        scores = await rerank(reranker, asked.text, texts, self._store.in_thread, partial(emit, self._listener))
-        return None if scores is None else await self._run(self._retriever.reranked, asked, found, scores)
-
-    async def _vector(self, embedder: Embedder, text: str) -> Any:
-        """The query's vector; None where the embedder is down: BM25 serves meanwhile."""
-        try:
-            return (await self._writer.batcher.embed(embedder, [text]))[0]
-        except EmbedderUnavailable as error:
-            if not error.retryable:
-                raise
-            return None
+        return await self._searches.hits(asked)
 
     async def context(
         self,
@@ -729,13 +774,25 @@ class AsyncMemory:
             include,
             graph,
         )
-        hits = await self._found(replace(asked, fill=True))
+        return await self._packed(asked, budget, tokenizer)
+
+    async def _packed(
+        self,
+        asked: Query,
+        budget: int,
+        tokenizer: Callable[[str], int] | None,
+        wanted: Callable[[Hit], bool] = lambda _: True,
+    ) -> Context:
+        """What is found, as far as it is wanted, as a context."""
         from .pack import pack
         from .safety.fence import fence_name
 
-        user = scope_of(user_id, None, None).user_id
-        fence = fence_name(await self._run(self._store.ledger.secret), user)
-        text, kept, tokens = await self._run(pack, hits, budget, fence, tokenizer)
+        hits = [hit for hit in await self._found(replace(asked, fill=True)) if wanted(hit)]
+
+        def packed() -> tuple[str, list[Hit], int]:
+            return pack(hits, budget, fence_name(self._store.ledger.secret(), asked.scope.user_id), tokenizer)
+
+        text, kept, tokens = await self._run(packed)
         return Context(text=text, hits=tuple(kept), tokens=tokens)
 
     async def timeline(
@@ -849,6 +906,52 @@ class AsyncMemory:
         row = await self._run(self._curator.current, space, memory_id)
         found = await self._run(self._views(space).sources, [row.statement.number])
         return list(found.get(row.statement.number, ()))
+
+    async def changes(
+        self,
+        *,
+        user_id: UserId,
+        after: int = 0,
+        since: datetime | str | float | None = None,
+        limit: int = 1000,
+    ) -> list[Change]:
+        """A user's changes in order, from the first behind the number `after`, at most `limit`. The last one's number, as the
+        next `after`, goes on from there: so another process follows a store (`users` tells who has something new).
+
+        `since`: none that was recorded before. A number that is missing went to no change, or to one that was erased.
+        """
+        number = check.whole("after", after, 0, 2**62)
+        start = check.maybe_time("since", since)
+        most = check.whole("limit", limit)
+        space = await self._find(scope_of(user_id, None, None))
+        if space is None:
+            return []
+        if start is not None:
+            number = max(
+                number, await self._run(self._store.ledger.number_at, space, start - timedelta(microseconds=1))
+            )
+        records = await self._run(self._store.ledger.changes_after, space, number, most)
+        return await self._run(self._views(space).changes, records)
+
+    async def users(self) -> list[User]:
+        """Everybody of whom the store has something, in the order in which they came."""
+        found = await self._run(self._store.ledger.users)
+        return [User(user_id=one.user_id, number=one.number, changed_at=one.changed_at) for one in found]
+
+    async def find_id(self, beginning: str, *, user_id: MaybeUser = OPERATOR) -> str:
+        """The whole id of a memory, a change, a turn or a batch that begins so: "mem_", "chg_", "turn_" or "batch_" and four
+        hex digits at least. Raises NotFound, and InvalidInput where several do."""
+        kind = check_beginning("beginning", beginning)
+        space = None
+        if not isinstance(user_id, _Operator):
+            space = await self._find(scope_of(user_id, None, None))
+        nobody = space is None and not isinstance(user_id, _Operator)
+        found = [] if nobody else await self._run(self._store.ledger.beginning, kind, beginning, space, 2)
+        if not found:
+            raise NotFound(_THINGS[kind], beginning)
+        if len(found) > 1:
+            raise InvalidInput("beginning", f"several ids begin with {beginning}: give more of it")
+        return found[0]
 
     async def stats(self, *, user_id: MaybeUser = OPERATOR) -> Stats:
         """How much a user's memory holds, or, left out, the whole store, of which alone the size on disk is told."""
@@ -1102,6 +1205,7 @@ class AsyncMemory:
         """Let go of everything; a second time does nothing, and so does a forked child. What is pending stays pending."""
         if not self._closed and not self._is_forked:
             self._closed = True
+            await self._talks.stop()
             if self._store.language.model is not None:
                 await self._store.language.model.aclose()
             await asyncio.get_running_loop().run_in_executor(None, self._store.close, self._writer.owner)
@@ -1166,6 +1270,7 @@ class AsyncMemory:
         return cast("Space", await self._run(ledger.owned, kind, identifier, owner))
 
 
+_THINGS: dict[IdKind, str] = {"mem": "memory", "chg": "change", "turn": "turn", "batch": "batch"}
 _COUNTS = ("users", "turns", "memories", "rows", "changes", "pending", "entities", "quarantined")
 
 

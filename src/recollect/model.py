@@ -121,7 +121,12 @@ class Turn:
     @property
     def speaker(self) -> str:
         """A name to tell of: the speaker's own, else "The user" or "The assistant" …"""
-        return self.name or f"The {self.role.value}"
+        return speaker(self.name, self.role)
+
+
+def speaker(name: str | None, role: Role) -> str:
+    """Who said a turn: a name, else "The user" or "The assistant" …"""
+    return name or f"The {role.value}"
 
 
 @dataclass(frozen=True, slots=True)

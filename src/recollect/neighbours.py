@@ -29,7 +29,9 @@ class Neighbours:
         """(a row's number, its cosine): the nearest of the fact's slot, then the nearest by vector and by BM25."""
         found = self._partition.search(content.vector, content.terms, MAX_CANDIDATES, self._allowed)
         slot = by_cosine(self._partition, content, self._of_slot(fact))[:OF_SLOT]
-        keys = dict.fromkeys([*(key for key, _ in slot), *alternately(found.vector, found.text)])
+        keys = dict.fromkeys(
+            [*(key for key, _ in slot), *alternately(found.vector.keys.tolist(), found.text.keys.tolist())]
+        )
         shown = [key for key in keys if not self._plan.has_retired(int(self._live[key]))][:MAX_CANDIDATES]
         near = zip(shown, cosines(self._partition, content, shown), strict=True)
         return [(int(self._live[key]), cosine) for key, cosine in near]
@@ -51,7 +53,7 @@ def by_cosine(partition: Partition, content: Content, keys: list[int]) -> list[t
     return sorted(near, key=lambda one: (-one[1], one[0]))
 
 
-def alternately(*channels: Sequence[tuple[int, float]]) -> list[int]:
+def alternately(*channels: Sequence[int]) -> list[int]:
     """The keys of ranked lists, the first of each, then the second of each …"""
     longest = max(map(len, channels))
-    return [channel[i][0] for i in range(longest) for channel in channels if i < len(channel)]
+    return [channel[i] for i in range(longest) for channel in channels if i < len(channel)]

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from itertools import islice
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
+from .calibration import Scale
+from .channels import Channel, Fusion, Span
 from .intervals import Moment, Served
-from .partition import Partition
+from .partition import Found, Partition
 from .query import Query
-from .rank import EVIDENCE_BOOST, LEADERS, SIBLINGS, WEIGHTS, Place, Span, fuse, places
+from .rank import EVIDENCE_BOOST, LEADERS, SIBLINGS
 from .resolve import USER
 from .surroundings import beside, together
 from .timeline import KNOWN, asks_for_all, of_a_kind
@@ -17,6 +19,8 @@ from .times import to_micros
 from .when import LEADING, NOTHING, Order, Reading, fitting
 
 if TYPE_CHECKING:
+    from .channels import Floats
+    from .intervals import Integers, Mask
     from .ports import Vectors
 
 DEPTH = 50  # of each channel, at least
@@ -25,203 +29,248 @@ GUIDES = 5  # of the first memories, whose edges lead on in the graph (docs/grap
 BEFORE = 10  # hits that stay before what it leads to
 
 
-class Fused(NamedTuple):
-    """A passage with its weight in the order, and the channels that found it."""
+@dataclass(frozen=True, slots=True)
+class Sought:
+    """A search under way: what is asked, of whose partition, and what of it may be served. `vector`: the query's, None where the
+    embedder is down; `scale`: how its cosines are read."""
 
-    key: int
-    order: float
-    places: tuple[Place, ...]
+    partition: Partition
+    query: Query
+    moment: Moment
+    served: Served
+    terms: Mapping[str, int]
+    vector: Vectors | None
+    reading: Reading = NOTHING
+    scale: Scale = Scale()
 
-    def lifted(self, place: Place) -> Fused:
-        """The same with what a further channel adds."""
-        return Fused(self.key, self.order + WEIGHTS[place.channel] * place.score, (*self.places, place))
+    @property
+    def depth(self) -> int:
+        """How many a channel finds."""
+        return max(DEPTH, self.query.limit)
+
+    @property
+    def memories(self) -> bool:
+        """Whether memories are asked for."""
+        return "memories" in self.query.include
+
+    @property
+    def turns(self) -> bool:
+        """Whether turns are."""
+        return "turns" in self.query.include
+
+    def found(self, allowed: Mask) -> Found:
+        """What vectors and words find."""
+        return self.partition.search(self.vector, self.terms, self.depth, allowed)
+
+    def may_serve(self, statements: Integers) -> Mask:
+        """Which statements it may; one that came after `served` was taken is none of them."""
+        rows = self.served.rows
+        known = statements < len(rows)
+        served: Mask = known & (rows[statements * known] > 0)
+        return served
 
 
-def order(
-    partition: Partition,
-    query: Query,
-    moment: Moment,
-    terms: Mapping[str, int],
-    vector: Vectors | None,
-    served: Served,
-    reading: Reading = NOTHING,
-) -> list[Fused]:
+@dataclass(frozen=True, slots=True)
+class Fused:
+    """Passages in the order of fusion, and what they were found by."""
+
+    keys: Integers
+    fusion: Fusion
+
+
+def order(sought: Sought) -> Fused:
     """Passages in the order of fusion. Turns lift the memories that they support also where they are not returned."""
-    depth = max(DEPTH, query.limit)
-    memories = partition.search(vector, terms, depth, served.row_mask)
-    spoken = partition.search(vector, terms, depth, served.turn_mask)
-    turn_of = {key: int(served.turns[key]) for key, _ in (*spoken.vector, *spoken.text)}
-    statements = partition.supported(turn_of.values(), moment)
-    supported = {key: statements[turn] for key, turn in turn_of.items()}
-    channels = []
-    for kind, own, said in (
-        ("vector", memories.vector, spoken.vector),
-        ("bm25", memories.text, spoken.text),
-    ):
-        span = Span.of(own, said)
-        placed = places(f"turn-{kind}", said, span)
-        if "memories" in query.include:
-            channels.append(places(f"memory-{kind}", own, span))
-            channels.append(lifted(f"support-{kind}", placed, supported, served))
-        if "turns" in query.include:
-            channels.append(placed)
-    named = partition.about(terms, {key for channel in channels for key in channel})
-    channels.append(places("about", named, Span(0.0, named[0][1] if named else 0.0)))
-    channels.append(timely(partition, query, terms, served, reading, channels))
-    sums = fuse(channels)
-    further = partition.evidence(sums)
-    fused = {key: Fused(key, total, seen) for key, (total, seen) in sums.items()}
-    fused.update((key, fused[key]._replace(order=fused[key].order * boost(more))) for key, more in further.items())
-    ordered = best_first(along(partition, served, best_first(fused.values()), fused))
-    if asks_for_all(query.text) or reading.order:
-        ordered = best_first(with_kinds(partition, served, terms, ordered))
-    if reading.order:
-        ordered = best_first(in_order(partition, served, ordered, reading.order))
-    untold = {key for key in turn_of if "memories" not in query.include or not told(supported[key], served)}
-    head = max(DEPTH, 2 * query.limit)  # what is further down stays there
-    share = partition.told_share if "memories" in query.include else 0.0
-    ordered = [*in_company(partition, terms, ordered[:head], untold, share), *ordered[head:]]
-    return related(partition, query, served, ordered) if query.graph and "memories" in query.include else ordered
+    fusion = Fusion(len(sought.served.rows))
+    untold = found(sought, fusion)
+    fusion.add(about(sought, fusion))
+    fusion.add(timely(sought, fusion))
+    fusion.sums[fusion.keys] *= boost(sought.partition.quotes(fusion.keys))
+    fusion.add(along(sought, fusion))
+    if asks_for_all(sought.query.text) or sought.reading.order:
+        fusion.add(of_kinds(sought, fusion))
+    if sought.reading.order:
+        fusion.add(in_order(sought, fusion, sought.reading.order))
+    ordered = in_company(sought, fusion, untold)
+    return Fused(related(sought, fusion, ordered) if sought.query.graph and sought.memories else ordered, fusion)
 
 
-def told(statements: Iterable[int], served: Served) -> bool:
-    """Whether a memory that may be served tells what a turn says."""
-    return any(one < len(served.rows) and served.rows[one] for one in statements)
+def found(sought: Sought, fusion: Fusion) -> Mask:
+    """Add what vectors and words find. By passage: the turns among it that no memory tells."""
+    import numpy as np
+
+    memories, turns = sought.found(sought.served.row_mask), sought.found(sought.served.turn_mask)
+    untold: Mask = np.zeros(len(fusion.sums), dtype=bool)
+    for said in turns:
+        untold[said.keys] = True
+    for kind, own, said in zip(("vector", "bm25"), memories, turns, strict=True):
+        span = Span.of(own.scores, said.scores)
+        spoken = Channel.of(f"turn-{kind}", said.keys, span(said.scores))
+        if sought.memories:
+            fusion.add(Channel.of(f"memory-{kind}", own.keys, span(own.scores)))
+            places, statements = told(sought, spoken.keys)
+            fusion.add(lifted(f"support-{kind}", spoken, places, statements))
+            untold[spoken.keys[places]] = False
+        if sought.turns:
+            fusion.add(spoken)
+    return untold
 
 
-def in_company(
-    partition: Partition, terms: Mapping[str, int], ordered: Sequence[Fused], untold: Collection[int], share: float
-) -> list[Fused]:
-    """The same, in a new order: lifted by who is named, by the turns beside those that are `untold`, and by the session. What is
-    untold counts for less the more is told (`share`, 0..1)."""
-    keys = [one.key for one in ordered]
-    spots = partition.spots(keys)
-    said = {one.key: own_score(one) for one in ordered if one.key in partition.turn_of}
-    lifts = (
-        {key: Place("named", rank, 1.0) for rank, key in enumerate(partition.named(terms, keys), start=1)},
-        *(beside(said, spots, untold, step) for step in (1, -1)),
-        together([(one.key, one.order) for one in ordered], spots),
-        {key: Place("untold", 1, share) for key in keys if share and key in untold},
-    )
-    lifted = fuse(lifts)
-    return best_first(
-        Fused(one.key, one.order + lifted[one.key][0], one.places + lifted[one.key][1]) if one.key in lifted else one
-        for one in ordered
-    )
+def told(sought: Sought, turns: Integers) -> tuple[Integers, Integers]:
+    """Which memories that may be served tell what turns (by passage) say: places among the turns, and statements."""
+    places, statements = sought.partition.supported(sought.served.turns[turns], sought.moment)
+    served = sought.may_serve(statements)
+    return places[served], statements[served]
 
 
-def own_score(turn: Fused) -> float:
-    """What a turn itself was found by, 0..1."""
-    return sum([place.score for place in turn.places if place.channel in SAID]) / len(SAID)
+def lifted(name: str, spoken: Channel, places: Integers, statements: Integers) -> Channel:
+    """What turns were found by (best first), given to the memories that they support; the best one where there are several."""
+    import numpy as np
+
+    keys, first = np.unique(statements, return_index=True)
+    best = places[first]
+    return Channel.of(name, keys, spoken.scores[best], spoken.ranks[best])
 
 
-def timely(
-    partition: Partition,
-    query: Query,
-    terms: Mapping[str, int],
-    served: Served,
-    reading: Reading,
-    channels: Sequence[Mapping[int, Place]],
-) -> dict[int, Place]:
+def about(sought: Sought, fusion: Fusion) -> Channel:
+    """Of what was found that whose subject, or whose speaker, the query names."""
+    keys, weights = sought.partition.about(sought.terms, fusion.keys)
+    return Channel.of("about", keys, Span(0.0, float(weights[0]) if len(weights) else 0.0)(weights))
+
+
+def timely(sought: Sought, fusion: Fusion) -> Channel:
     """What fits the times that the query speaks of: all of what was found, of the rest no more than a channel finds."""
+    reading, served = sought.reading, sought.served
     if not (reading.windows or reading.anchors):
-        return {}
-    shown = served.row_mask & ("memories" in query.include) | served.turn_mask & ("turns" in query.include)
-    found = {key for channel in channels for key in channel}
-    fit = fitting(reading, partition, served, terms, shown, found, max(DEPTH, query.limit))
-    return places("time", fit, Span(0.0, 1.0))
+        return Channel.of("time", [], [])
+    shown = served.row_mask & sought.memories | served.turn_mask & sought.turns
+    keys, fits = fitting(reading, sought.partition, served, sought.terms, shown, fusion.keys, sought.depth)
+    return Channel.of("time", keys, Span(0.0, 1.0)(fits))
 
 
-def along(
-    partition: Partition, served: Served, ordered: Sequence[Fused], fused: Mapping[int, Fused]
-) -> Iterable[Fused]:
-    """The same, the memories of the best ones' slots lifted, and found where they were not."""
-    lift: dict[int, Place] = {}
-    leaders = islice((one for one in ordered if served.rows[one.key]), LEADERS)
-    for rank, leader in enumerate(leaders, start=1):
-        share = leader.order / ordered[0].order if ordered[0].order else 0.0
-        known = [key for key in partition.siblings(leader.key) if key < len(served.rows) and served.rows[key]]
+def boost(quotes: Integers) -> Floats:
+    """A little more for what further turns tell, by how many quotes a memory has; a turn has none."""
+    more: Floats = 1.0 + EVIDENCE_BOOST * (quotes - 1).clip(0, 3)
+    return more
+
+
+def shares(fusion: Fusion, ordered: Integers) -> Floats:
+    """What passages are worth beside the first of them, 1 for that; 0 where that is worth nothing."""
+    sums = fusion.sums[ordered]
+    return sums / sums[0] if len(sums) and sums[0] else sums * 0.0
+
+
+def along(sought: Sought, fusion: Fusion) -> Channel:
+    """The memories of the slots of the best ones."""
+    ordered = fusion.best_first()
+    rows = (sought.served.rows[ordered] > 0).nonzero()[0][:LEADERS]
+    worth = shares(fusion, ordered)[rows].tolist()
+    lift: dict[int, tuple[float, int]] = {}
+    for rank, (leader, share) in enumerate(zip(ordered[rows].tolist(), worth, strict=True), start=1):
+        known = served_of(sought, sought.partition.siblings(leader))
         if 1 < len(known) <= SIBLINGS:
             for key in known:
-                lift.setdefault(key, Place("slot", rank, share))
-    if not lift:
-        return ordered
-    found = {key: fused.get(key, Fused(key, 0.0, ())) for key in lift}
-    better = {key: one.lifted(lift[key]) for key, one in found.items()}
-    return {**fused, **better}.values()
+                lift.setdefault(key, (share, rank))
+    return Channel.of("slot", [*lift], [share for share, _ in lift.values()], [rank for _, rank in lift.values()])
 
 
-def with_kinds(
-    partition: Partition, served: Served, terms: Mapping[str, int], ordered: Sequence[Fused]
-) -> Iterable[Fused]:
-    """The same, with all memories of the slots that the query is about."""
-    if not ordered or not ordered[0].order:
-        return ordered
-    told = list(islice((one.key for one in ordered if served.rows[one.key]), KNOWN))
-    slots = {
-        slot: [key for key in members if key < len(served.rows) and served.rows[key]]
-        for slot, members in partition.kinds(told, terms).items()
-    }
-    fused = {one.key: one for one in ordered}
-    worth = {key: one.order / ordered[0].order for key, one in fused.items()}
-    for rank, (key, lift) in enumerate(of_a_kind(slots, worth), start=1):
-        one = fused.get(key, Fused(key, 0.0, ()))
-        fused[key] = one.lifted(Place("timeline", rank, lift))
-    return fused.values()
+def served_of(sought: Sought, statements: Iterable[int]) -> list[int]:
+    """Those that may be served."""
+    rows = sought.served.rows
+    return [one for one in statements if one < len(rows) and rows[one]]
 
 
-def in_order(partition: Partition, served: Served, ordered: Sequence[Fused], wanted: Order) -> Iterable[Fused]:
-    """The same, with the first or the last in time of the best ones before the others."""
-    leading = ordered[:LEADING]
-    start, _, _ = partition.spans(served)
-    in_time = sorted(leading, key=lambda one: (start[one.key], one.key), reverse=wanted == "first")
-    place = {one.key: rank for rank, one in enumerate(in_time)}
-    for one in leading:
-        share = one.order / ordered[0].order if ordered[0].order else 0.0
-        score = share * place[one.key] / max(1, len(leading) - 1)
-        yield one.lifted(Place("order", len(leading) - place[one.key], score))
-    yield from ordered[LEADING:]
+def of_kinds(sought: Sought, fusion: Fusion) -> Channel:
+    """All memories of the slots that the query is about."""
+    ordered = fusion.best_first()
+    worth = shares(fusion, ordered)
+    if not len(worth) or not worth[0]:
+        return Channel.of("timeline", [], [])
+    known = ordered[sought.served.rows[ordered] > 0][:KNOWN].tolist()
+    kinds = sought.partition.kinds(known, sought.terms)
+    slots = {slot: served_of(sought, members) for slot, members in kinds.items()}
+    kind = of_a_kind(slots, dict(zip(ordered.tolist(), worth.tolist(), strict=True)))
+    return Channel.of("timeline", [key for key, _ in kind], [lift for _, lift in kind])
 
 
-def related(partition: Partition, query: Query, served: Served, ordered: list[Fused]) -> list[Fused]:
+def in_order(sought: Sought, fusion: Fusion, wanted: Order) -> Channel:
+    """The first or the last in time of the best ones before the others of them."""
+    import numpy as np
+
+    ordered = fusion.best_first()
+    leading, worth = ordered[:LEADING], shares(fusion, ordered)[:LEADING]
+    start, _, _ = sought.partition.spans(sought.served)
+    in_time = np.lexsort((leading, start[leading]))
+    place = np.empty(len(leading), dtype=np.int64)
+    place[in_time[::-1] if wanted == "first" else in_time] = np.arange(len(leading))
+    return Channel.of("order", leading, worth * place / max(1, len(leading) - 1), len(leading) - place)
+
+
+def in_company(sought: Sought, fusion: Fusion, untold: Mask) -> Integers:
+    """The passages in order, its head in a new one: lifted by who is named, by the turns after those that are `untold`, and by
+    the session. What is further down stays there."""
+    import numpy as np
+
+    ordered = fusion.best_first()
+    head = ordered[: max(DEPTH, 2 * sought.query.limit)]
+    before, lifts = fusion.sums[head], [*company(sought, fusion, head, untold)]
+    fusion.sums[head] = 0.0  # what lifts is added up by itself
+    for channel in lifts:
+        fusion.add(channel)
+    fusion.sums[head] += before
+    return np.concatenate([fusion.best_first(np.sort(head)), ordered[len(head) :]])
+
+
+def company(sought: Sought, fusion: Fusion, head: Integers, untold: Mask) -> Iterator[Channel]:
+    """What lifts the best ones. What is untold counts for less the more is told."""
+    import numpy as np
+
+    partition, turns = sought.partition, head[sought.served.turns[head] > 0]
+    named = partition.named(sought.terms, head)
+    yield Channel.of("named", named, np.ones(len(named)))
+    silent = turns[untold[turns]]
+    if len(silent):
+        yield beside(turns, own_scores(fusion)[turns], partition.spots(turns), untold[turns])
+    yield together(head, fusion.sums[head], partition.spots(head))
+    share = partition.told_share if sought.memories else 0.0
+    if share:
+        yield Channel.of("untold", silent, np.full(len(silent), share), [1] * len(silent))
+
+
+def own_scores(fusion: Fusion) -> Floats:
+    """By passage: what a turn itself was found by, 0..1."""
+    import numpy as np
+
+    scores = np.zeros(len(fusion.sums))
+    for channel in fusion.channels:
+        if channel.name in SAID:
+            scores[channel.keys] += channel.scores
+    return scores / len(SAID)
+
+
+def related(sought: Sought, fusion: Fusion, ordered: Integers) -> Integers:
     """The same, the memories that the graph leads to lifted, and found where they were not, behind the first `BEFORE`: what is
     asked for in so many words comes first."""
-    best = ordered[0].order if ordered else 0.0
-    leaders = [(one.key, one.order / best) for one in ordered if best and served.rows[one.key]][:GUIDES]
+    import numpy as np
+
+    first, partition, query = ordered[:BEFORE], sought.partition, sought.query
     asked = partition.words(query.text)
     if USER in query.text.casefold():  # else it is a word that says nothing
         asked |= {USER}
-    found = partition.related(asked, leaders, served.row_mask, to_micros(query.now), max(DEPTH, query.limit))
-    if not found:
+    reached = partition.related(
+        asked, guides(sought, fusion, ordered), sought.served.row_mask, to_micros(query.now), sought.depth
+    )
+    if not reached:
         return ordered
-    first, lifted = {one.key for one in ordered[:BEFORE]}, {one.key: one for one in ordered}
-    for rank, one in enumerate(found, start=1):
-        place = Place("graph", rank, min(one.score, 1.0), one.path)
-        old = lifted.get(one.statement, Fused(one.statement, 0.0, ()))
-        lift = 0.0 if old.key in first else WEIGHTS["graph"] * place.score
-        lifted[old.key] = Fused(old.key, old.order + lift, (*old.places, place))
-    rest = [one for key, one in lifted.items() if key not in first]
-    return [*(lifted[one.key] for one in ordered[:BEFORE]), *best_first(rest)]
+    keys, scores = [one.statement for one in reached], [min(one.score, 1.0) for one in reached]
+    graph = Channel.of("graph", keys, scores, paths={one.statement: one.path for one in reached if one.path})
+    fusion.add(graph)  # to the sums of the first, too: their order stands
+    later = np.ones(len(fusion.sums), dtype=bool)
+    later[first] = False
+    return np.concatenate([first, fusion.best_first(fusion.keys[later[fusion.keys]])])
 
 
-def best_first(fused: Iterable[Fused]) -> list[Fused]:
-    """In their order, ties by smaller key."""
-    return sorted(fused, key=lambda one: (-one.order, one.key))
-
-
-def lifted(
-    name: str, placed: Mapping[int, Place], supported: Mapping[int, Sequence[int]], served: Served
-) -> dict[int, Place]:
-    """The places of turns, given to the memories that they support; the best one where there are several. A statement that
-    came after `served` was taken is not in it."""
-    found: dict[int, Place] = {}
-    for key, place in placed.items():  # best first
-        for statement in supported[key]:
-            if statement not in found and statement < len(served.rows) and served.rows[statement]:
-                found[statement] = Place(name, place.rank, place.score)
-    return found
-
-
-def boost(further: int) -> float:
-    """A little more for what further turns tell; a turn's own passage is told by none."""
-    return 1.0 + EVIDENCE_BOOST * min(further, 3)
+def guides(sought: Sought, fusion: Fusion, ordered: Integers) -> list[tuple[int, float]]:
+    """The first memories, and what each is worth beside the first passage of all."""
+    worth = shares(fusion, ordered)
+    rows = (sought.served.rows[ordered] > 0).nonzero()[0][:GUIDES]
+    return list(zip(ordered[rows].tolist(), worth[rows].tolist(), strict=True)) if len(worth) and worth[0] else []

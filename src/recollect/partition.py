@@ -8,22 +8,23 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections import Counter, OrderedDict
+from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from contextlib import contextmanager
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from .embedding import EmbedderInUse, key_of
 from .errors import EmbeddingModelMismatch, StoreCorrupt
 from .failpoints import reach
 from .graph import ENTITY_BYTES, EntityGraph, Related, View
 from .intervals import EVER, OPEN, Intervals, Moment, Served, Window
+from .labels import Labels
 from .ports import Embedder, Ledger, TextIndex, Tokenizer, VectorIndex
-from .records import Asked, EmbedderKey, Hiding, Identity, PassageRecord, RowSpan, SourceRecord, Space, words_of
-from .surroundings import Spot
+from .records import Asked, EmbedderKey, Hiding, Identity, PassageRecord, RowSpan, Scored, SourceRecord, Space, words_of
+from .surroundings import Spots, Surroundings
 
 if TYPE_CHECKING:
+    from .channels import Floats
     from .intervals import Integers, Mask
     from .ports import Vectors
 
@@ -32,17 +33,14 @@ log = logging.getLogger("recollect")
 DEFAULT_MEMORY_BUDGET = 512 * 1024 * 1024  # bytes, for all partitions of a store
 BACKGROUND_SAMPLE = 256  # texts, evenly spread over a user's history
 MEMORIES, TURNS = 0, 1  # groups of vectors: what a fact is compared with is only memories
-# Of a subject's statements, and how many, in a slot of one kind: rules know one for all "events".
-KIND_SHARE, LARGEST_KIND = 0.05, 40
 ROW_BYTES = 1_100  # a row, or a text's terms, beside its vector: measured on users of 1,000 and 10,000 memories
 
 
-@dataclass(slots=True)
-class Found:
-    """What the channels found: (key, raw score) lists, best first. Keys are passages."""
+class Found(NamedTuple):
+    """What vectors found, and what words. Keys are passages."""
 
-    vector: list[tuple[int, float]] = field(default_factory=list)
-    text: list[tuple[int, float]] = field(default_factory=list)
+    vector: Scored
+    text: Scored
 
 
 class Partition:
@@ -72,27 +70,16 @@ class Partition:
         self.turn_of: dict[int, int] = {}  # passage → turn
         self.sources: dict[int, SourceRecord] = {}
         self.hidings: dict[tuple[int, int], Hiding] = {}
-        self._sources_of: dict[int, list[int]] = {}  # turn → sources
-        self._supported_now: dict[
-            int, list[int]
-        ] = {}  # turn → statements, by sources that stand; of those asked for so far
         self._background: tuple[int, tuple[float, int]] | None = None  # with the watermark that it was taken at
-        self._evidence: dict[int, int] = {}  # statement → quotes, retired ones too
         self._hidings_of: dict[int, dict[int, Hiding]] = {}  # turn → those of `hidings`, by the change that hid it
         self._aside: dict[int, PassageRecord] = {}  # what waits for a review
         self._doubted: set[int] = set()  # statements that were ever quarantined
         self._told: set[int] = set()  # … that were ever not
-        self._about: dict[int, str] = {}  # passage → a statement's slot, a turn's speaker
-        self._of_slot: dict[str, list[int]] = {}  # slot → statements
-        self._of_subject: Counter[str] = Counter()  # subject → how many statements have a slot of its
-        self._subject_words: dict[str, frozenset[str]] = {}  # of those asked for so far
+        self._labels = Labels(self._tokenizer)
         self.identities: dict[tuple[int, int, int], Identity] = {}
         self._graph: EntityGraph | None = None  # made when it is first asked for
         self._last_statement = 0
-        self._labels: set[str] = set()  # of `_about`, those asked for so far
-        self._labelled: dict[str, set[str]] = {}  # term → those of them that hold it
-        self._session_of: dict[int, str] = {}  # turn → its session
-        self._first_source: dict[int, int] = {}  # statement → the turn of its first quote
+        self._surroundings = Surroundings()
 
     def __len__(self) -> int:
         return len(self._texts)
@@ -120,7 +107,7 @@ class Partition:
             if delta.revision == self.watermark:
                 return self.watermark  # as before most searches: nothing came
             self._intervals.put_passages(delta.passages)
-            self._session_of.update((one.turn, one.session) for one in delta.passages if one.turn and one.session)
+            self._surroundings.put_passages(delta.passages)
             self._add_sources(delta.sources)
             self._add_rows(delta.rows)
             self._add_hidings(delta.hidings)
@@ -151,8 +138,7 @@ class Partition:
             self._texts.upsert(one.number, one.terms, MEMORIES if one.turn is None else TURNS)
             if one.turn is not None:
                 self.turn_of[one.number] = one.turn
-            if one.speaker is not None:
-                self._about[one.number] = one.speaker
+        self._labels.put({one.number: one.speaker for one in passages if one.speaker is not None}, slots=False)
 
     def _waits(self, passage: PassageRecord) -> bool:
         """Whether a text was put aside when it came, and nobody has approved it yet: it takes no part in what scores are made of,
@@ -169,10 +155,11 @@ class Partition:
             self.rows[row.number] = row
             self._last_statement = max(self._last_statement, row.statement)
             (self._doubted if row.quarantined else self._told).add(row.statement)
-            if row.slot is not None and row.statement not in self._about:
-                self._about[row.statement] = row.slot
-                self._of_slot.setdefault(row.slot, []).append(row.statement)
-                self._of_subject[_subject(row.slot)] += 1
+        slots: dict[int, str] = {}
+        for row in rows:
+            if row.slot is not None and row.statement not in self._labels:
+                slots.setdefault(row.statement, row.slot)
+        self._labels.put(slots, slots=True)
         self._intervals.put_rows(rows)
 
     def _add_hidings(self, hidings: Sequence[Hiding]) -> None:
@@ -195,13 +182,8 @@ class Partition:
         return sound
 
     def _add_sources(self, sources: Sequence[SourceRecord]) -> None:
-        for source in sources:
-            if source.number not in self.sources:
-                self._sources_of.setdefault(source.turn, []).append(source.number)
-                self._first_source.setdefault(source.statement, source.turn)
-                self._evidence[source.statement] = self._evidence.get(source.statement, 0) + 1
-            self.sources[source.number] = source
-            self._supported_now.pop(source.turn, None)
+        self.sources.update((source.number, source) for source in sources)
+        self._surroundings.put_sources(sources)
         self._intervals.put_sources(sources)
 
     # --- asking --------------------------------------------------------------------------------------------------------
@@ -209,10 +191,8 @@ class Partition:
     def search(self, query: Vectors | None, terms: Mapping[str, int], k: int, allowed: Mask) -> Found:
         """The k nearest passages by vector and by BM25, of those `allowed` (by passage): restricted before the top-k."""
         with self._lock:
-            found = Found(text=self._texts.search(terms, k, allowed))
-            if query is not None:
-                found.vector = self._vectors.search(query, k, allowed)
-            return found
+            near = Scored.none() if query is None else self._vectors.search(query, k, allowed)
+            return Found(near, self._texts.search(terms, k, allowed))
 
     def relevance(
         self, query: Vectors | None, terms: Mapping[str, int], keys: Sequence[int]
@@ -228,21 +208,13 @@ class Partition:
             terms = self._tokenizer.asked(" ".join(names), self._texts.__contains__)
             return bool(terms) and not any(term in self._texts for term in terms)
 
-    def about(self, terms: Mapping[str, int], keys: Iterable[int]) -> list[tuple[int, float]]:
-        """Of these passages those whom or what the query names, best first, ties by smaller key: (key, weight > 0 of its terms
-        that occur in the slot of a memory, or in the name of who said a turn)."""
+    def about(self, terms: Mapping[str, int], keys: Integers) -> tuple[Integers, Floats]:
+        """Of these passages those whom or what the query names, best first, ties by smaller key: keys, and the weight > 0 of its
+        terms that occur in the slot of a memory, or in the name of who said a turn."""
         with self._lock:
-            worth = {word: min([self._texts.idf(term) for term in word]) for word in words_of(terms)}
-            labels = [(key, label) for key in keys if (label := self._about.get(key)) is not None]
-            for _, label in labels:
-                if label not in self._labels:
-                    self._learn_label(label)
-            named: dict[str, float] = {}  # of all labels only those that the query names: most share nothing with it
-            for word, weight in worth.items():
-                for label in frozenset().union(*(self._labelled.get(term, ()) for term in word)):
-                    named[label] = named.get(label, 0.0) + weight
-            found = sorted((-named[label], key) for key, label in labels if label in named)
-            return [(key, -weight) for weight, key in found]
+            return self._labels.about(
+                {word: min([self._texts.idf(term) for term in word]) for word in words_of(terms)}, keys
+            )
 
     def spans(self, served: Served) -> tuple[Integers, Integers, Mask]:
         """When what passages tell of happened, see `Intervals.spans`."""
@@ -253,7 +225,7 @@ class Partition:
         """Passages that hold some of these words, and how much of their weight, 0..1; the k best by BM25."""
         with self._lock:
             terms = self.asked(words)
-            keys = [key for key, _ in self._texts.search(terms, k, allowed)]
+            keys = self._texts.search(terms, k, allowed).keys.tolist()
             return list(zip(keys, self._texts.coverage(terms, keys), strict=True))
 
     def asked(self, text: str) -> Asked:
@@ -264,23 +236,12 @@ class Partition:
     def siblings(self, statement: int) -> Sequence[int]:
         """The statements of the same slot, itself included; none where it has no slot."""
         with self._lock:
-            slot = self._about.get(statement)
-            return () if slot is None else tuple(self._of_slot.get(slot, ()))
+            return self._labels.siblings(statement)
 
     def kinds(self, statements: Iterable[int], terms: Mapping[str, int]) -> dict[str, tuple[int, ...]]:
-        """The slots of these statements, each with all its statements: those whose subject the query names, where it names any.
-        One that holds more than a twentieth of what is known of its subject is no kind."""
+        """The slots of these statements that the query is about, see `Labels.kinds`."""
         with self._lock:
-            slots = list(dict.fromkeys(self._about[one] for one in statements if one in self._about))
-            words = {term for word in words_of(terms) for term in word}
-            named = [one for one in slots if not self._words_of_subject(_subject(one)).isdisjoint(words)]
-            return {
-                one: tuple(members)
-                for one in named or slots
-                if 1
-                < len(members := self._of_slot[one])
-                <= min(KIND_SHARE * self._of_subject[_subject(one)], LARGEST_KIND)
-            }
+            return self._labels.kinds(statements, frozenset(term for word in words_of(terms) for term in word))
 
     def related(
         self, asked: Set[str], leaders: Sequence[tuple[int, float]], allowed: Mask, now: int, k: int
@@ -309,35 +270,21 @@ class Partition:
         graph.resolve(self._intervals.believed, lambda: self._intervals.live_rows(now) > 0, said, self.watermark)
         return graph
 
-    def _learn_label(self, label: str) -> None:
-        self._labels.add(label)
-        for term in self._tokenizer.words(label):
-            self._labelled.setdefault(term, set()).add(label)
-
-    def named(self, terms: Mapping[str, int], keys: Iterable[int]) -> list[int]:
+    def named(self, terms: Mapping[str, int], keys: Integers) -> Integers:
         """Of these passages those whose subject, or whose speaker, the query names whole; ascending."""
         with self._lock:
-            whose = {key: self._about[key].partition("\x1f")[0] for key in keys if key in self._about}
-            held = {one: self._words_of_subject(one) for one in dict.fromkeys(whose.values())}
-            named = {one for one, words in held.items() if words and words <= terms.keys()}
-            return sorted(key for key, one in whose.items() if one in named)
+            return self._labels.named(terms, keys)
 
-    def spots(self, keys: Iterable[int]) -> dict[int, Spot]:
-        """Where passages stand, as far as that is known."""
+    def spots(self, passages: Integers) -> Spots:
+        """Where passages stand, see `Surroundings.spots`."""
         with self._lock:
-            turns = {key: self.turn_of.get(key, self._first_source.get(key, 0)) for key in keys}
-            return {key: Spot(self._session_of[n], n) for key, n in turns.items() if n in self._session_of}
+            return self._surroundings.spots(passages)
 
     @property
     def told_share(self) -> float:
         """Of how many of the user's turns a memory came, 0..1."""
         with self._lock:
-            return min(len(self._sources_of) / len(self.turn_of), 1.0) if self.turn_of else 0.0
-
-    def _words_of_subject(self, subject: str) -> frozenset[str]:
-        if subject not in self._subject_words:
-            self._subject_words[subject] = self._tokenizer.words(subject)
-        return self._subject_words[subject]
+            return min(self._intervals.told / len(self.turn_of), 1.0) if self.turn_of else 0.0
 
     def background(self) -> tuple[float, int]:
         """Mean cosine between two of the user's texts, and of how many pairs that is the mean."""
@@ -385,20 +332,10 @@ class Partition:
         with self._lock, self._whole():
             return self._intervals.live_rows(now)
 
-    def supported(self, turns: Iterable[int], moment: Moment) -> dict[int, list[int]]:
-        """turn → the statements that it supports at the moment."""
+    def supported(self, turns: Integers, moment: Moment) -> tuple[Integers, Integers]:
+        """The statements that turns support, see `Intervals.supported`."""
         with self._lock:
-            if moment.number is not None:
-                return {turn: self._statements_of(turn, moment) for turn in turns}
-            known, wanted = self._supported_now, list(turns)
-            for turn in wanted:
-                if turn not in known:
-                    known[turn] = self._statements_of(turn, moment)
-            return {turn: known[turn] for turn in wanted}
-
-    def _statements_of(self, turn: int, moment: Moment) -> list[int]:
-        sources = [self.sources[number] for number in self._sources_of.get(turn, ())]
-        return [s.statement for s in sources if moment.believes(s.added, OPEN if s.retired is None else s.retired)]
+            return self._intervals.supported(turns, moment)
 
     def shown_turns(self, turns: Iterable[int]) -> list[int]:
         """Those of the turns that are searchable and not hidden."""
@@ -422,10 +359,10 @@ class Partition:
                 first[row.memory_id] = min(first.get(row.memory_id, row.number), row.number)
             return first
 
-    def evidence(self, statements: Iterable[int]) -> dict[int, int]:
-        """Statement → how many further turns tell it, where there are any."""
+    def quotes(self, passages: Integers) -> Integers:
+        """How many quotes tell them, see `Intervals.quotes`."""
         with self._lock:
-            return {one: quotes - 1 for one in statements if (quotes := self._evidence.get(one, 0)) > 1}
+            return self._intervals.quotes(passages)
 
     def snapshot(self) -> tuple[object, ...]:
         """Everything that a rebuild must reproduce, for comparison."""
@@ -440,10 +377,6 @@ class Partition:
                 len(self._vectors),
                 len(self._texts),
             )
-
-
-def _subject(slot: str) -> str:
-    return slot.partition("\x1f")[0]
 
 
 class Partitions:

@@ -1,11 +1,11 @@
-"""Pure scoring: how channels are fused into an order, and what among it is told twice."""
+"""Pure scoring: what each channel weighs, and what is told twice."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from .contrasts import MARKED, NEGATIONS
 
@@ -13,12 +13,13 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-# Weight of each channel in the fused order, chosen on five conversations of LoCoMo, each in turn left out: docs/retrieval.md.
+# Weight of each channel in the fused order, all chosen together on five conversations of LoCoMo and on our own set `changes`,
+# those of each in turn left out: docs/retrieval.md.
 # "support": what a turn was found by, given to the memories that it supports; "about": whom or what a query names; "slot":
 # that of one of the best memories; "time": what fits a time that it speaks of; "timeline": all of a kind; "order": the first, or
-# the last, of the best; "named": whose subject or speaker is named; "turn-after", "turn-before": what a turn's neighbour was
-# found by, given to a turn that no memory tells; "session": how much a session has to do with the query; "untold": a turn of
-# which no memory came, by how many of the user's turns memories tell: what most of them leave is small talk.
+# the last, of the best; "named": whose subject or speaker is named; "turn-after": what the turn after it was found by, given to a
+# turn that no memory tells; "session": how much a session has to do with the query; "untold": a turn of which no memory came,
+# by how many of the user's turns memories tell: what most of them leave is small talk.
 WEIGHTS: Mapping[str, float] = {
     "memory-vector": 1.0,
     "memory-bm25": 1.0,
@@ -28,76 +29,22 @@ WEIGHTS: Mapping[str, float] = {
     "support-bm25": 0.8,
     "about": 0.5,
     "slot": 0.4,
-    "time": 1.5,
+    "time": 2.0,
     "timeline": 0.8,
     "order": 0.2,
     "graph": 1.5,
     "named": 0.6,
-    "turn-after": 1.0,
-    "turn-before": 0.6,
-    "session": 0.4,
+    "turn-after": 1.4,
+    "session": 0.5,
     "untold": -0.8,
 }
-LEADERS = 3  # memories whose slots' other memories come along: a question often asks for all of a kind
+LEADERS = 1  # memories, of the best, whose slots' other memories come along: a question often asks for all of a kind
 SIBLINGS = 10  # in a slot, at most: a larger one tells little of what its memories have in common
 USUAL = 50  # the place, among all that a query finds, whose score counts for hardly anything
 TAIL = 0.1  # … which is this times its share of the best
 
 # Every further source that tells the same is worth this much, up to three of them.
 EVIDENCE_BOOST = 0.02
-
-
-class Place(NamedTuple):
-    """Where a channel put a key: rank from 1, score normalised within the query, 0..1."""
-
-    channel: str
-    rank: int
-    score: float
-    path: tuple[str, ...] = ()  # the steps that led there
-
-
-class Span(NamedTuple):
-    """Where the raw scores of one query lie: what is usual, and the best."""
-
-    usual: float
-    best: float
-
-    @classmethod
-    def of(cls, *channels: Sequence[tuple[int, float]]) -> Span:
-        """Of channels (best first) of one kind together: memories and turns are normalised alike, so that the best of memories
-        that all have little to do with the query is not taken for as good as the best of the turns. Usual is the score at the
-        place `USUAL`; 0 where fewer are found, for then nothing tells what is usual."""
-        scores = sorted((score for found in channels for _, score in found[:USUAL]), reverse=True)
-        if not scores:
-            return cls(0.0, 0.0)
-        return cls(max(scores[USUAL - 1], 0.0) if len(scores) >= USUAL else 0.0, max(scores[0], 0.0))
-
-    def __call__(self, score: float) -> float:
-        """A score within the query, 0..1, so that channels can be added: 0 for 0 or less, 1 for the best, `TAIL` or less for
-        what is no better than usual."""
-        if score <= 0 or not self.best:
-            return 0.0
-        share = score / self.best
-        if self.best <= self.usual:
-            return share
-        return TAIL * share + (1 - TAIL) * (max(score - self.usual, 0.0) / (self.best - self.usual))
-
-
-def places(channel: str, found: Sequence[tuple[int, float]], span: Span) -> dict[int, Place]:
-    """key → place in one channel, best first."""
-    make = Place._make
-    return {key: make((channel, rank, span(score), ())) for rank, (key, score) in enumerate(found, start=1)}
-
-
-def fuse(channels: Sequence[Mapping[int, Place]]) -> dict[int, tuple[float, tuple[Place, ...]]]:
-    """key → (weighted sum, places) over all channels."""
-    fused: dict[int, tuple[float, tuple[Place, ...]]] = {}
-    for channel in channels:
-        for key, place in channel.items():
-            total, seen = fused.get(key, (0.0, ()))
-            fused[key] = (total + WEIGHTS[place.channel] * place.score, (*seen, place))
-    return fused
-
 
 # --- near duplicates ---------------------------------------------------------------------------------------------------
 

@@ -6,15 +6,18 @@ transaction, or refuses them all (`RevisionConflict`). So all numbers in a `Comm
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, NewType, TypeAlias, TypeVar
 
 from .errors import EmbeddingModelMismatch, StoreCorrupt
-from .model import Entity, Message, Metadata, Op, Rejected, Relation, Row, Scope, Statement, Turn, Usage
+from .model import Entity, Message, Metadata, Op, Rejected, Relation, Role, Row, Scope, Statement, Turn, Usage
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from .ports import Vectors
 
 K = TypeVar("K")
@@ -26,6 +29,24 @@ class Known(dict[K, V]):
 
     def __missing__(self, key: K) -> V:
         raise StoreCorrupt("the ledger lacks what it refers to: verify() tells where", stage="read")
+
+
+class Scored(NamedTuple):
+    """What an index found, best first: keys, and how well each fits."""
+
+    keys: NDArray[np.int64]
+    scores: NDArray[np.float64]
+
+    def pairs(self) -> list[tuple[int, float]]:
+        """(key, score), best first."""
+        return list(zip(self.keys.tolist(), self.scores.tolist(), strict=True))
+
+    @classmethod
+    def none(cls) -> Scored:
+        """Nothing."""
+        import numpy as np
+
+        return cls(np.empty(0, dtype=np.int64), np.empty(0))
 
 
 class Asked(dict[str, int]):
@@ -109,6 +130,38 @@ class NewBatch:
 
 
 @dataclass(frozen=True, slots=True)
+class NewTurns:
+    """Messages of a conversation, to be journalled into its open chunk. Its scope names a session.
+
+    `known`: how many of its messages, as they are here, the last turns of the session have already; `full`: whether an open
+    chunk with these turns is to be closed; both are asked within the transaction. A chunk has at most `most` turns, and closes
+    by itself `idle` after its last one (None: never).
+    """
+
+    scope: Scope
+    messages: tuple[Message, ...]
+    received_at: datetime
+    known: Callable[[Sequence[Message], Sequence[Turn]], int]
+    full: Callable[[Sequence[Turn]], bool]
+    most: int
+    idle: timedelta | None
+    metadata: Metadata = field(default_factory=dict)
+    instructions: str | None = None
+    redacted: tuple[tuple[str, int | None], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """What became of `NewTurns`: how many messages were `new`; when the chunk that is open now closes by itself, None where none
+    is, or it never does; and the batches that were closed."""
+
+    space: Space
+    new: int
+    closes_at: datetime | None
+    closed: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Lease:
     """Who works on a batch; nobody else does until then, unless the owner is gone before."""
 
@@ -150,6 +203,7 @@ class Batch:
     error: str | None
     chunks: tuple[ChunkRecord, ...]
     retells: bool = False
+    talk: bool = False  # its turns came one by one, into an open chunk
     dropped: int = 0  # messages that were not taken in, for they had been erased
     successive: bool = False
 
@@ -166,6 +220,19 @@ class Batch:
     @property
     def chunks_done(self) -> int:
         return sum(chunk.state == "committed" for chunk in self.chunks)
+
+    @property
+    def chunks_left(self) -> int:
+        return len(self.chunks) - self.chunks_done
+
+
+@dataclass(frozen=True, slots=True)
+class UserRecord:
+    """A user with the number of the last commit, and when that was; None where there was none."""
+
+    user_id: str | None
+    number: int
+    changed_at: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,6 +276,19 @@ class SourceRecord:
     quote: str
     added: int
     retired: int | None = None
+
+
+class Quoted(NamedTuple):
+    """A quote behind a statement, with what is told of the turn that it stands in."""
+
+    statement: int
+    quote: str
+    turn_id: str
+    role: Role
+    speaker: str
+    said_at: datetime
+    session_id: str | None
+    agent_id: str | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,26 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
-from .calibration import CALIBRATED, FEWEST, VOUCHED, Nearest, Scale, answerable, calibrated
+from .calibration import CALIBRATED, FEWEST, RETOLD, VOUCHED, Nearest, Scale, answerable, calibrated, company
 from .calibration import LOOKS as GATE_LOOKS
+from .channels import Path, Place
 from .intervals import BEGINNING, OPEN, Moment, Served, Window
 from .model import Row, SourceClass, Turn
-from .ordering import Fused, order
+from .ordering import Fused, Sought, order
 from .partition import Partition, Partitions
 from .ports import Embedder, Ledger
 from .query import Query
-from .rank import (
-    NEAR,
-    Place,
-    Telling,
-    crowded,
-    spread,
-    thinned,
-)
+from .rank import NEAR, Telling, crowded, spread, thinned
 from .records import Space
 from .results import Channel, Hit, Source
 from .times import from_micros, to_micros
@@ -34,22 +28,26 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from .intervals import Integers
     from .ports import Vectors
 
 # Channels that tell of a passage what its own words do not: what is found by one of them passes the floor of the score.
-VOUCHING = frozenset(
-    {"support-vector", "support-bm25", "slot", "time", "timeline", "graph", "turn-after", "turn-before"}
-)
+VOUCHING = frozenset({"support-vector", "support-bm25", "slot", "time", "timeline", "graph", "turn-after"})
 SPARE = 10  # scored beyond the limit at once
 LOOKS = 5  # at what is behind a crowd of near duplicates
 
 
 class Ranked(NamedTuple):
-    """A passage on its way into the results."""
+    """A passage on its way into the results. `places`: how it was found, where that was asked; `path`: the graph's steps."""
 
     key: int
     score: float
-    places: tuple[Place, ...]
+    places: tuple[Place, ...] = ()
+    path: Path = ()
+
+
+Near: TypeAlias = tuple[float | None, float]
+"""Cosine (None without a vector) and term coverage of a passage to the query."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,11 +90,7 @@ class Content:
 class Ordered:
     """What a search found, best first, with all that its hits are made of."""
 
-    space: Space
-    partition: Partition
-    moment: Moment
-    served: Served
-    scale: Scale
+    sought: Sought
     content: Content
     kept: tuple[Ranked, ...]
 
@@ -122,43 +116,58 @@ class Retriever:
         Raises EmbeddingModelMismatch where the store's vectors are of another one by now.
         """
         found = self.find(query, vector, embedder)
-        return [] if found is None else self._hits_of(query, found, found.kept)
+        return [] if found is None else self._hits_of(found, found.kept)
 
-    def find(self, query: Query, vector: Vectors | None, embedder: Embedder, read: int = 0) -> Ordered | None:
-        """The same before it is read as hits; None where there is nothing on it. `read`: how many of the first are read."""
+    def sought(self, query: Query, vector: Vectors | None, embedder: Embedder) -> Sought | None:
+        """All that a search goes by; None where nothing was ever stored."""
         space = self._ledger.space(query.scope.user_id)
         if space is None:
             return None
         partition = self._partitions.get(space, embedder)
         moment = self.moment(space, query)
-        served = self.served(space, partition, query, moment)
-        terms = partition.asked(query.text)
-        scale = self.scale(partition)
+        return Sought(
+            partition,
+            query,
+            moment,
+            self.served(partition, query, moment),
+            partition.asked(query.text),
+            vector,
+            read_times(query.text, query.now),
+            self.scale(partition),
+        )
+
+    def find(self, query: Query, vector: Vectors | None, embedder: Embedder, read: int = 0) -> Ordered | None:
+        """The same before it is read as hits; None where there is nothing on it. `read`: how many of the first are read."""
+        sought = self.sought(query, vector, embedder)
+        if sought is None:
+            return None
         content, behind, dense = Content({}, {}), list[Ranked](), False
-        reading = read_times(query.text, query.now)
         for look in range(LOOKS):
-            ordered = order(partition, query, moment, terms, vector, served, reading)
-            if look == 0 and query.gated and not has_answer(partition, query, terms, vector, ordered, scale, served):
+            fused = order(sought)
+            near = relevance(sought, fused.keys[: query.limit + SPARE])
+            if look == 0 and query.gated and not has_answer(sought, near):
                 return None
-            kept = above_floor(partition, query, terms, vector, ordered, scale)
-            near, same = alike(partition, kept, scale)
+            kept = above_floor(sought, fused, near)
+            twins, same = alike(sought, kept)
             if same.sum() <= len(kept):  # each is like itself alone: most need not be read
                 dense = False
                 break
-            content = self._read(space, kept, served, content)
-            kept, crowd, dense = self._distinct(space, query, kept, content, near, same)
+            content = self._read(sought, kept, content)
+            kept, crowd, dense = self._distinct(sought, kept, content, twins, same)
             behind += crowd
             if not crowd:
                 break
-            served = served.without([one.key for one in crowd])  # what else is there, behind what filled the channels?
+            # What else is there, behind what filled the channels?
+            sought = replace(sought, served=sought.served.without([one.key for one in crowd]))
         if dense or behind:
-            content = self._read(space, kept, served, content)
-            kept = self._spread(space, query, partition, [*kept, *behind], content, scale)
-        content = self._read(space, kept[:read], served, content)
-        return Ordered(space, partition, moment, served, scale, content, tuple(kept))
+            content = self._read(sought, kept, content)
+            kept = self._spread(sought, [*kept, *behind], content)
+        content = self._read(sought, kept[:read], content)
+        return Ordered(sought, content, tuple(kept))
 
-    def reranked(self, query: Query, found: Ordered, scores: Sequence[float]) -> list[Hit]:
-        """Hits, the first of what was found by a reranker's scores; what is much the same is held back as in any search."""
+    def reranked(self, found: Ordered, limit: int, scores: Sequence[float]) -> list[Hit]:
+        """At most `limit` hits, the first of what was found by a reranker's scores; what is much the same is held back as in any
+        search."""
         by_score = sorted(range(len(scores)), key=lambda place: -scores[place])
         least, span = min(scores), max(scores) - min(scores) or 1.0
         first = [
@@ -167,57 +176,53 @@ class Retriever:
             )
             for rank, place in enumerate(by_score, start=1)
         ]
-        space, partition, scale = found.space, found.partition, found.scale
+        sought = replace(found.sought, query=replace(found.sought.query, limit=limit))
         kept = [*first, *found.kept[len(scores) :]]
-        near, same = alike(partition, kept, scale)
-        content = self._read(space, kept, found.served, found.content)
-        kept, crowd, dense = self._distinct(space, query, kept, content, near, same)
+        twins, same = alike(sought, kept)
+        content = self._read(sought, kept, found.content)
+        kept, crowd, dense = self._distinct(sought, kept, content, twins, same)
         if dense or crowd:
-            kept = self._spread(space, query, partition, [*kept, *crowd], content, scale)
-        return self._hits_of(query, found, kept)
+            kept = self._spread(sought, [*kept, *crowd], content)
+        return self._hits_of(Ordered(sought, content, ()), kept)
 
-    def _hits_of(self, query: Query, found: Ordered, kept: Sequence[Ranked]) -> list[Hit]:
-        first, served = list(kept[: query.limit]), found.served
-        said = [int(served.turns[one.key]) for one in first if not served.rows[one.key]]
-        supported = found.partition.supported(said, found.moment)
+    def _hits_of(self, found: Ordered, kept: Sequence[Ranked]) -> list[Hit]:
+        sought = found.sought
+        first = kept[: sought.query.limit]
         with self._ledger.snapshot():
-            content = self._read(found.space, first, served, found.content)
-            return self._hits(found.space, query, found.moment, first, content, served, supported)
+            return self._hits(sought, first, self._read(sought, first, found.content))
 
     def _distinct(
         self,
-        space: Space,
-        query: Query,
+        sought: Sought,
         kept: list[Ranked],
         content: Content,
-        near: NDArray[np.bool_],
+        twins: NDArray[np.bool_],
         same: NDArray[np.bool_],
     ) -> tuple[list[Ranked], list[Ranked], bool]:
         """Near duplicates behind all others, what contradicts a better one where it is; those that are too many of one
-        source; and whether there may be too many of what is not the user's own word. See `alike` for `near` and `same`."""
-        places = thinned(near, [content.telling(one.key) for one in kept])
+        source; and whether there may be too many of what is not the user's own word. See `alike` for `twins` and `same`."""
+        limit, places = sought.query.limit, thinned(twins, [content.telling(one.key) for one in kept])
         same, kept = same[places][:, places], [kept[place] for place in places]
         like = same.sum(axis=0)
         dense = any(
             n > 1 and content.source(one.key) is not SourceClass.USER for n, one in zip(like, kept, strict=True)
         )
-        if like.max() <= max(1, query.limit // 3):  # too few to crowd anything out
+        if like.max() <= max(1, limit // 3):  # too few to crowd anything out
             return kept, [], dense
-        crowd = set(crowded(same, self._authors(space, kept, content), query.limit))
+        crowd = set(crowded(same, self._authors(sought, kept, content), limit))
         stay = [one for place, one in enumerate(kept) if place not in crowd]
         return stay, [one for place, one in enumerate(kept) if place in crowd], dense
 
-    def _spread(
-        self, space: Space, query: Query, partition: Partition, kept: list[Ranked], content: Content, scale: Scale
-    ) -> list[Ranked]:
+    def _spread(self, sought: Sought, kept: list[Ranked], content: Content) -> list[Ranked]:
         """Without what is too much of one source beside what else there is."""
-        _, same = alike(partition, kept, scale)
+        _, same = alike(sought, kept)
         owned = [content.source(one.key) is SourceClass.USER for one in kept]
-        return [kept[place] for place in spread(same, self._authors(space, kept, content), owned, query.limit)]
+        authors = self._authors(sought, kept, content)
+        return [kept[place] for place in spread(same, authors, owned, sought.query.limit)]
 
-    def _authors(self, space: Space, kept: Sequence[Ranked], content: Content) -> list[object]:
+    def _authors(self, sought: Sought, kept: Sequence[Ranked], content: Content) -> list[object]:
         """Whose passages are, in their order: one add of the user's, or all that assistants, tools or documents say."""
-        keys = [one.key for one in kept]
+        space, keys = sought.partition.space, [one.key for one in kept]
         own = [key for key in keys if key in content.rows and content.source(key) is SourceClass.USER]
         sources = self._ledger.sources(space, own)
         turns = self._ledger.turns(space, {source.turn for source in sources})
@@ -228,10 +233,10 @@ class Retriever:
         """How the embedder's cosines are read: as they are where the score was fitted to them."""
         return Scale() if partition.embedder.id in CALIBRATED else Scale.of_background(*partition.background())
 
-    def served(self, space: Space, partition: Partition, query: Query, moment: Moment) -> Served:
+    def served(self, partition: Partition, query: Query, moment: Moment) -> Served:
         """What the query may find: inside its scope, filter and window."""
         rows = turns = None
-        scope, condition = query.scope, query.condition
+        space, scope, condition = partition.space, query.scope, query.condition
         if condition is not None or scope.agent_id is not None or scope.session_id is not None:
             rows = self._ledger.allowed_rows(space, scope, condition)
             turns = self._ledger.allowed_turns(space, scope, condition)
@@ -242,11 +247,12 @@ class Retriever:
 
     # --- results -------------------------------------------------------------------------------------------------------
 
-    def _read(self, space: Space, kept: list[Ranked], served: Served, known: Content) -> Content:
+    def _read(self, sought: Sought, kept: Sequence[Ranked], known: Content) -> Content:
         """The rows and turns of passages, beside what is known."""
         keys = [one.key for one in kept if one.key not in known.rows and one.key not in known.turns]
         if not keys:
             return known
+        space, served = sought.partition.space, sought.served
         rows = {key: int(served.rows[key]) for key in keys if served.rows[key]}
         turns = {key: int(served.turns[key]) for key in keys if not served.rows[key]}
         read_rows = self._ledger.rows(space, rows.values()) if rows else {}
@@ -254,124 +260,97 @@ class Retriever:
         told = {key: read_rows[number] for key, number in rows.items()}
         return known.with_(Content(told, {key: read_turns[number] for key, number in turns.items()}))
 
-    def _hits(
-        self,
-        space: Space,
-        query: Query,
-        moment: Moment,
-        kept: list[Ranked],
-        content: Content,
-        served: Served,
-        supported: Mapping[int, Sequence[int]],
-    ) -> list[Hit]:
+    def _hits(self, sought: Sought, kept: Sequence[Ranked], content: Content) -> list[Hit]:
+        space, served = sought.partition.space, sought.served
         told = [one.key for one in kept if one.key in content.rows]
         said = [content.turns[one.key].number for one in kept if one.key in content.turns]
-        sources = Views(self._ledger, space).sources(told, moment.number) if told else {}
+        sources = Views(self._ledger, space).sources(told, sought.moment.number) if told else {}
         created = self._ledger.created_at(space, [content.rows[key].memory_id for key in told]) if told else {}
         metadata = self._ledger.turn_metadata(space, said) if said else {}
-        claimed = self._claimed(space, supported, served) if said else set()
+        claimed = self._claimed(sought, said) if said else set()
         hits = []
         for one in kept:
             if row := content.rows.get(one.key):
-                hits.append(memory_hit(row, one, created[row.memory_id], sources.get(one.key, ()), query.explain))
+                hits.append(memory_hit(row, one, created[row.memory_id], sources.get(one.key, ())))
             else:
                 turn = content.turns[one.key]
                 source = SourceClass.CLAIM if turn.number in claimed else SourceClass.of(turn.role)
-                hits.append(
-                    turn_hit(turn, source, one, metadata[turn.number], int(served.until[one.key]), query.explain)
-                )
+                hits.append(turn_hit(turn, source, one, metadata[turn.number], int(served.until[one.key])))
         return hits
 
-    def _claimed(self, space: Space, supported: Mapping[int, Sequence[int]], served: Served) -> set[int]:
-        """Those of the turns, with the statements that they support, of which claims came."""
-        rows = {
-            statement: int(served.rows[statement])
-            for statements in supported.values()
-            for statement in statements
-            if statement < len(served.rows) and served.rows[statement]
-        }
-        told = self._ledger.rows(space, set(rows.values()))
-        claims = {statement for statement, row in rows.items() if told[row].statement.source is SourceClass.CLAIM}
-        return {turn for turn, statements in supported.items() if not claims.isdisjoint(statements)}
+    def _claimed(self, sought: Sought, turns: Sequence[int]) -> set[int]:
+        """Those of the turns of which claims came."""
+        import numpy as np
+
+        places, statements = sought.partition.supported(np.array(turns), sought.moment)
+        served = sought.may_serve(statements)
+        rows = sought.served.rows[statements[served]].tolist()
+        told = self._ledger.rows(sought.partition.space, set(rows))
+        claims = [told[row].statement.source is SourceClass.CLAIM for row in rows]
+        return {turns[place] for place, claim in zip(places[served].tolist(), claims, strict=True) if claim}
 
 
-def has_answer(
-    partition: Partition,
-    query: Query,
-    terms: Mapping[str, int],
-    vector: Vectors | None,
-    ordered: Sequence[Fused],
-    scale: Scale,
-    served: Served,
-) -> bool:
+def relevance(sought: Sought, keys: Integers) -> list[Near]:
+    """How near the query comes to passages."""
+    return sought.partition.relevance(sought.vector, sought.terms, keys.tolist())
+
+
+def has_answer(sought: Sought, near: Sequence[Near]) -> bool:
     """The gate: whether there is anything on the query at all, by the best of its first passages together."""
-    sure = answerable(nearest(partition, query, terms, vector, ordered, scale, served))
-    return sure >= query.gate(calibrated=scale == Scale())
+    return answerable(nearest(sought, near)) >= sought.query.gate(calibrated=sought.scale == Scale())
 
 
-def nearest(
-    partition: Partition,
-    query: Query,
-    terms: Mapping[str, int],
-    vector: Vectors | None,
-    ordered: Sequence[Fused],
-    scale: Scale,
-    served: Served,
-) -> Nearest:
-    """How near the query comes to what may be served."""
-    near = partition.relevance(vector, terms, [one.key for one in ordered[:GATE_LOOKS]])
-    cosines = [cosine for cosine, _ in near if cosine is not None]
-    turns = int(served.turn_mask.sum())
-    if scale != Scale():
-        turns = max(turns, FEWEST)  # the background of few texts tells too little for more
+def nearest(sought: Sought, near: Sequence[Near]) -> Nearest:
+    """How near the query comes to what may be served. `near`: of the first passages, in their order."""
+    partition, served, scale, first = sought.partition, sought.served, sought.scale, near[:GATE_LOOKS]
+    scaled = [(cosine, coverage) for one, coverage in first if (cosine := scale(one)) is not None]
+    # The background of few texts tells too little for more.
+    turns = served.spoken if scale == Scale() else max(served.spoken, FEWEST)
     return Nearest(
-        cosine=scale(max(cosines)) if cosines else None,
-        coverage=max((coverage for _, coverage in near), default=0.0),
-        strange=partition.strange(names(query.text)),
+        cosine=max(cosine for cosine, _ in scaled) if scaled else None,
+        coverage=max((coverage for _, coverage in first), default=0.0),
+        company=company(scaled, turns + RETOLD * served.memories),
+        strange=partition.strange(names(sought.query.text)),
         turns=turns,
-        memories=int(served.row_mask.sum()),
+        memories=served.memories,
     )
 
 
-def above_floor(
-    partition: Partition,
-    query: Query,
-    terms: Mapping[str, int],
-    vector: Vectors | None,
-    ordered: Sequence[Fused],
-    scale: Scale,
-) -> list[Ranked]:
-    """The first whose score reaches the floor, a few more than `limit`; scored block by block, for most searches need
-    only the first."""
+def above_floor(sought: Sought, fused: Fused, near: Sequence[Near]) -> list[Ranked]:
+    """The first whose score reaches the floor, a few more than `limit`; scored block by block, for most searches need only the
+    first, which is `near` already."""
+    query, block = sought.query, len(near)
     kept: list[Ranked] = []
-    block, floor = query.limit + SPARE, query.floor
-    for start in range(0, len(ordered), block):
-        part = ordered[start : start + block]
-        near = partition.relevance(vector, terms, [one.key for one in part])
-        scored = [
-            Ranked(one.key, calibrated(scale(cosine), coverage), one.places)
-            for one, (cosine, coverage) in zip(part, near, strict=True)
+    for start in range(0, len(fused.keys), block or 1):
+        part = fused.keys[start : start + block]
+        found = near if start == 0 else relevance(sought, part)
+        scores = [calibrated(sought.scale(cosine), coverage) for cosine, coverage in found]
+        vouched = fused.fusion.reached(VOUCHING, VOUCHED) if query.gated and min(scores) < query.floor else None
+        kept += [
+            ranked(sought, fused, key, score)
+            for key, score in zip(part.tolist(), scores, strict=True)
+            if score >= query.floor or (vouched is not None and vouched[key])
         ]
-        kept += [one for one in scored if one.score >= floor or (query.gated and vouched(one.places))]
         if len(kept) >= query.limit:
             break
     return kept[:block]
 
 
-def vouched(places: Sequence[Place]) -> bool:
-    """Whether something else than a passage's own words tells that it belongs to the query: a turn that supports it, its slot."""
-    return any(place.score >= VOUCHED and place.channel in VOUCHING for place in places)
+def ranked(sought: Sought, fused: Fused, key: int, score: float) -> Ranked:
+    """A passage with what is told of how it was found."""
+    places = fused.fusion.places(key) if sought.query.explain else ()
+    return Ranked(key, score, places, fused.fusion.paths.get(key, ()))
 
 
-def alike(partition: Partition, kept: Sequence[Ranked], scale: Scale) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+def alike(sought: Sought, kept: Sequence[Ranked]) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
     """Which passages are near duplicates of each other, of shape (len(kept), len(kept)); and which belong to one crowd. A crowd
     moves the background that an unknown embedder is read by, so there its plain cosine counts too."""
-    cosines = partition.alike([one.key for one in kept])
+    cosines, scale = sought.partition.alike([one.key for one in kept]), sought.scale
     near = scale.shift + scale.factor * cosines >= NEAR
     return near, near | (cosines >= NEAR)
 
 
-def memory_hit(row: Row, one: Ranked, created_at: datetime, sources: tuple[Source, ...], explain: bool) -> Hit:
+def memory_hit(row: Row, one: Ranked, created_at: datetime, sources: tuple[Source, ...]) -> Hit:
     """A memory row as a hit."""
     event = row.statement.event
     return Hit(
@@ -387,14 +366,12 @@ def memory_hit(row: Row, one: Ranked, created_at: datetime, sources: tuple[Sourc
         event_from=event.start if event else None,
         event_to=event.end if event else None,
         sources=sources,
-        channels=channels_of(one, explain),
-        related_through=next((place.path for place in one.places if place.path), ()),
+        channels=channels_of(one),
+        related_through=one.path,
     )
 
 
-def turn_hit(
-    turn: Turn, source: SourceClass, one: Ranked, metadata: Mapping[str, object], until: int, explain: bool
-) -> Hit:
+def turn_hit(turn: Turn, source: SourceClass, one: Ranked, metadata: Mapping[str, object], until: int) -> Hit:
     """A turn as a hit."""
     return Hit(
         kind="turn",
@@ -408,12 +385,10 @@ def turn_hit(
         speaker=turn.speaker,
         source=source,
         sources=(turn_source(turn),),
-        channels=channels_of(one, explain),
+        channels=channels_of(one),
     )
 
 
-def channels_of(one: Ranked, explain: bool) -> tuple[Channel, ...]:
+def channels_of(one: Ranked) -> tuple[Channel, ...]:
     """How it was found, where that was asked."""
-    if not explain:
-        return ()
     return tuple(Channel(name=place.channel, rank=place.rank, score=place.score) for place in one.places)

@@ -21,7 +21,7 @@ VERBS = (
     "add", "search", "context", "get_all", "count", "delete_all",
     "get", "update", "delete", "erase", "history", "sources", "undo", "stats", "retell",
     "estimate_retelling", "export", "import_file", "audit", "quarantine", "approve", "drop", "entity_graph", "merge_entities",
-    "separate_entities", "timeline",
+    "separate_entities", "timeline", "changes", "find_id",
 )  # fmt: skip
 
 

@@ -1,52 +1,90 @@
-"""What passages gain from where they stand: the turns beside them, and what else of their session was found."""
+"""What passages gain from where they stand: the turns after them, and what else of their session was found."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Hashable, Iterable, Mapping, Sequence
-from typing import NamedTuple
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, NamedTuple
 
-from .rank import Place
+from .channels import Channel
+from .intervals import Columns
+from .records import PassageRecord, SourceRecord
+
+if TYPE_CHECKING:
+    from .channels import Floats
+    from .intervals import Integers, Mask
 
 COMPANY = 6  # of a session's best passages tell how much it has to do with the query: docs/retrieval.md
 
 
-class Spot(NamedTuple):
-    """Where a passage stands: its session, and the number of its turn (of its first source)."""
+class Spots(NamedTuple):
+    """Where passages stand, in their order: the numbers of their sessions and turns (of their first sources); a session is 0
+    where it is not known."""
 
-    session: Hashable
-    turn: int
-
-
-def beside(
-    scores: Mapping[int, float], spots: Mapping[int, Spot], untold: Collection[int], step: int
-) -> dict[int, Place]:
-    """What turns were found by (0..1, by passage), given to their `untold` neighbours in the same session: with step 1 a turn
-    gets that of the turn after it, with −1 that of the turn before. An answer often shares no word with what is asked."""
-    at = {spots[key]: key for key in scores if key in spots}
-    pairs = ((key, at.get(Spot(spot.session, spot.turn + step))) for spot, key in at.items() if key in untold)
-    found = {key: scores[other] for key, other in pairs if other is not None and scores[other] > 0}
-    return _placed(
-        "turn-after" if step > 0 else "turn-before", sorted(found.items(), key=lambda one: (-one[1], one[0]))
-    )
+    sessions: Integers
+    turns: Integers
 
 
-def together(orders: Sequence[tuple[int, float]], spots: Mapping[int, Spot]) -> dict[int, Place]:
-    """Passages (key, weight; best first) by how much their session has to do with the query: the sum of its `COMPANY` best
-    against that of the best session, 0..1."""
-    sums: dict[Hashable, float] = {}
-    counts: dict[Hashable, int] = {}
-    known = [(key, spots[key].session, weight) for key, weight in orders if key in spots]
+class Surroundings:
+    """Where one user's passages stand."""
+
+    def __init__(self) -> None:
+        self._turn_of = Columns("turn")  # by passage
+        self._session_of = Columns("session")  # by turn
+        self._sessions: dict[str, int] = {}
+
+    def put_passages(self, passages: Iterable[PassageRecord]) -> None:
+        """Texts that became searchable."""
+        said = [(one.number, one.turn, one.session) for one in passages if one.turn]
+        self._turn_of.put([number for number, _, _ in said], [(turn,) for _, turn, _ in said])
+        known = [(turn, session) for _, turn, session in said if session]
+        numbers = [(self._sessions.setdefault(session, len(self._sessions) + 1),) for _, session in known]
+        self._session_of.put([turn for turn, _ in known], numbers)
+
+    def put_sources(self, sources: Sequence[SourceRecord]) -> None:
+        """Quotes: a memory stands where its first one does."""
+        import numpy as np
+
+        known = self._turn_of.at("turn", np.array([one.statement for one in sources], dtype=np.int64)).tolist()
+        first: dict[int, int] = {}
+        for one, turn in zip(sources, known, strict=True):
+            first.setdefault(one.statement, turn or one.turn)
+        self._turn_of.put([*first], [(turn,) for turn in first.values()])
+
+    def spots(self, passages: Integers) -> Spots:
+        """Where passages stand."""
+        turns = self._turn_of.at("turn", passages)
+        return Spots(self._session_of.at("session", turns), turns)
+
+
+def beside(keys: Integers, scores: Floats, spots: Spots, untold: Mask) -> Channel:
+    """What turns (`keys`) were found by, 0..1, given to the `untold` turn before them in the same session: a reply often tells
+    what was meant. What comes before a turn is in its own key already."""
+    stand = [*zip(spots.sessions.tolist(), spots.turns.tolist(), strict=True)]
+    at, found = {spot: place for place, spot in enumerate(stand) if spot[0]}, {}
+    for place in untold.nonzero()[0].tolist():
+        session, turn = stand[place]
+        reply = at.get((session, turn + 1))
+        if reply is not None and scores[reply] > 0:
+            found[int(keys[place])] = float(scores[reply])
+    return _channel("turn-after", sorted(found.items(), key=lambda one: (-one[1], one[0])))
+
+
+def together(keys: Integers, weights: Floats, spots: Spots) -> Channel:
+    """Passages (best first) by how much their session has to do with the query: the sum of its `COMPANY` best against that of the
+    best session, 0..1."""
+    sums: dict[int, float] = {}
+    counts: dict[int, int] = {}
+    known = [one for one in zip(keys.tolist(), spots.sessions.tolist(), weights.tolist(), strict=True) if one[1]]
     for _, session, weight in known:
         if counts.setdefault(session, 0) < COMPANY:
             counts[session] += 1
             sums[session] = sums.get(session, 0.0) + weight
     best = max(sums.values(), default=0.0)
     if best <= 0:
-        return {}
+        return _channel("session", [])
     shares = {session: total / best for session, total in sums.items()}
-    return _placed("session", sorted(((key, shares[session]) for key, session, _ in known), key=lambda one: -one[1]))
+    return _channel("session", sorted(((key, shares[session]) for key, session, _ in known), key=lambda one: -one[1]))
 
 
-def _placed(name: str, found: Iterable[tuple[int, float]]) -> dict[int, Place]:
-    """With ranks from 1, in this order."""
-    return {key: Place(name, rank, score) for rank, (key, score) in enumerate(found, start=1)}
+def _channel(name: str, found: Sequence[tuple[int, float]]) -> Channel:
+    return Channel.of(name, [key for key, _ in found], [score for _, score in found])

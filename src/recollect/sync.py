@@ -1,4 +1,5 @@
-"""Memory: a window onto AsyncMemory through one daemon loop thread. Typed one-line methods, nothing else."""
+"""Memory: a window onto AsyncMemory through one daemon loop thread. Typed one-line methods, nothing else; a search
+goes to a worker thread itself where it can, for the loop would only pass it on."""
 
 from __future__ import annotations
 
@@ -14,7 +15,7 @@ from datetime import datetime, timedelta
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
-from .errors import Closed
+from .errors import Closed, RecollectError
 from .memory import OPERATOR, AsyncMemory, MaybeUser, UserId
 from .results import (
     AddResult,
@@ -39,6 +40,7 @@ from .results import (
     Source,
     Stats,
     Timeline,
+    User,
     VerifyReport,
 )
 from .scoped import ScopedMemory
@@ -46,6 +48,8 @@ from .trace import Listener
 
 if TYPE_CHECKING:
     from networkx import MultiDiGraph
+
+    from .query import Query
 
 T = TypeVar("T")
 
@@ -110,21 +114,35 @@ class Memory:
 
     def _wait(self, work: Coroutine[Any, Any, T]) -> T:
         """Run a verb on our loop and wait for it. Ctrl-C cancels the verb; what is committed stays."""
-        if self._closed or self._memory._is_forked:
-            work.close()
-            self._memory._check_process()
-            raise Closed("this memory is closed")
-        future = asyncio.run_coroutine_threadsafe(self._outliving(work), self._started()[0])
-        try:
-            while not futures.wait([future], timeout=_LISTENING).done:
-                pass
-            answer = future.result()
-        except BaseException:
-            future.cancel()
-            raise
+        answer = self._heard(self._begun(work))
         if isinstance(answer, _Exit):
             raise answer.error
         return answer
+
+    def _check_open(self) -> None:
+        """Raises Forked, Closed."""
+        self._memory._check_process()
+        if self._closed:
+            raise Closed("this memory is closed")
+
+    def _heard(self, work: futures.Future[T]) -> T:
+        """What comes of it. Ctrl-C cancels it."""
+        try:
+            while not futures.wait([work], timeout=_LISTENING).done:
+                pass
+            return work.result()
+        except BaseException:
+            work.cancel()
+            raise
+
+    def _begun(self, work: Coroutine[Any, Any, T]) -> futures.Future[T | _Exit]:
+        """Run a verb on our loop. Raises Forked, Closed."""
+        try:
+            self._check_open()
+        except RecollectError:
+            work.close()
+            raise
+        return asyncio.run_coroutine_threadsafe(self._outliving(work), self._started()[0])
 
     async def _outliving(self, work: Coroutine[Any, Any, T]) -> T | _Exit:
         """The work's answer. A listener of the caller's may raise SystemExit in the middle of it."""
@@ -193,11 +211,11 @@ class Memory:
         *,
         timestamp: datetime | str | float | None = None,
     ) -> Estimate:
-        """What adding messages would cost, before anything is sent: nothing with rules. An estimate, rather high than low."""
+        """What adding messages would cost, before anything is sent: nothing with rules. How near it comes: docs/models.md."""
         return self._wait(self._memory.estimate(messages, timestamp=timestamp))
 
     def estimate_retelling(self, *, user_id: UserId) -> Estimate:
-        """What `retell` would cost, before anything is sent: nothing with rules. An estimate, rather high than low."""
+        """What `retell` would cost, before anything is sent: nothing with rules. How near it comes: docs/models.md."""
         return self._wait(self._memory.estimate_retelling(user_id=user_id))
 
     @property
@@ -296,7 +314,7 @@ class Memory:
         )
 
     def pending(self) -> list[PendingBatch]:
-        """Batches that were accepted and are not finished, oldest first."""
+        """Batches that were accepted and are not finished, oldest first; of conversations too, which may be open still."""
         return self._wait(self._memory.pending())
 
     def resume(self, *, include_failed: bool = False) -> Resumed:
@@ -327,25 +345,31 @@ class Memory:
         explain: bool = False,
     ) -> list[Hit]:
         """Memories, and turns where `include` says so, that have to do with the query; best first, none where none has."""
-        return self._wait(
-            self._memory.search(
-                query,
-                user_id=user_id,
-                agent_id=agent_id,
-                session_id=session_id,
-                metadata_filter=metadata_filter,
-                limit=limit,
-                as_of=as_of,
-                known_at=known_at,
-                since=since,
-                until=until,
-                now=now,
-                min_score=min_score,
-                include=include,
-                graph=graph,
-                explain=explain,
-            )
+        asked = self._memory._asked(
+            query,
+            user_id,
+            agent_id,
+            session_id,
+            metadata_filter,
+            limit,
+            as_of,
+            known_at,
+            since,
+            until,
+            now,
+            min_score,
+            include,
+            graph,
+            explain,
         )
+        sought = self._sought(asked)
+        hits = None if sought is None else self._heard(sought)
+        return self._wait(self._memory._found(asked)) if hits is None else hits
+
+    def _sought(self, asked: Query) -> futures.Future[list[Hit] | None] | None:
+        """A search that needs no loop, under way: our loop's thread would only pass it on."""
+        self._check_open()
+        return self._memory._searches.begin(asked)
 
     def context(
         self,
@@ -448,6 +472,25 @@ class Memory:
     def sources(self, memory_id: str, *, user_id: MaybeUser = OPERATOR) -> list[Source]:
         """The quotes behind a memory's current version, in the order of the turns. Raises NotFound."""
         return self._wait(self._memory.sources(memory_id, user_id=user_id))
+
+    def changes(
+        self,
+        *,
+        user_id: UserId,
+        after: int = 0,
+        since: datetime | str | float | None = None,
+        limit: int = 1000,
+    ) -> list[Change]:
+        """A user's changes in order, from the first behind the number `after`."""
+        return self._wait(self._memory.changes(user_id=user_id, after=after, since=since, limit=limit))
+
+    def users(self) -> list[User]:
+        """Everybody of whom the store has something."""
+        return self._wait(self._memory.users())
+
+    def find_id(self, beginning: str, *, user_id: MaybeUser = OPERATOR) -> str:
+        """The whole id of a memory, a change, a turn or a batch that begins so. Raises NotFound, InvalidInput."""
+        return self._wait(self._memory.find_id(beginning, user_id=user_id))
 
     def stats(self, *, user_id: MaybeUser = OPERATOR) -> Stats:
         """How much a user's memory holds, or, left out, the whole store."""

@@ -189,5 +189,5 @@ def view_of(partition: Partition, passages: Sequence[PassageRecord]) -> tuple[ob
     by_words = partition.search(None, words, len(keys), np.ones(max(keys, default=0) + 1, dtype=bool)).text
     cosines = [cosine for cosine, _ in partition.relevance(probe, {}, keys)]
     near = [None if cosine is None else round(cosine, 4) for cosine in cosines]
-    scores = sorted((key, round(score, 6)) for key, score in by_words)
+    scores = sorted((key, round(score, 6)) for key, score in by_words.pairs())
     return (*before, near, scores) if partition.snapshot() == before else (-1, None)

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from .model import Row, SourceClass, Turn
 from .ports import Ledger
-from .records import ChangeRecord, Hiding, SourceRecord, Space
+from .records import ChangeRecord, Hiding, Quoted, Space
 from .results import Change, MemoryItem, Quarantined, Source
 
 
@@ -59,11 +59,9 @@ class Views:
 
     def sources(self, statements: Sequence[int], at: int | None = None) -> dict[int, tuple[Source, ...]]:
         """statement → its quotes, in the order of the turns."""
-        records = self._ledger.sources(self._space, statements, at)
-        turns = self._ledger.turns(self._space, [record.turn for record in records])
         found: dict[int, list[Source]] = {}
-        for record in records:
-            found.setdefault(record.statement, []).append(source_of(record, turns[record.turn]))
+        for one in self._ledger.quoted(self._space, statements, at):
+            found.setdefault(one.statement, []).append(source_of(one))
         return {statement: tuple(known) for statement, known in found.items()}
 
     def quarantine(self, rows: Sequence[Row], hidden: Sequence[Hiding]) -> list[Quarantined]:
@@ -145,19 +143,27 @@ def waiting_turn(turn: Turn, why: ChangeRecord) -> Quarantined:
     )
 
 
-def source_of(record: SourceRecord, turn: Turn) -> Source:
+def source_of(one: Quoted) -> Source:
     """A quote with its turn."""
-    return turn_source(turn, record.quote)
+    return Source(
+        turn_id=one.turn_id,
+        role=one.role,
+        speaker=one.speaker,
+        said_at=one.said_at,
+        quote=one.quote,
+        session_id=one.session_id,
+        agent_id=one.agent_id,
+    )
 
 
-def turn_source(turn: Turn, quote: str = "") -> Source:
-    """A turn as the source of itself, or of a quote."""
+def turn_source(turn: Turn) -> Source:
+    """A turn as the source of itself."""
     return Source(
         turn_id=turn.id,
         role=turn.role,
         speaker=turn.speaker,
         said_at=turn.said_at,
-        quote=quote,
+        quote="",
         session_id=turn.scope.session_id,
         agent_id=turn.scope.agent_id,
     )

@@ -8,7 +8,7 @@ wrongly costs a place, not a memory. Dates are read by `dates`, as in statements
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import islice
@@ -462,27 +462,27 @@ def fitting(
     served: Served,
     terms: Mapping[str, int],
     shown: Mask,
-    found: Collection[int] = (),
-    further: int = 50,
-) -> list[tuple[int, float]]:
-    """The channel: (key, how well its time fits what was read, 0..1), best first, ties by smaller key. Of what is `shown`, that
-    which was `found` by others as far as it fits, and of the rest the `further` best. `terms`: the query's."""
+    found: Integers,
+    further: int,
+) -> tuple[Integers, NDArray[np.float64]]:
+    """The channel: keys, and how well their times fit what was read, 0..1; best first, ties by smaller key. Of what is `shown`,
+    that which was `found` by others as far as it fits, and of the rest the `further` best. `terms`: the query's."""
     import numpy as np
 
     windows = [(window, 1.0) for window in reading.windows]
     windows += [(window, ANCHORED) for window in _resolved(reading.anchors, partition, served, terms)]
     if not windows:
-        return []
+        return found[:0], np.empty(0)
     start, end, told = partition.spans(served)
     fits = np.max([weight * _selective(closeness(start, end, window), shown) for window, weight in windows], axis=0)
     fits *= np.where(told, 1.0, BY_SAYING) * shown
-    known = np.fromiter(found, np.int64, len(found))
     rest = fits.copy()
-    rest[known] = 0.0
+    rest[found] = 0.0
     best = np.argsort(-rest, kind="stable")[:further]
-    keys = np.concatenate([known, best[rest[best] > 0]])
+    keys = np.concatenate([found, best[rest[best] > 0]])
     keys = keys[np.lexsort((keys, -fits[keys]))]
-    return [(key, fit) for key, fit in zip(keys.tolist(), fits[keys].tolist(), strict=True) if fit > 0]
+    fit = fits[keys] > 0
+    return keys[fit], fits[keys[fit]]
 
 
 def _selective(fits: NDArray[np.float64], found: Mask) -> NDArray[np.float64]:

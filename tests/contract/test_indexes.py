@@ -22,14 +22,14 @@ class VectorIndexContract:
 
     def test_a_vector_finds_itself_first(self, index, vectors):
         index.upsert(range(200), vectors)
-        assert all(index.search(vectors[n], 1)[0][0] == n for n in range(0, 200, 17))
+        assert all(index.search(vectors[n], 1).pairs()[0][0] == n for n in range(0, 200, 17))
         assert len(index) == 200
 
     def test_the_order_is_that_of_brute_force(self, index, vectors):
         index.upsert(range(200), vectors)
         query = vectors[3] * 0.5 + vectors[5] * 0.5
         expected = np.argsort(-(vectors @ query), kind="stable")[:20].tolist()
-        found = index.search(query, 20)
+        found = index.search(query, 20).pairs()
         assert [key for key, _ in found] == expected
         assert np.allclose([score for _, score in found], (vectors @ query)[expected], atol=1e-5)
 
@@ -37,19 +37,19 @@ class VectorIndexContract:
         index.upsert(range(200), vectors)
         allowed = np.zeros(150, dtype=bool)
         allowed[[11, 140, 149]] = True
-        assert {key for key, _ in index.search(vectors[0], 10, allowed)} == {11, 140, 149}
+        assert {key for key, _ in index.search(vectors[0], 10, allowed).pairs()} == {11, 140, 149}
 
     def test_what_is_replaced_or_removed_is_gone(self, index, vectors):
         index.upsert([1, 2], vectors[:2])
         index.upsert([1], vectors[5:6])
-        assert len(index) == 2 and index.search(vectors[5], 1)[0][0] == 1
+        assert len(index) == 2 and index.search(vectors[5], 1).pairs()[0][0] == 1
         index.remove([1, 99])
-        assert [key for key, _ in index.search(vectors[5], 5)] == [2]
+        assert [key for key, _ in index.search(vectors[5], 5).pairs()] == [2]
 
     def test_more_than_there_is_and_nothing_at_all(self, index, vectors):
-        assert index.search(vectors[0], 5) == []
+        assert index.search(vectors[0], 5).pairs() == []
         index.upsert([4], vectors[:1])
-        assert len(index.search(vectors[0], 50)) == 1
+        assert len(index.search(vectors[0], 50).pairs()) == 1
 
     def test_cosines_of_given_keys(self, index, vectors):
         index.upsert(range(5), vectors[:5])
@@ -76,7 +76,7 @@ class TextIndexContract:
         return index
 
     def found(self, index, query, k=10, allowed=None):
-        return [key for key, _ in index.search(TermCounter()(query), k, allowed)]
+        return [key for key, _ in index.search(TermCounter()(query), k, allowed).pairs()]
 
     def test_the_rarer_word_wins(self, filled):
         assert self.found(filled, "red lake")[0] == 3

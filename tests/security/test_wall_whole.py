@@ -143,6 +143,11 @@ def merge_entities(memory, known):
     return memory.merge_entities("Ann", "lee", user_id="b")
 
 
+def changes(memory, known):
+    ways = ({}, {"after": 3, "limit": 2}, {"since": known["then"]})
+    return [memory.changes(user_id="b", **way) for way in ways]
+
+
 def export(memory, known):
     return two_stores_alike(memory.export(user_id="b"))
 
@@ -188,6 +193,7 @@ READING = [
     ("estimate_retelling", lambda m, k: m.estimate_retelling(user_id="b")),
     ("export", export), ("audit", lambda m, k: m.audit(user_id="b")), ("timeline", timeline),
     ("quarantine", lambda m, k: m.quarantine(user_id="b")), ("entity_graph", entity_graph),
+    ("changes", changes), ("find_id", lambda m, k: [m.find_id(i.id[:14], user_id="b") for i in m.get_all(user_id="b")]),
 ]  # fmt: skip
 LIFE = [
     ("add", add), ("add", suspicious), *READING,
@@ -207,6 +213,7 @@ LIFE = [
 ]  # fmt: skip
 # Verbs of the operator. What they answer is of all users, by what they are for; what b sees afterwards is compared.
 STORE_WIDE = {
+    "users": "lists everybody",
     "pending": "lists everybody's batches",
     "resume": "finishes everybody's batches",
     "flush": "finishes everybody's batches",
@@ -400,14 +407,21 @@ CALLS = [
     ("show", ["{memory}"]), ("history", ["{memory}"]), ("delete", ["{memory}"]), ("list", []), ("history", ["{memory}"]),
     ("undo", ["{change}"]), ("stats", []), ("pending", []), ("ingest", ["{file}"]), ("list", []),
     ("graph", []), ("graph", ["--entity", "rex"]),
+    ("context", ["favorite color"]), ("count", []), ("update", ["{memory}", "The user's favorite color is green."]),
+    ("entity merge", ["Rex", "Oslo"]), ("entity separate", ["Rex", "Oslo"]),
     ("retell", []), ("retell", ["--dry-run"]), ("search", ["where do I live?"]), ("stats", []),
     ("quarantine list", []), ("quarantine approve", ["{waiting[0]}"]), ("quarantine drop", ["{waiting[1]}"]),
     ("export", []), ("export", ["--format", "jsonl", "--out", "{out}"]), ("import", ["{out}"]), ("audit", []),
     ("retention", ["--older-than", "2024-01-02", "--yes"]), ("list", []), ("export", []),
+    ("delete-all", ["--session", "one", "--yes"]), ("list", []),
     ("erase", ["--session", "one", "--yes"]), ("list", []),
 ]  # fmt: skip
 STORE_WIDE_COMMANDS = {
     "setup": "gets the embedder's weights; opens no store",
+    "config": "shows settings; opens no store",
+    "users": "lists everybody",
+    "watch": "follows what `changes` has, until it is stopped",
+    "chat": "answers lines of standard input; what it recalls and learns is the chat loop's",
     "demo": "has a store of its own",
     "doctor": "checks the whole store",
     "resume": "finishes everybody's batches",

@@ -6,13 +6,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recollect.calibration import GATE, Nearest, Scale, answerable, calibrated, logistic
+from recollect.calibration import GATE, Nearest, Scale, answerable, calibrated, company, logistic
 from recollect.wording import names
 
 SHARES = st.floats(0, 1)
 COSINES = st.floats(-1, 1)
 SIZES = st.integers(0, 1_000_000)
-NEAREST = st.builds(Nearest, st.none() | COSINES, SHARES, st.booleans(), SIZES, SIZES)
+NEAREST = st.builds(Nearest, st.none() | COSINES, SHARES, COSINES, st.booleans(), SIZES, SIZES)
 
 
 @given(NEAREST)
@@ -57,14 +57,25 @@ def test_a_score_grows_with_cosine_and_coverage(cosine, other, coverage, share):
 
 @pytest.mark.parametrize("turns", [0, 1, 20, 600, 50_000])
 def test_what_is_nowhere_near_is_shut_out_of_stores_of_any_size(turns):
-    assert (
-        answerable(Nearest(0.15, 0.1, False, turns, turns)) < GATE <= answerable(Nearest(0.7, 0.5, False, turns, turns))
-    )
+    far, near = Nearest(0.15, 0.1, 0.15, False, turns, turns), Nearest(0.7, 0.5, 0.7, False, turns, turns)
+    assert answerable(far) < GATE <= answerable(near)
 
 
 def test_the_first_memories_of_a_user_are_found_by_less():
     """ "What is my job?" of "I work as a nurse.": cosine 0.3, no word in common."""
-    assert answerable(Nearest(0.3, 0.0, False, 2, 2)) >= GATE > answerable(Nearest(0.3, 0.0, False, 600, 300))
+    assert answerable(Nearest(0.3, 0.0, 0.3, False, 2, 2)) >= GATE > answerable(Nearest(0.3, 0.0, 0.3, False, 600, 300))
+
+
+@given(NEAREST, COSINES, COSINES)
+def test_better_company_never_closes_the_gate(near, less, more):
+    less, more = sorted((less, more))
+    assert answerable(near._replace(company=less)) <= answerable(near._replace(company=more))
+
+
+def test_company_is_of_the_closest_of_fewer_where_there_are_few_texts():
+    hits = [(0.1, 0.0), (0.6, 0.4), (0.4, 0.0), (0.2, 0.4)]
+    assert company(hits, 1000) == pytest.approx((0.7 + 0.4 + 0.3) / 3)
+    assert company(hits, 2) == pytest.approx(0.7) and company([], 1000) == 0.0
 
 
 @given(st.floats(allow_nan=False))

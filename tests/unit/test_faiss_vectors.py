@@ -53,7 +53,7 @@ def test_the_nearest_are_those_of_brute_force(texts, coarse_from, steps, groups,
     assert all(group._copies for group in vectors._groups.values()) and len(vectors._groups) == groups
     allowed = random.random(len(texts) + 1) < 0.5 if masked else None
     for query in unit(texts[::50] + 0.2 * random.standard_normal((24, DIM))):
-        found = vectors.search(query, 5, allowed)
+        found = vectors.search(query, 5, allowed).pairs()
         assert [key for key, _ in found] == brute_force(texts, query, 5, allowed)
         assert np.allclose([score for _, score in found], [texts[key - 1] @ query for key, _ in found], atol=1e-6)
 
@@ -63,7 +63,7 @@ def test_what_is_taken_out_or_changed_is_so_in_the_copies_too(texts, coarse_from
     query = texts[10]
     vectors.remove([11])
     vectors.upsert([700], query[None])
-    found = vectors.search(query, 3)
+    found = vectors.search(query, 3).pairs()
     assert found[0] == (700, pytest.approx(1.0)) and 11 not in [key for key, _ in found]
 
 
@@ -72,14 +72,14 @@ def test_a_group_with_nothing_allowed_in_it_is_left_out(texts, coarse_from, monk
     allowed = np.arange(len(texts) + 1) % 2 == 1  # keys of group 0
     monkeypatch.setattr(vectors._groups[1], "_index", None)
     monkeypatch.setattr(vectors._groups[1]._copies, "nearest", None)
-    assert [key for key, _ in vectors.search(texts[4], 5, allowed)] == brute_force(texts, texts[4], 5, allowed)
-    assert vectors.search(texts[4], 5, np.zeros(9, dtype=bool)) == []
+    assert [key for key, _ in vectors.search(texts[4], 5, allowed).pairs()] == brute_force(texts, texts[4], 5, allowed)
+    assert vectors.search(texts[4], 5, np.zeros(9, dtype=bool)).pairs() == []
 
 
 def test_a_vector_may_change_its_group(texts, coarse_from):
     vectors = filled(texts, groups=2)
     vectors.upsert([1], texts[:1], 1)
-    assert vectors.search(texts[0], 1) == [(1, pytest.approx(1.0))]
+    assert vectors.search(texts[0], 1).pairs() == [(1, pytest.approx(1.0))]
     assert 1 not in vectors._groups[0].keys and 1 in vectors._groups[1].keys
 
 
@@ -91,7 +91,7 @@ def test_what_cannot_be_proven_is_searched_exactly(coarse_from):
     group = vectors._groups[0]
     assert group._proven(group._copies, rows[:1], 5, group._restriction(None)) is None
     scores = rows @ rows[0]
-    found = vectors.search(rows[0], 5)
+    found = vectors.search(rows[0], 5).pairs()
     assert np.allclose([score for _, score in found], np.sort(scores)[::-1][:5], atol=1e-6)
 
 
@@ -100,7 +100,7 @@ def test_numbers_that_are_cut_widen_the_bound(coarse_from):
     rows = unit(np.eye(DIM)[np.arange(1000) % DIM] + 0.05 * np.random.default_rng(5).standard_normal((1000, DIM)))
     vectors = filled(rows)
     assert vectors._groups[0]._copies.farthest > 0.5
-    assert [key for key, _ in vectors.search(rows[3], 4)] == brute_force(rows, rows[3], 4, None)
+    assert [key for key, _ in vectors.search(rows[3], 4).pairs()] == brute_force(rows, rows[3], 4, None)
 
 
 def test_few_vectors_and_odd_dimensions_have_no_copies(texts, coarse_from):

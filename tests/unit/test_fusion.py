@@ -4,62 +4,102 @@ from __future__ import annotations
 
 from itertools import pairwise
 
+import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from recollect import Memory
-from recollect.rank import SIBLINGS, TAIL, USUAL, WEIGHTS, Span, fuse, places
+from recollect.channels import Channel, Fusion, Span
+from recollect.rank import SIBLINGS, TAIL, USUAL, WEIGHTS
 from recollect.testing import HashEmbedder, ScriptedLanguage
 
 SCORES = st.lists(st.floats(-1, 50, allow_nan=False).map(lambda one: round(one, 3)), max_size=80)
 
 
-def channel(scores: list[float], first: int = 0) -> list[tuple[int, float]]:
-    return sorted(enumerate(scores, start=first), key=lambda one: (-one[1], one[0]))
+def best_first(scores: list[float]) -> np.ndarray:
+    return np.array(sorted(scores, reverse=True))
 
 
-def total(key: int, *found: list[tuple[int, float]]) -> float:
-    span = Span.of(*found)
-    names = ("memory-vector", "turn-vector")
-    fused = fuse([places(name, one, span) for name, one in zip(names, found, strict=True)])
-    return fused[key][0] if key in fused else 0.0
+def channel(name: str, scores: list[float], span: Span, first: int = 0) -> Channel:
+    keys = sorted(range(len(scores)), key=lambda place: (-scores[place], place))
+    return Channel.of(name, [key + first for key in keys], span(best_first(scores)))
 
 
+def total(key: int, own: list[float], said: list[float]) -> float:
+    span = Span.of(best_first(own), best_first(said))
+    fusion = Fusion(2000)
+    fusion.add(channel("memory-vector", own, span))
+    fusion.add(channel("turn-vector", said, span, first=1000))
+    return float(fusion.sums[key])
+
+
+@settings(deadline=None)
 @given(SCORES, SCORES)
 def test_scores_are_normalised_to_between_0_and_1_in_their_order(own, said):
-    span = Span.of(channel(own), channel(said))
-    told = [span(score) for score in sorted([*own, *said], reverse=True)]
+    span = Span.of(best_first(own), best_first(said))
+    told = span(best_first([*own, *said])).tolist()
     assert all(0 <= one <= 1 for one in told) and all(a >= b for a, b in pairwise(told))
     if told and max(own + said) > 0:
         assert told[0] == pytest.approx(1)
 
 
+@settings(deadline=None)
 @given(SCORES, SCORES, st.sampled_from([0.25, 2.0, 8.0]))
 def test_the_unit_of_a_channel_does_not_matter(own, said, factor):
-    span = Span.of(channel(own), channel(said))
-    other = Span.of(channel([one * factor for one in own]), channel([one * factor for one in said]))
-    assert [other(one * factor) for one in own] == pytest.approx([span(one) for one in own])
+    span = Span.of(best_first(own), best_first(said))
+    other = Span.of(best_first(own) * factor, best_first(said) * factor)
+    assert other(np.array(own) * factor) == pytest.approx(span(np.array(own)))
 
 
+@settings(deadline=None)
 @given(SCORES.filter(bool), SCORES, st.data())
 def test_a_better_score_never_lowers_a_key(own, said, data):
     key = data.draw(st.integers(0, len(own) - 1))
     better = [*own]
     better[key] += data.draw(st.floats(0, 20))
-    others = channel(said, first=1000)
-    assert total(key, channel(better), others) >= total(key, channel(own), others) - 1e-9
+    assert total(key, better, said) >= total(key, own, said) - 1e-9
 
 
 def test_what_is_usual_counts_for_hardly_anything():
-    many = channel([10.0, *[5.0 - n / 100 for n in range(USUAL * 2)]])
+    many = np.array([10.0, *[5.0 - n / 100 for n in range(USUAL * 2)]])
     span = Span.of(many)
-    assert span(10.0) == pytest.approx(1) and 0 < span(span.usual) <= TAIL and span(4.0) < span(span.usual)
+    best, usual, less = span(np.array([10.0, span.usual, 4.0]))
+    assert best == pytest.approx(1) and 0 < usual <= TAIL and less < usual
     assert Span.of(many[: USUAL - 1]).usual == 0  # too few to tell
 
 
 def test_nothing_found_is_no_score():
-    assert Span.of([], [])(1.0) == 0 and places("about", [], Span.of([])) == {}
+    assert Span.of(np.empty(0), np.empty(0))(np.ones(2)).tolist() == [0, 0]
+    fusion = Fusion(3)
+    fusion.add(Channel.of("about", [], []))
+    assert fusion.channels == [] and len(fusion.best_first()) == 0
+
+
+CHANNELS = st.lists(
+    st.tuples(
+        st.sampled_from(sorted(WEIGHTS)),
+        st.dictionaries(st.integers(0, 30), st.floats(0, 1, allow_nan=False), max_size=20),
+    ),
+    max_size=6,
+    unique_by=lambda one: one[0],
+)
+
+
+@settings(deadline=None)
+@given(CHANNELS)
+def test_columns_add_up_to_what_one_by_one_would(channels):
+    fusion, sums, places = Fusion(31), {}, {}
+    for name, found in channels:
+        fusion.add(Channel.of(name, [*found], [*found.values()]))
+        for rank, (key, score) in enumerate(found.items(), start=1):
+            sums[key] = sums.get(key, 0.0) + WEIGHTS[name] * score
+            places.setdefault(key, []).append((name, rank, score))
+    assert fusion.best_first().tolist() == sorted(sums, key=lambda key: (-sums[key], key))
+    assert all(fusion.sums[key] == one for key, one in sums.items())  # to the digit
+    assert all(list(fusion.places(key)) == one for key, one in places.items())
+    strong = {key for key, one in places.items() for name, _, score in one if name == "slot" and score >= 0.5}
+    assert set(fusion.reached(frozenset({"slot"}), 0.5).nonzero()[0].tolist()) == strong
 
 
 @pytest.fixture

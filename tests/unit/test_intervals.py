@@ -75,3 +75,28 @@ def test_a_span_lies_between_what_begins_and_ends():
     assert Span.around(5, times) == (3, 8) and Span.around(3, times) == (3, 8)
     assert 3 in Span(3, 8) and 8 not in Span(3, 8)
     assert Span.around(-4, times) == (BEGINNING, 0) and Span.around(9, times) == (8, OPEN)
+
+
+SOURCES = st.lists(
+    st.tuples(st.integers(1, 4), st.integers(1, 4), st.integers(0, 6), st.none() | st.integers(0, 6)), max_size=12
+)
+
+
+@settings(deadline=None)
+@given(SOURCES, st.lists(st.integers(1, 6), max_size=6), st.none() | st.integers(0, 6))
+def test_what_turns_support_is_what_their_quotes_tell(told, turns, number):
+    intervals = Intervals()
+    sources = [SourceRecord(n, *one[:2], "", *one[2:]) for n, one in enumerate(told, start=1)]
+    intervals.put_sources(sources[:5])
+    intervals.quotes(np.array([1]))  # what is kept must not outlive what comes
+    intervals.put_sources(sources[5:])
+    places, statements = intervals.supported(np.array(turns, dtype=np.int64), Moment(0, number))
+    assert list(zip(places.tolist(), statements.tolist(), strict=True)) == [
+        (place, one.statement)
+        for place, turn in enumerate(turns)
+        for one in sources
+        if one.turn == turn and Moment(0, number).believes(one.added, OPEN if one.retired is None else one.retired)
+    ]
+    counts = intervals.quotes(np.arange(1, 9)).tolist()
+    assert counts == [sum(one.statement == key for one in sources) for key in range(1, 9)]
+    assert intervals.told == len({one.turn for one in sources})

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 from recollect import Memory
 from recollect.model import Evidence, Scope, Update
-from recollect.ordering import order
+from recollect.ordering import Sought, order
 from recollect.query import Query
 from recollect.testing import HashEmbedder, ScriptedLanguage
 
@@ -143,13 +143,12 @@ def test_a_search_goes_on_with_what_it_saw_while_another_thread_adds(tmp_path):
         space = store.ledger.space("u")
         partition, query = store.partitions.get(space), Query("home Rome", Scope("u"), datetime.now(UTC))
         moment = retriever.moment(space, query)
-        served = retriever.served(space, partition, query, moment)
+        vector, terms = store.embedder.embed([query.text])[0], store.tokenizer(query.text)
+        sought = Sought(partition, query, moment, retriever.served(partition, query, moment), terms, vector)
         memory.add("likes += tea", user_id="u", session_id="s")
         memory.add([{"role": "user", "content": f"likes += home{n}"} for n in range(300)], user_id="u", infer=False)
         partition.catch_up()
-        vector, terms = store.embedder.embed([query.text])[0], store.tokenizer(query.text)
-        found = order(partition, query, moment, terms, vector, served)
-        assert [served.rows[one.key] for one in found] == [1]
+        assert sought.served.rows[order(sought).keys].tolist() == [1]
 
 
 def hits_passage(store):

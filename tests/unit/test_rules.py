@@ -179,6 +179,8 @@ def test_my_is_the_speakers_own():
     [
         ("Remind me to call Anna tomorrow.", "The user wants to be reminded to call Anna on 25 November 2026.",
          Kind.PLAN, "reminders"),
+        ("Remind me to send the form on Friday.", "The user wants to be reminded to send the form on 27 November 2026.",
+         Kind.PLAN, "reminders"),
         ("Call me Liz.", "The user asks the assistant to call the user Liz.", Kind.INSTRUCTION, "instructions"),
         ("Always answer briefly.", "The user asks the assistant to always answer briefly.", Kind.INSTRUCTION, "instructions"),
     ],

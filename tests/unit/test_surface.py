@@ -59,6 +59,9 @@ LATER = (
     "timeline",
     "merge_entities",
     "separate_entities",
+    "changes",
+    "find_id",
+    "users",
 )  # verbs that came on top
 FIELDS = {
     "AddResult": "changes rejected redacted usage batch_id status",
@@ -82,6 +85,7 @@ STORE_WIDE = (
     "export_all",
     "import_mem0",
     "retention",
+    "users",
 )
 
 

@@ -2,43 +2,59 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from recollect import Memory
-from recollect.surroundings import COMPANY, Spot, beside, together
+from recollect.surroundings import COMPANY, Spots, beside, together
 from recollect.testing import HashEmbedder, ScriptedLanguage
 
-SPOTS = {1: Spot("a", 1), 2: Spot("a", 2), 3: Spot("b", 3), 4: Spot("b", 4), 5: Spot("b", 6)}
+SPOTS = {1: (1, 1), 2: (1, 2), 3: (2, 3), 4: (2, 4), 5: (2, 6)}  # (session, turn)
 
 
-def test_a_turn_is_lifted_by_the_turn_after_or_before_it_within_its_session():
+def spots(keys, known=SPOTS):
+    return Spots(*np.array([known.get(key, (0, 0)) for key in keys], dtype=np.int64).reshape(-1, 2).T)
+
+
+def scored(channel):
+    return dict(zip(channel.keys.tolist(), channel.scores.tolist(), strict=True))
+
+
+def after(scores, untold):
+    keys = [*scores]
+    silent = np.array([key in untold for key in keys])
+    return scored(beside(np.array(keys), np.array([*scores.values()]), spots(keys), silent))
+
+
+def company(orders, known=SPOTS):
+    keys = [key for key, _ in orders]
+    weights = np.array([weight for _, weight in orders])
+    return scored(together(np.array(keys, dtype=np.int64), weights, spots(keys, known)))
+
+
+def test_a_turn_is_lifted_by_the_turn_after_it_within_its_session():
     scores = {1: 0.1, 2: 0.9, 3: 0.8, 4: 0.0, 5: 0.5}
-    after = {key: place.score for key, place in beside(scores, SPOTS, scores, 1).items()}
-    before = {key: place.score for key, place in beside(scores, SPOTS, scores, -1).items()}
-    assert after == {1: 0.9} and before == {
-        2: 0.1,
-        4: 0.8,
-    }  # 2 and 3 are of two sessions; between 4 and 6 stands one not found
+    # 2 and 3 are of two sessions; 4 was not found; between 4 and 6 stands one not found
+    assert after(scores, scores) == {1: 0.9}
 
 
 def test_what_a_memory_tells_is_not_lifted():
-    assert set(beside({1: 0.1, 2: 0.9}, SPOTS, {2}, -1)) == {2} and beside({1: 0.1, 2: 0.9}, SPOTS, {2}, 1) == {}
+    assert set(after({1: 0.1, 2: 0.9}, {1})) == {1} and after({1: 0.1, 2: 0.9}, {2}) == {}
 
 
 def test_a_session_counts_by_its_best():
-    found = together([(1, 1.0), (3, 0.5), (2, 0.5), (4, 0.25)], SPOTS)
-    assert {key: place.score for key, place in found.items()} == {1: 1.0, 2: 1.0, 3: 0.5, 4: 0.5}
-    many = {n: Spot("long", n) for n in range(100, 100 + 3 * COMPANY)} | {1: Spot("short", 1)}
+    assert company([(1, 1.0), (3, 0.5), (2, 0.5), (4, 0.25)]) == {1: 1.0, 2: 1.0, 3: 0.5, 4: 0.5}
+    many = {n: (7, n) for n in range(100, 100 + 3 * COMPANY)} | {1: (8, 1)}
     orders = [(1, COMPANY / 2), *((n, 0.5) for n in many if n > 1)]
-    assert together(orders, many)[1].score == 1.0  # however long the other is
+    assert company(orders, many)[1] == 1.0  # however long the other is
 
 
 @given(st.lists(st.tuples(st.sampled_from([1, 2, 3, 4, 5, 99]), st.floats(0, 9)), unique_by=lambda one: one[0]))
 def test_shares_are_shares_and_unknown_places_get_none(orders):
-    found = together(orders, SPOTS)
-    assert all(0 <= place.score <= 1 for place in found.values()) and 99 not in found
+    found = company(orders)
+    assert all(0 <= share <= 1 for share in found.values()) and 99 not in found
 
 
 @pytest.fixture
@@ -52,13 +68,13 @@ def channels(memory, query):
     return {(hit.kind, hit.text): {one.name for one in hit.channels} for hit in hits}
 
 
-def test_an_answer_follows_its_question_unless_a_memory_tells_it(memory):
-    said = ["which harbour then", "well, the old one", "which harbour now", "home = Genoa"]
+def test_a_turn_comes_with_the_reply_to_it_unless_a_memory_tells_it(memory):
+    said = ["the harbour then", "which harbour, the old one?", "home = Genoa harbour", "which harbour now"]
     memory.add([{"role": "user", "content": one} for one in said[:2]], user_id="u", session_id="a")
     memory.add([{"role": "user", "content": one} for one in said[2:]], user_id="u", session_id="b")
     found = channels(memory, "which harbour")
-    assert "turn-before" in found["turn", said[1]] and "turn-after" in found["turn", said[0]]
-    assert "turn-before" not in found["turn", said[3]]
+    assert "turn-after" in found["turn", said[0]] and "turn-after" not in found["turn", said[2]]
+    assert ("memory", "home is Genoa harbour") in found
 
 
 def test_who_is_named_is_named_whole(memory):

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from recollect.adapters.bm25 import Bm25
+from recollect.adapters.irregular import BASES
 from recollect.adapters.languages import LANGUAGES, language_of
 from recollect.adapters.terms import _STOP, TermCounter, _words
 from recollect.records import words_of
@@ -33,7 +34,25 @@ def finds(query, *texts):
     index = Bm25()
     for key, text in enumerate(texts):
         index.upsert(key, count(text))
-    return [key for key, _ in index.search(count.asked(query, index.__contains__), len(texts))]
+    return index.search(count.asked(query, index.__contains__), len(texts)).keys.tolist()
+
+
+@pytest.mark.parametrize(
+    ("query", "text"),
+    [
+        ("When did Nora go there?", "Nora went there."),
+        ("What had she bought?", "I buy bread."),
+        ("Whom has Tom taught?", "Tom teaches Anna."),
+        ("her child", "three children"),
+        ("Who goes?", "We've gone."),
+    ],
+)
+def test_an_irregular_form_finds_its_word_and_is_found_by_it(query, text):
+    assert finds(query, text) and finds(text, query)
+
+
+def test_an_irregular_form_has_one_word():
+    assert not BASES.keys() & BASES.values()
 
 
 @pytest.mark.parametrize("name", SAID)

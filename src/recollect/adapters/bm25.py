@@ -12,7 +12,7 @@ from array import array
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
-from ..records import words_of
+from ..records import Scored, words_of
 
 if TYPE_CHECKING:
     import numpy as np
@@ -126,9 +126,7 @@ class Bm25:
         n = len(self._postings[term].keys) if term in self._postings else 0
         return math.log(1 + (len(self._texts) - n + 0.5) / (n + 0.5))
 
-    def search(
-        self, terms: Mapping[str, int], k: int, allowed: NDArray[np.bool_] | None = None
-    ) -> list[tuple[int, float]]:
+    def search(self, terms: Mapping[str, int], k: int, allowed: NDArray[np.bool_] | None = None) -> Scored:
         import numpy as np
 
         found, scores = self._matches(terms)
@@ -185,12 +183,12 @@ class Bm25:
         return [weight / total for weight in covered]
 
 
-def _best(keys: NDArray[np.int64], scores: NDArray[np.float64], k: int) -> list[tuple[int, float]]:
-    """The k best (key, score), best first, ties by smaller key. `keys` ascend."""
+def _best(keys: NDArray[np.int64], scores: NDArray[np.float64], k: int) -> Scored:
+    """The k best, best first, ties by smaller key. `keys` ascend."""
     import numpy as np
 
     if 0 < k < len(keys):
         best = scores >= np.partition(scores, -k)[-k]
         keys, scores = keys[best], scores[best]
     order = np.argsort(-scores, kind="stable")[: max(k, 0)]
-    return list(zip(keys[order].tolist(), scores[order].tolist(), strict=True))
+    return Scored(keys[order], scores[order])

@@ -23,8 +23,9 @@ from ..model import (
     SourceClass,
     Statement,
     Turn,
+    speaker,
 )
-from ..records import ChangeRecord
+from ..records import ChangeRecord, Quoted
 from ..times import at_offset, from_micros, maybe_micros, maybe_time, to_micros
 
 if TYPE_CHECKING:
@@ -112,6 +113,21 @@ def memory_row(row: sqlite3.Row) -> Row:
         expires_at=maybe_time(row["expires_at"]),
         quarantined=bool(row["quarantined"]),
         restores=row["restores"],
+    )
+
+
+def quoted(row: sqlite3.Row) -> Quoted:
+    """From the joined columns of `sources` and `turns`; a turn that is not there is a ValueError."""
+    role = Role(row["role"])
+    return Quoted(
+        statement=row["statement"],
+        quote=row["quote"],
+        turn_id=row["id"],
+        role=role,
+        speaker=speaker(row["name"], role),
+        said_at=at_offset(from_micros(row["said_at"]), row["utc_offset"]),
+        session_id=row["session_id"],
+        agent_id=row["agent_id"],
     )
 
 

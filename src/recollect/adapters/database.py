@@ -13,7 +13,7 @@ import re
 import sqlite3
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 from importlib import resources
 from pathlib import Path
@@ -151,6 +151,13 @@ class Database:
                 yield reader
             finally:
                 reader.execute("COMMIT")
+
+    def one(self, query: str, values: Sequence[object]) -> sqlite3.Row | None:
+        """The first row of one statement: it needs no snapshot to see one state. Within a `read` it sees that one's."""
+        self._check_open()
+        with faults_named("read"), GATE.inside():
+            row: sqlite3.Row | None = self._reader().execute(query, values).fetchone()
+            return row
 
     def _reader(self) -> sqlite3.Connection:
         reader: sqlite3.Connection | None = getattr(self._local, "reader", None)

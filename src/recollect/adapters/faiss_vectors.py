@@ -12,6 +12,7 @@ import threading
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from ..records import Scored
 from .forking import GATE
 
 if TYPE_CHECKING:
@@ -96,15 +97,15 @@ class FaissVectors:
         known = ids < len(self._group_of)
         return np.where(known, self._group_of[np.where(known, ids, 0)], ABSENT)
 
-    def search(self, query: Vectors, k: int, allowed: NDArray[np.bool_] | None = None) -> list[tuple[int, float]]:
+    def search(self, query: Vectors, k: int, allowed: NDArray[np.bool_] | None = None) -> Scored:
         import numpy as np
 
         if k <= 0:
-            return []
+            return Scored.none()
         one = np.ascontiguousarray(query, dtype=np.float32).reshape(1, -1)
         found = [group.nearest(one, k, allowed) for group in self._groups.values()]
         if not found:
-            return []
+            return Scored.none()
         return _ranked(np.concatenate([keys for keys, _ in found]), np.concatenate([scores for _, scores in found]), k)
 
     def cosines(self, query: Vectors, keys: Sequence[int]) -> list[float | None]:
@@ -288,9 +289,9 @@ def _ids(keys: Sequence[int]) -> NDArray[np.int64]:
     return np.asarray(keys, dtype=np.int64)
 
 
-def _ranked(keys: NDArray[np.int64], scores: Vectors, k: int) -> list[tuple[int, float]]:
-    """The k best (key, score), best first, ties by smaller key."""
+def _ranked(keys: NDArray[np.int64], scores: Vectors, k: int) -> Scored:
+    """The k best, best first, ties by smaller key."""
     import numpy as np
 
     order = np.lexsort((keys, -scores))[:k]
-    return list(zip(keys[order].tolist(), scores[order].tolist(), strict=True))
+    return Scored(keys[order], scores[order].astype(np.float64))

@@ -30,6 +30,7 @@ from .sqlite_ledger import (
     insert_rows,
     retire_rows,
 )
+from .sqlite_talks import close_open
 from .tombstones import ERASED as BURIED
 from .tombstones import bury, erased_key, erased_name
 
@@ -87,6 +88,7 @@ class SqliteErasure:
         self, db: sqlite3.Connection, space: Space, plan: Callable[[History], Removal], at: datetime
     ) -> dict[str, int]:
         """One plan, within a transaction."""
+        close_open(db, "space = ?", (space,))  # what is open would grow into what the erasure has seen
         history = _history(db, space)
         removal = plan(history)
         reach("erase.planned")

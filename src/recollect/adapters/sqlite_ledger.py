@@ -31,10 +31,12 @@ from ..records import (
     NewTurn,
     PassageRecord,
     PendingVector,
+    Quoted,
     Retirement,
     RowSpan,
     SourceRecord,
     Space,
+    UserRecord,
     UserState,
 )
 from ..results import Backup
@@ -52,6 +54,11 @@ _ROWS = (
     "SELECT r.*, m.text, m.kind, m.subject, m.attribute, m.many, m.value, m.event_from, m.event_to, m.event_precision,"
     " m.source FROM memory_rows r JOIN statements m ON m.space = r.space AND m.number = r.statement"
 )
+_QUOTED = (
+    "SELECT s.number, s.statement, s.turn, s.quote, s.added, s.retired, t.id, t.role, t.name, t.said_at, t.utc_offset,"
+    " t.session_id, t.agent_id FROM sources s LEFT JOIN turns t ON t.space = s.space AND t.number = s.turn"
+    " WHERE s.space = ? AND s.statement"
+)
 _TOLD = (
     "SELECT number, event_from, event_to, slot_key FROM statements"
     " WHERE space = ? AND (event_from IS NOT NULL OR slot_key IS NOT NULL) AND number"
@@ -61,6 +68,12 @@ _OWNERS: dict[IdKind, str] = {
     "chg": "SELECT space FROM changes WHERE id = ?1",
     "turn": "SELECT space FROM turns WHERE id = ?1",
     "batch": "SELECT space FROM batches WHERE id = ?1 UNION SELECT space FROM changes WHERE batch_id = ?1",
+}
+_NAMED: dict[IdKind, tuple[str, str]] = {
+    "mem": ("memory_rows", "memory_id"),
+    "chg": ("changes", "id"),
+    "turn": ("turns", "id"),
+    "batch": ("batches", "id"),
 }
 _THINGS: dict[IdKind, str] = {"mem": "memory", "chg": "change", "turn": "turn", "batch": "batch"}
 # Turns taken out of search for a review, but for those that a memory which was put aside cites: one review is enough.
@@ -152,13 +165,20 @@ class SqliteLedger:
             rows = db.execute("SELECT space, name FROM users ORDER BY space").fetchall()
             return [(Space(row["space"]), codec.user_of(row["name"])) for row in rows]
 
+    def users(self) -> list[UserRecord]:
+        """Where every user stands who was not erased."""
+        with self._database.read() as db:
+            rows = db.execute(
+                f"SELECT name, revision, last_recorded_at FROM users WHERE name NOT LIKE '{ERASED}%' ORDER BY space"
+            ).fetchall()
+        return [UserRecord(codec.user_of(name), number, from_micros(at) if at else None) for name, number, at in rows]
+
     # --- users ---------------------------------------------------------------------------------------------------------
 
     def space(self, user_id: str | None) -> Space | None:
         """The user's key, None where nothing was ever stored."""
-        with self._database.read() as db:
-            row = db.execute("SELECT space FROM users WHERE name = ?", (codec.space_name(user_id),)).fetchone()
-            return None if row is None else Space(row["space"])
+        row = self._database.one("SELECT space FROM users WHERE name = ?", (codec.space_name(user_id),))
+        return None if row is None else Space(row["space"])
 
     def ensure_space(self, user_id: str | None) -> Space:
         """The user's key, made where nothing was ever stored."""
@@ -179,6 +199,17 @@ class SqliteLedger:
         """The user's key where the id is of theirs. Raises NotFound, by the same statement for a foreign id as for none."""
         query = f"SELECT own.space FROM ({_OWNERS[kind]}) own JOIN users u ON u.space = own.space WHERE u.name = ?2"
         return self._owner(query, kind, identifier, codec.space_name(user_id))
+
+    def beginning(self, kind: IdKind, beginning: str, space: Space | None, limit: int) -> list[str]:
+        """Ids that begin so, of one user or of all, at most `limit`."""
+        table, column = _NAMED[kind]
+        whose, values = ("", ()) if space is None else (" AND +space = ?4", (space,))  # + : by the id's index
+        with self._database.read() as db:
+            found = db.execute(
+                f"SELECT DISTINCT {column} FROM {table} WHERE {column} >= ?1 AND {column} < ?2{whose} LIMIT ?3",
+                (beginning, beginning + "g", limit, *values),  # an id ends in hex digits, which all come before "g"
+            ).fetchall()
+        return [row[0] for row in found]
 
     def _owner(self, query: str, kind: IdKind, identifier: str, *name: str) -> Space:
         with self._database.read() as db:
@@ -318,10 +349,11 @@ class SqliteLedger:
     def delta(self, space: Space, since: int, embedder: EmbedderKey | None = None) -> Delta:
         """What a partition at number `since` must learn. Raises EmbeddingModelMismatch where it may hold new vectors, and the
         store's are not of `embedder`."""
+        now = self._database.one("SELECT revision FROM users WHERE space = ?", (space,))
+        if now is not None and now["revision"] == since:
+            return Delta(since, False, (), (), ())  # as before most searches: nothing came
         with self._database.read() as db:
             user = db.execute("SELECT revision, cleared_at FROM users WHERE space = ?", (space,)).fetchone()
-            if user["revision"] == since:
-                return Delta(since, False, (), (), ())
             check_embedder(db, embedder)
             check_terms(db, self._terms)
             passages = db.execute(
@@ -439,16 +471,15 @@ class SqliteLedger:
     def sources(self, space: Space, statements: Iterable[int], at: int | None = None) -> list[SourceRecord]:
         """Quotes behind statements, as of number `at` (None: now), in the order of the turns."""
         with self._database.read() as db:
-            found = [
-                _source(row)
-                for row in _select_in(db, "SELECT * FROM sources WHERE space = ? AND statement", space, statements)
-            ]
-        then = [
-            s
-            for s in found
-            if (s.retired is None if at is None else s.added <= at and (s.retired is None or s.retired > at))
-        ]
+            found = _select_in(db, "SELECT * FROM sources WHERE space = ? AND statement", space, statements)
+            then = [_source(row) for row in found if _stands(row, at)]
         return sorted(then, key=lambda s: (s.turn, s.number))
+
+    def quoted(self, space: Space, statements: Iterable[int], at: int | None = None) -> list[Quoted]:
+        """The same with what is told of the turns."""
+        with self._database.read() as db:
+            found = [row for row in _select_in(db, _QUOTED, space, statements) if _stands(row, at)]
+            return [codec.quoted(row) for row in sorted(found, key=lambda row: (row["turn"], row["number"]))]
 
     def sources_touched(self, space: Space, number: int) -> tuple[list[SourceRecord], list[SourceRecord]]:
         """The sources that a change added, and those that it retired."""
@@ -594,6 +625,14 @@ class SqliteLedger:
             found = db.execute(
                 f"SELECT * FROM changes WHERE space = ?{where} ORDER BY number",
                 (space, *given.values()),
+            ).fetchall()
+            return [codec.change(row) for row in found]
+
+    def changes_after(self, space: Space, number: int, limit: int) -> list[ChangeRecord]:
+        """The user's changes behind a number, in order, at most `limit`."""
+        with self._database.read() as db:
+            found = db.execute(
+                "SELECT * FROM changes WHERE space = ? AND number > ? ORDER BY number LIMIT ?", (space, number, limit)
             ).fetchall()
             return [codec.change(row) for row in found]
 
@@ -957,6 +996,14 @@ def _span(row: sqlite3.Row, told: sqlite3.Row | None) -> RowSpan:
         None if told is None or told["event_from"] is None else (told["event_from"], told["event_to"]),
         None if told is None else told["slot_key"],
     )
+
+
+def _stands(source: sqlite3.Row, at: int | None) -> bool:
+    """Whether a source stood at number `at`, or stands now."""
+    added, retired = source["added"], source["retired"]
+    if at is None:
+        return retired is None
+    return bool(added <= at and (retired is None or retired > at))
 
 
 def _source(row: sqlite3.Row) -> SourceRecord:

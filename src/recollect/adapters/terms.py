@@ -19,9 +19,10 @@ from importlib.metadata import version
 from typing import Any
 
 from ..records import Asked
+from .irregular import BASES
 from .languages import LANGUAGES, STOP_WORDS, language_of
 
-VERSION = 2  # of what this module does to a text
+VERSION = 3  # of what this module does to a text
 LONGEST = 64  # characters of a word that is stemmed
 
 _UNSPACED = (  # scripts whose words nothing parts; Hangul too, whose particles are joined to the word
@@ -132,6 +133,8 @@ def _stem(word: str, language: str) -> str:
         word = _ELIDED.sub("", word, count=1) if _ELIDED.match(word) else word
     if not word.isalpha() and language != "english":
         return word
+    if language == "english":
+        word = BASES.get(word, word)
     stem = _by(language, word) if word.isalpha() else word
     # "Annas Schwester": Snowball leaves the genitive of what ends in a vowel.
     return stem[:-1] if language == "german" and len(stem) > 3 and stem[-2:] in ("as", "os", "us", "is") else stem

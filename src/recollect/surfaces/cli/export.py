@@ -1,4 +1,4 @@
-"""`recollect export` and `recollect audit`: what is held on a user, and who changed it."""
+"""`recollect export`: what is held on a user."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ...adapters.database import FILE_NAME
 from ...errors import InvalidInput
 from ...trace import Event, Exported, Listener
 from .common import Common, console, say
-from .safe import count, moment, plain
+from .safe import count
 
 
 def export(common: Common, out: Path | None, *, overwrite: bool) -> None:
@@ -79,21 +79,6 @@ def bar(common: Common) -> tuple[Progress, Listener]:
             progress.update(task, completed=event.records, total=event.of)
 
     return progress, on_event
-
-
-def audit(common: Common) -> None:
-    """A line a change."""
-    require_store(common)
-    with common.open() as memory:
-        entries = memory.audit(user_id=common.user_id)
-    if common.json:
-        common.answer([one.model_dump(mode="json") for one in entries])
-        return
-    for one in entries:
-        what = f"{one.op.value} {one.memory_id or 'turns'}" + (f", undoing {one.undoes}" if one.undoes else "")
-        by = f" by {plain(one.model)}" if one.model else ""
-        say(f"{moment(one.recorded_at)}  {plain(one.actor or '(nobody named)')}: {what}{by}  {one.change_id}")
-    say(count(len(entries), "change"))
 
 
 def require_store(common: Common) -> None:
