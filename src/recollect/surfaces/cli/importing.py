@@ -87,11 +87,11 @@ def from_mem0(
     if source != "mem0":
         raise InvalidInput("--from", f"there is mem0, not {source[:40]!r}")
     if file is not None:
-        raise InvalidInput("FILE", "goes without --from: what mem0 has is found by --config")
+        raise InvalidInput("FILE", "goes without --from: what mem0 has is found by --mem0-config")
     if python is None and (named := os.environ.get(PYTHON_VARIABLE)):
         python = Path(named)
     if python is None or config is None:
-        raise InvalidInput("--python" if python is None else "--config", "is needed with --from mem0")
+        raise InvalidInput("--mem0-python" if python is None else "--mem0-config", "is needed with --from mem0")
     bar = Bar(common)
     try:
         with common.open(bar.on_event) as memory, bar.progress:
