@@ -157,7 +157,7 @@ def answers(memory, user):
     told = {
         "items": [memory.get_all(user_id=user, as_of=day(n), known_at=at) for n in (0, 7, 30) for at in moments],
         "audit": audit,
-        "stats": memory.stats(user_id=user).model_dump(exclude={"bytes_on_disk"}),
+        "stats": memory.stats(user_id=user).model_dump(exclude={"embedder", "users", "schema_version"}),
         "quarantine": memory.quarantine(user_id=user),
         "timeline": [memory.timeline(user_id=user, entity="user"), memory.timeline(user_id=user, slot="home")],
         "graph": drawn(memory.entity_graph(user_id=user)),

@@ -3,11 +3,21 @@
 from __future__ import annotations
 
 import json
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from contextlib import closing
 
 import pytest
 from typer.testing import CliRunner
 
+from recollect import Memory
 from recollect.surfaces.cli.commands import app
+from recollect.testing import HashEmbedder, ScriptedLanguage
+
+RECOLLECT = [sys.executable, "-c", "from recollect.surfaces.cli import main; main()"]
 
 
 @pytest.fixture
@@ -86,8 +96,8 @@ def test_a_damaged_file_is_told_by_its_line(elsewhere, file, tmp_path):
         (["import"], "name the file"),
         (["import", "--from", "mem1"], "there is mem0"),
         (["import", "x.jsonl", "--from", "mem0"], "goes without --from"),
-        (["import", "--from", "mem0", "--config", "c.json"], "--python"),
-        (["import", "--from", "mem0", "--python", "p"], "--config"),
+        (["import", "--from", "mem0", "--mem0-config", "c.json"], "--mem0-python"),
+        (["import", "--from", "mem0", "--mem0-python", "p"], "--mem0-config"),
         (["export", "--format", "xml", "--out", "x"], "json or jsonl"),
         (["export", "--format", "jsonl"], "--out"),
         (["export", "--all", "--out", "x"], "--format jsonl"),
@@ -97,3 +107,39 @@ def test_a_damaged_file_is_told_by_its_line(elsewhere, file, tmp_path):
 def test_what_does_not_go_together_is_said(cli, file, monkeypatch, words, told):
     monkeypatch.delenv("RECOLLECT_MEM0_PYTHON", raising=False)
     assert told in cli(*words, code=2).stderr
+
+
+def test_ctrl_c_leaves_whole_users_and_the_same_command_goes_on(elsewhere, tmp_path):
+    """While the users come, or while their vectors are made."""
+    out, ledger = tmp_path / "many.jsonl", tmp_path / "elsewhere" / "ledger.sqlite3"
+    with Memory(tmp_path / "many", llm=ScriptedLanguage(), embedder=HashEmbedder(16)) as memory:
+        for user in ("a", "b", "c"):
+            said = [{"role": "user", "content": f"line {n} of {user}"} for n in range(30)]
+            memory.add(said, user_id=user, infer=False)
+        memory.export_all(out)
+    words = ["--store", str(tmp_path / "elsewhere"), "import", str(out)]
+    with subprocess.Popen([*RECOLLECT, *words], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        for _ in range(1_200):
+            if (ledger.exists() and users(ledger)) or process.poll() is not None:
+                break
+            time.sleep(0.05)
+        process.send_signal(signal.SIGINT)
+        _, told = process.communicate(timeout=60)
+    assert process.returncode == 130 and "stopped; everything that was committed is kept" in told
+    there = users(ledger)
+    assert there and set(there.values()) == {30}
+    assert "a: there already" in elsewhere("import", out).stdout
+    assert users(ledger) == {"user:a": 30, "user:b": 30, "user:c": 30}
+    elsewhere("resume")
+    assert "All is well" in elsewhere("doctor").stdout
+
+
+def users(ledger):
+    """How many messages each user has."""
+    with closing(sqlite3.connect(f"file:{ledger}?mode=ro", uri=True)) as db:
+        try:
+            return dict(
+                db.execute("SELECT u.name, count(*) FROM users u JOIN turns USING (space) GROUP BY u.name").fetchall()
+            )
+        except sqlite3.OperationalError:  # the tables are being made
+            return {}

@@ -201,7 +201,7 @@ def test_what_fails_is_named(memory, stand_in, tmp_path):
 
 def test_the_command_tells_what_came(cli, stand_in):
     python, config = stand_in([one(1, "I live in Rome."), {**one(2, "x"), "user_id": None, "run_id": "r"}])
-    where = ("--from", "mem0", "--python", python, "--config", config)
+    where = ("--from", "mem0", "--mem0-python", python, "--mem0-config", config)
     assert "Nothing was written." in cli("import", *where, "--dry-run", code=1).stdout
     done = cli("import", *where, code=1)  # for something was left out
     assert "2 memories of 1 user in mem0" in done.stdout and "1 imported, 0 there already" in done.stdout

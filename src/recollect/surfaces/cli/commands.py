@@ -600,13 +600,17 @@ def import_(
     source: Annotated[
         str | None, typer.Option("--from", metavar="NAME", help="Instead of a file, another memory: mem0")
     ] = None,
-    python: Annotated[
+    mem0_python: Annotated[
         Path | None,
-        typer.Option("--python", metavar="PATH", help="With --from mem0: the Python of an environment that has mem0"),
+        typer.Option(
+            "--mem0-python",
+            metavar="PATH",
+            help="The Python of an environment that has mem0 (default: $RECOLLECT_MEM0_PYTHON)",
+        ),
     ] = None,
-    config: Annotated[
+    mem0_config: Annotated[
         Path | None,
-        typer.Option("--config", metavar="FILE", help="With --from mem0: what it is configured with, as JSON"),
+        typer.Option("--mem0-config", metavar="FILE", help="What mem0 is configured with, as JSON"),
     ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would come")] = False,
     skip_existing: Annotated[
@@ -619,14 +623,14 @@ def import_(
 
     Example: recollect import everybody.jsonl --dry-run
 
-    Example: recollect import --from mem0 --python ~/mem0-env/bin/python --config mem0.json
+    Example: recollect import --from mem0 --mem0-python ~/mem0-env/bin/python --mem0-config mem0.json
     """
     from .importing import from_file, from_mem0
 
     if source is not None:
-        told = from_mem0(common, source, file, python, config, dry_run=dry_run, allow_erased=allow_erased)
+        told = from_mem0(common, source, file, mem0_python, mem0_config, dry_run=dry_run, allow_erased=allow_erased)
         raise typer.Exit(told)
-    from_file(common, file, dry_run=dry_run, skip_existing=skip_existing, allow_erased=allow_erased)
+    raise typer.Exit(from_file(common, file, dry_run=dry_run, skip_existing=skip_existing, allow_erased=allow_erased))
 
 
 @app.command()

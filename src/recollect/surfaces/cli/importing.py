@@ -13,7 +13,7 @@ from ...errors import InvalidInput
 from ...importing import read_through
 from ...results import ForeignReport, ImportedUser, ImportReport
 from ...trace import Event, Imported
-from .common import FAULT, Common, console, say
+from .common import FAULT, Common, console, describe, exit_code_of, report, say
 from .safe import count, plain
 
 SHOWN = 20  # users, or what was left out, that are told one by one
@@ -45,20 +45,32 @@ class Bar:
             self.progress.update(self.task, completed=event.done, total=event.of or None)
 
 
-def from_file(common: Common, file: Path | None, *, dry_run: bool, skip_existing: bool, allow_erased: bool) -> None:
-    """An interchange file. A dry run makes no store where there is none."""
+def from_file(common: Common, file: Path | None, *, dry_run: bool, skip_existing: bool, allow_erased: bool) -> int:
+    """An interchange file; the exit code. A dry run makes no store where there is none."""
     if file is None:
         raise InvalidInput("FILE", "name the file that `recollect export --format jsonl` wrote, or say --from mem0")
     if dry_run and not list(common.folder().glob(f"{FILE_NAME}*")):
         users = read_through(file, *([] if common.user is None else [common.user]))
         show(common, ImportReport(users=tuple(users), dry_run=True))
-        return
+        return 0
     bar = Bar(common)
-    with common.open(bar.on_event) as memory, bar.progress:
-        report = memory.import_file(
-            file, dry_run=dry_run, skip_existing=skip_existing, allow_erased=allow_erased, **common.owner
-        )
-    show(common, report)
+    try:
+        with common.open(bar.on_event) as memory, bar.progress:
+            told = memory.import_file(
+                file, dry_run=dry_run, skip_existing=skip_existing, allow_erased=allow_erased, **common.owner
+            )
+    except KeyboardInterrupt as stop:
+        return stopped(common, stop)
+    show(common, told)
+    return 0
+
+
+def stopped(common: Common, stop: KeyboardInterrupt) -> int:
+    """Ctrl-C: what came is kept, and how to go on; the exit code."""
+    report(*describe(stop), as_json=common.json)
+    if not common.json:
+        say("The same command goes on from there; `recollect resume` makes up for vectors.", stderr=True)
+    return exit_code_of(stop)
 
 
 def from_mem0(
@@ -75,53 +87,54 @@ def from_mem0(
     if source != "mem0":
         raise InvalidInput("--from", f"there is mem0, not {source[:40]!r}")
     if file is not None:
-        raise InvalidInput("FILE", "goes without --from: what mem0 has is found by --config")
+        raise InvalidInput("FILE", "goes without --from: what mem0 has is found by --mem0-config")
     if python is None and (named := os.environ.get(PYTHON_VARIABLE)):
         python = Path(named)
     if python is None or config is None:
-        raise InvalidInput("--python" if python is None else "--config", "is needed with --from mem0")
+        raise InvalidInput("--mem0-python" if python is None else "--mem0-config", "is needed with --from mem0")
     bar = Bar(common)
-    with common.open(bar.on_event) as memory, bar.progress:
-        report = memory.import_mem0(python, config, dry_run=dry_run, allow_erased=allow_erased, **common.owner)
+    try:
+        with common.open(bar.on_event) as memory, bar.progress:
+            told = memory.import_mem0(python, config, dry_run=dry_run, allow_erased=allow_erased, **common.owner)
+    except KeyboardInterrupt as stop:
+        return stopped(common, stop)
     if common.json:
-        common.answer(report.model_dump(mode="json"))
+        common.answer(told.model_dump(mode="json"))
     else:
-        show_foreign(report)
-    return FAULT if report.left_out else 0
+        show_foreign(told)
+    return FAULT if told.left_out else 0
 
 
-def show_foreign(report: ForeignReport) -> None:
+def show_foreign(made: ForeignReport) -> None:
     """What came, and what did not."""
-    found = f"{count(report.found, 'memory', 'memories')} of {count(report.users, 'user')} in {report.source}"
-    say(f"{found}, {count(report.versions, 'version')}")
-    if report.dry_run:
+    found = f"{count(made.found, 'memory', 'memories')} of {count(made.users, 'user')} in {made.source}"
+    say(f"{found}, {count(made.versions, 'version')}")
+    if made.dry_run:
         say("Nothing was written.")
     else:
-        more = f", {report.erased:,} left out that had been erased" if report.erased else ""
-        more += f", {report.quarantined:,} quarantined (`recollect quarantine list`)" if report.quarantined else ""
-        say(f"{report.imported:,} imported, {report.there:,} there already{more}")
-    for one in report.left_out[:SHOWN]:
+        more = f", {made.erased:,} left out that had been erased" if made.erased else ""
+        more += f", {made.quarantined:,} quarantined (`recollect quarantine list`)" if made.quarantined else ""
+        say(f"{made.imported:,} imported, {made.there:,} there already{more}")
+    for one in made.left_out[:SHOWN]:
         say(f"left out: {plain(one.id)}: {plain(one.reason)}", stderr=True)
-    if len(report.left_out) > SHOWN:
-        say(f"… and {len(report.left_out) - SHOWN:,} more (--json tells all)", stderr=True)
+    if len(made.left_out) > SHOWN:
+        say(f"… and {len(made.left_out) - SHOWN:,} more (--json tells all)", stderr=True)
 
 
-def show(common: Common, report: ImportReport) -> None:
+def show(common: Common, made: ImportReport) -> None:
     """What came, user by user, and what is left to do."""
     if common.json:
-        common.answer(report.model_dump(mode="json"))
+        common.answer(made.model_dump(mode="json"))
         return
-    for one in report.users[:SHOWN]:
-        say(f"{whose(one)}: {told(one)}")
-    if len(report.users) > SHOWN:
-        say(f"… and {count(len(report.users) - SHOWN, 'more user')}")
-    say(summary(report))
-    if report.embedded:
-        say(f"{count(report.embedded, 'text')} embedded")
-    if report.waiting:
-        say(
-            f"{count(report.waiting, 'text')} wait for their vectors; `recollect resume` makes up for them", stderr=True
-        )
+    for one in made.users[:SHOWN]:
+        say(f"{whose(one)}: {line(one)}")
+    if len(made.users) > SHOWN:
+        say(f"… and {count(len(made.users) - SHOWN, 'more user')}")
+    say(summary(made))
+    if made.embedded:
+        say(f"{count(made.embedded, 'text')} embedded")
+    if made.waiting:
+        say(f"{count(made.waiting, 'text')} wait for their vectors; `recollect resume` makes up for them", stderr=True)
 
 
 def whose(one: ImportedUser) -> str:
@@ -129,7 +142,7 @@ def whose(one: ImportedUser) -> str:
     return "(the shared space)" if one.user_id is None else plain(one.user_id)
 
 
-def told(one: ImportedUser) -> str:
+def line(one: ImportedUser) -> str:
     """A user on one line."""
     if one.status in ("refused", "skipped", "there"):
         return _STATUS[one.status]
@@ -148,8 +161,8 @@ _STATUS = {
 }
 
 
-def summary(report: ImportReport) -> str:
+def summary(made: ImportReport) -> str:
     """All users in one line."""
-    if report.dry_run:
-        return f"{count(sum(one.status == 'new' for one in report.users), 'user')} would come; nothing was written"
-    return f"{count(sum(one.status == 'imported' for one in report.users), 'user')} imported"
+    if made.dry_run:
+        return f"{count(sum(one.status == 'new' for one in made.users), 'user')} would come; nothing was written"
+    return f"{count(sum(one.status == 'imported' for one in made.users), 'user')} imported"
