@@ -509,3 +509,11 @@ def test_a_long_file_is_not_held(tmp_path, kind):
 def test_every_format_is_described():
     guide = (Path(__file__).parents[2] / "docs" / "formats.md").read_text(encoding="utf-8")
     assert all(f"## `{name}`" in guide for name in FORMATS)
+
+
+def test_a_first_row_that_is_none(tmp_path):
+    """A carriage return in the middle of it is no row of a table."""
+    file = tmp_path / "odd.csv"
+    file.write_bytes(b"role,content\r}user,Hi.\r\n")
+    with pytest.raises(InvalidInput, match="say which column is the content"):
+        list(read(file, "csv"))
