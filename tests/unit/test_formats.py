@@ -113,7 +113,9 @@ def test_a_chatgpt_tree_without_a_current_node_or_with_a_circle_still_ends(tmp_p
         node("a", None, "user", "One.", 1.0), node("b", "a", "user", "Old.", 2.0), node("c", "a", "user", "New.", 3.0)
     )
     circle = tree(node("a", "b", "user", "One."), node("b", "a", "user", "Two."), current="b", name="c2")
-    talks, problems = told(read(stored(tmp_path, [newest, circle, {"mapping": 5}, {"mapping": {}, "id": "empty"}])))
+    odd = {"id": "c3", "mapping": {"a": {"message": "Hi.", "children": []}, "b": 5}, "current_node": True}
+    file = stored(tmp_path, [newest, circle, {"mapping": 5}, {"mapping": {}, "id": "empty"}, odd])
+    talks, problems = told(read(file))
     assert [text for *_, text, _ in talks["c1"][0][1]] == ["One.", "New."]
     assert [text for *_, text, _ in talks["c2"][0][1]] == ["One.", "Two."]
     assert list(talks) == ["c1", "c2"] and len(problems) == 1 and "conversation 3: has no mapping" in problems[0]
@@ -509,3 +511,11 @@ def test_a_long_file_is_not_held(tmp_path, kind):
 def test_every_format_is_described():
     guide = (Path(__file__).parents[2] / "docs" / "formats.md").read_text(encoding="utf-8")
     assert all(f"## `{name}`" in guide for name in FORMATS)
+
+
+def test_a_first_row_that_is_none(tmp_path):
+    """A carriage return in the middle of it is no row of a table."""
+    file = tmp_path / "odd.csv"
+    file.write_bytes(b"role,content\r}user,Hi.\r\n")
+    with pytest.raises(InvalidInput, match="say which column is the content"):
+        list(read(file, "csv"))

@@ -64,9 +64,9 @@ def current_branch(talk: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
 
 
 def _last_leaf(tree: Mapping[str, Any]) -> str | None:
-    """The newest node that has no child."""
+    """The newest node that has no child; of those without a time the last."""
     leaves = [
-        ((seconds((node.get("message") or {}).get("create_time")) is not None, _time_of(node), place), key)
+        ((_time_of(node), place), key)
         for place, (key, node) in enumerate(tree.items())
         if isinstance(node, Mapping) and not node.get("children")
     ]
@@ -74,8 +74,9 @@ def _last_leaf(tree: Mapping[str, Any]) -> str | None:
 
 
 def _time_of(node: Mapping[str, Any]) -> float:
-    told = (node.get("message") or {}).get("create_time")
-    return told if isinstance(told, int | float) else 0.0
+    message = node.get("message")
+    told = seconds(message.get("create_time")) if isinstance(message, Mapping) else None
+    return told.timestamp() if told is not None else float("-inf")
 
 
 def _message(message: Mapping[str, Any], said_at: Any) -> Message | None:

@@ -26,8 +26,13 @@ def recognises(head: str) -> bool:
 
 
 def _header(head: str) -> list[str]:
+    """The names in the first row, in lower case; none where that is no row."""
     first = head.lstrip("\ufeff").split("\n", 1)[0].rstrip("\r")
-    return [one.strip().casefold() for one in next(csv.reader([first], delimiter=_delimiter(first)), [])]
+    try:
+        names = next(csv.reader([first], delimiter=_delimiter(first)), [])
+    except csv.Error:
+        return []
+    return [one.strip().casefold() for one in names]
 
 
 def _delimiter(first: str) -> str:
