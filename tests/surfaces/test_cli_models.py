@@ -350,6 +350,7 @@ def test_a_retelling_that_fails_changes_nothing_and_is_resumed(cli):
 
 def test_nothing_to_retell(cli):
     with ModelEndpoint(reads) as endpoint:
+        cli("add", "I live in Rome.", "--user", "somebody-else", "--llm", "rules")
         assert "0 memories before, 0 after: no decisions" in cli("retell", *at(endpoint)).stdout
         assert endpoint.requests == []
 
