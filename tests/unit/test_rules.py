@@ -103,6 +103,7 @@ KEPT = [
      ["When Ann was younger, Ann and their family went on a road trip to Oregon."]),
     ("Oscar, my guinea pig.", ["Ann's guinea pig is called Oscar."]),
     ("I've been reading that book you recommended.", ["Ann has been reading a book Bob recommended."]),
+    ("Hi, my name is Ann and I live in Rome.", ["Ann's name is Ann.", "Ann lives in Rome."]),
     ("I moved to Oslo and my sister moved to Rome.", ["Ann moved to Oslo.", "Ann's sister moved to Rome."]),
     ("I'm working on a novel, can you help me?", ["Ann is working on a novel."]),
 ]  # fmt: skip
