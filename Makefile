@@ -44,16 +44,18 @@ lint: $(STAMP)   ## ruff
 types: $(STAMP)   ## mypy, strict
 	@$(BIN)/mypy
 
-bench: $(STAMP)   ## timings, as ratios to floors taken in the same run; JSON=FILE too (floor.py needs RECOLLECT_DATA)
-	@for b in core scale embedder; do $(BIN)/python benchmarks/$$b.py $(if $(JSON),--json $(JSON)) || exit 1; done
-	@for b in concurrency guarantees security; do $(BIN)/python benchmarks/$$b.py || exit 1; done
+# Each says what it measures and skips what it lacks: RECOLLECT_TORCH_PYTHON names the Python of an environment with
+# sentence-transformers, RECOLLECT_MEM0_PYTHON that of one with mem0, faiss-cpu and qdrant-client.
+bench: $(STAMP)   ## timings, as ratios to floors taken in the same run; JSON=FILE writes them there too
+	@for b in core scale embedder ingest chat concurrency guarantees security; do \
+	    $(BIN)/python benchmarks/$$b.py $(if $(JSON),--json $(JSON)) || exit 1; done
 
 lock:   ## write the lock files anew
 	@$(PYTHON) -m venv $(VENV)-lock && $(VENV)-lock/bin/python -m pip --quiet install uv
 	@$(VENV)-lock/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links \
 	    --no-annotate --no-header pyproject.toml -c lock/constraints.txt -o lock/runtime.txt
 	@$(VENV)-lock/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links \
-	    --no-annotate --no-header pyproject.toml --extra dev --extra evals --extra graph -c lock/runtime.txt -o lock/dev.txt
+	    --no-annotate --no-header pyproject.toml --extra dev --extra evals --extra examples --extra graph -c lock/runtime.txt -o lock/dev.txt
 	@rm -rf $(VENV)-lock
 
 clean:   ## remove what was made

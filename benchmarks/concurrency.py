@@ -1,9 +1,9 @@
-"""Users side by side: adds of many users at once against a model that takes its time, beside their floor.
+"""Users side by side: adds of many users at once against a model that takes its time, beside their floor. By the clock.
 
-One short message each, with a memory beside it: two calls, one after the other. The floor, taken in turn: the same number of
-bare litellm calls with the same embeddings. Latency alone is twice the model's, whatever the number of users.
+One short message each, with a memory beside it: two calls, one after the other. Floor: the same number of bare litellm calls
+with the same embeddings. Latency alone is twice the model's, whatever the number of users.
 
-python benchmarks/concurrency.py [--users 32] [--latency 0.5] [--rounds 5]
+python benchmarks/concurrency.py [--users 32] [--latency 0.5] [--rounds 5] [--json FILE]
 """
 
 from __future__ import annotations
@@ -11,9 +11,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import multiprocessing
-import os
 import re
-import statistics
 import tempfile
 import time
 from collections.abc import Iterator
@@ -22,6 +20,8 @@ from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
+
+from report import Report
 
 from recollect import AsyncMemory
 from recollect.adapters import litellm_setup
@@ -121,27 +121,22 @@ def endpoint() -> Iterator[Connection]:
         process.join()
 
 
-async def run(folder: Path, pipe: Connection, users: int, latency: float, rounds: int) -> None:
+async def run(folder: Path, pipe: Connection, users: int, latency: float, rounds: int, report: Report) -> None:
     """Seed every user, then add side by side, ours and the floor in turn."""
     url, minilm = pipe.recv(), MiniLM()
     minilm.embed(["warm"])
-    ours, floor = [], []
+    ours, floor, calls = [], [], 0
     async with AsyncMemory(folder, llm=MODEL, api_base=url, api_key="none") as memory:
         await once(memory, users, 0)  # seeds, and warms
         await once(memory, users, 1)
         await bare(users, url, minilm)
-        calls = ask(pipe, latency)
         for n in range(rounds):
-            ours.append(await once(memory, users, n + 2))
-            now = ask(pipe, latency)
-            floor.append(await bare(users, url, minilm))
-            print(f"{users} adds at once: {ours[-1]:.2f} s   floor {floor[-1]:.2f} s   calls {now - calls}")
-            calls = ask(pipe, latency)
-    middle, least = statistics.median(ours), statistics.median(floor)
-    print(
-        f"median {middle:.2f} s   floor {least:.2f} s   ratio {middle / least:.2f}   latency alone {2 * latency:.2f} s"
-        f"   load {os.getloadavg()[0]:.1f}"
-    )
+            before = ask(pipe, latency)
+            ours.append(await once(memory, users, n + 2) * 1000)
+            calls += ask(pipe, latency) - before
+            floor.append(await bare(users, url, minilm) * 1000)
+    name, of = f"{users} users' adds at once, calls of {latency:g} s", "bare calls + embed"
+    report.ratio(name, ours, floor, of, calls_per_add=f"{calls / rounds / users:g}", latency_alone_s=f"{2 * latency:g}")
 
 
 def ask(pipe: Connection, latency: float) -> int:
@@ -156,9 +151,12 @@ def main() -> None:
     parser.add_argument("--users", type=int, default=32)
     parser.add_argument("--latency", type=float, default=0.5)
     parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--json", type=Path, metavar="FILE")
     options = parser.parse_args()
+    report = Report()
     with endpoint() as pipe, tempfile.TemporaryDirectory() as name:
-        asyncio.run(run(Path(name), pipe, options.users, options.latency, options.rounds))
+        asyncio.run(run(Path(name), pipe, options.users, options.latency, options.rounds, report))
+    report.write(options.json)
 
 
 if __name__ == "__main__":

@@ -1,10 +1,11 @@
 """What it costs that nothing is lost: `add` beside floors taken in the same run, by the number of memories that a user has.
+By the clock, for the disk is waited for.
 
 stored whole  : add(infer=False); floor: the same embeddings + two durable SQLite commits
 new fact      : add against an endpoint without latency, two calls, ADD; floor: that + two bare litellm calls
 update        : the same, UPDATE, of one memory again and again: its evidence grows by a turn each time
 
-python benchmarks/guarantees.py [--memories 0 10000 100000] [--rounds 40]
+python benchmarks/guarantees.py [--memories 0 10000 100000] [--rounds 40] [--json FILE]
 """
 
 from __future__ import annotations
@@ -12,7 +13,6 @@ from __future__ import annotations
 import argparse
 import asyncio
 import sqlite3
-import statistics
 import tempfile
 import time
 from collections.abc import Awaitable, Callable, Sequence
@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from concurrency import MODEL, endpoint
+from report import Report
 
 from recollect import AsyncMemory, Memory
 from recollect.adapters import litellm_setup
@@ -99,15 +100,8 @@ async def times_ms(works: Sequence[Callable[[int], Awaitable[object]]], rounds: 
     return taken
 
 
-def line(ours: Sequence[float], floor: Sequence[float]) -> str:
-    """Medians, and the ratio of the pairs that were taken one after the other: its median, and its middle half."""
-    low, middle, high = statistics.quantiles([taken / bare for taken, bare in zip(ours, floor, strict=True)], n=4)
-    medians = f"{statistics.median(ours):8.2f} ms   floor {statistics.median(floor):8.2f} ms"
-    return f"{medians}   ratio {middle:5.2f} ({low:.2f}–{high:.2f})"
-
-
-async def run(folder: Path, url: str, sizes: Sequence[int], rounds: int) -> None:
-    """A line for each number of memories and each way to add."""
+async def run(folder: Path, url: str, sizes: Sequence[int], rounds: int, report: Report) -> None:
+    """A row for each number of memories and each way to add."""
     minilm = MiniLM()
     minilm.embed(["warm"])
     floor = Floor(folder, minilm, url)
@@ -126,14 +120,15 @@ async def run(folder: Path, url: str, sizes: Sequence[int], rounds: int) -> None
             async def update(n: int, memory: AsyncMemory = memory) -> None:
                 await memory.add(f"I have a boat called Argo {2_000 + n}", user_id="u")
 
-            for name, ours, least in (
-                ("stored whole", whole, floor.stored_whole),
-                ("new fact", new_fact, floor.with_a_model),
-                ("update", update, floor.with_a_model),
+            commits, calls = "embed + two commits", "embed + two commits + two calls"
+            for name, ours, least, of in (
+                ("stored whole", whole, floor.stored_whole, commits),
+                ("new fact", new_fact, floor.with_a_model, calls),
+                ("update", update, floor.with_a_model, calls),
             ):
                 await ours(-1)  # loads the user's partition
                 taken, bare = await times_ms([ours, least], rounds)
-                print(f"{name:<14}{size:>8} memories {line(taken, bare)}", flush=True)
+                report.ratio(f"add, {name}, {size:,} memories", taken, bare, of)
 
 
 def main() -> None:
@@ -141,9 +136,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--memories", type=int, nargs="+", default=[0, 10_000, 100_000])
     parser.add_argument("--rounds", type=int, default=40)
+    parser.add_argument("--json", type=Path, metavar="FILE")
     options = parser.parse_args()
+    report = Report()
     with endpoint() as pipe, tempfile.TemporaryDirectory() as name:
-        asyncio.run(run(Path(name), pipe.recv(), options.memories, options.rounds))
+        asyncio.run(run(Path(name), pipe.recv(), options.memories, options.rounds, report))
+    report.write(options.json)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,8 @@
 """What the benchmarks share: work measured in turns, and rows that become a table and JSON.
 
-Times are of the processor, of all threads of the process, for what else a machine does goes into the clock. Each work of a round
-follows the other at once, each goes first every other time, and a ratio is the median of the rounds' ratios.
+Times are of the processor, of all threads of the process, for what else a machine does goes into the clock; where a disk or a
+model is waited for, the benchmark says that it goes by the clock. Each work of a round follows the other at once, each goes
+first every other time, and a ratio is the median of the rounds' ratios.
 """
 
 from __future__ import annotations
@@ -16,6 +17,8 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
+
+import __main__
 
 Work = Callable[[int], object]
 
@@ -37,10 +40,13 @@ def p95(times: Sequence[float]) -> float:
 
 
 class Report:
-    """Rows, printed as they come."""
+    """Rows, printed as they come, below what the benchmark that is run says of itself."""
 
     def __init__(self) -> None:
         self.rows: list[dict[str, Any]] = []
+        self._of = Path(getattr(__main__, "__file__", "")).stem
+        about, _, _ = (__main__.__doc__ or "").partition("\npython benchmarks/")
+        print(f"--- {self._of}\n{about.strip()}\n", flush=True)
 
     def ratio(
         self, name: str, ours: Sequence[float], floor: Sequence[float], of: str, wanted: str = "", **more: object
@@ -67,16 +73,16 @@ class Report:
         self._row(name, f"not measured: {why}", "", {"skipped": why}, {})
 
     def _row(self, name: str, told: str, wanted: str, row: dict[str, Any], more: dict[str, object]) -> None:
-        self.rows.append({"name": name, **row, **({"wanted": wanted} if wanted else {}), **more})
+        self.rows.append({"of": self._of, "name": name, **row, **({"wanted": wanted} if wanted else {}), **more})
         beside = "".join(f"   {key} {value}" for key, value in more.items())
-        print(f"{name:<46}{told}{f'   (wanted {wanted})' if wanted else ''}{beside}", flush=True)
+        print(f"{name:<58}{told}{f'   (wanted {wanted})' if wanted else ''}{beside}", flush=True)
 
     def write(self, file: Path | None) -> None:
         """As JSON, beside what the file has of other benchmarks."""
+        print(flush=True)
         if file is None:
             return
         earlier = json.loads(file.read_text(encoding="utf-8"))["rows"] if file.exists() else []
-        names = {row["name"] for row in self.rows}
         whole = {
             "at": datetime.now(UTC).isoformat(timespec="seconds"),
             "recollect": version("recollect"),
@@ -84,6 +90,6 @@ class Report:
             "machine": platform.machine(),
             "processors": os.cpu_count(),
             "load": os.getloadavg()[0],
-            "rows": [row for row in earlier if row["name"] not in names] + self.rows,
+            "rows": [row for row in earlier if row.get("of") != self._of] + self.rows,
         }
         file.write_text(json.dumps(whole, indent=2) + "\n", encoding="utf-8")

@@ -4,13 +4,12 @@ Off, for as long as a call takes: the checks of arguments, the quarantine's mask
 cleaning of its lines; and whatever `UNPROTECTED` switches off when a memory is opened. At most 1.05 is what we hold ourselves to.
 Times are of the processor, of all threads of the process: what other processes do to the clock is more than what is measured.
 
-python benchmarks/security.py [--memories 10000] [--rounds 200]
+python benchmarks/security.py [--memories 10000] [--rounds 200] [--json FILE]
 """
 
 from __future__ import annotations
 
 import argparse
-import statistics
 import tempfile
 import time
 from collections.abc import Callable
@@ -20,6 +19,7 @@ from typing import Any
 from unittest import mock
 
 from guarantees import fill
+from report import Report
 
 from recollect import Memory, check, pack
 from recollect.intervals import Intervals, Moment
@@ -49,11 +49,10 @@ def with_protections(*, on: bool) -> ExitStack:
     return stack
 
 
-def medians_ms(
+def times_ms(
     guarded: Callable[[int], object], bare: Callable[[int], object], rounds: int
-) -> tuple[float, float, float]:
-    """Medians of single calls with and without, in milliseconds of the processor, and of the ratios of neighbours; each goes
-    first every other time."""
+) -> tuple[list[float], list[float]]:
+    """Single calls with and without, in milliseconds of the processor; each goes first every other time."""
     taken: dict[bool, list[float]] = {True: [], False: []}
     for n in range(rounds):
         for protected in (True, False) if n % 2 else (False, True):
@@ -61,8 +60,7 @@ def medians_ms(
                 start = time.process_time()
                 (guarded if protected else bare)(n)
                 taken[protected].append((time.process_time() - start) * 1000)
-    ratios = [one / other for one, other in zip(taken[True], taken[False], strict=True)]
-    return statistics.median(taken[True]), statistics.median(taken[False]), statistics.median(ratios)
+    return taken[True], taken[False]
 
 
 def main() -> None:
@@ -70,7 +68,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--memories", type=int, default=10_000)
     parser.add_argument("--rounds", type=int, default=200)
+    parser.add_argument("--json", type=Path, metavar="FILE")
     options = parser.parse_args()
+    report = Report()
     with tempfile.TemporaryDirectory() as name:
         store = Path(name) / "store"
         fill(store, "u", options.memories)
@@ -85,12 +85,10 @@ def main() -> None:
             for what, work in (("search", search), ("context", context)):
                 with_it, without = work(guarded), work(bare)
                 with_it(-1), without(-1)  # each loads its partition
-                ours, plain, ratio = medians_ms(with_it, without, options.rounds)
-                print(
-                    f"{what:<8}{options.memories:>8} memories  protected {ours:6.2f} ms   not {plain:6.2f} ms"
-                    f"   ratio {ratio:5.3f} (at most {LIMIT})",
-                    flush=True,
-                )
+                protected, plain = times_ms(with_it, without, options.rounds)
+                name = f"{what} with all protections, {options.memories:,} memories"
+                report.ratio(name, protected, plain, "without", str(LIMIT))
+    report.write(options.json)
 
 
 if __name__ == "__main__":

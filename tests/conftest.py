@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from recollect import Memory
+from recollect.surfaces.cli.settings import CONFIG_VARIABLE, KINDS
 from recollect.testing import HashEmbedder, ScriptedLanguage
 
 ROOT = Path(__file__).parents[1]
@@ -28,7 +29,9 @@ def no_network(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPat
 
     monkeypatch.setattr(socket.socket, "connect", guarded)
     monkeypatch.setenv("RECOLLECT_HOME", str(tmp_path_factory.mktemp("home")))
-    monkeypatch.delenv("RECOLLECT_LLM", raising=False)
+    for variable in (CONFIG_VARIABLE, *(kind.variable for kind in KINDS.values() if kind.variable != "RECOLLECT_HOME")):
+        monkeypatch.delenv(variable, raising=False)
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path_factory.mktemp("config")))
 
 
 @pytest.fixture

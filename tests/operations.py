@@ -18,12 +18,14 @@ from unittest import mock
 from naming import Naming
 
 from recollect import Memory, failpoints, reembed
+from recollect.chat import ChatMemory
 from recollect.errors import EmbeddingModelMismatch
 from recollect.testing import HashEmbedder
 
 EARLY, LATE, LATER = "2024-01-01", "2024-02-01", "2024-03-01"
 OTHER_DIM = 16
 BACKUP = Path("backups", "copy")  # within the store's folder
+FILE = "import.jsonl"  # the same
 
 
 class Embedder(HashEmbedder):
@@ -128,6 +130,21 @@ def add_later(memory):
     memory.add(CONVERSATION, user_id="u", timestamp=LATE, wait=False, idempotency_key="k")
 
 
+TALK = (("home = Oslo", "ok"), ("likes += jam", "fine"), ("likes -= milk", "well"), ("home = Kiel", "so"))
+
+
+def converse(memory):
+    """A conversation, turn by turn from the first one that is not journalled, and learnt at its end."""
+    journalled = sum(one["session_id"] == "talk" for one in memory.export(user_id="u")["turns"]) // 2
+    with ChatMemory(memory, user_id="u", session_id="talk", close_turns=10, close_idle=None) as chat:
+        history = []
+        for place, (asked, reply) in enumerate(TALK):
+            history.append({"role": "user", "content": asked})
+            if place >= journalled:
+                chat.after(history, reply)
+            history.append({"role": "assistant", "content": reply})
+
+
 def one(memory, text):
     return next(item.id for item in memory.get_all(user_id="u") if item.text == text)
 
@@ -191,6 +208,19 @@ def seed_old_and_new(folder):
             memory.add(said("likes += tea"), user_id=user, timestamp=LATE)
 
 
+def seed_import(folder):
+    """A store of another user, and the file of one with three users, of whom one was erased here before."""
+    other = folder / "other"
+    seed_sessions(other)
+    with opened(other) as memory:
+        memory.add(said("home = Rome", "meet Bob & Anna"), user_id="third", timestamp=EARLY)
+        memory.export_all(folder / FILE)
+    with opened(folder) as memory:
+        memory.add(said("home = Lima", "likes += jam"), user_id="here", timestamp=EARLY)
+        memory.add(said("likes += jam"), user_id="other", timestamp=EARLY)
+        memory.erase(user_id="other")
+
+
 def scanned(*secrets):
     """A judge: where the store has it no more, no file has, unless it is recorded that this is still to be done."""
 
@@ -214,6 +244,7 @@ OPERATIONS = (
     Operation("add", seed, add),
     Operation("add(infer=False)", seed, add_whole),
     Operation("add(wait=False)", seed, add_later),
+    Operation("a conversation", seed, converse, by_parts=True),
     Operation("resume", seed_pending, lambda memory: memory.resume()),
     Operation("backfill", seed_unembedded, lambda memory: memory.resume()),
     Operation("update", seed, lambda memory: memory.update(one(memory, "likes is tea"), "likes is green tea")),
@@ -246,6 +277,7 @@ OPERATIONS = (
         by_parts=True,
     ),
     Operation("backup", seed_batches, back_up, judge_backup),
+    Operation("import", seed_import, lambda memory: memory.import_file(ledger_of(memory).parent / FILE), by_parts=True),
 )
 BY_NAME = {operation.name: operation for operation in OPERATIONS}
 

@@ -164,7 +164,25 @@ def erase_and_weigh(say: Say, folder: str, wanted: dict[str, Any]) -> None:
         say(str((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) * 1024))
 
 
-TASKS = {task.__name__: task for task in (operate, write, tell_the_same, add, erase, erase_and_weigh)}
+def converse(say: Say, folder: str, talk: list[list[str]], first: int, options: dict[str, Any]) -> None:
+    """Turns of a conversation from `first` on, each said when it is journalled; and when all are learnt, that."""
+    with operations.opened(Path(folder)) as memory:
+        chat = ChatMemory(memory, user_id="u", session_id="s", recall_seconds=None, **options)
+        history = [
+            {"role": role, "content": text}
+            for turn in talk[:first]
+            for role, text in zip(("user", "assistant"), turn, strict=True)
+        ]
+        for place, (asked, reply) in enumerate(talk[first:], first):
+            history.append({"role": "user", "content": asked})
+            chat.after(chat.before(history), reply)
+            history.append({"role": "assistant", "content": reply})
+            say(str(place))
+        assert chat.close() == []
+        say("learnt")
+
+
+TASKS = {task.__name__: task for task in (operate, converse, write, tell_the_same, add, erase, erase_and_weigh)}
 
 
 def use_everything(say: Say) -> None:
@@ -199,6 +217,7 @@ if __name__ == "__main__":
     from contract.loopback import Loopback
 
     from recollect import Memory, failpoints
+    from recollect.chat import ChatMemory
     from recollect.errors import RecollectError
 
     main()

@@ -13,11 +13,12 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, NamedTuple, overload
 
+from recollect.formats.streams import Malformed, Object, objects
+
 from ..errors import DataSetInvalid
 from ..model import Conversation, DataSet, Question, Session
 from . import files
 from .dates import utc
-from .streams import Malformed, objects
 from .turns import as_answer, as_text, turn, unused
 
 _DATE = re.compile(r"(\d{4})/(\d\d?)/(\d\d?)\s*(?:\([A-Za-z]*\))?\s*(\d\d?):(\d\d)")
@@ -40,7 +41,7 @@ def read(path: Path, name: str) -> DataSet:
     with files.opened(file) as stream:
         hashed = files.Hashed(stream)
         files.refuse_strangers(file, hashed.peek())
-        for number, (start, data) in enumerate(_objects(file, hashed), start=1):
+        for number, (start, _, data) in enumerate(_objects(file, hashed), start=1):
             told: list[str] = []
             found = instance(_parsed(file, number, start, data), number, told)
             problems += [f"{file.name}: {problem}" for problem in told]
@@ -56,7 +57,7 @@ def read(path: Path, name: str) -> DataSet:
     return DataSet(name, Instances(file, spans), checksum, (*files.unlike_published(file, checksum), *problems))
 
 
-def _objects(file: Path, stream: files.Hashed) -> Iterator[tuple[int, bytes]]:
+def _objects(file: Path, stream: files.Hashed) -> Iterator[Object]:
     try:
         yield from objects(stream.read)
     except Malformed as error:

@@ -16,12 +16,26 @@ from .records import QUARANTINED
 
 def add_messages(plan: Plan, work: ChunkWork, moment: datetime) -> None:
     """`infer=False`: one memory per message, quoted whole, unique by text *and* metadata."""
+    if work.batch.successive:
+        add_versions(plan, work)
+        return
     for fact, content in zip(work.facts, work.contents, strict=True):
         same = plan.find_live(content, moment)
         if same is not None and dict(same.metadata) == dict(content.metadata):
             plan.keep(same, content.quotes, content.expires_at, Why("exact duplicate"))
         else:
             plan.add(content, stated_at(fact, work.chunk), Why("stored as given"))
+
+
+def add_versions(plan: Plan, work: ChunkWork) -> None:
+    """Each message is what one memory said from its time on: a version each, quoted whole."""
+    last: Row | None = None
+    for fact, content in zip(work.facts, work.contents, strict=True):
+        since = stated_at(fact, work.chunk)
+        if last is None:
+            last = plan.add(content, since, Why("stored as given"))
+        else:
+            last = plan.supersede(last, (), content, max(since, last.valid_from), Why("its next version"))
 
 
 def quarantine(plan: Plan, work: ChunkWork, moment: datetime) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from itertools import groupby
 from typing import TYPE_CHECKING
 
@@ -35,11 +35,15 @@ class Backfill:
         pending = await self._writer.in_thread(self._writer.ledger.pending_vectors, first, PER_ADD)
         await self._fill([one for one in pending if one.space == first or not self._writer.queue(one.space).locked()])
 
-    async def all(self) -> None:
-        """Every user's."""
-        ledger = self._writer.ledger
-        while await self._fill(await self._writer.in_thread(ledger.pending_vectors, None, BATCH)):
-            pass
+    async def all(self, told: Callable[[int], None] = lambda _: None) -> int:
+        """Every user's; how many were made up for. `told` is called with their number after each batch."""
+        ledger, done = self._writer.ledger, 0
+        while pending := await self._writer.in_thread(ledger.pending_vectors, None, BATCH):
+            if not await self._fill(pending):
+                break
+            done += len(pending)
+            told(done)
+        return done
 
     async def _fill(self, pending: Sequence[PendingVector]) -> bool:
         """Whether anything was filled; False, and no error, while the embedder still fails."""

@@ -26,11 +26,13 @@ from .ports import (
     Erasure,
     Export,
     Extractor,
+    Interchange,
     Journal,
     Ledger,
     Reconciler,
     Reembedding,
     Reranker,
+    Talks,
     Tokenizer,
 )
 from .records import EmbedderKey, EmbedderRecord, Space
@@ -94,6 +96,7 @@ class Store:
 
     folder: Path
     journal: Journal
+    talks: Talks
     ledger: Ledger
     audit: Audit
     export: Export
@@ -104,6 +107,7 @@ class Store:
     purse: Purse
     reembedding: Reembedding
     erasure: Erasure
+    interchange: Interchange
     executor: ThreadPoolExecutor
     reranker: Reranker | None = None
     embedder_recorded: bool = False
@@ -159,9 +163,11 @@ def open_store(settings: Settings) -> Store:
     from .adapters.sqlite_audit import SqliteAudit
     from .adapters.sqlite_erasure import SqliteErasure
     from .adapters.sqlite_export import SqliteExport
+    from .adapters.sqlite_interchange import SqliteInterchange
     from .adapters.sqlite_journal import SqliteJournal
     from .adapters.sqlite_ledger import SqliteLedger
     from .adapters.sqlite_reembedding import SqliteReembedding
+    from .adapters.sqlite_talks import SqliteTalks
     from .adapters.terms import TermCounter
 
     reads, reranker = language(settings), choose_reranker(settings)
@@ -190,6 +196,7 @@ def open_store(settings: Settings) -> Store:
     return Store(
         folder=folder,
         journal=SqliteJournal(database),
+        talks=SqliteTalks(database),
         ledger=ledger,
         audit=audit,
         export=SqliteExport(database),
@@ -200,6 +207,7 @@ def open_store(settings: Settings) -> Store:
         purse=Purse(budget, ledger.spent_since),
         reembedding=SqliteReembedding(database),
         erasure=erasure,
+        interchange=SqliteInterchange(database, tokenizer, erasure),
         executor=ThreadPoolExecutor(WORKERS, thread_name_prefix="recollect"),
         reranker=reranker,
     )
@@ -314,7 +322,7 @@ def choose_reranker(settings: Settings) -> Reranker | None:
     Raises InvalidInput, RerankerConfigError.
     """
     given, base, key = settings.reranker, settings.reranker_api_base, settings.reranker_api_key
-    if isinstance(given, str) and not given.startswith(CROSS_ENCODER) and not Path(given).is_dir():
+    if isinstance(given, str) and not given.startswith(CROSS_ENCODER) and not is_folder(given):
         from .adapters.litellm_reranker import LitellmReranker
 
         return LitellmReranker(given, api_base=base, api_key=key)
@@ -329,6 +337,14 @@ def choose_reranker(settings: Settings) -> Reranker | None:
     if not isinstance(getattr(given, "id", None), str) or not callable(getattr(given, "rerank", None)):
         raise InvalidInput("reranker", "needs an id (a string) and a method rerank(query, texts)")
     return given  # type: ignore[return-value]  # its shape was just checked
+
+
+def is_folder(name: str) -> bool:
+    """Whether there is a folder of that name; of one that is too long for a path there is none."""
+    try:
+        return Path(name).is_dir()
+    except OSError:
+        return False
 
 
 # --- the embedder ------------------------------------------------------------------------------------------------------

@@ -429,7 +429,9 @@ def _table() -> tuple[tuple[re.Pattern[str], _Handler], ...]:
 
 _AHEAD = re.compile(
     r"\b(?:will|won't|gonna|going to|plan(?:s|ning)?|shall|hope|hoping|upcoming|looking forward|can't wait|excited (?:for|about)"
-    r"|scheduled|book(?:ed)? (?:a|for)|intend|(?:am|are|is) \w+ing|I'm \w+ing|we're \w+ing|coming up|deadline|due|until|by)\b"
+    r"|scheduled|book(?:ed)? (?:a|for)|intend|(?:am|are|is) \w+ing|I'm \w+ing|we're \w+ing|coming up|deadline|due|until|by"
+    r"|remind me|must|(?:need|needs|have|has|got) to|(?:have|has|got) (?:an?|the|my|our|his|her|their|another) (?:[\w'-]+ ){0,3}?"
+    r"(?:appointment|exam|test|interview|meeting|flight|check-?up|presentation|booking|reservation|surgery|audition))\b"
     r"|['’](?:ll|m \w+ing|re \w+ing)\b",
     re.IGNORECASE,
 )
@@ -494,9 +496,9 @@ def _in_words(told: Told, said: str | None, *, inside: bool) -> str:
     return told.words if inside else f"{said} {told.words}"
 
 
-def resolve(text: str, anchor: datetime) -> tuple[str, tuple[DateMention, ...]]:
-    """A text with its dates written out, and the dates."""
-    mentions = find_dates(text, anchor)
+def resolve(text: str, anchor: datetime, *, ahead: bool | None = None) -> tuple[str, tuple[DateMention, ...]]:
+    """A text with its dates written out, and the dates. `ahead` as in `find_dates`."""
+    mentions = find_dates(text, anchor, ahead=ahead)
     for mention in reversed(mentions):
         words = mention.replacement
         if mention.start == 0 and words:

@@ -17,7 +17,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import cached_property
 
 from .evidence import WORD, loosen
@@ -27,18 +27,20 @@ from .ports import Tokenizer
 from .records import ERASED, ChangeRecord, Hiding, History, Removal, Retirement, SaidTurn, SourceRecord
 from .times import from_micros, to_micros
 
+BEGINNING = datetime.min.replace(tzinfo=UTC)  # of the calendar
 BLANK = "█████"  # of one length, whatever it stands for
 
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What is to be erased: a memory; what has `expired` by then; else of all that a user said what was said in a session, before
-    a time, or all of it."""
+    """What is to be erased: a memory; what has `expired` by then; else of all that a user said certain `turns`, what was said in
+    a session, before a time, or all of it."""
 
     memory_id: str | None = None
     session_id: str | None = None
     before: datetime | None = None
     expired: datetime | None = None
+    turns: frozenset[int] | None = None
 
     @property
     def by_turns(self) -> bool:
@@ -47,8 +49,11 @@ class Wanted:
 
     def has(self, turn: SaidTurn) -> bool:
         """Whether a turn is meant, by session and date."""
-        return self.session_id in (None, turn.session_id) and (
-            self.before is None or turn.said_at < to_micros(self.before)
+        among = self.turns is None or turn.number in self.turns
+        return (
+            among
+            and self.session_id in (None, turn.session_id)
+            and (self.before is None or turn.said_at < to_micros(self.before))
         )
 
 
@@ -65,6 +70,14 @@ def outlived(history: History, wanted: Wanted, tokenizer: Tokenizer) -> Removal:
     planner = _Planner(history, wanted, tokenizer)
     whole = bool(planner.turns) and planner.turns == history.turns.keys()
     return replace(_everything(history) if whole else planner.removal(), dated_before=wanted.before)
+
+
+def left_out(history: History, turns: frozenset[int], tokenizer: Tokenizer) -> Removal:
+    """What an import does to turns that were erased before: the same, and no text is known again for longer than it was. Of a
+    user of whom nothing is left, nothing came."""
+    whole = turns == history.turns.keys()
+    removal = _everything(history) if whole else _Planner(history, Wanted(turns=turns), tokenizer).removal()
+    return replace(removal, dated_before=BEGINNING)
 
 
 def _everything(history: History) -> Removal:

@@ -5,6 +5,7 @@
     ├── NotFound                 no such memory, change, batch or turn *for this user*   (also a LookupError)
     ├── UndoConflict             later changes build on what should be undone, or it was erased
     ├── Erased                   what was being added was erased meanwhile; nothing of it was stored
+    ├── ImportInvalid            a file that is to be imported is damaged, cut off or breaks an invariant; the line is named
     ├── WrongLoop                an AsyncMemory was used outside the loop it belongs to
     ├── Closed                   the memory was closed
     ├── Forked                   the memory was opened before this process was forked off; open one here
@@ -40,6 +41,7 @@
     │   ├── ExtractionFailed
     │   └── ReconciliationFailed
     ├── BudgetExceeded           the caller's `budget=` is used up
+    ├── Stopped                  the caller stopped an ingestion before this batch's next call
     ├── PromptInvalid            a prompt file is absent or malformed
     └── MissingExtra             an optional package is needed; the message has the line that installs it
 
@@ -116,6 +118,17 @@ class Erased(RecollectError):
     """An erasure took the messages that were being added, here or in another process; nothing of them is stored any more."""
 
     default_stage = "commit"
+
+
+class ImportInvalid(RecollectError):
+    """What is to be imported is damaged, cut off, or would break an invariant. Of the user that it is of nothing was stored.
+    `line`: the number of the line, from 1; None where it is not of one line."""
+
+    default_stage = "import"
+
+    def __init__(self, problem: str, *, line: int | None = None) -> None:
+        super().__init__(problem if line is None else f"line {line}: {problem}")
+        self.problem, self.line = problem, line
 
 
 class WrongLoop(RecollectError, RuntimeError):
@@ -313,6 +326,13 @@ class BudgetExceeded(RecollectError):
     ) -> None:
         super().__init__(message, stage=stage, batch_id=batch_id)
         self.usage = usage
+
+
+class Stopped(RecollectError):
+    """Work side by side was stopped before this part's next call; what was under way is journalled."""
+
+    retryable = True
+    default_stage = "model"
 
 
 class PromptInvalid(RecollectError):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import threading
+from collections.abc import Callable
 from typing import Any
 
 from . import check
@@ -27,15 +28,10 @@ async def export(
     head = {"user_id": user_id, "exported_at": now().isoformat()}
     stopped = threading.Event()
 
-    def progress(done: int, total: int) -> None:
-        if stopped.is_set():
-            raise Closed("the export was stopped")
-        emit(listener, Exported(done, total))
-
     def work() -> dict[str, Any]:
         if target is None:
             return store.export.document(space, head)
-        return store.export.write(space, head, target, overwrite=overwrite, progress=progress)
+        return store.export.write(space, head, target, overwrite=overwrite, progress=_progress(stopped, listener))
 
     try:
         made: dict[str, Any] = await store.in_thread(work)
@@ -43,3 +39,50 @@ async def export(
     except asyncio.CancelledError:
         stopped.set()
         raise
+
+
+async def export_lines(
+    store: Store,
+    user_id: str | None,
+    path: str | os.PathLike[str],
+    *,
+    everyone: bool,
+    vectors: bool,
+    overwrite: bool,
+    listener: Listener | None,
+) -> dict[str, Any]:
+    """The interchange file of a user, or of all; how much is in it. Where writing is cancelled, it stops and leaves nothing."""
+    target = path_of("path", path, "file")
+    check.flag("overwrite", overwrite)
+    check.flag("vectors", vectors)
+    spaces = None
+    if not everyone:
+        space = await store.in_thread(store.ledger.space, user_id)
+        spaces = [] if space is None else [(space, user_id)]
+    stopped = threading.Event()
+
+    def work() -> dict[str, Any]:
+        return store.interchange.write(
+            spaces,
+            target,
+            exported_at=now(),
+            vectors=vectors,
+            overwrite=overwrite,
+            progress=_progress(stopped, listener),
+        )
+
+    try:
+        made: dict[str, Any] = await store.in_thread(work)
+        return made
+    except asyncio.CancelledError:
+        stopped.set()
+        raise
+
+
+def _progress(stopped: threading.Event, listener: Listener | None) -> Callable[[int, int], None]:
+    def progress(done: int, total: int) -> None:
+        if stopped.is_set():
+            raise Closed("the export was stopped")
+        emit(listener, Exported(done, total))
+
+    return progress

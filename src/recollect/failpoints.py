@@ -27,6 +27,8 @@ FAILPOINTS = (
     "add.embedded",
     "add.decided",
     "add.committed",
+    "talk.heard",  # messages stand in their open chunk
+    "talk.closed",
     "retell.journalled",
     "retell.extracted",  # all of it, and nothing given way yet
     "update.embedded",
@@ -45,6 +47,8 @@ FAILPOINTS = (
     "backup.copied",  # and not checked yet
     "backup.settled",
     "backup.placed",
+    "import.settled",  # a user's part is in the transaction, and checked
+    "import.user",  # and committed
     "partition.read",  # the ledger's news, before a partition takes them in
     "close.threads_ended",
     "close.released",

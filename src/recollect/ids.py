@@ -4,17 +4,26 @@ from __future__ import annotations
 
 import re
 import secrets
-from typing import Literal
+from typing import Literal, cast
 
 from .errors import InvalidInput
 
 IdKind = Literal["mem", "chg", "turn", "batch"]
 _FORM = re.compile(r"(mem|chg|turn|batch)_[0-9a-f]{32}")
 
+_BEGINNING = re.compile(r"(mem|chg|turn|batch)_[0-9a-f]{4,32}")
+
 
 def new_id(kind: IdKind) -> str:
     """A fresh id, such as ``mem_8c5b…``."""
     return f"{kind}_{secrets.token_hex(16)}"
+
+
+def check_beginning(argument: str, value: object) -> IdKind:
+    """Of which kind an id is of which `value` is the beginning: four hex digits at least. Raises InvalidInput."""
+    if isinstance(value, str) and (match := _BEGINNING.fullmatch(value)):
+        return cast("IdKind", match[1])
+    raise InvalidInput(argument, "not the beginning of an id: mem_, chg_, turn_ or batch_ and 4 to 32 hex digits")
 
 
 def check_id(argument: str, value: object, *kinds: IdKind) -> str:

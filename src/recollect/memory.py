@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import partial
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 
@@ -18,10 +20,11 @@ from .erasing import Retention, erased, finished, retained
 from .errors import Closed, Forked, InvalidInput, NotFound, RecollectError, WrongLoop, of_batch
 from .failpoints import reach
 from .filters import parse_filter
-from .ids import IdKind, check_id
+from .ids import IdKind, check_beginning, check_id
 from .model import Scope, Turn, Usage
 from .owners import new_owner
-from .records import Batch, ChangeRecord, Commit, JournalledChunk, NewBatch, Space
+from .pace import pace
+from .records import Batch, BatchStatus, ChangeRecord, Commit, JournalledChunk, NewBatch, Space
 from .results import (
     AddResult,
     AddUsage,
@@ -31,7 +34,9 @@ from .results import (
     Context,
     Deleted,
     Estimate,
+    ForeignReport,
     Hit,
+    ImportReport,
     MemoryItem,
     PendingBatch,
     Quarantined,
@@ -45,11 +50,12 @@ from .results import (
     Source,
     Stats,
     Timeline,
+    User,
     VerifyReport,
 )
 from .tasks import whole
 from .times import now as present
-from .trace import Checked, Committed, Extracted, Journalled, Listener, emit
+from .trace import Checked, Committed, Extracted, Imported, Journalled, Listener, emit
 from .wording import of_the_user
 
 # What reads and writes is imported when a memory is opened, and below where a verb needs it: `import recollect` stays light.
@@ -64,7 +70,6 @@ T = TypeVar("T")
 
 CHUNK = 8  # turns that are extracted, reconciled and committed together; a rest of one or two joins the last chunk
 LARGEST = CHUNK + 2
-AT_ONCE = 4_000  # characters that are searched for secrets in less time than a thread takes to begin
 
 
 class _Operator:
@@ -77,6 +82,15 @@ class _Operator:
 OPERATOR: Final = _Operator()
 UserId = str | None
 MaybeUser = str | None | _Operator
+
+
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """Messages that are safe on disk. `replayed`: they were so before; `leased`: for this process to go on with them."""
+
+    batch: Batch
+    replayed: bool
+    leased: bool
 
 
 class AsyncMemory:
@@ -144,6 +158,7 @@ class AsyncMemory:
         from .safety.redact import Redactor
         from .safety.trust import Trust
         from .searching import Searches
+        from .talking import Talking
         from .write import Writer
 
         self._redactor = Redactor(check.flag("redact", redact))
@@ -195,6 +210,7 @@ class AsyncMemory:
         self._curator = Curator(store, self._writer)
         self._backfill = Backfill(self._writer)
         self._reembedder = Reembedder(store, self._writer, self._backfill, on_event)
+        self._talks = Talking(store, self._writer, self._redactor, self._instructions, self._finish, on_event)
 
     # --- writing -------------------------------------------------------------------------------------------------------
 
@@ -221,16 +237,50 @@ class AsyncMemory:
         EmbedderError with `.batch_id` where the batch had to stay pending; `resume()` finishes it. What was erased before, and is
         dated before that, is left out and counted (`.erased`), unless `allow_erased`. Raises Erased where it is erased meanwhile.
         """
+        check.flag("wait", wait)
+        begun = await self._begun(
+            messages,
+            user_id=user_id,
+            agent_id=agent_id,
+            session_id=session_id,
+            metadata=metadata,
+            timestamp=timestamp,
+            infer=infer,
+            expires_at=expires_at,
+            idempotency_key=idempotency_key,
+            leased=wait,
+            allow_erased=allow_erased,
+        )
+        if wait:
+            await self._concluded(begun)
+        return await self._run(self._result, begun.batch.id)
+
+    async def _begun(
+        self,
+        messages: str | Mapping[str, Any] | Sequence[Mapping[str, Any]],
+        *,
+        user_id: UserId,
+        agent_id: str | None = None,
+        session_id: str | None = None,
+        metadata: Mapping[str, Any] | None = None,
+        timestamp: datetime | str | float | None = None,
+        infer: bool = True,
+        expires_at: datetime | str | float | None = None,
+        idempotency_key: str | None = None,
+        leased: bool = True,
+        allow_erased: bool = False,
+    ) -> Begun:
+        """Check messages and put them on disk, `leased` for `_concluded` to go on with them at once."""
         scope = scope_of(user_id, agent_id, session_id)
         time = check.spoken("timestamp", timestamp)
         checked = check.messages(messages, time)
         extra = check.metadata("metadata", metadata)
         expiry = check.maybe_time("expires_at", expires_at)
         key = check.maybe_identifier("idempotency_key", idempotency_key)
-        for name, value in {"infer": infer, "wait": wait, "allow_erased": allow_erased}.items():
+        for name, value in {"infer": infer, "allow_erased": allow_erased}.items():
             check.flag(name, value)
         self._check_loop()
-        if sum(len(message.content) for message in checked) <= AT_ONCE:
+        if sum(len(message.content) for message in checked) <= self._redactor.AT_ONCE:
             checked, extra, redacted = self._redactor.call(checked, extra)
         else:
             checked, extra, redacted = await self._run(self._redactor.call, checked, extra)
@@ -248,24 +298,45 @@ class AsyncMemory:
             redacted=redacted,
             allow_erased=allow_erased,
         )
+        return await self._journalled(new, leased=leased)
+
+    async def _journalled(self, new: NewBatch, *, leased: bool) -> Begun:
+        """Put a batch on disk."""
         if not self._store.embedder_recorded:
             await self._run(self._store.record_embedder)
-        batch, replayed, leased = await self._writer.open(new, leased=wait)
+        batch, replayed, leased = await self._writer.open(new, leased=leased)
         reach("add.journalled")
         if not replayed:
-            turns, chunks = len(checked), len(batch.chunks)
-            emit(self._listener, Journalled(batch.id, user_id, turns, chunks))
-        if wait and batch.status != "done":
-            with of_batch(batch.id):
-                if not leased:
-                    await self._backfill.some(batch.space)
-                await self._finish(batch, leased=leased)
-        return await self._run(self._result, batch.id)
+            turns, chunks = len(new.messages), len(batch.chunks)
+            emit(self._listener, Journalled(batch.id, new.scope.user_id, turns, chunks))
+        return Begun(batch, replayed, leased)
 
-    async def _finish(self, batch: Batch, patience: timedelta | None = None, *, leased: bool = False) -> None:
+    async def _added(self, new: NewBatch, *, wait: bool) -> tuple[Batch, bool]:
+        """Put a batch on disk and bring it to its end; the batch as it was journalled, and whether it is an earlier one."""
+        begun = await self._journalled(new, leased=wait)
+        if wait:
+            await self._concluded(begun)
+        return begun.batch, begun.replayed
+
+    async def _concluded(self, begun: Begun, after: asyncio.Event | None = None) -> None:
+        """Bring what was begun to its end. `after`: nothing is committed before that is set."""
+        if begun.batch.status != "done":
+            with of_batch(begun.batch.id):
+                if not begun.leased:
+                    await self._backfill.some(begun.batch.space)
+                await self._finish(begun.batch, leased=begun.leased, after=after)
+
+    async def _finish(
+        self,
+        batch: Batch,
+        patience: timedelta | None = None,
+        *,
+        leased: bool = False,
+        after: asyncio.Event | None = None,
+    ) -> None:
         """Bring a batch to its end, within the budget."""
         with metered(self._store.purse.meter()):
-            await self._writer.finish(batch, patience, leased=leased)
+            await self._writer.finish(batch, patience, leased=leased, after=after)
 
     async def retell(self, *, user_id: UserId, wait: bool = True) -> AddResult:
         """Extract a user's kept turns anew, with the model that is open now, and replace what came of them before.
@@ -293,14 +364,14 @@ class AsyncMemory:
         *,
         timestamp: datetime | str | float | None = None,
     ) -> Estimate:
-        """What adding messages would cost, before anything is sent: nothing with rules. An estimate, rather high than low."""
+        """What adding messages would cost, before anything is sent: nothing with rules. How near it comes: docs/models.md."""
         from .estimate import as_turns
 
         checked = check.messages(messages, check.spoken("timestamp", timestamp))
         return await self._estimated(as_turns(checked), chunk_sizes(len(checked)))
 
     async def estimate_retelling(self, *, user_id: UserId) -> Estimate:
-        """What `retell` would cost, before anything is sent: nothing with rules. An estimate, rather high than low."""
+        """What `retell` would cost, before anything is sent: nothing with rules. How near it comes: docs/models.md."""
         space = await self._find(scope_of(user_id, None, None))
         spans = [] if space is None else await self._spans(space)
         numbers = [number for first, last in spans for number in range(first, last + 1)]
@@ -311,12 +382,12 @@ class AsyncMemory:
         """The turns (first, last) of each chunk that would be told anew."""
         return [part for run in await self._run(self._store.journal.retellable, space) for part in cut(*run)]
 
-    async def _estimated(self, turns: Sequence[Turn], sizes: Sequence[int]) -> Estimate:
+    async def _estimated(self, turns: Sequence[Turn], sizes: Sequence[int], told: int | None = None) -> Estimate:
         model, usage = self._store.language.model, Usage()
         if model is not None:
             from .estimate import estimate
 
-            usage = await self._run(estimate, model, turns, sizes, self._instructions)
+            usage = await self._run(estimate, model, turns, sizes, self._instructions, told)
         return Estimate(turns=len(turns), chunks=len(sizes), usage=add_usage(usage))
 
     @property
@@ -341,6 +412,8 @@ class AsyncMemory:
         )
 
     async def _on_committed(self, batch: Batch, chunk: JournalledChunk, commit: Commit) -> None:
+        if (counting := pace()) is not None:
+            counting.committed(batch.id, len(chunk.turns), Counter(change.op.value for change in commit.changes))
         if self._listener is None:
             return
         numbers = [change.number for change in commit.changes]
@@ -352,6 +425,8 @@ class AsyncMemory:
         emit(self._listener, Committed(batch.id, chunk.record.n, len(batch.chunks), len(chunk.turns), changes))
 
     def _on_extracted(self, batch: Batch, chunk: int, facts: int, rejected: int) -> None:
+        if rejected and (counting := pace()) is not None:
+            counting.rejected(rejected)
         emit(self._listener, Extracted(batch.id, chunk, facts, rejected))
 
     async def update(
@@ -521,13 +596,13 @@ class AsyncMemory:
         return await self._run(as_networkx, view, rows)
 
     async def pending(self) -> list[PendingBatch]:
-        """Batches that were accepted and are not finished, oldest first."""
-        batches = await self._run(self._store.journal.unfinished)
+        """Batches that were accepted and are not finished, oldest first; of conversations too, which may be open still."""
+        batches = await self._run(self._store.journal.unfinished, "open", "pending", "failed")
         return [
             PendingBatch(
                 batch_id=batch.id,
                 user_id=batch.scope.user_id,
-                status="failed" if batch.status == "failed" else "pending",
+                status="pending" if batch.status == "done" else batch.status,
                 created_at=batch.created_at,
                 chunks=len(batch.chunks),
                 chunks_done=batch.chunks_done,
@@ -539,16 +614,19 @@ class AsyncMemory:
 
     async def resume(self, *, include_failed: bool = False) -> Resumed:
         """Finish what is pending, once, and make up for vectors that wait for the embedder. What fails again is named, and
-        stays pending. An erasure that is not complete is completed, where nobody holds it up."""
+        stays pending. Open chunks of conversations whose time has come are closed first. An erasure that is not complete is
+        completed, where nobody holds it up."""
         check.flag("include_failed", include_failed)
+        await self._run(partial(self._store.talks.close, idle_at=present()))
         return await self._resumed(include_failed, timedelta(0))
 
     async def _resumed(self, include_failed: bool, patience: timedelta | None) -> Resumed:
         done, failed = [], {}
         self._check_loop()
+        wanted: tuple[BatchStatus, ...] = ("pending", "failed") if include_failed else ("pending",)
         await self._run(finished, self._store)
         await self._backfill.all()
-        for batch in await self._run(self._store.journal.unfinished, include_failed):
+        for batch in await self._run(self._store.journal.unfinished, *wanted):
             try:
                 await self._finish(batch, patience)
                 done.append(batch.id)
@@ -557,8 +635,9 @@ class AsyncMemory:
         return Resumed(finished=tuple(done), failed=failed)
 
     async def flush(self) -> Resumed:
-        """Finish everything that `add(wait=False)` left, and wait for what other processes are working on; otherwise as
-        `resume`."""
+        """Finish everything that `add(wait=False)` left, open chunks of conversations too, and wait for what other processes are
+        working on; otherwise as `resume`."""
+        await self._run(self._store.talks.close)
         return await self._resumed(include_failed=False, patience=None)
 
     # --- reading -------------------------------------------------------------------------------------------------------
@@ -695,13 +774,25 @@ class AsyncMemory:
             include,
             graph,
         )
-        hits = await self._found(replace(asked, fill=True))
+        return await self._packed(asked, budget, tokenizer)
+
+    async def _packed(
+        self,
+        asked: Query,
+        budget: int,
+        tokenizer: Callable[[str], int] | None,
+        wanted: Callable[[Hit], bool] = lambda _: True,
+    ) -> Context:
+        """What is found, as far as it is wanted, as a context."""
         from .pack import pack
         from .safety.fence import fence_name
 
-        user = scope_of(user_id, None, None).user_id
-        fence = fence_name(await self._run(self._store.ledger.secret), user)
-        text, kept, tokens = await self._run(pack, hits, budget, fence, tokenizer)
+        hits = [hit for hit in await self._found(replace(asked, fill=True)) if wanted(hit)]
+
+        def packed() -> tuple[str, list[Hit], int]:
+            return pack(hits, budget, fence_name(self._store.ledger.secret(), asked.scope.user_id), tokenizer)
+
+        text, kept, tokens = await self._run(packed)
         return Context(text=text, hits=tuple(kept), tokens=tokens)
 
     async def timeline(
@@ -816,6 +907,52 @@ class AsyncMemory:
         found = await self._run(self._views(space).sources, [row.statement.number])
         return list(found.get(row.statement.number, ()))
 
+    async def changes(
+        self,
+        *,
+        user_id: UserId,
+        after: int = 0,
+        since: datetime | str | float | None = None,
+        limit: int = 1000,
+    ) -> list[Change]:
+        """A user's changes in order, from the first behind the number `after`, at most `limit`. The last one's number, as the
+        next `after`, goes on from there: so another process follows a store (`users` tells who has something new).
+
+        `since`: none that was recorded before. A number that is missing went to no change, or to one that was erased.
+        """
+        number = check.whole("after", after, 0, 2**62)
+        start = check.maybe_time("since", since)
+        most = check.whole("limit", limit)
+        space = await self._find(scope_of(user_id, None, None))
+        if space is None:
+            return []
+        if start is not None:
+            number = max(
+                number, await self._run(self._store.ledger.number_at, space, start - timedelta(microseconds=1))
+            )
+        records = await self._run(self._store.ledger.changes_after, space, number, most)
+        return await self._run(self._views(space).changes, records)
+
+    async def users(self) -> list[User]:
+        """Everybody of whom the store has something, in the order in which they came."""
+        found = await self._run(self._store.ledger.users)
+        return [User(user_id=one.user_id, number=one.number, changed_at=one.changed_at) for one in found]
+
+    async def find_id(self, beginning: str, *, user_id: MaybeUser = OPERATOR) -> str:
+        """The whole id of a memory, a change, a turn or a batch that begins so: "mem_", "chg_", "turn_" or "batch_" and four
+        hex digits at least. Raises NotFound, and InvalidInput where several do."""
+        kind = check_beginning("beginning", beginning)
+        space = None
+        if not isinstance(user_id, _Operator):
+            space = await self._find(scope_of(user_id, None, None))
+        nobody = space is None and not isinstance(user_id, _Operator)
+        found = [] if nobody else await self._run(self._store.ledger.beginning, kind, beginning, space, 2)
+        if not found:
+            raise NotFound(_THINGS[kind], beginning)
+        if len(found) > 1:
+            raise InvalidInput("beginning", f"several ids begin with {beginning}: give more of it")
+        return found[0]
+
     async def stats(self, *, user_id: MaybeUser = OPERATOR) -> Stats:
         """How much a user's memory holds, or, left out, the whole store, of which alone the size on disk is told."""
         space, size = None, None
@@ -830,7 +967,13 @@ class AsyncMemory:
         return Stats(**counts, bytes_on_disk=size, embedder=json.loads(recorded)["id"] if recorded else None)
 
     async def export(
-        self, *, user_id: UserId, path: str | os.PathLike[str] | None = None, overwrite: bool = False
+        self,
+        *,
+        user_id: UserId,
+        path: str | os.PathLike[str] | None = None,
+        overwrite: bool = False,
+        format: str = "json",  # noqa: A002 -- the field's own word
+        vectors: bool = True,
     ) -> dict[str, Any]:
         """Everything that is held on a user, as one JSON document of one moment: what was said, every version of every memory
         with both of its times, quotes, history, what is pending or was rejected, entities, relations, vectors and digests.
@@ -838,11 +981,126 @@ class AsyncMemory:
         `user_id`, `exported_at` and `counts` (of records, by section) come first, then each section, a list of records. With
         `path` the document is written to that file, in bounded memory, readable for its owner alone, and what comes first is
         returned; `on_event` is told of `Exported`. Raises TargetExists unless `overwrite`, InvalidInput, StorageFull.
+
+        `format="jsonl"` is for another store: the file, which needs a `path`, is one that `import_file` reads, without digests of
+        this store (docs/interchange.md). `vectors=False` leaves the vectors out, which take most of it and can be made anew.
         """
-        from .export import export
+        from .export import export, export_lines
 
         scope = scope_of(user_id, None, None)
-        return await self._alone(export(self._store, scope.user_id, path, overwrite, self._listener))
+        if format not in ("json", "jsonl"):
+            raise InvalidInput("format", 'must be "json" or "jsonl"')
+        if format == "json":
+            if not check.flag("vectors", vectors):
+                raise InvalidInput("vectors", 'are left out of format="jsonl" only')
+            return await self._alone(export(self._store, scope.user_id, path, overwrite, self._listener))
+        if path is None:
+            raise InvalidInput("path", 'format="jsonl" is written to a file: name it')
+        options: dict[str, Any] = {"vectors": vectors, "overwrite": overwrite, "listener": self._listener}
+        return await self._alone(export_lines(self._store, scope.user_id, path, everyone=False, **options))
+
+    async def export_all(
+        self, path: str | os.PathLike[str], *, overwrite: bool = False, vectors: bool = True
+    ) -> dict[str, Any]:
+        """Everything of all users, of one moment, as an interchange file that `import_file` reads (docs/interchange.md); how much
+        is in it. Written in bounded memory, and readable for its owner alone; `on_event` is told of `Exported`.
+
+        `vectors=False` leaves the vectors out, which take most of the file and can be made anew. Raises TargetExists unless
+        `overwrite`, InvalidInput, StorageFull.
+        """
+        from .export import export_lines
+
+        options: dict[str, Any] = {"vectors": vectors, "overwrite": overwrite, "listener": self._listener}
+        return await self._alone(export_lines(self._store, None, path, everyone=True, **options))
+
+    async def import_file(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        user_id: MaybeUser = OPERATOR,
+        dry_run: bool = False,
+        skip_existing: bool = False,
+        allow_erased: bool = False,
+    ) -> ImportReport:
+        """Take in an interchange file, with the history, the times, the quotes and the reviews of what is in it.
+
+        The file is read through before anything is written. Then it goes user by user, each in one transaction: stopped or
+        killed, whole users are there or nothing of them, and the same call goes on with the rest. `user_id`: the name under
+        which a file of one user is taken in, None is the shared space; left out, each user's own. `dry_run`: what would come;
+        nothing does. `on_event` is told of `Imported`.
+
+        A user whose everything is here already is passed over, so a second time adds nothing. Histories are not mixed: where
+        there is something else of a user, TargetExists is raised before anything is written; with `skip_existing` such users are
+        left out. Ids are kept where they are free, else each gets another one, the same every time; with a `user_id` all do.
+        What was erased here before is left out, with what came of it, unless `allow_erased`. Secrets are left out as by `add`.
+        Vectors of the store's own embedder are taken over, others are made anew.
+
+        Raises ImportInvalid, which names the line, InvalidInput, TargetExists, StorageFull.
+        """
+        from .build import path_of
+        from .importing import ANYONE, Wish, planned, taken
+
+        whose = ANYONE if isinstance(user_id, _Operator) else scope_of(user_id, None, None).user_id
+        for name, value in {"dry_run": dry_run, "skip_existing": skip_existing, "allow_erased": allow_erased}.items():
+            check.flag(name, value)
+        wish = Wish(path_of("path", path, "file"), whose, skip_existing, allow_erased, self._redactor)
+        self._check_loop()
+        users = await planned(self._store, wish, self._listener)
+        if dry_run:
+            return ImportReport(users=tuple(users), dry_run=True)
+        if not self._store.embedder_recorded:
+            await self._run(self._store.record_embedder)
+        users = await taken(self._store, wish, users, self._listener)
+        waiting = sum(one.waiting for one in users)
+        embedded = await self._embedded(waiting) if waiting else 0
+        return ImportReport(users=tuple(users), embedded=embedded, waiting=max(0, waiting - embedded))
+
+    async def import_mem0(
+        self,
+        python: str | os.PathLike[str],
+        config: str | os.PathLike[str],
+        *,
+        user_id: MaybeUser = OPERATOR,
+        dry_run: bool = False,
+        allow_erased: bool = False,
+    ) -> ForeignReport:
+        """Take in what a mem0 store has. mem0's own library reads it, in a process of the Python `python`, which has mem0;
+        `config` is the file, JSON, of what mem0 was configured with. Neither its model nor its embedder is used, and no key
+        goes there.
+
+        Each memory comes in as it stands, as with `infer=False`, for its own user, agent and run (as session), with its time,
+        its metadata and where it is from (`source`, `mem0_id`, `mem0_created_at`, `mem0_updated_at`). Its history becomes
+        versions, each valid from its time. A second import adds what came to mem0 since, and nothing twice; what changed there
+        since is told (`.left_out`). `user_id`: whose all of it becomes, also memories of an agent or run alone, which are left
+        out otherwise. `dry_run`: what would come; nothing does. `on_event` is told of `Imported`.
+
+        Raises InvalidInput, MissingExtra where that Python or its mem0 is not there, ImportInvalid where it fails to read.
+        """
+        from .foreign import Foreigners
+
+        whose = user_id if isinstance(user_id, _Operator) else scope_of(user_id, None, None).user_id
+        for name, value in {"dry_run": dry_run, "allow_erased": allow_erased}.items():
+            check.flag(name, value)
+        everyone = isinstance(whose, _Operator)
+        work = Foreigners(
+            self._store,
+            self._redactor,
+            self._added,
+            to=None if isinstance(whose, _Operator) else whose,
+            everyone=everyone,
+            dry_run=dry_run,
+            allow_erased=allow_erased,
+            listener=self._listener,
+        )
+        return await self._alone(work.run(python, config))
+
+    async def _embedded(self, waiting: int) -> int:
+        """Make the vectors of what was imported; how many could be made."""
+
+        def told(done: int) -> None:
+            emit(self._listener, Imported("embedding", min(done, waiting), waiting))
+
+        return min(waiting, await self._backfill.all(told))
 
     async def audit(self, *, user_id: UserId) -> list[AuditEntry]:
         """Who changed what of a user's memories, and when, in order: ids and names, no content."""
@@ -947,6 +1205,7 @@ class AsyncMemory:
         """Let go of everything; a second time does nothing, and so does a forked child. What is pending stays pending."""
         if not self._closed and not self._is_forked:
             self._closed = True
+            await self._talks.stop()
             if self._store.language.model is not None:
                 await self._store.language.model.aclose()
             await asyncio.get_running_loop().run_in_executor(None, self._store.close, self._writer.owner)
@@ -1011,6 +1270,7 @@ class AsyncMemory:
         return cast("Space", await self._run(ledger.owned, kind, identifier, owner))
 
 
+_THINGS: dict[IdKind, str] = {"mem": "memory", "chg": "change", "turn": "turn", "batch": "batch"}
 _COUNTS = ("users", "turns", "memories", "rows", "changes", "pending", "entities", "quarantined")
 
 

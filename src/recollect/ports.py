@@ -15,6 +15,7 @@ from .model import Case, Entity, Extraction, Reconciliation, Relation, Row, Scop
 from .records import (
     Asked,
     Batch,
+    BatchStatus,
     ChangeRecord,
     Claim,
     Commit,
@@ -27,15 +28,18 @@ from .records import (
     History,
     Identity,
     JournalledChunk,
+    Kept,
     Lease,
     Names,
     NewBatch,
+    NewTurns,
     PendingVector,
     Quoted,
     Removal,
     Scored,
     SourceRecord,
     Space,
+    UserRecord,
     UserState,
 )
 from .results import Backup
@@ -251,7 +255,7 @@ class Journal(Protocol):
         self, space: Space, spans: Sequence[tuple[int, int]], instructions: str | None, at: datetime
     ) -> tuple[Batch, bool]: ...
     def batch(self, batch_id: str) -> Batch: ...
-    def unfinished(self, include_failed: bool = True) -> list[Batch]: ...
+    def unfinished(self, *statuses: BatchStatus, space: Space | None = None) -> list[Batch]: ...
     def lease(self, batch_id: str, lease: Lease, now: datetime) -> bool: ...
     def release(self, batch_id: str, owner: str, error: str | None, max_attempts: int | None) -> None: ...
     def release_all(self, owner: str) -> None: ...
@@ -261,6 +265,23 @@ class Journal(Protocol):
     def record_usage(self, batch_id: str, n: int, purpose: str, usage: Usage) -> None: ...
     def rejected(self, batch_id: str) -> list[tuple[str, str]]: ...
     def usage(self, batch_id: str) -> list[tuple[int, int, int, float | None]]: ...
+
+
+class Talks(Protocol):
+    """Conversations that come message by message: each has an open chunk in the journal. Blocking; called from worker threads."""
+
+    def hear(self, heard: NewTurns) -> Kept:
+        """Journal messages into the open chunk of their session, durably; one is opened where there is none, and closed where it
+        is full, idle, or of other metadata. What the session's last turns have already is not taken again, what was erased
+        before is left out."""
+        ...
+
+    def close(
+        self, space: Space | None = None, session_id: str | None = None, *, idle_at: datetime | None = None
+    ) -> list[str]:
+        """Close open chunks, durably: of a user's session, of a user, or all; `idle_at`: those alone whose time has come by
+        then. The ids of their batches, which are pending from here on, oldest first."""
+        ...
 
 
 class Reembedding(Protocol):
@@ -320,6 +341,8 @@ class Ledger(Protocol):
     def spent_since(self, moment: datetime) -> Usage: ...
     def bytes_on_disk(self) -> int: ...
     def spaces(self) -> list[tuple[Space, str | None]]: ...
+    def users(self) -> list[UserRecord]: ...
+    def beginning(self, kind: IdKind, beginning: str, space: Space | None, limit: int) -> list[str]: ...
     def space(self, user_id: str | None) -> Space | None: ...
     def ensure_space(self, user_id: str | None) -> Space: ...
     def user_id(self, space: Space) -> str | None: ...
@@ -364,6 +387,7 @@ class Ledger(Protocol):
     def changes(
         self, space: Space, *, memory_id: str | None = None, batch_id: str | None = None, undoes: str | None = None
     ) -> list[ChangeRecord]: ...
+    def changes_after(self, space: Space, number: int, limit: int) -> list[ChangeRecord]: ...
     def changes_at(self, space: Space, numbers: Iterable[int]) -> list[ChangeRecord]: ...
     def undone(self, change_ids: Iterable[str]) -> set[str]: ...
     def next_turn(self, space: Space) -> int: ...
@@ -389,6 +413,70 @@ class Export(Protocol):
         progress: Callable[[int, int], None],
     ) -> dict[str, Any]:
         """The same into a file, in bounded memory; the head with its `counts`. Raises TargetExists, InvalidInput."""
+        ...
+
+
+class Taking(Protocol):
+    """A user's part of an interchange file on its way into the ledger, in one transaction."""
+
+    space: Space
+    buried: set[int]  # turns that were erased before
+
+    def begin(self, revision: int) -> None:
+        """Where the numbers of the part end."""
+        ...
+
+    def put(self, kind: str, fields: dict[str, Any]) -> None:
+        """A line. Raises ImportInvalid where it does not fit those before it."""
+        ...
+
+    def quotes(self) -> Iterator[tuple[int, str, int, str]]:
+        """(source, quote, turn, its text) where the quote does not stand in the turn letter by letter."""
+        ...
+
+    def quote(self, source: int, text: str) -> None: ...
+    def alike(self) -> list[Row]: ...
+    def settle(self) -> Fault | None:
+        """Set the user's counters; the first thing that breaks an invariant then."""
+        ...
+
+    def waiting(self) -> int:
+        """How many texts have no vector."""
+        ...
+
+    def forget(self, plan: Callable[[History], Removal]) -> None: ...
+
+
+class Interchange(Protocol):
+    """Interchange files, the ledger's side. Blocking; called from worker threads."""
+
+    def write(
+        self,
+        spaces: Sequence[tuple[Space, str | None]] | None,
+        target: Path,
+        *,
+        exported_at: datetime,
+        vectors: bool,
+        overwrite: bool,
+        progress: Callable[[int, int], None],
+    ) -> dict[str, Any]:
+        """Users (None: all), of one moment, into a file, in bounded memory; the counts. Raises TargetExists, InvalidInput."""
+        ...
+
+    def standing(self, user_id: str | None) -> tuple[Space | None, bool]:
+        """The user's key, and whether there is anything of the user's."""
+        ...
+
+    def holds(self, space: Space, user_id: str | None, kind: IdKind, identifier: str) -> bool:
+        """Whether something was taken in for the user before."""
+        ...
+
+    def is_buried(self, space: Space, content: str, said_at: int) -> bool: ...
+
+    def taking(
+        self, user_id: str | None, *, fresh_ids: bool, embedder: EmbedderKey | None, at: datetime
+    ) -> AbstractContextManager[Taking]:
+        """One transaction. `fresh_ids`: no id is kept. Raises TargetExists where there is something of the user's."""
         ...
 
 

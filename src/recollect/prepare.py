@@ -10,11 +10,11 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from .model import Evidence, Fact, Kind, Turn, Usage
+from .model import Evidence, Fact, Kind, SourceClass, Turn, Usage
 from .plan import Content, Plan
 from .ports import Embedder, Tokenizer
 from .records import Batch, ChunkDone, JournalledChunk, TurnPassage
-from .safety.quarantine import Reader, judge_turn
+from .safety.quarantine import Reader
 from .safety.trust import Trust, told_by
 
 
@@ -69,9 +69,9 @@ def whole_messages(turns: Sequence[Turn]) -> list[Fact]:
     ]
 
 
-def doubts_of(facts: Sequence[Fact], chunk: JournalledChunk, trust: Trust) -> tuple[str | None, ...]:
+def doubts_of(facts: Sequence[Fact], chunk: JournalledChunk, trust: Trust, reader: Reader) -> tuple[str | None, ...]:
     """Of each fact why it is quarantined; None where it is believed."""
-    turns, reader = (*chunk.context, *chunk.turns), Reader()
+    turns = (*chunk.context, *chunk.turns)
     return tuple(
         "not a source to be believed in this"
         if not trust.of(fact.source, fact.kind)
@@ -80,9 +80,10 @@ def doubts_of(facts: Sequence[Fact], chunk: JournalledChunk, trust: Trust) -> tu
     )
 
 
-def hidden_of(chunk: JournalledChunk) -> dict[int, str]:
+def hidden_of(chunk: JournalledChunk, reader: Reader) -> dict[int, str]:
     """The turns of a chunk that must not be served, and why."""
-    return {turn.number: doubt for turn in chunk.turns if (doubt := judge_turn(turn)) is not None}
+    found = ((turn.number, reader.suspicions(turn.content, SourceClass.of(turn.role))) for turn in chunk.turns)
+    return {number: spans[0][2] for number, spans in found if spans}
 
 
 def turn_texts(chunk: JournalledChunk) -> list[str]:

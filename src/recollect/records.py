@@ -6,9 +6,9 @@ transaction, or refuses them all (`RevisionConflict`). So all numbers in a `Comm
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, NewType, TypeAlias, TypeVar
 
 from .errors import EmbeddingModelMismatch, StoreCorrupt
@@ -126,6 +126,39 @@ class NewBatch:
     digest: str = ""
     redacted: tuple[tuple[str, int | None], ...] = ()
     allow_erased: bool = False
+    successive: bool = False  # the messages are what one memory said, one after the other
+
+
+@dataclass(frozen=True, slots=True)
+class NewTurns:
+    """Messages of a conversation, to be journalled into its open chunk. Its scope names a session.
+
+    `known`: how many of its messages, as they are here, the last turns of the session have already; `full`: whether an open
+    chunk with these turns is to be closed; both are asked within the transaction. A chunk has at most `most` turns, and closes
+    by itself `idle` after its last one (None: never).
+    """
+
+    scope: Scope
+    messages: tuple[Message, ...]
+    received_at: datetime
+    known: Callable[[Sequence[Message], Sequence[Turn]], int]
+    full: Callable[[Sequence[Turn]], bool]
+    most: int
+    idle: timedelta | None
+    metadata: Metadata = field(default_factory=dict)
+    instructions: str | None = None
+    redacted: tuple[tuple[str, int | None], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """What became of `NewTurns`: how many messages were `new`; when the chunk that is open now closes by itself, None where none
+    is, or it never does; and the batches that were closed."""
+
+    space: Space
+    new: int
+    closes_at: datetime | None
+    closed: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,7 +203,9 @@ class Batch:
     error: str | None
     chunks: tuple[ChunkRecord, ...]
     retells: bool = False
+    talk: bool = False  # its turns came one by one, into an open chunk
     dropped: int = 0  # messages that were not taken in, for they had been erased
+    successive: bool = False
 
     @property
     def turns(self) -> int:
@@ -185,6 +220,19 @@ class Batch:
     @property
     def chunks_done(self) -> int:
         return sum(chunk.state == "committed" for chunk in self.chunks)
+
+    @property
+    def chunks_left(self) -> int:
+        return len(self.chunks) - self.chunks_done
+
+
+@dataclass(frozen=True, slots=True)
+class UserRecord:
+    """A user with the number of the last commit, and when that was; None where there was none."""
+
+    user_id: str | None
+    number: int
+    changed_at: datetime | None
 
 
 @dataclass(frozen=True, slots=True)

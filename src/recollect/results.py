@@ -8,8 +8,9 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr
 
+from .errors import RecollectError
 from .model import Kind, Op, Precision, Role, SourceClass
 
 
@@ -241,6 +242,53 @@ class Estimate(Result):
     usage: AddUsage
 
 
+class Failed(Result):
+    """Messages that had to stay pending, and why; `resume()` or the same ingestion finishes them."""
+
+    conversation: str
+    session: str
+    batch_id: str | None
+    error: str
+    message: str
+
+
+class IngestReport(Result):
+    """What an ingestion did.
+
+    `conversations`: how many were gone through; `turns`: new ones that were committed; `known`: those that were there already, or
+    were erased since. `decisions`: by op. `problems`: what could not be read, the first 1,000 of `problem_count`. `failed`: what
+    stayed pending. `left`: conversations that were given up after three failures in a row. `stopped`: the name of the error that
+    ended it before its time, `message` what it said, `.error` that error. `usage`: what was paid meanwhile.
+    """
+
+    _error: RecollectError | None = PrivateAttr(default=None)
+
+    conversations: int
+    turns: int
+    known: int
+    chunks: int
+    decisions: dict[str, int]
+    rejected: int
+    problems: tuple[str, ...]
+    problem_count: int
+    failed: tuple[Failed, ...]
+    left: tuple[str, ...]
+    usage: AddUsage
+    seconds: float
+    stopped: str | None = None
+    message: str | None = None
+
+    @property
+    def error(self) -> RecollectError | None:
+        """What ended it before its time."""
+        return self._error
+
+    @property
+    def complete(self) -> bool:
+        """Whether everything was read, and is in."""
+        return not (self.problem_count or self.failed or self.left or self.stopped)
+
+
 class AddResult(Result):
     """What an `add` did. `status`: "done", or "pending" with `wait=False`. `erased`: how many of its messages were left out, for
     they had been erased before, or were erased since; with `turn_ids` they are as many as were handed in.
@@ -335,16 +383,53 @@ class AuditEntry(Result):
     undoes: str | None
 
 
+class User(Result):
+    """Somebody of whom the store has something; `user_id` None is the shared space. `number`: that of the last commit, beyond
+    which `changes` has nothing yet; `changed_at`: when that was, None where nothing was committed so far."""
+
+    user_id: str | None
+    number: int
+    changed_at: datetime | None
+
+
 class PendingBatch(Result):
-    """An accepted batch that is not finished. `error` is the name of the last failure; it never carries content."""
+    """An accepted batch that is not finished. `status`: "open" is a conversation's that still grows, "failed" one that is tried
+    again on request only. `error` is the name of the last failure; it never carries content."""
 
     batch_id: str
     user_id: str | None
-    status: Literal["pending", "failed"]
+    status: Literal["open", "pending", "failed"]
     created_at: datetime
     chunks: int
     chunks_done: int
     attempts: int
+    error: str | None = None
+
+
+class Shown(Result):
+    """What a model was shown at one turn. `turn`: counted from 1 in this conversation's memory. `hits`: the memories, and
+    messages behind them, in the order of the block; `text`: the block itself, "" where there was nothing to tell. `seconds`: how
+    long recall took. `error`: why the turn went on without memory: "TimedOut" where it took longer than `recall_seconds`, else an
+    error's name."""
+
+    turn: int
+    query: str
+    text: str
+    hits: tuple[Hit, ...] = ()
+    tokens: int = 0
+    seconds: float = 0.0
+    error: str | None = None
+
+
+class PendingTurns(Result):
+    """Messages of a conversation of which nothing is learnt yet. `status`: "unsaved" (not on disk, for the store refused them;
+    they are handed in again with the next turn, by `flush` and by `close`), "open" (in a chunk that still grows), "pending"
+    (closed; being learnt, or to be tried again), "failed" (after five attempts; `flush` tries again). `error`: the name of the
+    last failure."""
+
+    status: Literal["unsaved", "open", "pending", "failed"]
+    turns: int
+    batch_id: str | None = None
     error: str | None = None
 
 
@@ -391,6 +476,59 @@ class Backup(Result):
     changes: int
     pending: int
     schema_version: int
+
+
+class ImportedUser(Result):
+    """A user of an import. `status`: "imported"; "there": all of it was there already; "skipped": left out, for the store has
+    memories of this user that are not in the file. Of a dry run "new", "there" and "refused". The counts are of what the file
+    has; `erased` turns were left out, for they had been erased here before, with what came of them; from `redacted` lines
+    secrets were left out. `waiting`: texts whose vectors were not in the file, or not of this store's embedder.
+    """
+
+    user_id: str | None
+    status: Literal["new", "there", "refused", "imported", "skipped"]
+    turns: int = 0
+    versions: int = 0
+    changes: int = 0
+    quotes: int = 0
+    entities: int = 0
+    erased: int = 0
+    redacted: int = 0
+    waiting: int = 0
+
+
+class ImportReport(Result):
+    """What an import did, or would do (`dry_run`), user by user. `embedded`: texts whose vectors were made anew; `waiting`: those
+    that still wait for one, for the embedder is down; `resume()` makes up for them."""
+
+    users: tuple[ImportedUser, ...]
+    dry_run: bool = False
+    embedded: int = 0
+    waiting: int = 0
+
+
+class LeftOut(Result):
+    """What an import from another memory could not take over: the memory's id there, and what of it, or why."""
+
+    id: str
+    reason: str
+
+
+class ForeignReport(Result):
+    """What an import from another memory did, or would do (`dry_run`). `found` memories with `versions` of theirs were read, of
+    `users` users; `imported` are new here, `there` came with an earlier import; `erased` were left out, for they had been erased
+    here; `quarantined` wait for a review. `left_out`: what did not come, or not whole."""
+
+    source: str
+    users: int = 0
+    found: int = 0
+    versions: int = 0
+    imported: int = 0
+    there: int = 0
+    erased: int = 0
+    quarantined: int = 0
+    left_out: tuple[LeftOut, ...] = ()
+    dry_run: bool = False
 
 
 class Problem(Result):

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 VERBS = (
     "add", "search", "context", "get_all", "count", "delete_all",
     "get", "update", "delete", "erase", "history", "sources", "undo", "stats", "retell",
-    "estimate_retelling", "export", "audit", "quarantine", "approve", "drop", "entity_graph", "merge_entities",
-    "separate_entities", "timeline",
+    "estimate_retelling", "export", "import_file", "audit", "quarantine", "approve", "drop", "entity_graph", "merge_entities",
+    "separate_entities", "timeline", "changes", "find_id",
 )  # fmt: skip
 
 

@@ -26,7 +26,9 @@ from .results import (
     Context,
     Deleted,
     Estimate,
+    ForeignReport,
     Hit,
+    ImportReport,
     MemoryItem,
     PendingBatch,
     Quarantined,
@@ -38,6 +40,7 @@ from .results import (
     Source,
     Stats,
     Timeline,
+    User,
     VerifyReport,
 )
 from .scoped import ScopedMemory
@@ -111,12 +114,7 @@ class Memory:
 
     def _wait(self, work: Coroutine[Any, Any, T]) -> T:
         """Run a verb on our loop and wait for it. Ctrl-C cancels the verb; what is committed stays."""
-        try:
-            self._check_open()
-        except RecollectError:
-            work.close()
-            raise
-        answer = self._heard(asyncio.run_coroutine_threadsafe(self._outliving(work), self._started()[0]))
+        answer = self._heard(self._begun(work))
         if isinstance(answer, _Exit):
             raise answer.error
         return answer
@@ -136,6 +134,15 @@ class Memory:
         except BaseException:
             work.cancel()
             raise
+
+    def _begun(self, work: Coroutine[Any, Any, T]) -> futures.Future[T | _Exit]:
+        """Run a verb on our loop. Raises Forked, Closed."""
+        try:
+            self._check_open()
+        except RecollectError:
+            work.close()
+            raise
+        return asyncio.run_coroutine_threadsafe(self._outliving(work), self._started()[0])
 
     async def _outliving(self, work: Coroutine[Any, Any, T]) -> T | _Exit:
         """The work's answer. A listener of the caller's may raise SystemExit in the middle of it."""
@@ -204,11 +211,11 @@ class Memory:
         *,
         timestamp: datetime | str | float | None = None,
     ) -> Estimate:
-        """What adding messages would cost, before anything is sent: nothing with rules. An estimate, rather high than low."""
+        """What adding messages would cost, before anything is sent: nothing with rules. How near it comes: docs/models.md."""
         return self._wait(self._memory.estimate(messages, timestamp=timestamp))
 
     def estimate_retelling(self, *, user_id: UserId) -> Estimate:
-        """What `retell` would cost, before anything is sent: nothing with rules. An estimate, rather high than low."""
+        """What `retell` would cost, before anything is sent: nothing with rules. How near it comes: docs/models.md."""
         return self._wait(self._memory.estimate_retelling(user_id=user_id))
 
     @property
@@ -307,7 +314,7 @@ class Memory:
         )
 
     def pending(self) -> list[PendingBatch]:
-        """Batches that were accepted and are not finished, oldest first."""
+        """Batches that were accepted and are not finished, oldest first; of conversations too, which may be open still."""
         return self._wait(self._memory.pending())
 
     def resume(self, *, include_failed: bool = False) -> Resumed:
@@ -355,11 +362,11 @@ class Memory:
             graph,
             explain,
         )
-        begun = self._begun(asked)
-        hits = None if begun is None else self._heard(begun)
+        sought = self._sought(asked)
+        hits = None if sought is None else self._heard(sought)
         return self._wait(self._memory._found(asked)) if hits is None else hits
 
-    def _begun(self, asked: Query) -> futures.Future[list[Hit] | None] | None:
+    def _sought(self, asked: Query) -> futures.Future[list[Hit] | None] | None:
         """A search that needs no loop, under way: our loop's thread would only pass it on."""
         self._check_open()
         return self._memory._searches.begin(asked)
@@ -466,6 +473,25 @@ class Memory:
         """The quotes behind a memory's current version, in the order of the turns. Raises NotFound."""
         return self._wait(self._memory.sources(memory_id, user_id=user_id))
 
+    def changes(
+        self,
+        *,
+        user_id: UserId,
+        after: int = 0,
+        since: datetime | str | float | None = None,
+        limit: int = 1000,
+    ) -> list[Change]:
+        """A user's changes in order, from the first behind the number `after`."""
+        return self._wait(self._memory.changes(user_id=user_id, after=after, since=since, limit=limit))
+
+    def users(self) -> list[User]:
+        """Everybody of whom the store has something."""
+        return self._wait(self._memory.users())
+
+    def find_id(self, beginning: str, *, user_id: MaybeUser = OPERATOR) -> str:
+        """The whole id of a memory, a change, a turn or a batch that begins so. Raises NotFound, InvalidInput."""
+        return self._wait(self._memory.find_id(beginning, user_id=user_id))
+
     def stats(self, *, user_id: MaybeUser = OPERATOR) -> Stats:
         """How much a user's memory holds, or, left out, the whole store."""
         return self._wait(self._memory.stats(user_id=user_id))
@@ -504,10 +530,55 @@ class Memory:
         return self._wait(self._memory.backup(path, overwrite=overwrite))
 
     def export(
-        self, *, user_id: UserId, path: str | os.PathLike[str] | None = None, overwrite: bool = False
+        self,
+        *,
+        user_id: UserId,
+        path: str | os.PathLike[str] | None = None,
+        overwrite: bool = False,
+        format: str = "json",  # noqa: A002 -- the field's own word
+        vectors: bool = True,
     ) -> dict[str, Any]:
-        """Everything that is held on a user, as one JSON document of one moment; with `path`, written to that file."""
-        return self._wait(self._memory.export(user_id=user_id, path=path, overwrite=overwrite))
+        """Everything that is held on a user, as one JSON document of one moment; with `path`, written to that file, with
+        `format="jsonl"` as one that `import_file` reads."""
+        return self._wait(
+            self._memory.export(user_id=user_id, path=path, overwrite=overwrite, format=format, vectors=vectors)
+        )
+
+    def export_all(
+        self, path: str | os.PathLike[str], *, overwrite: bool = False, vectors: bool = True
+    ) -> dict[str, Any]:
+        """Everything of all users, of one moment, as an interchange file that `import_file` reads; how much is in it."""
+        return self._wait(self._memory.export_all(path, overwrite=overwrite, vectors=vectors))
+
+    def import_file(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        user_id: MaybeUser = OPERATOR,
+        dry_run: bool = False,
+        skip_existing: bool = False,
+        allow_erased: bool = False,
+    ) -> ImportReport:
+        """Take in an interchange file, with the history, the times, the quotes and the reviews of what is in it."""
+        return self._wait(
+            self._memory.import_file(
+                path, user_id=user_id, dry_run=dry_run, skip_existing=skip_existing, allow_erased=allow_erased
+            )
+        )
+
+    def import_mem0(
+        self,
+        python: str | os.PathLike[str],
+        config: str | os.PathLike[str],
+        *,
+        user_id: MaybeUser = OPERATOR,
+        dry_run: bool = False,
+        allow_erased: bool = False,
+    ) -> ForeignReport:
+        """Take in what a mem0 store has: mem0's own library reads it, in a process of the Python `python`."""
+        return self._wait(
+            self._memory.import_mem0(python, config, user_id=user_id, dry_run=dry_run, allow_erased=allow_erased)
+        )
 
     def audit(self, *, user_id: UserId) -> list[AuditEntry]:
         """Who changed what of a user's memories, and when, in order: ids and names, no content."""

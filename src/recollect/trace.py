@@ -6,9 +6,9 @@ Events carry results, for the caller's own eyes; what is logged carries ids and 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Any, Literal, TypeAlias
 
 from .results import Change
 
@@ -79,6 +79,19 @@ class Exported:
     of: int
 
 
+Step: TypeAlias = Literal["checking", "importing", "embedding", "reading"]
+
+
+@dataclass(frozen=True, slots=True)
+class Imported:
+    """An import is at `done` of `of` in a step: "checking" and "importing" count bytes of the file, "embedding" texts, "reading"
+    another memory's memories (`of` is 0, for nobody knows how many there are). Told from the thread that works."""
+
+    step: Step
+    done: int
+    of: int
+
+
 @dataclass(frozen=True, slots=True)
 class Purged:
     """A retention is through with `users` of `of` users, of whom so many `memories` and `turns` went so far; told before the
@@ -101,28 +114,94 @@ class Reranked:
     error: str | None = None
 
 
-Event: TypeAlias = Journalled | Extracted | Committed | Reembedding | Copied | Checked | Exported | Purged | Reranked
+@dataclass(frozen=True, slots=True)
+class Recalled:
+    """Before turn `turn` of a conversation so many `memories` (and messages) were recalled. `error`: the turn goes on without
+    memory, for recall took too long ("TimedOut") or failed (the error's name)."""
+
+    user_id: str | None
+    session_id: str
+    turn: int
+    memories: int
+    tokens: int
+    seconds: float
+    error: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """So many new messages of a conversation are safe on disk; these batches were closed, and are to be learnt."""
+
+    user_id: str | None
+    session_id: str
+    messages: int
+    closed: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Unheard:
+    """The store refused messages of a conversation. `messages`: how many wait in this process alone, to be tried again."""
+
+    user_id: str | None
+    session_id: str
+    messages: int
+    error: str
+
+
+@dataclass(frozen=True, slots=True)
+class Unlearnt:
+    """What was said in a conversation could not be learnt; it stays pending, and is tried again. `batch_id`: None where the store
+    could not be read."""
+
+    batch_id: str | None
+    error: str
+
+
+Event: TypeAlias = (
+    Journalled
+    | Extracted
+    | Committed
+    | Reembedding
+    | Copied
+    | Checked
+    | Exported
+    | Imported
+    | Purged
+    | Reranked
+    | Recalled
+    | Heard
+    | Unheard
+    | Unlearnt
+)
 Listener: TypeAlias = Callable[[Event], None]
+
+
+_LOGGED: Mapping[type[Any], tuple[str, Callable[[Any], tuple[object, ...]]]] = {
+    Journalled: ("journalled batch=%s turns=%d chunks=%d", lambda one: (one.batch_id, one.turns, one.chunks)),
+    Extracted: ("extracted batch=%s chunk=%d facts=%d", lambda one: (one.batch_id, one.chunk, one.facts)),
+    Committed: ("committed batch=%s chunk=%d changes=%d", lambda one: (one.batch_id, one.chunk, len(one.changes))),
+    Reembedding: ("reembedding by=%s done=%d passages=%d", lambda one: (one.embedder, one.done, one.passages)),
+    Copied: ("copied bytes=%d of=%d", lambda one: (one.bytes, one.of)),
+    Checked: ("checked users=%d of=%d", lambda one: (one.users, one.of)),
+    Exported: ("exported records=%d of=%d", lambda one: (one.records, one.of)),
+    Imported: ("import: %s done=%d of=%d", lambda one: (one.step, one.done, one.of)),
+    Purged: (
+        "purged users=%d of=%d memories=%d turns=%d",
+        lambda one: (one.users, one.of, one.memories, one.turns),
+    ),
+    Recalled: ("recalled turn=%d memories=%d error=%s", lambda one: (one.turn, one.memories, one.error)),
+    Heard: ("heard messages=%d closed=%d", lambda one: (one.messages, len(one.closed))),
+    Unheard: ("unheard messages=%d error=%s", lambda one: (one.messages, one.error)),
+    Unlearnt: ("unlearnt batch=%s error=%s", lambda one: (one.batch_id, one.error)),
+}
+"""Line and values, ids and counts only, of the events that are logged."""
+_FAILURES = (Unheard, Unlearnt)
 
 
 def emit(listener: Listener | None, event: Event) -> None:
     """Tell the caller's listener; log ids and counts. A listener's own error is the caller's and passes through."""
-    match event:
-        case Journalled():
-            log.debug("journalled batch=%s turns=%d chunks=%d", event.batch_id, event.turns, event.chunks)
-        case Extracted():
-            log.debug("extracted batch=%s chunk=%d facts=%d", event.batch_id, event.chunk, event.facts)
-        case Committed():
-            log.debug("committed batch=%s chunk=%d changes=%d", event.batch_id, event.chunk, len(event.changes))
-        case Reembedding():
-            log.debug("reembedding by=%s done=%d passages=%d", event.embedder, event.done, event.passages)
-        case Copied():
-            log.debug("copied bytes=%d of=%d", event.bytes, event.of)
-        case Checked():
-            log.debug("checked users=%d of=%d", event.users, event.of)
-        case Exported():
-            log.debug("exported records=%d of=%d", event.records, event.of)
-        case Purged():
-            log.debug("purged users=%d of=%d memories=%d turns=%d", event.users, event.of, event.memories, event.turns)
+    if type(event) in _LOGGED:
+        line, values = _LOGGED[type(event)]
+        log.log(logging.WARNING if isinstance(event, _FAILURES) else logging.DEBUG, line, *values(event))
     if listener is not None:
         listener(event)

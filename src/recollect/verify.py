@@ -128,13 +128,19 @@ def false_quotes(store: Store, space: Space) -> Iterator[Fault]:
 
 def twins(store: Store, space: Space) -> Iterator[Fault]:
     """Live rows that say the same of the same time, with the same metadata."""
+    for row in alike(store.ledger.rows(space, store.audit.twins(space)).values()):
+        yield Fault("two live versions that say the same", "row", str(row.number))
+
+
+def alike(rows: Iterable[Row]) -> Iterator[Row]:
+    """Of believed rows those that say what one before them says."""
     seen: dict[tuple[object, ...], list[Row]] = {}
     moment = now()
-    for row in store.ledger.rows(space, store.audit.twins(space)).values():
+    for row in rows:
         if row.is_live(moment):
             key = (row.statement.text_key, row.statement.event, str(sorted(row.metadata.items(), key=str)))
             if any(overlap(row, other) for other in seen.get(key, ())):
-                yield Fault("two live versions that say the same", "row", str(row.number))
+                yield row
             seen.setdefault(key, []).append(row)
 
 

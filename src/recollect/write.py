@@ -30,6 +30,7 @@ from .errors import (
     ModelError,
     RecollectError,
     RevisionConflict,
+    Stopped,
     StorageError,
     StoreBusy,
     UserClaimed,
@@ -48,12 +49,14 @@ from .model import (
     text_key,
 )
 from .neighbours import Neighbours
+from .pace import step
 from .partition import Partitions
 from .plan import Content, Plan
 from .ports import Chunk, Embedder, Extractor, Journal, Ledger, Reconciler, Tokenizer
 from .prepare import ChunkWork, content_of, doubts_of, hidden_of, stated_at, turn_terms, turn_texts, whole_messages
 from .records import Batch, ChunkRecord, Commit, JournalledChunk, Lease, NewBatch, Space
 from .retell import forget_told
+from .safety.quarantine import Reader
 from .safety.redact import Redactor
 from .safety.trust import Trust
 from .tasks import cancel, cancelled_after, together, whole
@@ -117,31 +120,38 @@ class Writer:
         batch, again = self.journal.open_batch(new, lease)
         return batch, again, lease is not None and not again
 
-    async def finish(self, batch: Batch, patience: timedelta | None = None, *, leased: bool = False) -> None:
+    async def finish(
+        self,
+        batch: Batch,
+        patience: timedelta | None = None,
+        *,
+        leased: bool = False,
+        after: asyncio.Event | None = None,
+    ) -> None:
         """Bring a journalled batch to its end. On an error it stays pending, and the error names it.
 
         Where another process works on it, wait for that one. Raises ModelError, EmbedderError, StorageError …, each with
         `.batch_id`; StoreBusy where the other one takes longer than `patience` (None: `PATIENCE`). `leased`: it was opened so,
-        just now.
+        just now. `after`: nothing is committed before that is set; preparing goes on meanwhile.
         """
         give_up = now() + (PATIENCE if patience is None else patience)
         with of_batch(batch.id):
-            while not await self._finished(batch, leased):
+            while not await self._finished(batch, leased, after):
                 leased = False
                 if now() >= give_up:
                     raise StoreBusy("another process is working on this batch", stage="lease")
                 await asyncio.sleep(POLL_S)
 
-    async def _finished(self, batch: Batch, leased: bool) -> bool:
+    async def _finished(self, batch: Batch, leased: bool, after: asyncio.Event | None) -> bool:
         """Finish the batch if it can be leased; whether it is done now."""
         async with self._working.setdefault(batch.id, asyncio.Lock()):
             try:
                 if leased:
-                    await self._work(batch, batch.chunks)
+                    await self._work(batch, batch.chunks, after)
                     return True
                 if await self._leased_whole(batch):
                     reach("add.leased")
-                    await self._work(batch)
+                    await self._work(batch, after=after)
                     return True
             except LeaseLost:
                 log.warning("batch=%s was taken over by another process, or is made anew after an erasure", batch.id)
@@ -173,7 +183,9 @@ class Writer:
         except StorageError as problem:  # the one that led here is the one to raise; the lease ends by itself
             log.warning("the lease of %s could not be given back: %s", batch.id, type(problem).__name__)
 
-    async def _work(self, batch: Batch, chunks: Sequence[ChunkRecord] | None = None) -> None:
+    async def _work(
+        self, batch: Batch, chunks: Sequence[ChunkRecord] | None = None, after: asyncio.Event | None = None
+    ) -> None:
         """The chunks of a leased batch that are left. The last one's commit gives the lease back; failure does it here."""
         try:
             if chunks is None:
@@ -183,10 +195,10 @@ class Writer:
                 if batch.retells:
                     await self._extract_all(batch, left)
                     reach("retell.extracted")
-                await self._chunks(batch, left)
+                await self._chunks(batch, left, after)
         except RecollectError as problem:
             # being stopped, by the caller, a budget, an erasure or a store embedded anew, is no failed attempt
-            stopped = isinstance(problem, BudgetExceeded | EmbeddingModelMismatch | Erased | LeaseLost)
+            stopped = isinstance(problem, BudgetExceeded | Stopped | EmbeddingModelMismatch | Erased | LeaseLost)
             most = None if stopped else MAX_ATTEMPTS
             await self._give_back(batch, type(problem).__name__, most)
             raise
@@ -217,7 +229,7 @@ class Writer:
     async def _extracted(self, batch: Batch, n: int) -> None:
         await self._facts(batch, await self.in_thread(self.journal.chunk, batch.id, n))
 
-    async def _chunks(self, batch: Batch, chunks: Sequence[ChunkRecord]) -> None:
+    async def _chunks(self, batch: Batch, chunks: Sequence[ChunkRecord], after: asyncio.Event | None) -> None:
         """Prepare chunks side by side, some ahead of the one that is committed, and commit them in order."""
         waiting = deque(chunks)
         under_way: deque[asyncio.Task[ChunkWork]] = deque()
@@ -228,17 +240,25 @@ class Writer:
 
         prepare_ahead()
         try:
-            async with cancelled_after(self._follow(batch.space)), self.queue(batch.space):
-                while under_way:
-                    work = await under_way[0]
-                    under_way.popleft()
-                    prepare_ahead()
-                    await self._commit(work)
+            async with cancelled_after(self._follow(batch.space)):
+                if after is not None:
+                    await after.wait()
+                await self._commit_all(batch, under_way, prepare_ahead)
         except RecollectError:
             await asyncio.gather(*under_way, return_exceptions=True)  # what is asked is paid for: journal its answer
             raise
         finally:
             await cancel(under_way)
+
+    async def _commit_all(
+        self, batch: Batch, under_way: deque[asyncio.Task[ChunkWork]], prepare_ahead: Callable[[], None]
+    ) -> None:
+        async with self.queue(batch.space):
+            while under_way:
+                work = await under_way[0]
+                under_way.popleft()
+                prepare_ahead()
+                await self._commit(work)
 
     async def _follow(self, space: Space) -> None:
         """Have the user's partition read what is new, or all, while a model thinks. What fails fails again when it is used."""
@@ -294,7 +314,8 @@ class Writer:
         self, batch: Batch, chunk: JournalledChunk, facts: Sequence[Fact]
     ) -> tuple[tuple[str | None, ...], dict[int, str]]:
         """What must not be served before somebody has looked at it: facts and turns. Blocking, for long texts take their time."""
-        return doubts_of(facts, chunk, self.trust), {} if batch.retells else hidden_of(chunk)
+        reader = Reader()  # of each text once: facts cite the turns that are judged themselves
+        return doubts_of(facts, chunk, self.trust, reader), {} if batch.retells else hidden_of(chunk, reader)
 
     async def _commit(self, work: ChunkWork) -> None:
         """Decide and commit, again where another writer was faster; after three times the others wait."""
@@ -353,7 +374,8 @@ class Writer:
 
     async def _extract(self, batch: Batch, n: int, seen: Chunk) -> Extraction:
         try:
-            return self.redactor.extraction(await self.extractor.extract(seen))
+            async with step(decides=False):
+                return self.redactor.extraction(await self.extractor.extract(seen))
         except (ModelError, BudgetExceeded) as error:
             await self._record_usage(batch, n, "extract", error.usage)
             raise
@@ -424,7 +446,8 @@ class Writer:
         return guard(cases, [answers[i] if one is None else one for i, one in enumerate(known)], self.trust), answer
 
     async def _asked(self, cases: Sequence[Case]) -> Reconciliation:
-        return self.redactor.reconciliation(await self.reconciler.reconcile(cases))
+        async with step(decides=True):
+            return self.redactor.reconciliation(await self.reconciler.reconcile(cases))
 
     async def _retold(self, work: ChunkWork, decisions: Sequence[Decision]) -> Sequence[Content]:
         """The contents as the decisions word them; what an update words anew is embedded and counted anew."""

@@ -19,7 +19,7 @@ FLOORS: list[set[str]] = [
     {"ids", "times", "owners", "tasks", "wording", "attributes", "tokens", "contrasts", "calibration"},
     {"model", "filters"},
     {"records", "results", "dates", "safety", "query"},
-    {"ports", "trace", "budget"},
+    {"ports", "trace", "budget", "pace"},
     {"prompts", "replies", "evidence", "candidates", "intervals", "resolve", "timeline"},
     {"guard", "graph", "labels"},
     {
@@ -37,15 +37,17 @@ FLOORS: list[set[str]] = [
         "plan",
         "pack",
     },
-    {"apply", "prepare", "neighbours", "retell", "erase", "echoes", "when"},
+    {"apply", "prepare", "neighbours", "retell", "erase", "echoes", "when", "interchange", "mem0"},
     {"ordering"},
     {"retrieve", "write", "testing", "estimate"},
     {"build"},
-    {"curate", "verify", "scoped", "backfill", "backup", "export", "erasing", "searching"},
-    {"reembed"},
+    {"curate", "verify", "scoped", "backfill", "backup", "export", "erasing", "searching", "talking"},
+    {"reembed", "importing", "foreign"},
     {"memory"},
     {"sync"},
-    {"formats", "ingest", "chat"},
+    {"formats"},
+    {"ingesting"},
+    {"ingest", "chat"},
     {"demo"},
     {"surfaces"},
 ]
@@ -63,6 +65,7 @@ WITHIN = {
     "embedding",
     "surfaces",
     "demo",
+    "chat",
 }
 ADAPTERS_MAY = {
     "usage",
@@ -83,6 +86,7 @@ ROOMS = {
     "faiss": {"adapters"},
     "sqlite3": {"adapters"},
     "litellm": {"adapters"},
+    "openai": {"adapters"},  # the chat loop knows its clients by what they have
     "instructor": {"adapters"},
     "networkx": {"adapters"},
     "onnxruntime": {"adapters"},

@@ -395,6 +395,45 @@ def test_a_retry_after_beyond_the_deadline_is_not_waited_for():
     assert type(error) is ModelUnavailable and time.slept == [] and len(endpoint.requests) == 1
 
 
+def test_what_one_call_is_asked_to_wait_holds_for_all():
+    """One is refused for 7 seconds; the others, which begin while that holds, send nothing until it is over."""
+    time = Time()
+    replies = [Reply(status=429, headers={"Retry-After": "7"}), *[{"facts": []}] * 4]
+    sent: list[float] = []
+
+    def script(_):
+        sent.append(time.at)
+        return replies.pop(0)
+
+    async def sleep(seconds: float) -> None:
+        await asyncio.sleep(0.05)  # the others are at work meanwhile
+        await time.sleep(seconds)
+
+    with ModelEndpoint(script) as endpoint:
+        model = model_at(endpoint, time=time, sleep=sleep)
+
+        async def together():
+            first = asyncio.create_task(model.complete(MESSAGES, Facts))
+            while model._hold.left == 0:  # noqa: ASYNC110 -- of another task
+                await asyncio.sleep(0.001)
+            await asyncio.gather(first, *(model.complete(MESSAGES, Facts) for _ in range(3)))
+            await model.aclose()
+
+        asyncio.run(together())
+    assert sent[0] == 1000.0 and len(sent) == 5 and min(sent[1:]) >= 1007.0
+
+
+def test_being_told_how_long_to_wait_is_no_failed_try():
+    time = Time()
+    limited = Reply(status=429, headers={"Retry-After": "5"})
+    with ModelEndpoint([*[limited] * 6, {"facts": []}]) as endpoint:
+        ask(model_at(endpoint, time=time))
+        assert len(endpoint.requests) == 7
+    assert 30 <= time.at - 1000.0 < 180
+    error, endpoint = failing([limited] * 60, time=(late := Time()))
+    assert type(error) is ModelUnavailable and late.at - 1000.0 < 180
+
+
 def test_one_deadline_over_retries_and_re_asks():
     time = Time()
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 
 from recollect import Memory
+from recollect.chat import ChatMemory
 from recollect.testing import HashEmbedder, ScriptedLanguage
 
 
@@ -27,6 +28,11 @@ def life(memory):
     yield "get, history"
     memory.get(hit.id)
     changes = memory.history(hit.id)
+    yield "changes, find_id"
+    memory.changes(user_id="u", after=1)
+    memory.find_id(hit.id[:12])
+    for identifier in (hit.id, changes[0].id, changes[0].batch_id, memory.sources(hit.id)[0].turn_id):
+        memory.find_id(identifier[:14], user_id="u")
     yield "update"
     memory.update(hit.id, "home is Paris")
     yield "undo"
@@ -34,6 +40,11 @@ def life(memory):
     memory.undo(changes[0].batch_id) if len(changes) == 1 else None
     yield "delete"
     memory.delete(hit.id)
+    yield "a conversation"
+    with ChatMemory(memory, user_id="u", session_id="s", close_turns=2) as chat:
+        for asked in ("home = Lima", "home = Bern"):
+            chat.after(chat.before([{"role": "user", "content": asked}]), "ok")
+        chat.pending()
     yield "pending, resume"
     memory.add("car = a van", user_id="u", wait=False)
     memory.pending()
@@ -57,7 +68,7 @@ def test_no_verb_walks_through_all_of_a_users_rows(tmp_path, statements):
     walks = [
         (step, statement)
         for statement, step in plans(tmp_path, statements)
-        if step.endswith("(space=?)")
+        if (step.endswith("(space=?)") and "batches_unfinished" not in step)  # of which there are few
         or (step.startswith("SCAN") and not step.endswith(("sqlite_master", "pending", "unfinished")))
     ]
 

@@ -74,6 +74,7 @@ def test_what_was_acknowledged_survives_a_power_cut_at_any_moment(tmp_path, monk
                 if cut == survivor.cuts[-1]:
                     assert image(cut) == expected.done, "acknowledged and lost"
                 memory.resume()
-                assert memory.pending() == [] and memory.verify().problems == ()
+                assert {one.status for one in memory.pending()} <= {"open"}, "what is open waits for more"
+                assert memory.verify().problems == ()
                 assert image(cut) in (expected.stages if BY_NAME[name].by_parts else (expected.stages[0], expected.end))
     assert tries.count > 1

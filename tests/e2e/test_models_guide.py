@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import importlib.util
 import inspect
-import json
 import re
 import shlex
-from importlib import resources
+from itertools import cycle, islice
 from pathlib import Path
 
+import pages
 import pytest
 from typer.testing import CliRunner
 
@@ -23,6 +24,9 @@ GUIDE = (ROOT / "docs" / "models.md").read_text(encoding="utf-8")
 ADDRESS = "http://127.0.0.1:8080/v1"
 SNIPPETS = re.findall(r"```python\n(.*?)```", GUIDE, re.S)
 COMMANDS = [shlex.split(line)[1:] for line in re.findall(r"^recollect .+$", GUIDE, re.M)]
+_found = importlib.util.spec_from_file_location("costs", ROOT / "benchmarks" / "costs.py")
+costs = importlib.util.module_from_spec(_found)
+_found.loader.exec_module(costs)
 TALK = '{"role": "user", "name": "Ann", "conversation": "alice", "content": "I have a dog named Rex."}\n'
 
 
@@ -120,22 +124,36 @@ def test_names_and_modes_are_those_of_litellm(heading, place, default):
     assert modes >= 2
 
 
-def test_what_a_thousand_messages_cost_is_the_estimate(tmp_path):
-    lines = (resources.files("recollect.demo") / "conversation.jsonl").read_text(encoding="utf-8").splitlines()
-    said = [{key: json.loads(line)[key] for key in ("role", "name", "content", "timestamp")} for line in lines]
-    thousand = (said * 15)[:1000]
-    told = re.findall(r"^\| `([^`]+)` \| \$([\d.]+) \|$", GUIDE, re.M)
-    assert len(told) == 5
-    for n, (name, price) in enumerate(told):
-        with Memory(tmp_path / str(n), llm=name) as memory:
-            usage = memory.estimate(thousand).usage
-        assert usage.cost_usd == pytest.approx(float(price), abs=0.01), name
-    calls, read, written = re.search(
-        r"chunks, (\d+) calls, ([\d.]+) million tokens read and ([\d.]+) million", GUIDE
-    ).groups()
-    assert usage.llm_calls == int(calls)
+@pytest.mark.parametrize("column", range(3), ids=lambda column: f"{costs.AT_ONCE[column]} an add")
+def test_what_a_thousand_messages_cost_is_the_estimate(column):
+    usage = costs.asked(costs.usual(), costs.AT_ONCE[column])
+    table = {row[0].strip("`"): row[column + 1] for row in pages.rows(GUIDE, "What it costs")}
+    assert int(table.pop("calls").replace(",", "")) == usage.llm_calls
+    read, written = table.pop("million tokens read, written").split(", ")
     assert usage.input_tokens == pytest.approx(float(read) * 1e6, rel=0.02)
     assert usage.output_tokens == pytest.approx(float(written) * 1e6, rel=0.02)
+    assert list(table) == list(costs.MODELS)
+    for name, told in table.items():
+        assert costs.price(name, usage) == pytest.approx(float(told.strip("$")), abs=0.01), name
+
+
+@pytest.mark.parametrize("at_once", costs.AT_ONCE)
+def test_what_is_said_of_longer_messages_is_so(at_once):
+    told = re.search(r"Messages of ([\d,]+) characters on average cost (\d+) to (\d+) % more", GUIDE)
+    length, low, high = (int(one.replace(",", "")) for one in told.groups())
+    much, usual = (costs.asked(talk, at_once) for talk in (costs.long(), costs.usual()))
+    more = [100 * (costs.price(name, much) / costs.price(name, usual) - 1) for name in costs.MODELS]
+    assert low <= min(more) and max(more) <= high
+    said = list(islice(cycle(costs.long()), costs.SAMPLE))
+    assert sum(len(one["content"]) for one in said) / len(said) == pytest.approx(length, abs=1)
+
+
+def test_costs_of_ones_own_messages_and_models_are_printed(tmp_path, capsys):
+    (tmp_path / "talks.jsonl").write_text(TALK, encoding="utf-8")
+    costs.main(["--file", str(tmp_path / "talks.jsonl"), "--llm", "openai/gpt-5-mini", "openai/nobody-knows-it"])
+    printed = capsys.readouterr().out
+    assert "yours: 1,000 messages of 23 characters" in printed
+    assert printed.count("not known") == len(costs.AT_ONCE) == len(re.findall(r"\$\d", printed))
 
 
 def test_dimensions_and_names_of_embedders_are_those_of_the_list():

@@ -14,8 +14,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from recollect.formats.streams import Malformed, objects
 from recollect_evals.datasets import load
-from recollect_evals.datasets.streams import Malformed, objects
 from recollect_evals.errors import DataSetInvalid
 
 DATA = Path(os.environ.get("RECOLLECT_DATA", Path(__file__).parents[3] / "shared" / "data")) / "longmemeval"
@@ -270,8 +270,9 @@ def test_objects_of_a_stream_are_those_of_the_whole(items, size, escaped, indent
         return read
 
     found = list(objects(pieces(text)))
-    assert [json.loads(data) for _, data in found] == items
-    assert all(text[start : start + len(data)] == data for start, data in found)
+    assert [json.loads(one.data) for one in found] == items
+    assert all(text[one.start : one.start + len(one.data)] == one.data for one in found)
+    assert all(one.line == 1 + text.count(b"\n", 0, one.start) for one in found)
     if not lines:
         for end in range(1, len(text.rstrip())):
             with pytest.raises(Malformed):

@@ -110,9 +110,10 @@ FORBIDDEN_MODULES = {
     "yaml",
     "code",
 }
-# A process is started in two places: pip, with fixed arguments, by `recollect setup`; and this program itself, by `eval offline`,
-# each part on a processor of its own, which hands back what it found through a pipe that nobody else has.
-STARTS_A_PROCESS = {"adapters/weights.py", "surfaces/cli/eval_parts.py"}
+# A process is started in three places: pip, with fixed arguments, by `recollect setup`; this program itself, by `eval offline`,
+# each part on a processor of its own, which hands back what it found through a pipe that nobody else has; and the Python that the
+# caller of `import_mem0` names, with a script of ours, so that mem0's library, not this program, opens mem0's files.
+STARTS_A_PROCESS = {"adapters/weights.py", "mem0.py", "surfaces/cli/eval_parts.py"}
 
 
 def dotted(node: ast.expr) -> str:

@@ -175,7 +175,7 @@ def test_the_estimate_is_what_is_called_and_a_dry_run_calls_nothing(cli, talk):
     with ModelEndpoint(reads) as endpoint:
         words = ["ingest", talk(2, 9), *at(endpoint)]
         dry = cli(*words, "--dry-run")
-        assert dry.stdout.startswith("estimate for openai/any: 18 turns in 2 chunks; at most about 4 calls, ")
+        assert dry.stdout.startswith("estimate for openai/any: 18 turns in 2 chunks; about 4 calls, ")
         estimate = answer(cli(*words, "--dry-run", "--json"))
         assert (estimate["turns"], estimate["chunks"], estimate["usage"]["llm_calls"]) == (18, 2, 4)
         assert endpoint.requests == [] and answer(cli("stats", "--json"))["turns"] == 0
@@ -223,11 +223,11 @@ def test_a_session_that_fails_stays_pending_and_the_next_one_goes_in(cli, talk):
 
 def test_a_model_that_fails_again_and_again_ends_the_run(cli, talk):
     with ModelEndpoint(lambda _: Reply("no JSON at all")) as endpoint:
-        done = cli("ingest", talk(5, 1), *at(endpoint), code=1)
-    assert "3 sessions in a row failed: ExtractionFailed" in done.stderr and "same command goes on" in done.stderr
-    assert done.stderr.count("\npending: ") == 3
+        done = cli("ingest", talk(20, 1), *at(endpoint), code=1)
+    assert "left: talk: 3 sessions in a row failed; the same command goes on" in done.stderr
+    assert 3 <= done.stderr.count("\npending: ") == done.stderr.count("\nfailed: talk") < 20
     with ModelEndpoint(reads) as endpoint:
-        assert answer(cli("ingest", talk(5, 1), *at(endpoint), "--json"))["decisions"] == {"ADD": 5}
+        assert answer(cli("ingest", talk(20, 1), *at(endpoint), "--json"))["decisions"] == {"ADD": 20}
     assert cli("pending").stdout == "Nothing is pending.\n"
 
 
@@ -259,7 +259,7 @@ def test_a_budget_stops_a_run_and_the_next_one_goes_on(cli, talk):
 
 
 def test_a_user_that_cannot_be_is_bad_input(cli, talk):
-    assert "user_id" in cli("ingest", talk(1, 1), "--user", "", code=2).stderr
+    assert "--user" in cli("ingest", talk(1, 1), "--user", "", code=2).stderr
 
 
 def test_a_price_that_is_not_known_cannot_be_limited(cli):
@@ -276,7 +276,7 @@ def test_a_wrong_key_is_told_at_once(cli, talk, command):
     refused = Reply({"error": {"message": f"Incorrect API key provided: {KEY}", "code": "invalid_api_key"}}, status=401)
     with ModelEndpoint(lambda _: refused) as endpoint:
         done = cli(command, talk(3, 1), *at(endpoint), *(["--json"] if command == "add" else []), code=1)
-        assert len(endpoint.requests) == 1
+        assert 1 <= len(endpoint.requests) <= (1 if command == "add" else 3)  # three sessions, side by side
     assert "ModelConfigError" in done.stderr and "HTTP 401" in done.stderr and "check --api-key" in done.stderr
     assert "batch_" in done.stderr
 
@@ -321,7 +321,7 @@ def test_what_the_rules_stored_is_told_anew_and_can_be_taken_back(cli, tmp_path)
     by_rules = {item["text"] for item in answer(cli("list", "--user", "ann", "--json"))}
     with ModelEndpoint(reads) as endpoint:
         words = ["retell", "--user", "ann", *at(endpoint)]
-        assert "3 turns in 1 chunk; at most about 2 calls" in cli(*words, "--dry-run").stdout
+        assert "3 turns in 1 chunk; about 2 calls" in cli(*words, "--dry-run").stdout
         assert answer(cli(*words, "--dry-run", "--json"))["usage"]["llm_calls"] == 2 and endpoint.requests == []
         done = cli(*words)
         assert f"{len(by_rules)} memories before, 3 after: 3 ADD, {len(by_rules)} DELETE" in done.stdout
@@ -350,6 +350,7 @@ def test_a_retelling_that_fails_changes_nothing_and_is_resumed(cli):
 
 def test_nothing_to_retell(cli):
     with ModelEndpoint(reads) as endpoint:
+        cli("add", "I live in Rome.", "--user", "somebody-else", "--llm", "rules")
         assert "0 memories before, 0 after: no decisions" in cli("retell", *at(endpoint)).stdout
         assert endpoint.requests == []
 

@@ -207,7 +207,7 @@ def test_defaults_are_told_in_the_help(run):
     told = " ".join(run("ingest", "--help").stdout.replace("│", " ").split())
     for default in (
         "$RECOLLECT_HOME or the data folder",
-        "default: default",
+        "else the user named default",
         "$RECOLLECT_LLM or rules",
         "default: recognised",
     ):

@@ -22,6 +22,7 @@ def test_states_and_events_come_in_the_order_of_time(cli):
 
 def test_what_is_not_named_or_not_known_is_said(cli):
     assert "--entity" in cli("timeline", code=2).stderr
+    cli("add", "My favorite color is blue.")
     assert "Nothing is known of it." in cli("timeline", "--entity", "Anna").stdout
     assert json.loads(cli("timeline", "--entity", "Anna", "--json").stdout)["entries"] == []
     assert (

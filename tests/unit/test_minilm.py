@@ -9,9 +9,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from recollect.adapters import minilm as module
 from recollect.adapters import weights
-from recollect.adapters.minilm import DIM, MiniLM
+from recollect.adapters.minilm import DIM, PLACES, MiniLM
 from recollect.errors import EmbedderUnavailable, WeightsCorrupt
 
 GOLDEN = json.loads(Path(__file__).with_name("golden_minilm.json").read_text(encoding="utf-8"))
@@ -34,6 +37,23 @@ def test_vectors_do_not_depend_on_the_batch(minilm):
     assert together.shape == (len(texts), DIM) and together.dtype == np.float32
     assert np.abs(together[: len(GOLDEN)] - np.array([g["vector"] for g in GOLDEN])).max() < 1e-5
     assert np.allclose(np.linalg.norm(together, axis=1), 1, atol=1e-5)
+
+
+@pytest.mark.parametrize("at_once", [3, 1_000])
+def test_texts_of_any_length_get_their_own_vectors_in_their_order(minilm, monkeypatch, at_once):
+    monkeypatch.setattr(module, "AT_ONCE", at_once)
+    texts = ["rain " * n for n in (40, 0, 300, 1, 7, 256, 7, 90, 2)]  # of which 300 and 256 are cut
+    alone = np.stack([minilm.embed([text])[0] for text in texts])
+    assert np.abs(minilm.embed(tuple(texts)) - alone).max() < 1e-5
+    assert np.abs(alone[2] - alone[5]).max() < 1e-5
+    assert np.unique(np.round(alone, 2), axis=0).shape[0] == 7
+
+
+@given(st.lists(st.integers(2, 256), min_size=1, max_size=60))
+def test_a_run_holds_each_text_once_and_no_more_places_than_it_may(lengths):
+    runs = list(module._runs(lengths))
+    assert sorted(i for run in runs for i in run) == list(range(len(lengths)))
+    assert all(len(run) == 1 or len(run) * max(lengths[i] for i in run) <= PLACES for run in runs)
 
 
 def test_no_texts_no_vectors(minilm):

@@ -21,7 +21,10 @@ Be {{ mood }}.
 # user
 Greet {{ name }}.
 """
-RELEASED = [("extract", 1), ("reconcile", 1)]
+PROMPTS = Path(__file__).parents[2] / "prompts"
+RELEASED = [
+    (name, int(file.stem[1:])) for name in ("extract", "reconcile") for file in sorted((PROMPTS / name).glob("v*.md"))
+]
 
 
 def test_a_file_is_read_and_rendered():

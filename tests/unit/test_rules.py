@@ -103,6 +103,7 @@ KEPT = [
      ["When Ann was younger, Ann and their family went on a road trip to Oregon."]),
     ("Oscar, my guinea pig.", ["Ann's guinea pig is called Oscar."]),
     ("I've been reading that book you recommended.", ["Ann has been reading a book Bob recommended."]),
+    ("Hi, my name is Ann and I live in Rome.", ["Ann's name is Ann.", "Ann lives in Rome."]),
     ("I moved to Oslo and my sister moved to Rome.", ["Ann moved to Oslo.", "Ann's sister moved to Rome."]),
     ("I'm working on a novel, can you help me?", ["Ann is working on a novel."]),
 ]  # fmt: skip
@@ -178,6 +179,8 @@ def test_my_is_the_speakers_own():
     ("said", "text", "kind", "attribute"),
     [
         ("Remind me to call Anna tomorrow.", "The user wants to be reminded to call Anna on 25 November 2026.",
+         Kind.PLAN, "reminders"),
+        ("Remind me to send the form on Friday.", "The user wants to be reminded to send the form on 27 November 2026.",
          Kind.PLAN, "reminders"),
         ("Call me Liz.", "The user asks the assistant to call the user Liz.", Kind.INSTRUCTION, "instructions"),
         ("Always answer briefly.", "The user asks the assistant to always answer briefly.", Kind.INSTRUCTION, "instructions"),

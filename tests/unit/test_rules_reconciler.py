@@ -77,6 +77,8 @@ DECISIONS = [
     # new, known, what comes of it
     ("I live in Oslo.", ["I have a dog.", "I live in Rome."], ("UPDATE", 2, "supersede")),
     ("I moved to Oslo last week.", ["I live in Rome."], ("UPDATE", 1, "supersede")),
+    ("I moved my family to Oslo last week.", ["I live in Rome."], ("UPDATE", 1, "supersede")),
+    ("I moved my dentist appointment to Thursday.", ["I live in Rome."], ("ADD",)),
     ("I work at Bolt.", ["I work at Acme."], ("UPDATE", 1, "supersede")),
     ("My favorite color is red now.", ["My favorite color is blue."], ("UPDATE", 1, "supersede")),
     ("I'm vegan.", ["I'm vegetarian."], ("UPDATE", 1, "supersede")),

@@ -48,6 +48,9 @@ LATER = (
     "estimate_retelling",
     "backup",
     "export",
+    "export_all",
+    "import_file",
+    "import_mem0",
     "audit",
     "quarantine",
     "approve",
@@ -56,6 +59,9 @@ LATER = (
     "timeline",
     "merge_entities",
     "separate_entities",
+    "changes",
+    "find_id",
+    "users",
 )  # verbs that came on top
 FIELDS = {
     "AddResult": "changes rejected redacted usage batch_id status",
@@ -76,7 +82,10 @@ STORE_WIDE = (
     "scoped",
     "estimate",
     "backup",
+    "export_all",
+    "import_mem0",
     "retention",
+    "users",
 )
 
 

@@ -50,8 +50,8 @@ class Kind(Enum):
 class Failure(Exception):
     """A failure, in words that hold neither content nor key.
 
-    `retry_after`: seconds that the endpoint asked to wait. `cause`: a fault of the transport. `tokens`: read and written, where
-    an answer came that litellm could not read.
+    `retry_after`: seconds that the endpoint asked to wait; `limited`: for it has a limit of requests (429). `cause`: a fault of
+    the transport. `tokens`: read and written, where an answer came that litellm could not read.
     """
 
     def __init__(
@@ -60,12 +60,14 @@ class Failure(Exception):
         problem: str,
         *,
         retry_after: float | None = None,
+        limited: bool = False,
         cause: BaseException | None = None,
         tokens: tuple[int, int] | None = None,
     ) -> None:
         super().__init__(problem)
         self.kind = kind
         self.retry_after = retry_after
+        self.limited = limited
         self.cause = cause
         self.tokens = tokens
 
@@ -75,10 +77,12 @@ def failure(error: Exception, now: Callable[[], datetime] = lambda: datetime.now
     if isinstance(error, Failure):
         return error
     kind, status = kind_of(error), status_of(error)
+    wait = retry_after(error, now())
     return Failure(
         kind,
         _problem(error, kind, status),
-        retry_after=retry_after(error, now()),
+        retry_after=wait,
+        limited=status == 429 and bool(wait),
         cause=transport(error),
         tokens=_tokens(error) if kind is Kind.INVALID else None,
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import random
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -28,7 +29,7 @@ from ..usage import Usage
 from . import litellm_setup as setup
 from .litellm_errors import Failure, Kind, failure
 from .litellm_reply import Unfit, asked_again, fit, json_in, reply_text, text_of
-from .retry import Patience
+from .retry import Hold, Patience
 from .shapes import shape
 
 T = TypeVar("T", bound=BaseModel)
@@ -36,6 +37,7 @@ T = TypeVar("T", bound=BaseModel)
 TIMEOUT = 60.0  # seconds for one request
 DEADLINE = 180.0  # seconds for one `complete`, with its waits, retries and re-asks
 REASKS = 2
+SPREAD = 0.5  # seconds over which calls come back that were held together
 MODES = ("json_schema", "tools", "md_json")
 ERRORS: dict[Kind, type[ModelError]] = {
     Kind.UNAVAILABLE: ModelUnavailable,
@@ -87,6 +89,7 @@ class LitellmModel:
         self._timeout = timeout
         self._deadline = deadline
         self._sleep, self._clock, self._now = sleep, clock, now
+        self._hold = Hold(clock)
         self._always: dict[str, Any] = {"model": model, "timeout": timeout, **setup.ONE_LAYER}
         self._always |= {"temperature": temperature, "max_tokens": max_tokens, "drop_params": True}
         self._always |= {"api_base": api_base, "api_key": api_key}
@@ -154,7 +157,17 @@ class LitellmModel:
         retrying = AsyncRetrying(sleep=self._sleep, **work.patience.policy())
         return await retrying(self._try, work, request)
 
+    async def _held(self, work: _Work) -> None:
+        """Wait as long as the endpoint asked any call to; not all come back at the same moment."""
+        while (left := self._hold.left) > 0:
+            if left >= work.patience.left:
+                raise Failure(
+                    Kind.UNAVAILABLE, "the endpoint asks to wait for longer than there is time", retry_after=left
+                )
+            await self._sleep(left + random.uniform(0, SPREAD))
+
     async def _try(self, work: _Work, request: dict[str, Any]) -> Any:
+        await self._held(work)
         left = min(self._timeout, work.patience.left)
         if left <= 0:
             raise Failure(Kind.UNAVAILABLE, "out of time")
@@ -165,6 +178,8 @@ class LitellmModel:
                         response = await work.litellm.acompletion(**request)
             except Exception as error:  # noqa: BLE001 — whatever litellm and its providers raise leaves as ours
                 found = failure(error, self._now)
+                if found.retry_after:
+                    self._hold.lasts(found.retry_after)
                 if found.tokens is not None:
                     charge.actual = work.add(request, *found.tokens)
             else:

@@ -25,7 +25,7 @@ KEYS: Mapping[str, tuple[str, ...]] = {
     "identities": ("one", "other", "added"),
     "batches": ("id",),
 }
-_MUTABLE = {"batches": ("status", "finished_at", "attempts", "error", "lease_owner", "lease_until")}
+_MUTABLE = {"batches": ("status", "finished_at", "attempts", "error", "lease_owner", "lease_until", "closes_at")}
 
 _TRIGGERS = """
     CREATE TEMP TRIGGER seal_new_{table} AFTER INSERT ON main.{table} BEGIN

@@ -51,14 +51,14 @@ class SqliteAudit:
         with self._database.read() as db:
             yield from _readable(_damage(db), "file")
             yield from _readable(_schema(db), "schema")
-            yield from _readable(_broken(db, "invariants_of_store.sql", {}), "journal")
+            yield from _readable(broken(db, "invariants_of_store.sql", {}), "journal")
 
     def of_user(self, space: Space, dim: int | None) -> Iterator[Fault]:
         """What is wrong with a user's memories, quotes apart: see `doubtful_quotes`. `dim` None: nothing was embedded yet."""
         with self._database.read() as db:
             for table in seals.KEYS:
                 yield from _readable(_unsealed(db, space, table), _noun(table))
-            yield from _broken(db, "invariants_of_user.sql", {"space": space, "bytes": dim and dim * 4})
+            yield from broken(db, "invariants_of_user.sql", {"space": space, "bytes": dim and dim * 4})
             yield from _readable(_derived(db, space, dim, self._tokenizer), "passage")
 
     def doubtful_quotes(self, space: Space) -> Iterator[tuple[int, str, str]]:
@@ -232,7 +232,8 @@ def _invariants(file: str) -> list[tuple[str, str, bool, str]]:
     return [(noun, what, bool(mends), query) for noun, what, mends, query in _INVARIANT.findall(text)]
 
 
-def _broken(db: sqlite3.Connection, file: str, values: Mapping[str, object]) -> Iterator[Fault]:
+def broken(db: sqlite3.Connection, file: str, values: Mapping[str, object]) -> Iterator[Fault]:
+    """The places at which the invariants of a file do not hold."""
     for noun, what, mends, query in _invariants(file):
         yield from _readable(_places(db, query, values, Fault(what, noun, "", mends)), noun)
 

@@ -30,6 +30,7 @@ from .sqlite_ledger import (
     insert_rows,
     retire_rows,
 )
+from .sqlite_talks import close_open
 from .tombstones import ERASED as BURIED
 from .tombstones import bury, erased_key, erased_name
 
@@ -75,7 +76,7 @@ class SqliteErasure:
         try:
             with self._database.write() as db:
                 for plan in plans:
-                    counted.update(self._erase(db, space, plan, at))
+                    counted.update(self.erase_within(db, space, plan, at))
                 if counted and rehearse:
                     raise _Rehearsed
         except _Rehearsed:
@@ -83,9 +84,11 @@ class SqliteErasure:
         reach("erase.committed")
         return counted
 
-    def _erase(
+    def erase_within(
         self, db: sqlite3.Connection, space: Space, plan: Callable[[History], Removal], at: datetime
     ) -> dict[str, int]:
+        """One plan, within a transaction."""
+        close_open(db, "space = ?", (space,))  # what is open would grow into what the erasure has seen
         history = _history(db, space)
         removal = plan(history)
         reach("erase.planned")

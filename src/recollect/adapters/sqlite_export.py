@@ -17,7 +17,7 @@ from ..times import from_micros
 from .database import Database, faults_named
 from .sqlite_backup import partial, placed, refuse_target
 
-_SECTION = re.compile(r"-- (\w+): .+?\n(.+?);", re.DOTALL)
+SECTION = re.compile(r"-- (\w+): .+?\n(.+?);", re.DOTALL)
 _AT_ONCE = 500  # rows
 
 
@@ -84,7 +84,7 @@ def pieces(
 def sections() -> dict[str, str]:
     """The query of each section, in order."""
     text = resources.files(__package__).joinpath("sql", "export.sql").read_text("utf-8")
-    return dict(_SECTION.findall(text))
+    return dict(SECTION.findall(text))
 
 
 def rows(db: sqlite3.Connection, query: str, space: Space) -> Iterator[sqlite3.Row]:

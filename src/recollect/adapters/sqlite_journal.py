@@ -10,15 +10,19 @@ from datetime import datetime
 
 from ..errors import Erased, LeaseLost, NotFound, StoreCorrupt
 from ..ids import new_id
-from ..model import Fact, Scope, Turn, Usage
+from ..model import Fact, Message, Scope, Turn, Usage
 from ..owners import is_gone
-from ..records import Batch, ChunkRecord, Extracted, JournalledChunk, Lease, NewBatch, Space
+from ..records import Batch, BatchStatus, ChunkRecord, Extracted, JournalledChunk, Lease, NewBatch, NewTurns, Space
 from ..times import from_micros, maybe_micros, maybe_time, now, offset_minutes, to_micros
 from .codec import dump, dump_fact, load_fact, space_name, turn, user_of
 from .database import Database
 from .tombstones import buried, erased_key, erased_name
 
 CONTEXT_TURNS = 4
+CHUNK = (  # an open one reaches as far as its turns do, not as far as the numbers that are taken for it
+    "n, first_turn, state, erased, iif(state = 'open', (SELECT max(t.number) FROM turns t WHERE t.space = chunks.space"
+    " AND t.number BETWEEN chunks.first_turn AND chunks.last_turn), last_turn) AS last_turn"
+)
 _RETELLABLE = """
     SELECT t.number, coalesce(t.session_id, t.batch_id) AS talk, t.agent_id, t.metadata,
       json_extract(b.options, '$.expires_at') AS expires_at FROM turns t JOIN batches b ON b.id = t.batch_id
@@ -132,24 +136,21 @@ class SqliteJournal:
         with self._database.read() as db:
             return load_batch(db, batch_id)
 
-    def unfinished(self, include_failed: bool = True) -> list[Batch]:
-        """Batches that are not done, oldest first."""
-        statuses = ("pending", "failed") if include_failed else ("pending",)
-        marks = ",".join("?" * len(statuses))
+    def unfinished(self, *statuses: BatchStatus, space: Space | None = None) -> list[Batch]:
+        """Batches that are not done, of these statuses, oldest first: a user's, or all."""
+        whose, values = ("", ()) if space is None else ("space = ? AND ", (space,))
+        query = f"SELECT id FROM batches WHERE {whose}status <> 'done' AND status IN ({','.join('?' * len(statuses))})"
         with self._database.read() as db:
-            found = db.execute(
-                f"SELECT id FROM batches WHERE status <> 'done' AND status IN ({marks}) ORDER BY created_at, id",
-                statuses,
-            ).fetchall()
+            found = db.execute(f"{query} ORDER BY created_at, id", (*values, *statuses)).fetchall()
             return [load_batch(db, row["id"]) for row in found]
 
     def lease(self, batch_id: str, lease: Lease, now: datetime) -> bool:
-        """Take a batch, or keep it; False where somebody else, who is still there, holds it or it is done."""
+        """Take a batch, or keep it; False where somebody else, who is still there, holds it, or it is done, or open."""
         with self._database.write(durable=False) as db:
             held = db.execute("SELECT lease_owner FROM batches WHERE id = ?", (batch_id,)).fetchone()
             killed = held["lease_owner"] if held and held["lease_owner"] and is_gone(held["lease_owner"]) else None
             taken = db.execute(
-                "UPDATE batches SET lease_owner = ?, lease_until = ? WHERE id = ? AND status <> 'done'"
+                "UPDATE batches SET lease_owner = ?, lease_until = ? WHERE id = ? AND status NOT IN ('done', 'open')"
                 " AND (lease_owner IS NULL OR lease_owner IN (?, ?) OR lease_until < ?)",
                 (lease.owner, to_micros(lease.until), batch_id, lease.owner, killed, to_micros(now)),
             )
@@ -311,6 +312,7 @@ def options_of(new: NewBatch) -> dict[str, object]:
         "metadata": dict(new.metadata),
         "expires_at": maybe_micros(new.expires_at),
         "instructions": new.instructions,
+        **({"successive": True} if new.successive else {}),
     }
 
 
@@ -321,6 +323,22 @@ def insert_turns(db: sqlite3.Connection, space: Space, batch_id: str, new: NewBa
         "UPDATE users SET last_turn = last_turn + ? WHERE space = ? RETURNING last_turn", (len(messages), space)
     ).fetchone()
     first = row["last_turn"] - len(messages) + 1
+    insert_messages(db, space, batch_id, new, messages, first)
+    db.executemany(
+        "INSERT INTO chunks VALUES (?, ?, ?, ?, ?, 'closed', NULL, NULL, NULL, 0)",
+        spans(batch_id, space, first, sizes_without(new.sizes, gone)),
+    )
+
+
+def insert_messages(
+    db: sqlite3.Connection,
+    space: Space,
+    batch_id: str,
+    new: NewBatch | NewTurns,
+    messages: Sequence[Message],
+    first: int,
+) -> None:
+    """Messages of a call as turns, numbered from `first` on."""
     metadata = dump(dict(new.metadata))
     db.executemany(
         "INSERT INTO turns (space, number, id, batch_id, agent_id, session_id, role, name, content, said_at,"
@@ -343,10 +361,6 @@ def insert_turns(db: sqlite3.Connection, space: Space, batch_id: str, new: NewBa
             )
             for i, message in enumerate(messages)
         ],
-    )
-    db.executemany(
-        "INSERT INTO chunks VALUES (?, ?, ?, ?, ?, 'closed', NULL, NULL, NULL, 0)",
-        spans(batch_id, space, first, sizes_without(new.sizes, gone)),
     )
 
 
@@ -376,7 +390,7 @@ def load_batch(db: sqlite3.Connection, batch_id: str, n: int | None = None) -> B
     options = json.loads(row["options"])
     only = "" if n is None else " AND n = ?"
     wanted = (batch_id,) if n is None else (batch_id, n)
-    chunks = db.execute(f"SELECT * FROM chunks WHERE batch_id = ?{only} ORDER BY n", wanted).fetchall()
+    chunks = db.execute(f"SELECT {CHUNK} FROM chunks WHERE batch_id = ?{only} ORDER BY n", wanted).fetchall()
     return Batch(
         id=batch_id,
         space=Space(row["space"]),
@@ -394,7 +408,9 @@ def load_batch(db: sqlite3.Connection, batch_id: str, n: int | None = None) -> B
             ChunkRecord(one["n"], one["first_turn"], one["last_turn"], one["state"], one["erased"]) for one in chunks
         ),
         retells=options.get("retells", False),
+        talk=options.get("talk", False),
         dropped=options.get("dropped", 0),
+        successive=options.get("successive", False),
     )
 
 

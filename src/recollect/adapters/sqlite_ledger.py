@@ -36,6 +36,7 @@ from ..records import (
     RowSpan,
     SourceRecord,
     Space,
+    UserRecord,
     UserState,
 )
 from ..results import Backup
@@ -67,6 +68,12 @@ _OWNERS: dict[IdKind, str] = {
     "chg": "SELECT space FROM changes WHERE id = ?1",
     "turn": "SELECT space FROM turns WHERE id = ?1",
     "batch": "SELECT space FROM batches WHERE id = ?1 UNION SELECT space FROM changes WHERE batch_id = ?1",
+}
+_NAMED: dict[IdKind, tuple[str, str]] = {
+    "mem": ("memory_rows", "memory_id"),
+    "chg": ("changes", "id"),
+    "turn": ("turns", "id"),
+    "batch": ("batches", "id"),
 }
 _THINGS: dict[IdKind, str] = {"mem": "memory", "chg": "change", "turn": "turn", "batch": "batch"}
 # Turns taken out of search for a review, but for those that a memory which was put aside cites: one review is enough.
@@ -158,6 +165,14 @@ class SqliteLedger:
             rows = db.execute("SELECT space, name FROM users ORDER BY space").fetchall()
             return [(Space(row["space"]), codec.user_of(row["name"])) for row in rows]
 
+    def users(self) -> list[UserRecord]:
+        """Where every user stands who was not erased."""
+        with self._database.read() as db:
+            rows = db.execute(
+                f"SELECT name, revision, last_recorded_at FROM users WHERE name NOT LIKE '{ERASED}%' ORDER BY space"
+            ).fetchall()
+        return [UserRecord(codec.user_of(name), number, from_micros(at) if at else None) for name, number, at in rows]
+
     # --- users ---------------------------------------------------------------------------------------------------------
 
     def space(self, user_id: str | None) -> Space | None:
@@ -184,6 +199,17 @@ class SqliteLedger:
         """The user's key where the id is of theirs. Raises NotFound, by the same statement for a foreign id as for none."""
         query = f"SELECT own.space FROM ({_OWNERS[kind]}) own JOIN users u ON u.space = own.space WHERE u.name = ?2"
         return self._owner(query, kind, identifier, codec.space_name(user_id))
+
+    def beginning(self, kind: IdKind, beginning: str, space: Space | None, limit: int) -> list[str]:
+        """Ids that begin so, of one user or of all, at most `limit`."""
+        table, column = _NAMED[kind]
+        whose, values = ("", ()) if space is None else (" AND +space = ?4", (space,))  # + : by the id's index
+        with self._database.read() as db:
+            found = db.execute(
+                f"SELECT DISTINCT {column} FROM {table} WHERE {column} >= ?1 AND {column} < ?2{whose} LIMIT ?3",
+                (beginning, beginning + "g", limit, *values),  # an id ends in hex digits, which all come before "g"
+            ).fetchall()
+        return [row[0] for row in found]
 
     def _owner(self, query: str, kind: IdKind, identifier: str, *name: str) -> Space:
         with self._database.read() as db:
@@ -602,6 +628,14 @@ class SqliteLedger:
             ).fetchall()
             return [codec.change(row) for row in found]
 
+    def changes_after(self, space: Space, number: int, limit: int) -> list[ChangeRecord]:
+        """The user's changes behind a number, in order, at most `limit`."""
+        with self._database.read() as db:
+            found = db.execute(
+                "SELECT * FROM changes WHERE space = ? AND number > ? ORDER BY number LIMIT ?", (space, number, limit)
+            ).fetchall()
+            return [codec.change(row) for row in found]
+
     def changes_at(self, space: Space, numbers: Iterable[int]) -> list[ChangeRecord]:
         """The user's changes of these numbers, in order; absent ones are left out."""
         with self._database.read() as db:
@@ -676,6 +710,12 @@ def check_terms(db: sqlite3.Connection, terms: str) -> None:
         raise TermsChanged(
             "all words of the store were counted anew by another version: close this memory, and open it again"
         )
+
+
+def memory_rows(db: sqlite3.Connection, space: Space, which: str) -> list[Row]:
+    """Rows that fit a condition of ours, in order."""
+    found = db.execute(f"{_ROWS} WHERE r.space = :space AND {which} ORDER BY r.number", {"space": space})
+    return [codec.memory_row(row) for row in found]
 
 
 def every_row(db: sqlite3.Connection, space: Space) -> Iterator[Row]:

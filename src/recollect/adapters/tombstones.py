@@ -24,6 +24,11 @@ def erased_key(db: sqlite3.Connection, space: Space, key: str) -> str:
     return ERASED + _digest(_secret(db), "key", str(space), key)
 
 
+def imported_id(db: sqlite3.Connection, name: str, kind: str, identifier: str) -> str:
+    """The id that something of an import gets whose own is another user's, or is to stay unknown: the same every time."""
+    return f"{kind}_{_digest(_secret(db), 'import', name, identifier)}"
+
+
 def bury(db: sqlite3.Connection, space: Space, texts: Iterable[str], before: int) -> None:
     """Know turns again by their texts, in messages dated before then."""
     secret = _secret(db)

@@ -53,7 +53,8 @@ _ELIDED_PAST = re.compile(
     re.IGNORECASE,
 )
 _SHARED_SUBJECT = re.compile(
-    r"(?:^|\b(?:when|while|after|before|since|as|because|that|where)\b|,) ?(?:my|our) (?:[\w-]+ ?){1,3}$", re.IGNORECASE
+    r"(?:^|\b(?:when|while|after|before|since|as|because|that|where)\b|,) ?(?:my|our) (?:(?!(?:is|are|was|were|has|have|had)\b)[\w-]+ ?){1,3}$",
+    re.IGNORECASE,
 )
 _BEEN = re.compile(r"^(?P<v>(?:Just )?[Bb]een) (?=\w+ing\b|busy\b|to\b)")
 

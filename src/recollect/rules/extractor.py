@@ -265,7 +265,7 @@ def _undated(text: str, said_at: datetime) -> str:
 
 def _instruct(asked: Instruction, setting: _Setting) -> Fact:
     speakers = setting.speakers
-    said, mentions = dates.resolve(asked.text, setting.turn.wall)
+    said, mentions = dates.resolve(asked.text, setting.turn.wall, ahead=True if asked.kind is Kind.PLAN else None)
     body = rewrite(said, replace(speakers, other="the assistant")) or said
     text = f"{speakers.speaker} {asked.verb} {body[0].lower() + body[1:]}"
     if setting.turn.name:

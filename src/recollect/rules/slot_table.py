@@ -26,6 +26,7 @@ _WORDS = {
     "Name": r"(?P<v>[A-Z][\w&'’-]*(?: (?:of |the |de )?[A-Z][\w&'’-]*){0,3})",
     "Word": r"(?P<v>[A-Z][\w'’-]+)",
     "Place": r"(?P<v>(?:the )?[A-Z][\w.'’-]+(?:,? (?:de |la |of )?[A-Z][\w.'’-]+){0,4})",
+    "oneself": r"(?! (?:my|our|his|her|their|the|an?|this|that|some|all) (?!family\b|kids\b|children\b|whole\b|entire\b|household\b))",
     "rest": r"(?P<v>[^,;.!?–—]{2,60}?)(?=\s*(?:[,;.!?–—]|$|\s-\s|\b(?:and|but|because|since|so|now|for|when|while|who|which|where|these"
             r"|any ?more|any longer|right now|currently|with|in order|though|although|as|too|at|in|on|today|yesterday|last|next|this)\b))",
     "line": r"(?P<v>[^;.!?–—]{4,120})",
@@ -95,7 +96,7 @@ RULES: tuple[Rule, ...] = (
           r"{I}turned (?P<v>\d{1,3})\b"),
     _rule("birthday", r"{my}birthday is (?:on )?{short}", r"{I}was born on {short}"),
     _rule("birth year", r"{I}was born in (?P<v>\d{4})"),
-    _rule("home", r"\bI(?:['’]m|['’]ve|['’]ve been| am| have| have been)? {adv}(?:moved|relocated)\b[^,;.!?]{0,40}? to {Place}",
+    _rule("home", r"\bI(?:['’]m|['’]ve|['’]ve been| am| have| have been)? {adv}(?:moved|relocated)\b{oneself}[^,;.!?]{0,40}? to {Place}",
           r"{I}(?:live|reside) in {Place}", r"{am}(?:based|living) in {Place}", r"{been}(?:lived|been living) in {Place}",
           says="lives in", entity="place"),
     _rule("origin", r"{I}(?:come|hail) from {Place}", r"{am}from {Place}", says="is from", entity="place"),

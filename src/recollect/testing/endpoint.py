@@ -9,10 +9,11 @@ from __future__ import annotations
 import asyncio
 import base64
 import json
+import re
 import socket
 import struct
 import threading
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any, Literal, TypeAlias
@@ -53,7 +54,8 @@ class Reply:
     `content`: a string is the model's text as it stands, anything else is written as JSON; where the request asks for a tool,
     it is the tool's arguments. `message`: fields laid over the assistant's message. `extra`: fields laid over the whole
     completion (`{"usage": None}`, `{"choices": []}`). `body` in place of a completion: the bytes of the HTTP body. `delay` in
-    seconds. `until`: an event that the answer waits for. `cut`: the connection is reset before the answer, or closed in the
+    seconds. `until`: an event that the answer waits for. What is asked for as a stream comes word by word, `gap` seconds apart;
+    what is behind the first word waits for the event `hold`. `cut`: the connection is reset before the answer, or closed in the
     middle of it.
     """
 
@@ -66,6 +68,8 @@ class Reply:
     body: bytes | str | None = None
     delay: float = 0.0
     until: threading.Event | None = None
+    gap: float = 0.0
+    hold: threading.Event | None = None
     cut: Literal["reset", "half"] | None = None
 
 
@@ -161,12 +165,35 @@ class ModelEndpoint:
         if reply.cut == "reset":
             _reset(writer)
             return False
+        if play is self._chat and _is_streamed(request, reply):
+            return await self._stream(request, reply, writer)
         payload, kind = self._payload(request, reply, computed=play is None)
         head = {"Content-Type": kind, "Content-Length": str(len(payload)), **reply.headers}
         lines = [f"HTTP/1.1 {reply.status} {_phrase(reply.status)}", *(f"{name}: {head[name]}" for name in head)]
         writer.write("\r\n".join([*lines, "", ""]).encode("latin-1"))
         writer.write(payload[: len(payload) // 2] if reply.cut else payload)
         await writer.drain()
+        return reply.cut is None
+
+    async def _stream(self, request: Request, reply: Reply, writer: asyncio.StreamWriter) -> bool:
+        """The completion as server-sent events, each as soon as it is written. Whether the connection goes on."""
+        whole = completion(request, reply)
+        events = [json.dumps(event) for event in streamed(whole, request)]
+        if reply.cut:
+            events = events[: len(events) // 2]
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n")
+        for place, event in enumerate(events if reply.cut else [*events, "[DONE]"]):
+            if place:
+                await asyncio.sleep(reply.gap)
+            while place > 1 and reply.hold is not None and not reply.hold.is_set():  # noqa: ASYNC110 -- as above
+                await asyncio.sleep(0.001)
+            data = f"data: {event}\n\n".encode()
+            writer.write(b"%x\r\n%s\r\n" % (len(data), data))
+            await writer.drain()
+        if reply.cut is None:
+            writer.write(b"0\r\n\r\n")
+            await writer.drain()
+            self._count(whole["usage"], whole=True)
         return reply.cut is None
 
     def _payload(self, request: Request, reply: Reply, *, computed: bool) -> tuple[bytes, str]:
@@ -231,6 +258,27 @@ def completion(request: Request, reply: Reply) -> dict[str, Any]:
         "usage": {"prompt_tokens": used, "completion_tokens": made, "total_tokens": used + made},
         **reply.extra,
     }
+
+
+def streamed(whole: Mapping[str, Any], request: Request) -> Iterator[dict[str, Any]]:
+    """A completion as the chunks of a stream: the role, a word each (or the tool calls), why it ended, and where the request
+    asks for it what it took."""
+    head = {name: whole[name] for name in ("id", "created", "model")} | {"object": "chat.completion.chunk"}
+    for choice in whole["choices"]:
+        message, index = choice["message"], choice["index"]
+        deltas: list[dict[str, Any]] = [{"role": "assistant", "content": ""}]
+        deltas += [{"content": piece} for piece in re.findall(r"\s*\S+\s*$|\s*\S+", message.get("content") or "")]
+        if calls := message.get("tool_calls"):
+            deltas.append({"tool_calls": [{"index": i, **call} for i, call in enumerate(calls)]})
+        for delta in deltas:
+            yield {**head, "choices": [{"index": index, "delta": delta, "finish_reason": None}]}
+        yield {**head, "choices": [{"index": index, "delta": {}, "finish_reason": choice["finish_reason"]}]}
+    if (request.body.get("stream_options") or {}).get("include_usage"):
+        yield {**head, "choices": [], "usage": whole["usage"]}
+
+
+def _is_streamed(request: Request, reply: Reply) -> bool:
+    return reply.body is None and reply.status == HTTPStatus.OK and bool(request.body.get("stream"))
 
 
 def count_tokens(text: str) -> int:

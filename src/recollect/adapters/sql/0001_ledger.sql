@@ -33,6 +33,8 @@ CREATE TABLE users (
     lease_until      INTEGER
 ) STRICT;
 
+-- One that is `open` has one chunk, which is open too: messages of a conversation are journalled into it as they come. It is closed
+-- (and then pending, as any other) by their number, or when nothing came until `closes_at`.
 CREATE TABLE batches (
     id              TEXT PRIMARY KEY,
     space           INTEGER NOT NULL REFERENCES users (space),
@@ -42,19 +44,23 @@ CREATE TABLE batches (
     created_at      INTEGER NOT NULL,
     finished_at     INTEGER,
     infer           INTEGER NOT NULL,
-    options         TEXT NOT NULL,                  -- JSON: metadata, expires_at, instructions, retells, dropped
+    options         TEXT NOT NULL,                  -- JSON: metadata, expires_at, instructions, retells, talk, dropped
     idempotency_key TEXT,                           -- of a batch that was erased, an HMAC of it
     digest          TEXT NOT NULL,                  -- of the request: an identical batch that is still pending is the same
     redacted        TEXT NOT NULL DEFAULT '[]',
     attempts        INTEGER NOT NULL DEFAULT 0,
     error           TEXT,                           -- the name of the last failure
     lease_owner     TEXT,
-    lease_until     INTEGER
+    lease_until     INTEGER,
+    closes_at       INTEGER                         -- of an open one; NULL = never by itself
 ) STRICT, WITHOUT ROWID;
 CREATE UNIQUE INDEX batches_by_key ON batches (space, idempotency_key) WHERE idempotency_key IS NOT NULL;
 CREATE INDEX batches_unfinished ON batches (created_at) WHERE status <> 'done';
+CREATE INDEX batches_unfinished_by_session ON batches (space, session_id) WHERE status = 'open';
 CREATE INDEX batches_unfinished_by_digest ON batches (space, digest) WHERE status <> 'done';
 
+-- The numbers of its turns are those from `first_turn` to `last_turn`, but for erased ones. An open one has those taken that it
+-- may still need, so that its turns are one run whatever else the user says meanwhile; closed, it leaves the rest unused.
 CREATE TABLE chunks (
     batch_id     TEXT NOT NULL REFERENCES batches (id),
     n            INTEGER NOT NULL,                  -- from 0, in order

@@ -3,9 +3,9 @@ SELECT iif(name = 'shared', NULL, substr(name, 6)) AS user_id, revision, nullif(
   last_row, last_passage, last_source, last_entity, cleared_at AS cleared_number, unchanged, lease_owner, lease_until
 FROM users WHERE space = :space;
 
--- batches: what was handed in, done or pending: with what was kept out of it, and how often it was tried
+-- batches: what was handed in, done, pending or still open: with what was kept out of it, and how often it was tried
 SELECT id, agent_id, session_id, status, created_at, finished_at, infer, options AS options_json, idempotency_key, digest,
-  redacted AS redacted_json, attempts, error, lease_owner, lease_until
+  redacted AS redacted_json, attempts, error, lease_owner, lease_until, closes_at
 FROM batches WHERE space = :space ORDER BY created_at, id;
 
 -- chunks: the parts of batches, by the numbers of their turns

@@ -27,10 +27,15 @@ WHERE first_turn <= before
     OR (first_turn <> before + 1
         AND NOT coalesce(json_extract(CASE WHEN json_valid(b.options) THEN b.options END, '$.retells'), 0));
 
+-- batch: open, and its one chunk is not, or the other way round
+SELECT b.id FROM batches b JOIN chunks c ON c.batch_id = b.id
+WHERE (b.status = 'open') <> (c.state = 'open') OR (b.status = 'open' AND c.n > 0) OR (b.status <> 'open' AND b.closes_at IS NOT NULL);
+
 -- chunk: turns that are missing
 SELECT c.batch_id || ', ' || c.n FROM chunks c LEFT JOIN turns t
     ON t.space = c.space AND t.number BETWEEN c.first_turn AND c.last_turn
-GROUP BY c.batch_id, c.n HAVING count(t.number) <> c.last_turn - c.first_turn + 1 - c.erased;
+GROUP BY c.batch_id, c.n
+HAVING count(t.number) <> iif(c.state = 'open', coalesce(max(t.number), c.first_turn), c.last_turn) - c.first_turn + 1 - c.erased;
 
 -- chunk: of another user than its batch
 SELECT c.batch_id || ', ' || c.n FROM chunks c JOIN batches b ON b.id = c.batch_id WHERE b.space <> c.space;

@@ -56,7 +56,7 @@ def restore(common: Common, source: Path, *, force: bool) -> None:
 
     bar = Bar(common, "restoring")
     with bar.progress:
-        made = restore_store(source, common.store, force=force, progress=bar.copied)
+        made = restore_store(source, common.folder(), force=force, progress=bar.copied)
     show(common, made, "restored; `recollect doctor` looks closer")
 
 

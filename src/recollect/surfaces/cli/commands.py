@@ -2,35 +2,50 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
+from . import curating, looking
 from .common import Common, Group, listen_for_termination, say, with_common
 from .evals import evals
 from .reviews import reviews
-from .safe import count, cut, day, moment, plain, words
+from .safe import count, plain
+from .scopes import (
+    Agent,
+    AsOf,
+    Filters,
+    KnownAt,
+    MemoryId,
+    Metadata,
+    MinScore,
+    NoGraph,
+    Now,
+    Session,
+    Since,
+    Until,
+    mapping,
+)
 
 if TYPE_CHECKING:
-    from ...results import Change, Hit, MemoryItem
+    from ...results import AddResult
 
 app = typer.Typer(
     cls=Group,
     name="recollect",
-    add_completion=False,
     pretty_exceptions_enable=False,  # its tracebacks show local variables, keys among them
     context_settings={"help_option_names": ["-h", "--help"]},
     help="A memory layer for LLM applications: facts from conversations, with their evidence, kept current.\n\n"
-    "Try `recollect demo` first; every command has an example in its --help.\n\n"
+    "Try `recollect demo` first. Every command has an example in its --help, and takes the options below, those of models and"
+    " some more, which stand there. docs/cli.md is the guide.\n\n"
     "With --json the answer is one JSON document on standard output, an error one on standard error.\n\n"
     "Exit codes: 0 done, 1 a fault, 2 bad input, 3 not found, 130 interrupted, 143 terminated.",
 )
 
 app.add_typer(reviews)
 app.add_typer(evals)
-
-STYLES = {"ADD": "green", "UPDATE": "yellow", "DELETE": "red", "NONE": "dim"}
 
 
 def main() -> None:
@@ -73,33 +88,80 @@ def setup(common: Common) -> None:
 
 @app.command()
 @with_common
+def config(
+    common: Common,
+    path: Annotated[bool, typer.Option("--path", help="Only say where the settings file is")] = False,
+    init: Annotated[
+        bool, typer.Option("--init", help="Make the settings file, with every setting as a comment")
+    ] = False,
+) -> None:
+    """Show every setting, its value, and what won: a flag, the environment, the settings file or the default.
+
+    Keys are never shown. The file is TOML, with the names that stand in the first column.
+
+    Example: recollect config --llm openai/gpt-5-mini
+    """
+    from .config import config as show_settings
+
+    show_settings(common, path=path, init=init)
+
+
+@app.command()
+@with_common
 def add(
     common: Common,
-    text: Annotated[str, typer.Argument(help="What was said")],
-    session: Annotated[str | None, typer.Option(help="The session that it belongs to")] = None,
-    at: Annotated[str | None, typer.Option(help="When it was said (ISO 8601)")] = None,
+    text: Annotated[str, typer.Argument(metavar="TEXT", help="What was said; - reads it from standard input")],
+    session: Annotated[str | None, typer.Option(metavar="ID", help="The session that it belongs to")] = None,
+    agent: Annotated[str | None, typer.Option(metavar="ID", help="The agent that it was said to")] = None,
+    at: Annotated[str | None, typer.Option(metavar="WHEN", help="When it was said (ISO 8601)")] = None,
+    expires: Annotated[str | None, typer.Option(metavar="WHEN", help="Until when it is served")] = None,
+    metadata: Metadata = None,
     whole: Annotated[bool, typer.Option("--whole", help="Keep the text as one memory, extract nothing")] = False,
+    no_wait: Annotated[
+        bool, typer.Option("--no-wait", help="Only take it in, safe on disk; `recollect resume` does the rest")
+    ] = False,
 ) -> None:
     """Remember something.
 
     Example: recollect add "My favorite color is blue."
     """
+    said = sys.stdin.read() if text == "-" else text
     with common.open() as memory:
-        result = memory.add(text, user_id=common.user_id, session_id=session, timestamp=at, infer=not whole)
+        result = memory.add(
+            said,
+            user_id=common.user_id,
+            session_id=session,
+            agent_id=agent,
+            timestamp=at,
+            expires_at=expires,
+            metadata=mapping(metadata, "--metadata"),
+            infer=not whole,
+            wait=not no_wait,
+        )
     if common.json:
         common.answer(result.model_dump(mode="json"))
         return
+    show_added(common, result)
+
+
+def show_added(common: Common, result: AddResult) -> None:
+    """What came of it, what was left out, and what it cost."""
+    from .cost import show_paid
+    from .showing import show_change
+
     for change in result.changes:
         show_change(common, change)
-    if not result.changes:
+    if result.status == "pending":
+        say("Taken in, and safe on disk. `recollect resume` makes memories of it.")
+    elif not result.changes:
         say("Nothing in it was a fact to remember; the words themselves are kept and searchable (search --turns).")
     if result.redacted:
         kinds = ", ".join(sorted({one.kind for one in result.redacted}))
         say(f"kept out: {count(len(result.redacted), 'secret')} ({kinds}); --no-redact keeps what looks like one")
+    if result.erased:
+        say(f"left out: {count(result.erased, 'message')} that had been erased")
     for one in result.rejected:
         say(f"not kept: {plain(one.text)} ({plain(one.reason)})")
-    from .cost import show_paid
-
     show_paid(result.usage)
 
 
@@ -107,33 +169,49 @@ def add(
 @with_common
 def search(
     common: Common,
-    query: Annotated[str, typer.Argument(help="What to look for")],
+    query: Annotated[str, typer.Argument(metavar="QUERY", help="What to look for")],
     limit: Annotated[int, typer.Option(help="At most so many hits")] = 10,
     turns: Annotated[bool, typer.Option("--turns", help="What was said, too")] = False,
-    as_of: Annotated[str | None, typer.Option(help="What held then (ISO 8601)")] = None,
-    since: Annotated[str | None, typer.Option(help="Only what happened from then on")] = None,
-    until: Annotated[str | None, typer.Option(help="Only what happened until then")] = None,
+    session: Session = None,
+    agent: Agent = None,
+    filters: Filters = None,
+    as_of: AsOf = None,
+    known_at: KnownAt = None,
+    since: Since = None,
+    until: Until = None,
+    now: Now = None,
+    min_score: MinScore = None,
+    no_graph: NoGraph = False,
     explain: Annotated[bool, typer.Option("--explain", help="How each hit was found")] = False,
 ) -> None:
     """Find memories.
 
     Example: recollect search "where does she work?" --turns
     """
-    with common.open() as memory:
+    from .showing import show_hits
+
+    with common.existing() as memory:
         hits = memory.search(
             query,
             user_id=common.user_id,
             limit=limit,
+            session_id=session,
+            agent_id=agent,
+            metadata_filter=mapping(filters, "--filter"),
             as_of=as_of,
+            known_at=known_at,
             since=since,
             until=until,
+            now=now,
+            min_score=min_score,
             include=("memories", "turns") if turns else ("memories",),
+            graph=not no_graph,
             explain=explain,
         )
     if common.json:
         common.answer([hit.model_dump(mode="json") for hit in hits])
         return
-    show_hits(hits)
+    show_hits(common, hits)
 
 
 @app.command("list")
@@ -141,18 +219,30 @@ def search(
 def list_(
     common: Common,
     limit: Annotated[int | None, typer.Option(help="At most so many")] = None,
-    as_of: Annotated[str | None, typer.Option(help="What held then (ISO 8601)")] = None,
-    filters: Annotated[
-        list[str] | None, typer.Option("--filter", metavar="KEY=VALUE", help="Metadata to match")
-    ] = None,
+    after: Annotated[str | None, typer.Option(metavar="ID", help="Go on behind this memory")] = None,
+    session: Session = None,
+    agent: Agent = None,
+    filters: Filters = None,
+    as_of: AsOf = None,
+    known_at: KnownAt = None,
 ) -> None:
     """List memories in the order in which they were recorded.
 
     Example: recollect list --as-of 2024-03-01 --filter topic=travel
     """
-    chosen = dict(pair(one) for one in filters or ())
-    with common.open() as memory:
-        items = memory.get_all(user_id=common.user_id, as_of=as_of, limit=limit, metadata_filter=chosen or None)
+    from .showing import show_items
+
+    with common.existing() as memory:
+        items = memory.get_all(
+            user_id=common.user_id,
+            limit=limit,
+            after=after and common.whole_id(memory, after),
+            session_id=session,
+            agent_id=agent,
+            metadata_filter=mapping(filters, "--filter"),
+            as_of=as_of,
+            known_at=known_at,
+        )
     if common.json:
         common.answer([item.model_dump(mode="json") for item in items])
         return
@@ -178,51 +268,57 @@ def timeline(
 
 @app.command()
 @with_common
-def show(common: Common, memory_id: Annotated[str, typer.Argument(metavar="ID")]) -> None:
+def show(common: Common, memory_id: MemoryId) -> None:
     """Show a memory with its times and its sources.
 
-    Example: recollect show mem_0123456789abcdef0123456789abcdef
+    Example: recollect show mem_01234567
     """
-    with common.open() as memory:
-        item = memory.get(memory_id, **common.owner)
-        sources = memory.sources(memory_id, **common.owner)
+    from .showing import described, show_properties
+
+    with common.existing() as memory:
+        item = memory.get(common.whole_id(memory, memory_id), **common.owner)
+        sources = memory.sources(item.id, **common.owner)
     if common.json:
         common.answer({**item.model_dump(mode="json"), "sources": [one.model_dump(mode="json") for one in sources]})
         return
-    say(plain(item.text))
-    for name, value in described(item):
-        say(f"  {name:<10} {plain(value)}")
-    for source in sources:
-        say(f"  said       {moment(source.said_at)} {plain(source.speaker)}: “{plain(source.quote)}”")
+    show_properties(common, [("memory", item.text), *described(item, sources)])
 
 
 @app.command()
 @with_common
-def history(common: Common, memory_id: Annotated[str, typer.Argument(metavar="ID")]) -> None:
+def history(common: Common, memory_id: MemoryId) -> None:
     """Show every change that a memory went through; their ids are what `undo` takes.
 
-    Example: recollect history mem_0123456789abcdef0123456789abcdef
+    Example: recollect history mem_01234567
     """
-    with common.open() as memory:
-        changes = memory.history(memory_id, **common.owner)
+    from .showing import show_changes
+
+    with common.existing() as memory:
+        changes = memory.history(common.whole_id(memory, memory_id), **common.owner)
     if common.json:
         common.answer([change.model_dump(mode="json") for change in changes])
         return
-    for change in changes:
-        say(f"{moment(change.recorded_at)}  {change.id}")
-        show_change(common, change)
+    show_changes(common, changes)
 
 
 @app.command()
 @with_common
-def delete(common: Common, memory_id: Annotated[str, typer.Argument(metavar="ID")]) -> None:
+def delete(common: Common, memory_id: MemoryId) -> None:
     """Take a memory back. It stays in the history, and can be undone.
 
-    Example: recollect delete mem_0123456789abcdef0123456789abcdef
+    Example: recollect delete mem_01234567
     """
-    with common.open() as memory:
-        memory.delete(memory_id, **common.owner)
-    common.answer({"deleted": memory_id}) if common.json else say(f"deleted {memory_id}")
+    with common.existing() as memory:
+        named = common.whole_id(memory, memory_id)
+        memory.delete(named, **common.owner)
+        change = memory.history(named, **common.owner)[-1]
+    if common.json:
+        common.answer({"deleted": named, "change_id": change.id})
+        return
+    from .showing import short, show_change
+
+    show_change(common, change)
+    say(f"To take that back:  recollect undo {short(change.id)}")
 
 
 @app.command()
@@ -274,13 +370,20 @@ def retention(
 
 @app.command()
 @with_common
-def undo(common: Common, change_or_batch_id: Annotated[str, typer.Argument(metavar="ID")]) -> None:
+def undo(
+    common: Common,
+    change_or_batch_id: Annotated[
+        str, typer.Argument(metavar="ID", help="A change's (chg_…) or an add's (batch_…), or its beginning")
+    ],
+) -> None:
     """Undo a change (chg_…), or all of an add (batch_…).
 
-    Example: recollect undo chg_0123456789abcdef0123456789abcdef
+    Example: recollect undo chg_01234567
     """
-    with common.open() as memory:
-        changes = memory.undo(change_or_batch_id, **common.owner)
+    from .showing import show_change
+
+    with common.existing() as memory:
+        changes = memory.undo(common.whole_id(memory, change_or_batch_id), **common.owner)
     if common.json:
         common.answer([change.model_dump(mode="json") for change in changes])
         return
@@ -295,14 +398,17 @@ def stats(common: Common) -> None:
 
     Example: recollect stats --json
     """
-    with common.open() as memory:
+    from .showing import show_properties
+
+    with common.existing() as memory:
         found = memory.stats(**common.owner).model_dump(mode="json")
     if common.json:
         common.answer(found)
         return
-    for name, value in found.items():
-        if value is not None:
-            say(f"{name:<15} {value}")
+    rows = [
+        (name.replace("_", " "), f"{value:,}" if isinstance(value, int) else value) for name, value in found.items()
+    ]
+    show_properties(common, [(name, value) for name, value in rows if value is not None])
 
 
 @app.command()
@@ -328,18 +434,33 @@ def doctor(
 @with_common
 def ingest(
     common: Common,
-    files: Annotated[list[Path], typer.Argument(metavar="FILE…", help="Conversation files; - is standard input")],
-    format: Annotated[str | None, typer.Option(help="locomo or chat (default: recognised)")] = None,
+    files: Annotated[
+        list[Path],
+        typer.Argument(metavar="FILE…", help="Files, folders or patterns such as 'talks/*.json'; - is standard input"),
+    ],
+    format: Annotated[
+        str | None,
+        typer.Option(help="chat, chatgpt, claude, sharegpt, locomo, longmemeval, csv or text (default: recognised)"),
+    ] = None,
+    columns: Annotated[
+        str | None, typer.Option(metavar="FIELD=COLUMN,…", help="Of a CSV file, such as content=text,role=who")
+    ] = None,
     conversation: Annotated[str | None, typer.Option(help="Only this conversation")] = None,
+    concurrency: Annotated[int, typer.Option(help="Calls of the model at once")] = 8,
+    report: Annotated[Path | None, typer.Option(metavar="FILE.json", help="Write the summary there, in JSON")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what it would cost; send nothing")] = False,
 ) -> None:
     """Remember whole conversations; each is a user of its own unless --user is given. Run again, it goes on.
+
+    The exports of ChatGPT and Claude are one person's: they go to the user 'default', as in the other commands.
 
     Example: recollect ingest talks.jsonl --llm openai/gpt-5-mini --budget cost=1.50
     """
     from .ingest import run
 
-    raise typer.Exit(run(common, files, format, conversation, dry=dry_run))
+    raise typer.Exit(
+        run(common, files, format, conversation, columns, concurrency=concurrency, report=report, dry=dry_run)
+    )
 
 
 @app.command()
@@ -361,6 +482,7 @@ def resume(
     include_failed: Annotated[
         bool, typer.Option("--include-failed", help="Also what was given up after five attempts")
     ] = False,
+    wait: Annotated[bool, typer.Option("--wait", help="Wait for what other processes are working on")] = False,
 ) -> None:
     """Finish what is pending, of all users.
 
@@ -368,7 +490,9 @@ def resume(
     """
     from .unfinished import resume as finish
 
-    raise typer.Exit(finish(common, include_failed=include_failed))
+    if wait and include_failed:
+        raise typer.BadParameter("goes without --include-failed", param_hint="--wait")
+    raise typer.Exit(finish(common, include_failed=include_failed, wait=wait))
 
 
 @app.command()
@@ -443,14 +567,70 @@ def export(
         Path | None, typer.Option("--out", metavar="FILE", help="The file to write (default: standard output)")
     ] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a file of that name")] = False,
+    format_name: Annotated[
+        str, typer.Option("--format", help="json, one document to read; or jsonl, a file that `recollect import` reads")
+    ] = "json",
+    everyone: Annotated[bool, typer.Option("--all", help="Of all users, as jsonl")] = False,
+    no_vectors: Annotated[
+        bool, typer.Option("--no-vectors", help="Leave them out of jsonl: a smaller file, and they are made anew")
+    ] = False,
 ) -> None:
-    """Give out everything that is held on a user, as one JSON document.
+    """Give out everything that is held on a user, as one JSON document; or, of one or all users, for another store.
 
     Example: recollect export --user alice --out alice.json
+
+    Example: recollect export --all --format jsonl --out everybody.jsonl
     """
     from .export import export as give_out
+    from .export import export_lines
 
-    give_out(common, out, overwrite=overwrite)
+    if format_name == "json" and not everyone and not no_vectors:
+        give_out(common, out, overwrite=overwrite)
+    else:
+        export_lines(common, out, format_name, everyone=everyone, vectors=not no_vectors, overwrite=overwrite)
+
+
+@app.command("import")
+@with_common
+def import_(
+    common: Common,
+    file: Annotated[
+        Path | None, typer.Argument(metavar="FILE", help="What `recollect export --format jsonl` wrote")
+    ] = None,
+    source: Annotated[
+        str | None, typer.Option("--from", metavar="NAME", help="Instead of a file, another memory: mem0")
+    ] = None,
+    mem0_python: Annotated[
+        Path | None,
+        typer.Option(
+            "--mem0-python",
+            metavar="PATH",
+            help="The Python of an environment that has mem0 (default: $RECOLLECT_MEM0_PYTHON)",
+        ),
+    ] = None,
+    mem0_config: Annotated[
+        Path | None,
+        typer.Option("--mem0-config", metavar="FILE", help="What mem0 is configured with, as JSON"),
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would come")] = False,
+    skip_existing: Annotated[
+        bool, typer.Option("--skip-existing", help="Leave out users who have other memories here")
+    ] = False,
+    allow_erased: Annotated[bool, typer.Option("--allow-erased", help="Also what was erased here before")] = False,
+) -> None:
+    """Take in everything of an export: memories with their history, times, quotes and reviews. Users keep their names; --user
+    gives a file of one user another one.
+
+    Example: recollect import everybody.jsonl --dry-run
+
+    Example: recollect import --from mem0 --mem0-python ~/mem0-env/bin/python --mem0-config mem0.json
+    """
+    from .importing import from_file, from_mem0
+
+    if source is not None:
+        told = from_mem0(common, source, file, mem0_python, mem0_config, dry_run=dry_run, allow_erased=allow_erased)
+        raise typer.Exit(told)
+    raise typer.Exit(from_file(common, file, dry_run=dry_run, skip_existing=skip_existing, allow_erased=allow_erased))
 
 
 @app.command()
@@ -484,7 +664,7 @@ def audit(common: Common) -> None:
 
     Example: recollect audit --user alice
     """
-    from .export import audit as show_all
+    from .audit import audit as show_all
 
     show_all(common)
 
@@ -501,63 +681,64 @@ def demo(common: Common) -> None:
     raise typer.Exit(run(common))
 
 
-# --- showing -----------------------------------------------------------------------------------------------------------
+@app.command()
+@with_common
+def chat(
+    common: Common,
+    session: Annotated[
+        str | None, typer.Option(metavar="ID", help="The conversation's name, to go on with one (default: a new one)")
+    ] = None,
+    system: Annotated[str | None, typer.Option(metavar="TEXT", help="The system prompt, in place of our own")] = None,
+) -> None:
+    """Talk with a model that remembers. Without --llm, memories themselves are quoted: no model, no network.
+
+    /help lists what can be asked beside: why an answer came out so, what is remembered, forgetting and undoing. With --json each
+    line of standard input is answered by a line of JSON.
+
+    Example: recollect chat --llm openai/gpt-5-mini --user alice
+    """
+    from .chat import run
+
+    raise typer.Exit(run(common, session, system))
 
 
-def pair(text: str) -> tuple[str, str]:
-    """KEY=VALUE, split."""
-    key, equals, value = text.partition("=")
-    if not equals or not key:
-        raise typer.BadParameter(f"{text!r} is not KEY=VALUE", param_hint="--filter")
-    return key, value
+app.command()(looking.context)
+app.command()(looking.count)
+app.command()(looking.users)
+app.command()(looking.watch)
+app.command()(curating.update)
+app.command("delete-all")(curating.delete_all)
+app.add_typer(curating.entity)
+
+# In the order in which the help lists them.
+PANELS = {
+    "Begin here": ("demo", "setup", "config"),
+    "Remember and ask": ("add", "search", "context", "list", "show", "count", "timeline", "graph", "watch", "chat"),
+    "Put right": ("update", "history", "delete", "delete-all", "undo", "quarantine", "entity"),
+    "Conversations": ("ingest", "pending", "resume", "retell"),
+    "Destroy": ("erase", "retention"),
+    "The store": ("users", "stats", "audit", "export", "import", "backup", "restore", "reembed", "doctor"),
+    "Measure": ("eval",),
+}
 
 
-def show_change(common: Common, change: Change) -> None:
-    """One decision on one line, and what it replaced."""
-    from rich.text import Text
-
-    text = change.memory.text if change.memory else (change.reason or "nothing to do")
-    line = Text.assemble((f"{change.op.value:<7}", STYLES[change.op.value]), " ", words(text))
-    if change.op.value == "UPDATE" and change.previous_text:
-        line.append("   was: ", "dim").append_text(words(change.previous_text, "dim"))
-    if change.flag == "quarantined" and change.memory:
-        line.append(f"   quarantined: {plain(change.reason)}", "magenta")
-    common.console().print(line, soft_wrap=True)
-
-
-def show_hits(hits: list[Hit]) -> None:
-    """Hits with their scores, dates and sources."""
-    if not hits:
-        say("Nothing known has to do with it.")
-    for hit in hits:
-        until = hit.until or hit.valid_to
-        ended = f" until {day(until)}" if until else ""
-        say(f"{hit.score:.2f}  {plain(hit.text)}")
-        said = "; ".join(f"{one.speaker}, {day(one.said_at)}" for one in hit.sources)
-        say(f"      {hit.kind} {hit.id}, from {day(hit.valid_from)}{ended}; said by {plain(said)}")
-        for channel in hit.channels:
-            say(f"      found by {channel.name}, rank {channel.rank}, {channel.score:.2f}")
+def arrange() -> None:
+    """Put every command in its panel, in the panel's order, with the first sentence of its help."""
+    names = {name: panel for panel, named in PANELS.items() for name in named}
+    order = list(names)
+    for command in app.registered_commands:
+        command.name = str(command.name or getattr(command.callback, "__name__", ""))
+        command.rich_help_panel = names[command.name]
+        command.short_help = first_sentence(command.callback.__doc__ or "")
+    app.registered_commands.sort(key=lambda command: order.index(str(command.name)))
+    for group in app.registered_groups:
+        info = cast("typer.Typer", group.typer_instance).info
+        group.rich_help_panel, group.short_help = names[str(info.name)], first_sentence(str(info.help))
 
 
-def show_items(common: Common, items: list[MemoryItem]) -> None:
-    """A table of memories."""
-    from rich.table import Table
-
-    table = Table(box=None, pad_edge=False)
-    for column in ("since", "kind", "memory", "id"):
-        table.add_column(column, no_wrap=column != "memory", overflow="fold")
-    for item in items:
-        table.add_row(day(item.valid_from), item.kind.value, words(cut(item.text, 300)), words(item.id))
-    common.console().print(table)
-    say(count(len(items), "memory", "memories"))
+def first_sentence(text: str) -> str:
+    """Up to the first full stop."""
+    return " ".join(text.split()).split(". ")[0].removesuffix(".") + "."
 
 
-def described(item: MemoryItem) -> list[tuple[str, str]]:
-    """A memory's properties, those that it has."""
-    event = f"{day(item.event_from)} – {day(item.event_to)} ({item.event_precision})" if item.event_from else ""
-    holds = f"{day(item.valid_from)} – {day(item.valid_to)}"
-    slot = f"{item.subject}, {item.attribute} = {item.value}" if item.subject else ""
-    rows = [("id", item.id), ("kind", item.kind.value), ("slot", slot), ("holds", holds), ("event", event)]
-    rows += [("recorded", moment(item.created_at)), ("sessions", ", ".join(item.session_ids))]
-    rows += [("metadata", str(item.metadata) if item.metadata else "")]
-    return [(name, value) for name, value in rows if value]
+arrange()

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import copy
 import functools
 import inspect
 import os
 import re
+import shutil
 import signal
 import sys
+import textwrap
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
@@ -21,16 +24,20 @@ if TYPE_CHECKING:
 
     from ... import Memory
     from ...trace import Listener
+    from .settings import Won
 
 DEFAULT_USER = "default"
-RULES, LLM_VARIABLE = "rules", "RECOLLECT_LLM"  # as `build` has them, which is not imported for a --help
-KEY_VARIABLE, EMBEDDER_KEY_VARIABLE = "RECOLLECT_API_KEY", "RECOLLECT_EMBEDDER_API_KEY"
+RULES = "rules"  # as `build` has it, which is not imported for a --help
 NO_KEY = (
-    f"--api-base needs a key of its own: set ${KEY_VARIABLE}, or pass --api-key none where the server wants none (a provider's"
+    "--api-base needs a key of its own: set $RECOLLECT_API_KEY, or pass --api-key none where the server wants none (a provider's"
     " key in the environment is never sent to an address that you name)"
 )
+ENDLESS = 100_000  # columns
 FAULT, BAD_INPUT, NOT_FOUND, INTERRUPTED, TERMINATED = 1, 2, 3, 130, 143
 ClickException = cast(type[Exception], typer.BadParameter.__mro__[2])  # public under no name that all versions share
+
+STORE_FILES = "ledger.sqlite3*"  # as `adapters.database` has it
+_BEGINNING = re.compile(r"(?:mem|chg|turn|batch)_[0-9a-f]{4,31}")
 
 _PANEL, _MODELS = "Common options", "Models (docs/models.md)"
 
@@ -45,8 +52,15 @@ _OPTIONS: dict[str, tuple[Any, Any]] = {
         Path | None,
         _option("--store", "The store's folder (default: $RECOLLECT_HOME or the data folder)", metavar="PATH"),
     ),
-    "user": (str | None, _option("--user", "Whose memories (default: default)")),
-    "json": (bool, _option("--json", "Answer in JSON")),
+    "user": (
+        str | None,
+        _option("--user", "Whose memories (default: $RECOLLECT_USER, else the user named default)", metavar="ID"),
+    ),
+    "json": (bool, _option("--json", "Answer in JSON (docs/cli.md)")),
+    "config": (
+        Path | None,
+        _option("--config", "The settings file (default: $RECOLLECT_CONFIG; see `recollect config`)", metavar="FILE"),
+    ),
     "no_redact": (
         bool,
         _option("--no-redact", "Keep secrets of known formats (keys, tokens, card numbers …), which are left out otherwise"),
@@ -113,11 +127,13 @@ _OPTIONS: dict[str, tuple[Any, Any]] = {
 
 @dataclass(frozen=True, slots=True)
 class Common:
-    """The common options of one call: those after the command win over those before it."""
+    """The common options of one call, as they were said: those after the command win over those before it. What holds where
+    one was not said is in the environment, in the settings file, or a default: `value`."""
 
     store: Path | None = None
     user: str | None = None
     json: bool = False
+    config: Path | None = None
     no_redact: bool = False
     actor: str | None = None
     debug: bool = False
@@ -133,10 +149,28 @@ class Common:
     embedder_api_key: str | None = field(default=None, repr=False)
     rerank: str | None = None
 
+    _won: dict[str, Won] = field(default_factory=dict, init=False, repr=False, compare=False)
+
+    @property
+    def settings(self) -> dict[str, Won]:
+        """Every setting, and what won. Raises InvalidInput where the settings file, or a variable, is wrong."""
+        if not self._won:
+            from . import settings
+
+            flags = {name: getattr(self, name, None) for name in settings.KINDS}
+            flags |= {"redact": False if self.no_redact else None, "budget": self.budget or None}
+            self._won.update(settings.resolve(flags, settings.read(self.config)))
+        return self._won
+
+    def value(self, name: str) -> Any:
+        """What holds for a setting: by flag, environment or file; None where nobody said."""
+        return self.settings[name].value
+
     @property
     def user_id(self) -> str:
         """Whose memories a verb that needs a user works on."""
-        return DEFAULT_USER if self.user is None else self.user
+        user: str | None = self.value("user")
+        return DEFAULT_USER if user is None else user
 
     @property
     def owner(self) -> dict[str, str]:
@@ -145,7 +179,7 @@ class Common:
 
     def over(self, before: Common) -> Common:
         """These options, filled up with those that stood before the command."""
-        said = {one.name: getattr(self, one.name) for one in fields(self)}
+        said = {one.name: getattr(self, one.name) for one in fields(self) if one.init}
         return replace(
             before,
             **{name: value for name, value in said.items() if not (value is None or value is False or value == [])},
@@ -154,45 +188,83 @@ class Common:
     @property
     def model(self) -> str | None:
         """The language model's name; None where there is none, and the rules work."""
-        name = self.llm or os.environ.get(LLM_VARIABLE)
+        name: str | None = self.value("llm")
         return None if name in (None, "", RULES) else name
 
     @property
     def key(self) -> str | None:
-        """The model's key. One in the environment is no fault where no model is used."""
-        return self.api_key or (os.environ.get(KEY_VARIABLE) if self.model else None) or None
+        """The model's key."""
+        return self.value("api_key") or None
 
     def folder(self) -> Path:
         """Where the store is, or would be."""
         from ...build import folder_of
 
-        return folder_of(self.store)
+        return folder_of(self.value("store"))
 
     def open(self, on_event: Listener | None = None) -> Memory:
         """The store, made where there is none."""
-        from ... import Memory
-        from ...errors import ModelConfigError
+        from ...errors import EmbeddingModelMismatch, ModelConfigError
 
-        limits = limits_of(self.budget or ())
-        if self.model and self.api_base and not self.key:
+        if self.model and self.value("api_base") and not self.key:
             raise ModelConfigError(NO_KEY)
+        self._warn()
+        try:
+            return self._opened(self.value("embedder"), on_event)
+        except EmbeddingModelMismatch:
+            if self.embedder is not None:
+                raise
+            return self._opened(None, on_event)  # a setting is a wish for new stores; this one has its own
+
+    def _opened(self, embedder: str | None, on_event: Listener | None) -> Memory:
+        from ... import Memory
+
         return Memory(
-            self.store,
-            llm=self.llm,
-            api_base=self.api_base,
+            self.value("store"),
+            llm=self.value("llm"),
+            api_base=self.value("api_base"),
             api_key=self.key,
-            mode=self.mode,
-            timeout=self.timeout,
-            budget=limits,
-            instructions=self.instructions,
-            redact=not self.no_redact,
-            actor=self.actor,
-            embedder=self.embedder,
-            embedder_api_base=self.embedder_api_base,
-            embedder_api_key=self.embedder_api_key or os.environ.get(EMBEDDER_KEY_VARIABLE) or None,
-            reranker=self.rerank,
+            mode=self.value("mode"),
+            timeout=self.value("timeout"),
+            budget=limits_of(self.value("budget") or ()),
+            instructions=self.value("instructions") or None,
+            redact=self.value("redact") is not False,
+            actor=self.value("actor"),
+            embedder=embedder,
+            embedder_api_base=self.value("embedder_api_base"),
+            embedder_api_key=self.value("embedder_api_key") or None,
+            reranker=self.value("rerank") or None,
             on_event=on_event,
         )
+
+    def _warn(self) -> None:
+        """Say what is amiss with the settings file, unless a script reads."""
+        from .settings import read
+
+        for warning in () if self.json else read(self.config).warnings:
+            say(f"warning: {warning}", stderr=True)
+
+    def has_store(self) -> bool:
+        """Whether there is a store, or what is left of one. Raises InvalidInput where that cannot be told."""
+        from ...errors import InvalidInput
+
+        try:
+            return any(self.folder().glob(STORE_FILES))
+        except OSError as error:
+            raise InvalidInput("--store", f"{self.folder()} cannot be looked into: {error.strerror}") from None
+
+    def existing(self, on_event: Listener | None = None) -> Memory:
+        """The store that is there: asking makes none. Raises InvalidInput."""
+        from ...errors import InvalidInput
+
+        if not self.has_store():
+            way = "name another by --store, or `recollect add` something"
+            raise InvalidInput("--store", f"there is no store in {self.folder()}: {way}")
+        return self.open(on_event)
+
+    def whole_id(self, memory: Memory, said: str) -> str:
+        """The id that begins so. Raises NotFound, and InvalidInput where several do; what is no id is for the verb to refuse."""
+        return memory.find_id(said, **self.owner) if _BEGINNING.fullmatch(said) else said
 
     def console(self) -> Console:
         """Where people read: nothing in what is printed becomes markup, an emoji or a highlighted number by itself."""
@@ -229,17 +301,28 @@ def _limit(said: str) -> tuple[str, str, float]:
 
 
 def console(*, stderr: bool = False) -> Console:
-    """A rich console that shows text as it is."""
+    """A rich console that shows text as it is. Where no terminal is, nobody's lines are folded."""
     from rich.console import Console
 
-    return Console(stderr=stderr, markup=False, highlight=False, emoji=False, soft_wrap=False)
+    width = None if (sys.stderr if stderr else sys.stdout).isatty() else ENDLESS
+    return Console(stderr=stderr, markup=False, highlight=False, emoji=False, soft_wrap=False, width=width)
 
 
 def say(line: str, *, stderr: bool = False) -> None:
-    """A line of bare output, whatever the terminal's encoding."""
+    """A line of bare output, whatever the terminal's encoding; nothing in it steers the terminal."""
+    from .safe import shown
+
     stream = sys.stderr if stderr else sys.stdout
     encoding = getattr(stream, "encoding", None) or "utf-8"
-    print(line.encode(encoding, "backslashreplace").decode(encoding), file=stream, flush=True)
+    print(shown(line).encode(encoding, "backslashreplace").decode(encoding), file=stream, flush=True)
+
+
+def tell(line: str, *, stderr: bool = False) -> None:
+    """A sentence or two for people: on a terminal folded between words."""
+    if (sys.stderr if stderr else sys.stdout).isatty():
+        columns = max(20, shutil.get_terminal_size().columns - 1)
+        line = textwrap.fill(line, columns, break_long_words=False, break_on_hyphens=False)
+    say(line, stderr=stderr)
 
 
 # --- options on every command ------------------------------------------------------------------------------------------
@@ -247,10 +330,24 @@ def say(line: str, *, stderr: bool = False) -> None:
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 
+# What is told of options before a command; the others may stand there too.
+_FIRST = ("store", "user", "json", "config", "debug")
+
+
+def _briefly(options: dict[str, tuple[Any, Any]]) -> dict[str, tuple[Any, Any]]:
+    """The same options, most of them hidden."""
+    brief = {}
+    for name, (kind, option) in options.items():
+        brief[name] = (kind, copy.copy(option))
+        brief[name][1].hidden = name not in _FIRST
+    return brief
+
+
 def with_common(command: Callable[..., None]) -> Callable[..., None]:
     """Give a command the common options; it takes them as its first argument, a `Common`. They may stand before it too."""
     inner = inspect.signature(command, eval_str=True)
     own = list(inner.parameters.values())[1:]
+    options = _OPTIONS if command.__name__ != "before" else _briefly(_OPTIONS)
     added = [
         inspect.Parameter(
             name,
@@ -258,7 +355,7 @@ def with_common(command: Callable[..., None]) -> Callable[..., None]:
             default=False if kind is bool else None,
             annotation=Annotated[kind, option],
         )
-        for name, (kind, option) in _OPTIONS.items()
+        for name, (kind, option) in options.items()
     ]
     context = inspect.Parameter("ctx", inspect.Parameter.KEYWORD_ONLY, annotation=typer.Context)
 
@@ -336,7 +433,7 @@ def describe(error: BaseException) -> tuple[str, str, int]:
     from ...errors import InvalidInput, NotFound, RecollectError
 
     if isinstance(error, InvalidInput):
-        return "InvalidInput", as_options(f"{error.argument}=: {error.problem}").replace("=:", ":", 1), BAD_INPUT
+        return "InvalidInput", as_options(f"{as_said(error.argument)}: {error.problem}"), BAD_INPUT
     if isinstance(error, NotFound):
         return "NotFound", str(error), NOT_FOUND
     if isinstance(error, RecollectError):
@@ -347,6 +444,35 @@ def describe(error: BaseException) -> tuple[str, str, int]:
         code = exit_code_of(error) if isinstance(error, KeyboardInterrupt) else INTERRUPTED
         return "Interrupted", "stopped; everything that was committed is kept", code
     return type(error).__name__, f"unexpected: {error} (run it again with --debug to see where)", FAULT
+
+
+def as_said(argument: str) -> str:
+    """An argument of the library's by the name that it has on the command line."""
+    if not re.fullmatch(r"\w+", argument):
+        return argument
+    return _SAID.get(argument) or "--" + argument.replace("_", "-")
+
+
+_SAID = {
+    "memory_id": "ID",
+    "change_or_batch_id": "ID",
+    "beginning": "ID",
+    "messages": "TEXT",
+    "text": "TEXT",
+    "query": "QUERY",
+    "path": "--store",
+    "source": "SOURCE",
+    "one": "NAME",
+    "other": "NAME",
+    "user_id": "--user",
+    "session_id": "--session",
+    "agent_id": "--agent",
+    "timestamp": "--at",
+    "expires_at": "--expires",
+    "metadata_filter": "--filter",
+    "reranker": "--rerank",
+    "RECOLLECT_HOME": "$RECOLLECT_HOME",
+}
 
 
 def as_options(message: str) -> str:
@@ -374,7 +500,7 @@ def report(name: str, message: str, code: int, *, as_json: bool, error: BaseExce
                 document[field] = value
         say(dump(document, indent=None), stderr=True)
         return
-    say(f"{name}: {plain(message)}{way_on(error)}", stderr=True)
+    tell(f"{name}: {plain(message)}{way_on(error)}", stderr=True)
 
 
 def way_on(error: BaseException | None) -> str:

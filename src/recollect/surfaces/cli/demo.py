@@ -11,14 +11,14 @@ from typing import Any
 
 from ... import Hit, Memory
 from ...formats import Conversation, read
+from ...ingest import ingest
 from .common import FAULT, Common, console, say
-from .ingest import store
 from .safe import day, plain, words
 from .view import View
 
 BEST = 5  # an answer counts as found among so many hits
 NEXT = """Next:  recollect add "My favorite color is blue."       recollect search "which color do I like?"
-       recollect ingest FILE                             recollect --help"""
+       recollect chat       recollect ingest FILE        recollect --help"""
 
 
 def run(common: Common) -> int:
@@ -35,7 +35,9 @@ def show(common: Common) -> int:
     with resources.as_file(data / "conversation.jsonl") as file:
         talk = next(one for one in read(file, "chat") if isinstance(one, Conversation))
     questions = json.loads((data / "questions.json").read_text(encoding="utf-8"))
-    own = replace(common, user=talk.id, llm="rules")
+    own = replace(
+        common, user=talk.id, llm="rules", embedder="minilm", rerank="", instructions=""
+    )  # whatever the settings say
     view = View(own, talk.turns)
     if not common.json:
         say(
@@ -43,7 +45,7 @@ def show(common: Common) -> int:
         )
     with own.open(view.on_event) as memory:
         with view.progress:
-            store(memory, own, talk, view)
+            ingest(memory, [talk])
         counted = ", ".join(f"{number} {op}" for op, number in sorted(view.ops.items()))
         if not common.json:
             say(f"\n{counted}. Ten questions, answered from memory:\n")

@@ -13,7 +13,8 @@ from ...errors import EmbedderError, SchemaTooNew, StorageError, StorageFull, St
 from ...results import PendingBatch, Problem
 from ...trace import Checked, Event
 from .common import FAULT, Common, console, say
-from .safe import count, plain
+from .safe import count
+from .showing import show_properties
 
 RESTORE = "restore a backup: its ledger.sqlite3 in an empty folder; keep the damaged folder until that is done"
 ADVICE: tuple[tuple[type[StorageError], str], ...] = (
@@ -66,7 +67,7 @@ def run(common: Common, *, mend: bool) -> int:
     if common.json:
         common.answer(found.told())
     else:
-        show(found)
+        show(common, found)
     return FAULT if found.problems else 0
 
 
@@ -81,7 +82,9 @@ def weights(found: Findings) -> None:
 
 
 def examine(common: Common, found: Findings, *, mend: bool) -> None:
-    """Open and verify the store. Raises StorageError where that is not possible."""
+    """Open and verify the store, where there is one: asking makes none. Raises StorageError where that is not possible."""
+    if not common.has_store() and not common.folder().is_file():
+        return
     with Bar(common) as bar, common.open(bar.on_event) as memory:
         if mend:
             found.mended = [f"{one.what} ({one.where})" for one in memory.rebuild().mended]
@@ -89,7 +92,7 @@ def examine(common: Common, found: Findings, *, mend: bool) -> None:
         waiting = memory.pending()
     found.checked = report.checked
     found.problems += [complaint(problem) for problem in report.problems]
-    found.problems += [unfinished(batch) for batch in waiting]
+    found.problems += [unfinished(batch) for batch in waiting if batch.status != "open"]  # that is a talk under way
 
 
 def complaint(problem: Problem) -> Complaint:
@@ -114,19 +117,18 @@ def unopened(common: Common, found: Findings, error: StorageError) -> None:
         found.files = {file.name: file.stat().st_size for file in sorted(folder.glob("ledger.sqlite3*"))}
 
 
-def show(found: Findings) -> None:
+def show(common: Common, found: Findings) -> None:
     """For people: what was checked, what was mended, what is wrong and what to do."""
     told = found.told()
-    for name in ("recollect", "python", "store", "weights"):
-        say(f"{name:<10} {plain(told[name])}")
+    rows = [(name, str(told[name])) for name in ("recollect", "python", "store", "weights")]
+    if not found.checked and not found.problems:
+        rows.append(("", "there is no store yet: `recollect add` makes one"))
     if found.checked:
-        say(f"{'checked':<10} {', '.join(f'{what} {number:,}' for what, number in found.checked.items())}")
-    for name, size in found.files.items():
-        say(f"{'there is':<10} {plain(name)}, {count(size, 'byte')}")
-    for one in found.mended:
-        say(f"{'mended':<10} {plain(one)}")
-    for problem in found.problems:
-        say(f"{'problem':<10} {plain(problem.what)} ({plain(problem.where)}): {plain(problem.advice)}")
+        rows.append(("checked", ", ".join(f"{what} {number:,}" for what, number in found.checked.items())))
+    rows += [("there is", f"{name}, {count(size, 'byte')}") for name, size in found.files.items()]
+    rows += [("mended", one) for one in found.mended]
+    rows += [("problem", f"{one.what} ({one.where}): {one.advice}") for one in found.problems]
+    show_properties(common, rows)
     if not found.problems:
         say("All is well.")
 

@@ -17,8 +17,9 @@ def run(
     """Ask, erase, and show the receipt; the exit code."""
     whose = owner(common, memory_id, shared=shared)
     confirm(meant(common, memory_id, session, before), common, yes=yes)
-    with common.open() as memory:
-        receipt = memory.erase(memory_id, session_id=session, before=before, **whose)
+    with common.existing() as memory:
+        named = memory_id and common.whole_id(memory, memory_id)
+        receipt = memory.erase(named, session_id=session, before=before, **whose)
     if common.json:
         common.answer(receipt.model_dump(mode="json"))
     else:
@@ -49,11 +50,16 @@ def meant(common: Common, memory_id: str | None, session: str | None, before: st
 
 def confirm(what: str, common: Common, *, yes: bool) -> None:
     """Raises Abort where it is not wanted; a script has to say --yes."""
+    agreed(f"Destroy {plain(what)}? There is no undo", common, yes=yes)
+
+
+def agreed(question: str, common: Common, *, yes: bool) -> None:
+    """Ask. Raises Abort where the answer is no."""
     if yes:
         return
     if common.json:
         raise typer.BadParameter("say it, for there is nobody to ask under --json", param_hint="--yes")
-    typer.confirm(f"Destroy {plain(what)}? There is no undo", abort=True, err=True)
+    typer.confirm(question, abort=True, err=True)
 
 
 def show(receipt: Receipt) -> None:

@@ -67,7 +67,7 @@ async def remembered(
     """Records of HaluMem's points: as updates, and as what an extraction should find."""
     told: list[dict[str, Any]] = []
     extracted: list[dict[str, Any]] = []
-    server = {"api_base": common.api_base, "api_key": common.key} if asked.judge else {}
+    server = {"api_base": common.value("api_base"), "api_key": common.key} if asked.judge else {}
     async with opened(asked.judge or "rules", **server) as judges:
         matching = ByJudge(judges.model) if judges.model is not None else None
         for conversation in datasets.load(asked.data).conversations:
@@ -98,7 +98,11 @@ def show_remembered(updates: Sequence[dict[str, Any]], extracted: Sequence[dict[
 
 def language(common: Common) -> dict[str, Any]:
     """Who extracts and decides."""
-    named = {"api_base": common.api_base, "api_key": common.key, "mode": common.mode} if common.model else {}
+    named = (
+        {"api_base": common.value("api_base"), "api_key": common.key, "mode": common.value("mode")}
+        if common.model
+        else {}
+    )
     return {"llm": common.model or "rules", **named}
 
 

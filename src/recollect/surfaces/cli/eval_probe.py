@@ -85,7 +85,7 @@ def put_in(folder: Run, made: Mapping[probe.Kind, Sequence[Record]]) -> None:
 def judged(common: Common, chosen: Probed, data: DataSet, folder: Run, kinds: Iterable[str]) -> Outcome:
     """The judge's phase. (What it leaves out are the questions of which no reply of a kind can be made.)"""
     bars, slugs = Bars(common), [slug_of(kind) for kind in kinds]
-    meter = meter_of(run_limit(common.budget or ()), folder.spent())
+    meter = meter_of(run_limit(common.value("budget") or ()), folder.spent())
     with model(common, "judge", chosen.judge, None, meter) as by, bars.progress:
         width = chosen.concurrency
         return judge.judge(folder, select(data), slugs, by, concurrency=width, progress=bars.listen)

@@ -28,11 +28,12 @@ from recollect_evals.run import Manifest, Run, manifest_of
 from ...budget import Limit, Meter
 from ...errors import InvalidInput, RecollectError
 from ...usage import Usage
-from .common import FAULT, KEY_VARIABLE, Common, console, describe, exit_code_of, limits_of, report, say, show_traceback
+from .common import FAULT, Common, console, describe, exit_code_of, limits_of, report, say, show_traceback
 from .cost import in_words
 from .eval_parts import Heard, silent
 from .eval_show import money, show_result
 from .safe import plain
+from .settings import KINDS
 
 PHASES = ("ingest", "search", "answer", "judge")
 INSTEAD = "limit calls or tokens instead"
@@ -125,7 +126,7 @@ def measure(
 
 def seated(common: Common, chosen: Chosen, stack: ExitStack, *, dry: bool) -> Sitting:
     """Data, run, systems and models, opened. Raises what is wrong with any of them, before anything is paid."""
-    limit = run_limit(common.budget or ())
+    limit = run_limit(common.value("budget") or ())
     data = datasets.load(chosen.data, chosen.format_name)
     before = Run.read(chosen.out).manifest if (chosen.out / "run.json").exists() else None
     manifest = manifest_for(chosen, data, before)
@@ -176,7 +177,10 @@ def made(common: Common, chosen: Chosen, run: Run, stack: ExitStack) -> list[Sub
     """The systems. Those of recollect that differ in what they search for alone share a store."""
     options = systems.Options(
         access=systems.Access(
-            common.model or "rules", common.api_base, common.key, common.timeout if common.model else None
+            common.model or "rules",
+            common.value("api_base"),
+            common.key,
+            common.value("timeout") if common.model else None,
         ),
         last=chosen.last,
         recorded=chosen.recorded,
@@ -203,7 +207,7 @@ def closing(system: systems.System) -> Iterator[systems.System]:
 
 def model(common: Common, role: str, name: str, base: str | None, meter: Meter) -> Model:
     """The reader or the judge."""
-    key = os.environ.get(KEYS[role]) or common.api_key or os.environ.get(KEY_VARIABLE) or None
+    key = os.environ.get(KEYS[role]) or common.api_key or os.environ.get(KINDS["api_key"].variable) or None
     address = base or common.api_base
     return Model(name, api_base=address, api_key=key, timeout=common.timeout, mode=common.mode, meter=meter)
 
@@ -220,7 +224,7 @@ def run_limit(said: Sequence[str]) -> Limit | None:
 
 def refuse_unpriced(common: Common, sitting: Sitting) -> None:
     """A budget in money is of calls whose price is known. Raises InvalidInput where one is not, before anything is done."""
-    limit = run_limit(common.budget or ())
+    limit = run_limit(common.value("budget") or ())
     if limit is None or limit.cost_usd is None:
         return
     if sitting.run.spent().usd is None:

@@ -1,4 +1,4 @@
-"""`recollect export` and `recollect audit`: what is held on a user, and who changed it."""
+"""`recollect export`: what is held on a user."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from ...adapters.database import FILE_NAME
 from ...errors import InvalidInput
-from ...trace import Event, Exported
+from ...trace import Event, Exported, Listener
 from .common import Common, console, say
-from .safe import count, moment, plain
+from .safe import count
 
 
 def export(common: Common, out: Path | None, *, overwrite: bool) -> None:
@@ -21,6 +21,48 @@ def export(common: Common, out: Path | None, *, overwrite: bool) -> None:
         with common.open() as memory:
             common.answer(memory.export(user_id=common.user_id))
         return
+    progress, on_event = bar(common)
+    with common.open(on_event) as memory, progress:
+        head = memory.export(user_id=common.user_id, path=out, overwrite=overwrite)
+    if common.json:
+        common.answer({**head, "path": str(out)})
+        return
+    counts = head["counts"]
+    say(f"{out}: {count(sum(counts.values()), 'record')} on {common.user_id}, readable for you alone")
+    versions = count(counts["memories"], "version of a memory", "versions of memories")
+    say(f"{count(counts['turns'], 'turn')}, {versions}, {count(counts['history'], 'change')}")
+
+
+def export_lines(
+    common: Common, out: Path | None, format_name: str, *, everyone: bool, vectors: bool, overwrite: bool
+) -> None:
+    """An interchange file, of one user or of all."""
+    require_store(common)
+    if format_name != "jsonl":
+        problem = "--all and --no-vectors go with --format jsonl" if format_name == "json" else "is json or jsonl"
+        raise InvalidInput("--format", problem)
+    if out is None:
+        raise InvalidInput("--out", "--format jsonl is written to a file: name it")
+    if everyone and common.user is not None:
+        raise InvalidInput("--all", "is everybody: it goes without --user")
+    progress, on_event = bar(common)
+    with common.open(on_event) as memory, progress:
+        if everyone:
+            told = memory.export_all(out, overwrite=overwrite, vectors=vectors)
+        else:
+            told = memory.export(user_id=common.user_id, path=out, overwrite=overwrite, format="jsonl", vectors=vectors)
+    if common.json:
+        common.answer({**told, "path": str(out)})
+        return
+    counts = told["counts"]
+    whose = count(told["users"], "user") if everyone else common.user_id
+    say(f"{out}: {count(sum(counts.values()), 'line')} on {whose}, readable for you alone")
+    versions = count(counts.get("version", 0), "version of a memory", "versions of memories")
+    say(f"{count(counts.get('turn', 0), 'turn')}, {versions}, {count(counts.get('change', 0), 'change')}")
+
+
+def bar(common: Common) -> tuple[Progress, Listener]:
+    """A bar of records on standard error, and what moves it."""
     progress = Progress(
         TextColumn("exporting"),
         BarColumn(),
@@ -36,30 +78,7 @@ def export(common: Common, out: Path | None, *, overwrite: bool) -> None:
         if isinstance(event, Exported):
             progress.update(task, completed=event.records, total=event.of)
 
-    with common.open(on_event) as memory, progress:
-        head = memory.export(user_id=common.user_id, path=out, overwrite=overwrite)
-    if common.json:
-        common.answer({**head, "path": str(out)})
-        return
-    counts = head["counts"]
-    say(f"{out}: {count(sum(counts.values()), 'record')} on {common.user_id}, readable for you alone")
-    versions = count(counts["memories"], "version of a memory", "versions of memories")
-    say(f"{count(counts['turns'], 'turn')}, {versions}, {count(counts['history'], 'change')}")
-
-
-def audit(common: Common) -> None:
-    """A line a change."""
-    require_store(common)
-    with common.open() as memory:
-        entries = memory.audit(user_id=common.user_id)
-    if common.json:
-        common.answer([one.model_dump(mode="json") for one in entries])
-        return
-    for one in entries:
-        what = f"{one.op.value} {one.memory_id or 'turns'}" + (f", undoing {one.undoes}" if one.undoes else "")
-        by = f" by {plain(one.model)}" if one.model else ""
-        say(f"{moment(one.recorded_at)}  {plain(one.actor or '(nobody named)')}: {what}{by}  {one.change_id}")
-    say(count(len(entries), "change"))
+    return progress, on_event
 
 
 def require_store(common: Common) -> None:

@@ -3,229 +3,210 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, field
+from contextlib import nullcontext
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from ... import Memory
-from ...check import MAX_ID, digest
-from ...errors import EmbeddingInvalid, InvalidInput, ModelConfigError, ModelError, RecollectError
-from ...formats import Conversation, FormatProblem, Session, read
-from ...results import AddUsage, Estimate, PendingBatch
-from .common import FAULT, Common, describe, exit_code_of, say, show_traceback, way_on
-from .cost import show_estimate, show_paid, total
-from .safe import count, plain
-from .unfinished import show_pending
+from ...errors import InvalidInput
+from ...formats import Conversation, FormatProblem, Found, Input, Passed, inputs
+from ...formats.tables import columns_of
+from ...ingest import Forecast, Interrupted, Progress, forecast, ingest
+from ...results import Failed, IngestReport, PendingBatch
+from .common import DEFAULT_USER, FAULT, Common, as_options, describe, exit_code_of, say, show_traceback, way_on
+from .cost import money, show_estimate, show_paid
+from .safe import as_json, count, plain
 from .view import View
-
-IN_A_ROW = 3  # sessions that fail one after the other: the fault is not theirs
-
-
-@dataclass(frozen=True, slots=True)
-class Failed:
-    """A session that had to stay pending, and why."""
-
-    conversation: str
-    session: str
-    batch_id: str | None
-    error: str
-    message: str
 
 
 @dataclass(slots=True)
-class Run:
-    """How a run went. `stopped`: what ended it before its time."""
+class Work:
+    """What is to be read. `users`: whose memories it became."""
 
-    talks: list[Conversation]
-    problems: list[FormatProblem]
-    estimate: Estimate | None = None
-    failed: list[Failed] = field(default_factory=list)
-    in_a_row: int = 0
-    stopped: RecollectError | KeyboardInterrupt | None = None
-    usage: AddUsage = AddUsage()
-    pending: list[PendingBatch] = field(default_factory=list)
+    common: Common
+    inputs: list[Input]
+    passed: list[Passed]
+    only: str | None
+    users: set[str] = field(default_factory=set)
 
-    @property
-    def exit_code(self) -> int:
-        if isinstance(self.stopped, KeyboardInterrupt):
-            return exit_code_of(self.stopped)
-        if self.stopped is not None:
-            return describe(self.stopped)[2]
-        return FAULT if self.problems or self.failed else 0
+    def conversations(self) -> Iterator[Found]:
+        """All that is in the files, from their beginnings."""
+        for one in self.inputs:
+            for found in one.read():
+                if isinstance(found, FormatProblem) or self.only in (None, found.id):
+                    yield found
+
+    def user_of(self, talk: Conversation) -> str:
+        """Whose memories a conversation becomes: each its own; all of a person's export that person's."""
+        own = DEFAULT_USER if talk.personal else talk.id
+        user = own if self.common.user is None else self.common.user
+        self.users.add(user)
+        return user
 
 
-def run(common: Common, files: list[Path], format_name: str | None, only: str | None, *, dry: bool) -> int:
+def run(
+    common: Common,
+    files: list[Path],
+    format_name: str | None,
+    only: str | None,
+    columns: str | None = None,
+    *,
+    concurrency: int = 8,
+    report: Path | None = None,
+    dry: bool = False,
+) -> int:
     """Ingest files; the exit code. What is committed stays, whatever happens."""
-    work = planned(files, format_name, only)
-    view = View(common, sum(talk.turns for talk in work.talks))
+    if report is not None and not report.absolute().parent.is_dir():
+        raise InvalidInput("--report", f"{report.parent} is no folder")
+    work = Work(common, *inputs(files, format_name, None if columns is None else columns_of(columns)), only)
+    view = View(common, told=True)
     with common.open(view.on_event) as memory:
+        planned = plan(work, memory if dry or common.model is not None else None)
         if dry:
-            return forecast(common, work, estimated(memory, work))
-        ingest(memory, common, view, work)
-    summarise(common, view, work)
-    return work.exit_code
-
-
-def planned(files: list[Path], format_name: str | None, only: str | None) -> Run:
-    """What there is to do. Raises InvalidInput where that is nothing."""
-    found = [one for file in files for one in read(file, format_name)]
-    problems = [one for one in found if isinstance(one, FormatProblem)]
-    talks, repeated = apart([one for one in found if isinstance(one, Conversation) and only in (None, one.id)])
-    if not talks and not problems:
-        raise InvalidInput("--conversation", f"no conversation {only!r} in the files")
-    return Run(talks, problems + repeated)
-
-
-def estimated(memory: Memory, work: Run) -> Estimate:
-    """What all of it would cost."""
-    return total(memory.estimate(list(messages(one))) for talk in work.talks for one in talk.sessions)
-
-
-def ingest(memory: Memory, common: Common, view: View, work: Run) -> None:
-    """Do it, and note what came of it."""
-    if common.model is not None:
-        work.estimate = estimated(memory, work)
-        if not common.json:
-            show_estimate(common, work.estimate, stderr=True)
-    with view.progress:
-        store_all(memory, common, view, work)
-    users = {user_of(common, talk) for talk in work.talks}
-    work.usage, work.pending = memory.spent, [one for one in memory.pending() if one.user_id in users]
-
-
-def forecast(common: Common, work: Run, estimate: Estimate) -> int:
-    """What a run would cost; nothing is sent and nothing stored."""
+            return foretell(work, planned)
+        if common.model is not None and not common.json:
+            show_estimate(common, planned.estimate, stderr=True)
+        view.expect(planned.turns)
+        done, interrupted = ingested(memory, work, view, concurrency)
+        pending = [one for one in memory.pending() if one.user_id in work.users]
+    told = document(work, planned, done, pending)
+    if report is not None:
+        report.write_text(as_json(told) + "\n", encoding="utf-8")
     if common.json:
-        told = {"conversations": len(work.talks), "problems": [str(one) for one in work.problems]}
-        common.answer({**told, **estimate.model_dump(mode="json")})
-        return work.exit_code
-    show_estimate(common, estimate)
-    say("Nothing was sent. What is stored already costs nothing again.")
-    show_problems(work)
-    return work.exit_code
-
-
-def apart(talks: list[Conversation]) -> tuple[list[Conversation], list[FormatProblem]]:
-    """Conversations with names of their own, and those whose name an earlier one has: they would pass for the same."""
-    named: dict[str, Conversation] = {}
-    repeated = []
-    for talk in talks:
-        if named.setdefault(talk.id, talk) is not talk:
-            problem = "another conversation of this name is in the files; rename it, or ingest it with its own --user"
-            repeated.append(FormatProblem(talk.id, None, problem))
-    return list(named.values()), repeated
-
-
-def store_all(memory: Memory, common: Common, view: View, work: Run) -> None:
-    """All conversations, session by session. A session that fails stays pending and the next one is taken up, unless the
-    fault is one that all would meet."""
-    try:
-        for talk in work.talks:
-            view.conversation = talk.id
-            for session in talk.sessions:
-                attempt(memory, common, talk, session, view, work)
-    except (RecollectError, KeyboardInterrupt) as error:
-        work.stopped = error
-
-
-def attempt(memory: Memory, common: Common, talk: Conversation, session: Session, view: View, work: Run) -> None:
-    """One session. Raises what ends the run."""
-    try:
-        store_session(memory, common, talk, session, view)
-        work.in_a_row = 0
-    except (ModelError, EmbeddingInvalid) as error:
-        name, message, _ = describe(error)
-        work.failed.append(Failed(talk.id, session.id, error.batch_id, name, message))
-        work.in_a_row += 1
-        if isinstance(error, ModelConfigError) or work.in_a_row == IN_A_ROW:
-            raise
-
-
-def user_of(common: Common, talk: Conversation) -> str:
-    """Whose memories a conversation becomes."""
-    return talk.id if common.user is None else common.user
-
-
-def store(memory: Memory, common: Common, talk: Conversation, view: View) -> None:
-    """One conversation, session by session."""
-    for session in talk.sessions:
-        store_session(memory, common, talk, session, view)
-
-
-def store_session(memory: Memory, common: Common, talk: Conversation, session: Session, view: View) -> None:
-    """One session; what was stored before is skipped, what came to it since goes in."""
-    said, start = list(messages(session)), 0
-    while start < len(said):
-        before = view.stored
-        key = digested(f"ingest/{talk.id}/{session.id}/{start}")
-        result = memory.add(said[start:], user_id=user_of(common, talk), session_id=session.id, idempotency_key=key)
-        view.progress.advance(view.task, len(result.turn_ids) + result.erased - (view.stored - before))
-        start += len(result.turn_ids) + result.erased  # what was erased since is not for us to bring back
-
-
-def digested(key: str) -> str:
-    """A key of bounded length: names in files may be long, and two long ones may begin alike."""
-    return key if len(key) <= MAX_ID else f"ingest/{digest(key)}"
-
-
-def messages(session: Session) -> Iterator[dict[str, Any]]:
-    """A session's messages as `add` takes them."""
-    for one in session.messages:
-        message: dict[str, Any] = {"role": one.role.value, "content": one.content}
-        if one.name is not None:
-            message["name"] = one.name
-        if one.timestamp is not None:
-            message["timestamp"] = one.timestamp
-        yield message
-
-
-def summarise(common: Common, view: View, work: Run) -> None:
-    """What went in, what was decided and paid; what could not be read, what failed, and how to go on."""
-    if common.json:
-        common.answer(document(view, work))
+        common.answer(told)
     else:
-        say(f"{count(len(work.talks), 'conversation')}, {count(view.stored, 'new turn')}: {view.decisions()}")
-        show_paid(work.usage)
-        show_problems(work)
-        for one in work.failed:
-            place = f"{one.conversation}, session {one.session}"
-            say(f"failed: {plain(place)}: {one.error}: {plain(one.message)}", stderr=True)
-        show_pending(work.pending, stderr=True)
-    if common.debug and isinstance(work.stopped, RecollectError):
-        show_traceback(work.stopped)
-    if work.stopped is not None and (not common.json or isinstance(work.stopped, KeyboardInterrupt)):
-        say(
-            f"Stopped{told(work, work.stopped)}. What was committed is kept; the same command goes on from there.",
-            stderr=True,
-        )
+        summarise(work, view, done, pending)
+    tell_end(common, done, interrupted)
+    if interrupted is not None:
+        return exit_code_of(interrupted)
+    return 0 if done.complete else FAULT
 
 
-def told(work: Run, error: RecollectError | KeyboardInterrupt) -> str:
-    """Why a run ended before its time; "" where that was the caller's wish."""
-    if isinstance(error, KeyboardInterrupt):
-        return ""
-    name, message, _ = describe(error)
-    often = f", for {IN_A_ROW} sessions in a row failed" if work.in_a_row == IN_A_ROW else ""
-    return f"{often}: {name}: {plain(message)}{way_on(error)}"
+def plan(work: Work, memory: Memory | None) -> Forecast:
+    """What there is to do. Raises InvalidInput where that is nothing."""
+    planned = forecast(memory, work.conversations(), user_id=work.user_of)
+    if not planned.conversations and not planned.problem_count:
+        where = "no conversation in the files" if work.only is None else f"no conversation {work.only!r} in the files"
+        raise InvalidInput("--conversation", where)
+    return planned
 
 
-def show_problems(work: Run) -> None:
-    """What could not be read."""
-    for problem in work.problems:
+def ingested(memory: Memory, work: Work, view: View, concurrency: int) -> tuple[IngestReport, KeyboardInterrupt | None]:
+    """Do it; what came of it, and the interruption that ended it."""
+
+    def show(progress: Progress) -> None:
+        view.update(progress.turns + progress.known, at_work(progress))
+
+    def stopping() -> None:
+        say("stopping: calls under way may end, for 10 seconds at most; Ctrl-C again ends them", stderr=True)
+
+    try:
+        with view.progress if not work.common.json else nullcontext():
+            return ingest(
+                memory,
+                work.conversations(),
+                user_id=work.user_of,
+                concurrency=concurrency,
+                on_progress=show,
+                on_interrupt=stopping,
+            ), None
+    except Interrupted as error:
+        cause = error.__cause__
+        return error.report, cause if isinstance(cause, KeyboardInterrupt) else error
+
+
+def at_work(progress: Progress) -> str:
+    """ "12.3 turns/s $0.0210"."""
+    rate = progress.turns / progress.seconds if progress.seconds else 0.0
+    return f"{rate:.1f} turns/s{f' {money(progress.usage)}' if progress.usage.llm_calls else ''}"
+
+
+def foretell(work: Work, planned: Forecast) -> int:
+    """What a run would cost; nothing is sent and nothing stored."""
+    common = work.common
+    if common.json:
+        told = {"conversations": planned.conversations, **unread(work, planned)}
+        common.answer({**told, **planned.estimate.model_dump(mode="json")})
+    else:
+        show_estimate(common, planned.estimate)
+        read = f"{count(planned.conversations, 'conversation')} in {count(len(work.inputs), 'file')}"
+        say(f"{read}. Nothing was sent. What is stored already costs nothing again.")
+        show_problems(work, planned)
+    return FAULT if planned.problem_count else 0
+
+
+def summarise(work: Work, view: View, done: IngestReport, pending: list[PendingBatch]) -> None:
+    """What went in, what was decided and paid; what could not be read, what failed, and how to go on."""
+    from .unfinished import show_pending
+
+    say(f"{count(done.conversations, 'conversation')}, {count(done.turns, 'new turn')}: {view.decisions()}")
+    show_paid(done.usage)
+    show_problems(work, done)
+    for one in done.failed:
+        place = f"{one.conversation}, session {one.session}"
+        say(f"failed: {plain(place)}: {one.error}: {plain(as_options(one.message))}", stderr=True)
+    for name in done.left:
+        say(f"left: {plain(name)}: 3 sessions in a row failed; the same command goes on from there", stderr=True)
+    show_pending(pending, stderr=True)
+
+
+def tell_end(common: Common, done: IngestReport, interrupted: KeyboardInterrupt | None) -> None:
+    """What ended a run before its time, and how to go on."""
+    error = done.error
+    if common.debug and error is not None:
+        show_traceback(error)
+    if interrupted is None and (error is None or common.json):
+        return
+    why = "" if error is None else f": {type(error).__name__}: {plain(describe(error)[1])}{way_on(error)}"
+    say(f"Stopped{why}. What was committed is kept; the same command goes on from there.", stderr=True)
+
+
+def show_problems(work: Work, found: Forecast | IngestReport) -> None:
+    """What could not be read, and what was passed over."""
+    for problem in found.problems:
         say(f"not read: {problem}", stderr=True)
+    if more := found.problem_count - len(found.problems):
+        say(f"not read: {more:,} more", stderr=True)
+    for one in work.passed:
+        say(f"passed over: {plain(one.file)}: {plain(one.why)}", stderr=True)
 
 
-def document(view: View, work: Run) -> dict[str, Any]:
-    """The summary in JSON."""
-    stopped = None if work.stopped is None else dict(zip(("error", "message"), describe(work.stopped), strict=False))
+def unread(work: Work, found: Forecast | IngestReport) -> dict[str, Any]:
+    """The same for the JSON document."""
     return {
-        "conversations": len(work.talks),
-        "turns": view.stored,
-        **view.told(),
-        "estimate": None if work.estimate is None else work.estimate.usage.model_dump(mode="json"),
-        "usage": work.usage.model_dump(mode="json"),
-        "problems": [str(problem) for problem in work.problems],
-        "failed": [asdict(one) for one in work.failed],
-        "pending": [one.model_dump(mode="json") for one in work.pending],
+        "problems": list(found.problems),
+        "problem_count": found.problem_count,
+        "passed_over": [{"file": one.file, "why": one.why} for one in work.passed],
+    }
+
+
+def document(work: Work, planned: Forecast, done: IngestReport, pending: list[PendingBatch]) -> dict[str, Any]:
+    """The summary in JSON."""
+    stopped = None if done.stopped is None else {"error": done.stopped, "message": told_of(done)}
+    return {
+        "conversations": done.conversations,
+        "turns": done.turns,
+        "known": done.known,
+        "chunks": done.chunks,
+        "decisions": done.decisions,
+        "rejected": done.rejected,
+        "estimate": None if work.common.model is None else planned.estimate.usage.model_dump(mode="json"),
+        "usage": done.usage.model_dump(mode="json"),
+        "seconds": round(done.seconds, 3),
+        **unread(work, done),
+        "failed": [failed(one) for one in done.failed],
+        "left": list(done.left),
+        "pending": [one.model_dump(mode="json") for one in pending],
         "stopped": stopped,
     }
+
+
+def told_of(done: IngestReport) -> str:
+    """What ended it, in words."""
+    return "stopped; everything that was committed is kept" if done.error is None else describe(done.error)[1]
+
+
+def failed(one: Failed) -> dict[str, Any]:
+    """Arguments under the names that they have here."""
+    return {**one.model_dump(mode="json"), "message": as_options(one.message)}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from dataclasses import replace
 
@@ -12,7 +11,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from ...errors import RecollectError
 from ...results import Reembedded
 from ...trace import Event, Reembedding
-from .common import EMBEDDER_KEY_VARIABLE, Common, console, describe, exit_code_of, report, say
+from .common import Common, console, describe, exit_code_of, report, say
 from .safe import count, plain
 
 
@@ -63,9 +62,9 @@ def run(common: Common) -> None:
 def reembed(common: Common, bar: Bar) -> Reembedded:
     """The store is opened with its own embedder, whichever that is: only the new one is needed."""
     own = replace(common, embedder=None, embedder_api_base=None, embedder_api_key=None)
-    key = common.embedder_api_key or os.environ.get(EMBEDDER_KEY_VARIABLE) or None
-    with own.open(bar.on_event) as memory, bar.progress:
-        return memory.reembed(common.embedder, embedder_api_base=common.embedder_api_base, embedder_api_key=key)
+    base, key = common.value("embedder_api_base"), common.value("embedder_api_key") or None
+    with own.existing(bar.on_event) as memory, bar.progress:
+        return memory.reembed(common.embedder, embedder_api_base=base, embedder_api_key=key)
 
 
 def show_left(common: Common, last: Reembedding | None) -> None:

@@ -12,7 +12,7 @@ from .view import View
 def run(common: Common, *, dry: bool) -> None:
     """Estimate, tell anew, and say how to take it back."""
     view = View(common, doing="retelling")
-    with common.open(view.on_event) as memory:
+    with common.existing(view.on_event) as memory:
         estimate = memory.estimate_retelling(user_id=common.user_id)
         if dry:
             forecast(common, estimate)

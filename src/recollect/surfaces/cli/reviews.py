@@ -8,6 +8,7 @@ import typer
 
 from .common import Common, say, with_common
 from .safe import count, cut, moment, plain
+from .showing import short
 
 if TYPE_CHECKING:
     from ...results import Change, Quarantined
@@ -28,14 +29,14 @@ def list_(common: Common) -> None:
 
     Example: recollect quarantine list --user alice
     """
-    with common.open() as memory:
+    with common.existing() as memory:
         waiting = memory.quarantine(user_id=common.user_id)
     if common.json:
         common.answer([item.model_dump(mode="json") for item in waiting])
         return
     for item in waiting:
         show(item)
-    say(f"{count(len(waiting), 'item')} waiting for a review")
+    say(f"{count(len(waiting), 'item')} waiting for a review" if waiting else "Nothing waits for a review.")
 
 
 @reviews.command()
@@ -45,8 +46,8 @@ def approve(common: Common, identifier: Id) -> None:
 
     Example: recollect quarantine approve mem_0123456789abcdef0123456789abcdef
     """
-    with common.open() as memory:
-        tell(common, memory.approve(identifier, **common.owner), f"approved {identifier}")
+    with common.existing() as memory:
+        tell(common, memory.approve(common.whole_id(memory, identifier), **common.owner), f"approved {identifier}")
 
 
 @reviews.command()
@@ -56,8 +57,8 @@ def drop(common: Common, identifier: Id) -> None:
 
     Example: recollect quarantine drop mem_0123456789abcdef0123456789abcdef
     """
-    with common.open() as memory:
-        tell(common, memory.drop(identifier, **common.owner), f"dropped {identifier}")
+    with common.existing() as memory:
+        tell(common, memory.drop(common.whole_id(memory, identifier), **common.owner), f"dropped {identifier}")
 
 
 def tell(common: Common, change: Change, done: str) -> None:
@@ -65,11 +66,11 @@ def tell(common: Common, change: Change, done: str) -> None:
     if common.json:
         common.answer(change.model_dump(mode="json"))
     else:
-        say(f"{done}; to take it back:  recollect undo {change.id}")
+        say(f"{done}. To take it back:  recollect undo {short(change.id)}")
 
 
 def show(item: Quarantined) -> None:
     """One item on three lines."""
     say(plain(cut(item.text, 300)))
-    say(f"  {item.kind} {item.id}, {item.source.value}: {plain(item.speaker)}, {moment(item.said_at)}")
+    say(f"  {short(item.id)}, {item.source.value}: {plain(item.speaker)}, {moment(item.said_at)}")
     say(f"  waits because: {plain(item.reason)}")

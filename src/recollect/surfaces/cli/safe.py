@@ -12,6 +12,7 @@ from rich.text import Text
 # C1 controls, zero-width and direction marks, separators, and what cannot be encoded at all. (C0 comes on top below.)
 _UNSAFE = r"\x7f-\x9f\u00ad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ud800-\udfff\U000e0000-\U000e007f"
 _STEERING = re.compile(rf"[\x00-\x1f{_UNSAFE}]")
+_BUT_LINES = re.compile(rf"[\x00-\x08\x0b-\x1f{_UNSAFE}]")
 _SPACES = re.compile(r"[ \t\r\n]+")
 _IN_JSON = re.compile(rf"[{_UNSAFE}]")  # C0 is escaped by JSON itself
 
@@ -19,6 +20,11 @@ _IN_JSON = re.compile(rf"[{_UNSAFE}]")  # C0 is escaped by JSON itself
 def plain(text: object) -> str:
     """One line: white space is folded, every other control character is shown as an escape (ESC as ``\\x1b``)."""
     return _STEERING.sub(_escaped, _SPACES.sub(" ", str(text)).strip())
+
+
+def shown(text: object) -> str:
+    """`plain` for a text of several lines: line breaks and tabs stay as they are."""
+    return _BUT_LINES.sub(_escaped, str(text).replace("\r\n", "\n"))
 
 
 def words(text: object, style: str = "") -> Text:
@@ -48,6 +54,17 @@ def _told(value: object) -> str:
 def day(time: datetime | None) -> str:
     """A date for people: "8 May 2023"; "" for None."""
     return "" if time is None else f"{time.day} {time:%b %Y}"
+
+
+def span(start: datetime | None, end: datetime | None, precision: str | None) -> str:
+    """When something happened, as exactly as it is known: "7 May 2023", "week of 1 May 2023", "May 2023", "2023"; "" for None."""
+    if start is None:
+        return ""
+    known = {"year": f"{start:%Y}", "month": f"{start:%b %Y}", "week": f"week of {day(start)}", "day": day(start)}
+    whole = {"year": 366, "month": 31, "week": 7, "day": 1}  # days; what takes longer is told with its end
+    if precision in known and (end is None or (end - start).days <= whole[precision]):
+        return known[precision]
+    return day(start) if end is None or day(end) == day(start) else f"{day(start)} – {day(end)}"
 
 
 def moment(time: datetime | None) -> str:

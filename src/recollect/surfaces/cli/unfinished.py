@@ -25,18 +25,18 @@ def show_pending(batches: Sequence[PendingBatch], *, stderr: bool = False) -> No
     """A line for each, and how to go on."""
     for one in batches:
         done = f"{one.chunks_done} of {count(one.chunks, 'chunk')} done, {count(one.attempts, 'attempt')}"
-        why = one.error or "not begun"
+        why = one.error or ("a conversation that goes on" if one.status == "open" else "not begun")
         whose = "the shared space" if one.user_id is None else one.user_id
         when = moment(one.created_at)
         say(f"{one.status}: {one.batch_id} of {plain(whose)}, {when}: {done}, {why}", stderr=stderr)
-    if batches:
+    if any(one.status != "open" for one in batches):
         failed = " --include-failed" if any(one.status == "failed" for one in batches) else ""
         say(f"`recollect resume{failed}`, with the same model, finishes what is pending.", stderr=stderr)
 
 
 def pending(common: Common) -> None:
     """List what is not finished; with --user, of that user."""
-    with common.open() as memory:
+    with common.existing() as memory:
         batches = [one for one in memory.pending() if common.user in (None, one.user_id)]
     if common.json:
         common.answer([one.model_dump(mode="json") for one in batches])
@@ -46,15 +46,15 @@ def pending(common: Common) -> None:
         say("Nothing is pending.")
 
 
-def resume(common: Common, *, include_failed: bool) -> int:
+def resume(common: Common, *, include_failed: bool, wait: bool = False) -> int:
     """Finish what is pending, of all users; the exit code."""
     view = View(common, doing="resuming", unit="chunks")
-    with common.open(view.on_event) as memory:
+    with common.existing(view.on_event) as memory:
         batches = [one for one in memory.pending() if include_failed or one.status == "pending"]
         insist_on_model(common, batches)
         view.expect(sum(one.chunks - one.chunks_done for one in batches))
         with view.progress:
-            resumed = memory.resume(include_failed=include_failed)
+            resumed = memory.flush() if wait else memory.resume(include_failed=include_failed)
         usage = memory.spent
     if common.json:
         common.answer({**resumed.model_dump(mode="json"), **view.told(), "usage": usage.model_dump(mode="json")})

@@ -21,26 +21,30 @@ class View:
         total: int | None = None,
         doing: str = "ingesting",
         unit: Literal["turns", "chunks"] = "turns",
+        *,
+        told: bool = False,
     ) -> None:
+        """`told`: how far it is is told by `update`, and what was decided is counted, not kept: there may be much of it."""
         self.common = common
         self.unit = unit
+        self._told = told
         self.ops: Counter[str] = Counter()
         self.changes: list[dict[str, Any]] = []
         self.stored = self.rejected = 0
-        self.conversation: str | None = None
         self.progress = Progress(
             TextColumn("{task.description}"),
             BarColumn(),
             MofNCompleteColumn(),
             TextColumn(unit),
             TimeRemainingColumn(),
+            TextColumn("{task.fields[how]}"),
             console=console(stderr=True),
             disable=common.json or not sys.stderr.isatty(),
             transient=True,
             # Decisions printed above the bar pass through it only where both go to the terminal.
             redirect_stdout=sys.stdout.isatty(),
         )
-        self.task = self.progress.add_task(doing, total=total)
+        self.task = self.progress.add_task(doing, total=total, how="")
 
     def expect(self, total: int) -> None:
         """How much there is to do, where that is known only when the store is open."""
@@ -52,17 +56,23 @@ class View:
             self.rejected += event.rejected
         if not isinstance(event, Committed):
             return
-        from .commands import show_change
+        from .showing import show_change
 
         self.stored += event.turns
-        self.progress.advance(self.task, event.turns if self.unit == "turns" else 1)
+        if not self._told:
+            self.progress.advance(self.task, event.turns if self.unit == "turns" else 1)
         for change in event.changes:
             self.ops[change.op.value] += 1
             if self.common.json:
-                place = {} if self.conversation is None else {"conversation": self.conversation}
-                self.changes.append({**place, **change.model_dump(mode="json")})
+                if self._told:
+                    continue
+                self.changes.append(change.model_dump(mode="json"))
             else:
                 show_change(self.common, change)
+
+    def update(self, turns: int, how: str) -> None:
+        """So many turns are through; `how`: what stands at the end of the bar."""
+        self.progress.update(self.task, completed=turns, how=how)
 
     def told(self) -> dict[str, Any]:
         """What was decided, for the JSON document."""

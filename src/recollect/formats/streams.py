@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
+from typing import NamedTuple
 
 CHUNK = 1 << 20  # bytes read at once
 
@@ -14,15 +15,24 @@ _BOM = b"\xef\xbb\xbf"
 
 
 class Malformed(ValueError):
-    """Not an array of objects, nor a sequence of them. `at`: the byte where that shows."""
+    """Not an array of objects, nor a sequence of them. `at`: the byte where that shows; `line`: its line, from 1."""
 
-    def __init__(self, problem: str, at: int) -> None:
+    def __init__(self, problem: str, at: int, line: int) -> None:
         super().__init__(problem)
         self.at = at
+        self.line = line
 
 
-def objects(read: Callable[[int], bytes]) -> Iterator[tuple[int, bytes]]:
-    """Each object's place in bytes and its text; `read(n)` gives up to n further bytes, none at the end.
+class Object(NamedTuple):
+    """An object's text, its first byte in the stream, and the line of that, from 1."""
+
+    start: int
+    line: int
+    data: bytes
+
+
+def objects(read: Callable[[int], bytes]) -> Iterator[Object]:
+    """The objects of a stream; `read(n)` gives up to n further bytes, none at the end.
 
     Only braces and strings are looked at: whether an object is JSON, its parser says. Raises Malformed.
     """
@@ -35,10 +45,12 @@ def objects(read: Callable[[int], bytes]) -> Iterator[tuple[int, bytes]]:
         text.take(b",")
     if array and not text.take(b"]"):
         raise Malformed(
-            f"ends after {count} objects, before the list does" if text.peek() == b"" else _STRANGE, text.place
+            f"ends after {count} objects, before the list does" if text.peek() == b"" else _STRANGE,
+            text.place,
+            text.line(),
         )
     if text.peek() != b"":
-        raise Malformed(_STRANGE, text.place)
+        raise Malformed(_STRANGE, text.place, text.line())
 
 
 _STRANGE = "is no list of JSON objects"
@@ -52,10 +64,17 @@ class _Text:
         self._bytes = bytearray(read(CHUNK))
         self._at = len(_BOM) if self._bytes.startswith(_BOM) else 0
         self._before = 0  # bytes that were let go
+        self._lines = self._counted = 0  # line ends up to a place in what is kept
 
     @property
     def place(self) -> int:
         return self._before + self._at
+
+    def line(self) -> int:
+        """The line of the place, from 1."""
+        self._lines += self._bytes.count(b"\n", self._counted, self._at)
+        self._counted = self._at
+        return self._lines + 1
 
     def peek(self) -> bytes:
         """The next byte that is no space; none at the end."""
@@ -72,27 +91,28 @@ class _Text:
         self._at += 1
         return True
 
-    def object(self, number: int) -> tuple[int, bytes]:
+    def object(self, number: int) -> Object:
         """From the opening brace here to the one that closes it."""
-        began, depth, at = self.place, 0, self._at
+        began, line, depth, at = self.place, self.line(), 0, self._at
         while True:
             found = _TO_BRACE.match(self._bytes, at)
             if found is None:
                 at -= self._at  # what is before goes now
                 if not self._more():
-                    raise Malformed(f"ends in the middle of object {number}", began)
+                    raise Malformed(f"ends in the middle of object {number}", began, line)
                 continue
             at = found.end()
             depth += 1 if found[1] == b"{" else -1
             if depth == 0:
                 data = bytes(self._bytes[self._at : at])
                 self._at = at
-                return began, data
+                return Object(began, line, data)
 
     def _more(self) -> bool:
         further = self._read(CHUNK)
+        self.line()
         del self._bytes[: self._at]
         self._before += self._at
-        self._at = 0
+        self._at = self._counted = 0
         self._bytes += further
         return bool(further)

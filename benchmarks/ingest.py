@@ -1,0 +1,188 @@
+"""Ingestion beside its floor: what the model's latency alone would take.
+
+floor   : (chunks of the longest conversation + 1) × the latency of a call: its chunks are decided one after the other, the first
+          one's extraction comes before. Where `--concurrency` is less than they need: calls ÷ concurrency × latency
+overhead: processor time per chunk, the endpoint in a process of its own, with an embedder that costs next to nothing;
+          what as many bare calls by litellm cost, in the same run, is the model's
+
+python benchmarks/ingest.py [--latency 1] [--concurrency 24] [--chunks N] [--json FILE]
+
+Five conversations of LoCoMo below $RECOLLECT_DATA; `--chunks`: of each at most so many (for a quick look).
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import multiprocessing
+import os
+import re
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from itertools import count
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any
+
+from report import Report
+
+from recollect import Memory
+from recollect.adapters import litellm_setup
+from recollect.adapters.minilm import MiniLM
+from recollect.formats import Conversation, Session, read
+from recollect.ingest import ingest
+from recollect.memory import chunk_sizes
+from recollect.testing import HashEmbedder, ModelEndpoint
+
+SPOKEN = re.compile(r"^\[(\d+)\] ([^:\n]+): (.+)$", re.M)
+FACTS_PER_CHUNK = 5  # about as many as a capable model finds (evals/readings)
+
+
+def replies(request: Any) -> dict[str, Any]:
+    """A model that takes the longest messages for facts, and finds that every one is new."""
+    told = request.body["messages"][-1]["content"]
+    if "New messages:" not in told:
+        numbers = re.findall(r"^\[(\d+)\]", told.split("New facts:")[-1], re.M)
+        return {"decisions": [{"fact": int(n), "op": "ADD"} for n in numbers]}
+    spoken = SPOKEN.findall(told.split("New messages:")[-1])
+    longest = sorted(spoken, key=lambda one: -len(one[2]))[:FACTS_PER_CHUNK]
+    return {
+        "facts": [
+            {
+                "text": f"{name} said: {text}"[:300],
+                "kind": "event",
+                "entities": [{"name": name, "kind": "person"}],
+                "evidence": [{"message": int(n), "quote": text}],
+            }
+            for n, name, text in sorted(longest, key=lambda one: int(one[0]))
+        ]
+    }
+
+
+def serve(pipe: Connection, latency: float) -> None:
+    """The endpoint, until it is told to end; then how many calls it answered."""
+    with ModelEndpoint(replies, latency=latency) as server:
+        pipe.send(server.url)
+        pipe.recv()
+        pipe.send((server.calls, server.most_at_once))
+
+
+@contextmanager
+def endpoint(latency: float) -> Iterator[tuple[str, Callable[[], tuple[int, int]]]]:
+    """Its address, and what ends it and tells of it."""
+    spawn = multiprocessing.get_context("spawn")
+    ours, theirs = spawn.Pipe()
+    process = spawn.Process(target=serve, args=(theirs, latency))
+    process.start()
+
+    def ended() -> tuple[int, int]:
+        ours.send("end")
+        told: tuple[int, int] = ours.recv()
+        return told
+
+    yield ours.recv(), ended
+    process.join()
+
+
+def talks(limit: int | None) -> Iterator[Conversation]:
+    """Five conversations, each of at most so many chunks."""
+    file = Path(os.environ["RECOLLECT_DATA"]) / "locomo" / "dev.json"
+    for talk in (one for one in read(file) if isinstance(one, Conversation)):
+        left, sessions = count() if limit is None else iter(range(limit)), []
+        for session in talk.sessions:
+            sizes = chunk_sizes(len(session.messages))
+            kept = sum(size for size, _ in zip(sizes, left, strict=False))
+            if kept:
+                sessions.append(Session(session.id, session.messages[:kept]))
+        yield Conversation(talk.id, tuple(sessions))
+
+
+def wall(options: argparse.Namespace, report: Report) -> None:
+    """Five conversations with the default embedder, by the clock."""
+    chosen = list(talks(options.chunks))[:5]
+    chunks = {one.id: sum(len(chunk_sizes(len(s.messages))) for s in one.sessions) for one in chosen}
+    embedder = MiniLM()
+    embedder.embed(["warm"])
+    with (
+        endpoint(options.latency) as (url, ended),
+        tempfile.TemporaryDirectory() as folder,
+        Memory(Path(folder) / "store", llm="openai/any", api_base=url, api_key="none", embedder=embedder) as memory,
+    ):
+        memory.add("I have a dog.", user_id="warm")
+        began = time.monotonic()
+        done = ingest(memory, chosen, concurrency=options.concurrency)
+        seconds = time.monotonic() - began
+        calls, most = ended()
+    if not done.complete or done.chunks != sum(chunks.values()):
+        raise SystemExit(f"not all of it is in: {done}")
+    floor = max((max(chunks.values()) + 1) * options.latency, calls / options.concurrency * options.latency)
+    told = {"latency_s": options.latency, "concurrency": options.concurrency, "chunks": chunks, "most_at_once": most}
+    print(json.dumps(told))
+    report.value("ingestion / critical path", seconds / floor, "", "1.3", seconds=seconds, floor_s=floor, **told)
+
+
+def overhead(report: Report) -> None:
+    """Processor time of this process, with an embedder that costs next to nothing; and of the client's calls in it."""
+    chosen = list(talks(12))[:5]
+    warm, *measured = [Conversation(f"{one.id}-{n}", one.sessions) for n in range(2) for one in chosen]
+    with (
+        endpoint(0.05) as (url, ended),
+        tempfile.TemporaryDirectory() as folder,
+        Memory(Path(folder), llm="openai/any", api_base=url, api_key="none", embedder=HashEmbedder(384)) as memory,
+    ):
+        ingest(memory, [warm], concurrency=24)  # loads, and fills caches
+        began = time.process_time()
+        done = ingest(memory, measured, concurrency=24)
+        each = 1000 * (time.process_time() - began) / done.chunks
+        calls = done.usage.llm_calls / done.chunks
+        bare = asyncio.run(bare_calls(url, 100))
+        ended()
+    name = "overhead per chunk, but the embedder"
+    report.value(
+        f"{name} and {calls:.1f} bare calls", each - calls * bare, "ms", "25", with_calls_ms=each, bare_call_ms=bare
+    )
+
+
+async def bare_calls(url: str, times: int) -> float:
+    """Milliseconds of the processor for a call of about the same length by litellm alone."""
+    said = "\n".join(f"[{n}] Ann: {'I saw some birds by the river today. ' * 4}" for n in range(1, 9))
+    messages = [{"role": "system", "content": "x" * 5_000}, {"role": "user", "content": f"New messages:\n{said}"}]
+    litellm = await litellm_setup.load_async()
+
+    async def once() -> None:
+        with litellm_setup.our_call():
+            await litellm.acompletion(
+                model="openai/any", api_base=url, api_key="none", messages=messages, **litellm_setup.ONE_LAYER
+            )
+
+    await once()
+    began = time.process_time()
+    for _ in range(times // 10):
+        await asyncio.gather(*(once() for _ in range(10)))
+    taken = time.process_time() - began
+    await litellm_setup.close_clients()
+    return 1000 * taken / times
+
+
+def main() -> None:
+    """Run it."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--latency", type=float, default=1.0)
+    parser.add_argument("--concurrency", type=int, default=24)
+    parser.add_argument("--chunks", type=int)
+    parser.add_argument("--json", type=Path, metavar="FILE")
+    options = parser.parse_args()
+    report = Report()
+    if not os.environ.get("RECOLLECT_DATA"):
+        report.skipped("ingestion", "$RECOLLECT_DATA is not set")
+    else:
+        overhead(report)
+        wall(options, report)
+    report.write(options.json)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,94 @@
+"""A terminal of our own: a command on it, keys typed when something stands there, and what the terminal was sent."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import pty
+import re
+import select
+import struct
+import subprocess
+import sys
+import termios
+import time
+
+RECOLLECT = [sys.executable, "-c", "from recollect.surfaces.cli import main; main()"]
+PATIENCE = 90.0  # seconds; what is waited for either comes, or the test fails
+_ESCAPES = re.compile(r"\x1b\[[0-9;?]*[a-zA-Z]")
+
+
+class Terminal:
+    """`recollect` with these words, on a terminal of so many columns that is its own: Ctrl-C reaches it. A context manager."""
+
+    def __init__(self, words, environment, columns=80):
+        self._master, slave = pty.openpty()
+        fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
+        self._process = subprocess.Popen(
+            [sys.executable, "-c", _OWNING, *words],
+            stdin=slave,
+            stdout=slave,
+            stderr=slave,
+            env={**environment, "TERM": "xterm"},
+            start_new_session=True,
+        )
+        os.close(slave)
+        self.raw = ""  # all that came
+        self._told = 0
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        if self._process.poll() is None:
+            self._process.kill()
+        self._process.wait()
+        os.close(self._master)
+
+    def until(self, pattern):
+        """Wait until what came since the last call matches; that, without escapes and carriage returns."""
+        ends, new = time.monotonic() + PATIENCE, self.raw[self._told :]
+        while True:
+            shown = plain(new)
+            if re.search(pattern, shown):
+                self._told = len(self.raw)
+                return shown
+            piece = self._read(ends)
+            assert piece is not None, f"{pattern!r} never came after {shown!r}"
+            new += piece
+            self.raw += piece
+
+    def rest(self):
+        """What comes until the end, and the exit code."""
+        ends = time.monotonic() + PATIENCE
+        while (piece := self._read(ends)) is not None:
+            self.raw += piece
+        shown, self._told = plain(self.raw[self._told :]), len(self.raw)
+        return shown, self._process.wait(timeout=PATIENCE)
+
+    def _read(self, ends):
+        if not select.select([self._master], [], [], max(0.0, ends - time.monotonic()))[0]:
+            return None
+        try:
+            got = os.read(self._master, 65536)
+        except OSError:  # the terminal is gone with the process
+            return None
+        return got.decode("utf-8", "replace") or None
+
+    def type(self, text):
+        """Keys."""
+        os.write(self._master, text.encode())
+
+
+# The terminal becomes the process' own before anything else happens in it.
+_OWNING = """
+import fcntl, sys, termios
+fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+from recollect.surfaces.cli import main
+main()
+"""
+
+
+def plain(text):
+    """What a reader sees, line by line."""
+    return _ESCAPES.sub("", text).replace("\r\n", "\n").replace("\r", "")
