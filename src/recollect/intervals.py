@@ -148,7 +148,7 @@ class Intervals:
             "end",
             "live_to",
         )
-        self._sources = Columns("statement", "turn", "added", "retired")
+        self._sources = Columns("statement", "turn", "added", "retired", "echo")
         self._hidings = Columns("turn", "added", "retired")
         self._passages = Columns("turn", "said_at", "committed")
         self._hiding_places: dict[tuple[int, int], int] = {}
@@ -164,7 +164,7 @@ class Intervals:
         self._kept = None
         self._sources.put(
             [one.number for one in sources],
-            [(one.statement, one.turn, one.added, _open(one.retired)) for one in sources],
+            [(one.statement, one.turn, one.added, _open(one.retired), int(one.echo)) for one in sources],
         )
 
     def put_hidings(self, hidings: Sequence[Hiding]) -> None:
@@ -205,7 +205,8 @@ class Intervals:
     ) -> Served:
         """What may be served at the moment: among given rows and turns (None: all), what happened in one window and was
         said in the other. A turn may be while it supports a row that holds, with `until` while what it supports is
-        believed but has ended, and where nothing ever came of it; never while it is hidden.
+        believed but has ended, and where nothing ever came of it; never while it is hidden, nor where it says again what
+        is believed no more (with `until`, where that is believed but has ended).
 
         Whole answers are kept: the same is served until something comes, or begins or ends."""
         if rows is not None or turns is not None:
@@ -275,15 +276,19 @@ class Intervals:
         ended = np.full(self.passages, BEGINNING)
         over = np.flatnonzero(believed & (rows["valid_to"] <= moment.as_of) & (rows["expires_at"] > moment.now))
         np.maximum.at(ended, rows["statement"][over], rows["valid_to"][over])
-        stands = moment.believes(sources["added"], sources["retired"])
-        turn, statement = sources["turn"][stands], sources["statement"][stands]
+        stands, echo = moment.believes(sources["added"], sources["retired"]), sources["echo"] > 0
+        repeating, repeated = sources["turn"][stands & echo], sources["statement"][stands & echo]
+        turn, statement = sources["turn"][stands & ~echo], sources["statement"][stands & ~echo]
         until = np.full(size, BEGINNING)
         np.maximum.at(until, turn, ended[statement])
         supported = np.ones(size, dtype=bool)
-        supported[sources["turn"]] = False  # something came of it …
+        supported[sources["turn"][~echo]] = False  # something came of it …
         supported[turn[said[statement]]] = True  # … and holds
         until[supported] = BEGINNING
         supported |= until > BEGINNING
+        past = ~said[repeated]  # all that it says again must hold, or have held
+        np.maximum.at(until, repeating[past], ended[repeated[past]])
+        supported[repeating[past & (ended[repeated] == BEGINNING)]] = False
         supported[self._hidings["turn"][moment.believes(self._hidings["added"], self._hidings["retired"])]] = False
         return supported, until
 

@@ -196,7 +196,7 @@ class Partition:
 
     def _add_sources(self, sources: Sequence[SourceRecord]) -> None:
         for source in sources:
-            if source.number not in self.sources:
+            if source.number not in self.sources and not source.echo:  # which is no evidence: it lifts nothing
                 self._sources_of.setdefault(source.turn, []).append(source.number)
                 self._first_source.setdefault(source.statement, source.turn)
                 self._evidence[source.statement] = self._evidence.get(source.statement, 0) + 1

@@ -232,7 +232,7 @@ class TurnPassage:
 
 @dataclass(frozen=True, slots=True)
 class SourceRecord:
-    """A quote behind a statement."""
+    """A quote behind a statement. `echo`: it only says again what is remembered, and is no evidence of it."""
 
     number: int
     statement: int
@@ -240,6 +240,7 @@ class SourceRecord:
     quote: str
     added: int
     retired: int | None = None
+    echo: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -219,7 +219,7 @@ class Retriever:
         """Whose passages are, in their order: one add of the user's, or all that assistants, tools or documents say."""
         keys = [one.key for one in kept]
         own = [key for key in keys if key in content.rows and content.source(key) is SourceClass.USER]
-        sources = self._ledger.sources(space, own)
+        sources = [one for one in self._ledger.sources(space, own) if not one.echo]
         turns = self._ledger.turns(space, {source.turn for source in sources})
         batch = {source.statement: turns[source.turn].batch_id for source in reversed(sources)}
         return [batch[key] if key in batch else content.author(key) for key in keys]

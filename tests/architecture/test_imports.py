@@ -36,7 +36,7 @@ FLOORS: list[set[str]] = [
         "plan",
         "pack",
     },
-    {"apply", "prepare", "neighbours", "retell", "erase", "echoes", "when"},
+    {"apply", "prepare", "neighbours", "retell", "erase", "echoes", "repeats", "when"},
     {"ordering"},
     {"retrieve", "write", "testing", "estimate"},
     {"build"},

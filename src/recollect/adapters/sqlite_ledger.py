@@ -277,8 +277,8 @@ class SqliteLedger:
         insert_rows(db, space, commit.rows)
         retire_rows(db, space, commit.retired_rows)
         db.executemany(
-            "INSERT INTO sources VALUES (?, ?, ?, ?, ?, ?, ?)",
-            [(space, s.number, s.statement, s.turn, s.quote, s.added, s.retired) for s in commit.sources],
+            "INSERT INTO sources VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            [(space, s.number, s.statement, s.turn, s.quote, s.added, s.retired, s.echo) for s in commit.sources],
         )
         db.executemany(
             "UPDATE sources SET retired = ? WHERE space = ? AND number = ?",
@@ -954,7 +954,9 @@ def _span(row: sqlite3.Row, told: sqlite3.Row | None) -> RowSpan:
 
 
 def _source(row: sqlite3.Row) -> SourceRecord:
-    return SourceRecord(row["number"], row["statement"], row["turn"], row["quote"], row["added"], row["retired"])
+    return SourceRecord(
+        row["number"], row["statement"], row["turn"], row["quote"], row["added"], row["retired"], bool(row["echo"])
+    )
 
 
 def _pending_vector(row: sqlite3.Row) -> PendingVector:

@@ -1,0 +1,227 @@
+"""Turns that only say again what is remembered: an assistant's "Your dentist appointment is on 12 December", a restatement of
+which no fact came. They become sources of the memory, as echoes: no evidence of it, but what befalls the memory befalls them, so
+that what is forgotten, superseded or erased is so in the assistant's replies too.
+
+No model is asked. A passage of a turn repeats a memory where nearly all content words of the memory stand in it, all its names
+and numbers among them (or in the question that it answers), it says the same of the same person, and denies it only where the
+memory does.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cached_property
+from itertools import islice
+from typing import NamedTuple
+
+from .model import Role, Row, Turn
+from .partition import Partition
+from .plan import Plan, Why
+from .ports import Ledger, Tokenizer
+from .prepare import ChunkWork
+from .rules.likeness import is_negative
+from .rules.sentences import FUNCTION_WORDS, split
+from .rules.statement import GROUP, KIN, PET
+from .times import to_micros
+
+REPEATED = "said again by the {}"
+
+NEAR_TURN, NEAR_PASSAGE = 24, 8  # memories that a turn, and each of its passages, is compared with
+MAX_PASSAGES = 60  # of a turn
+MISSED = 0.2  # the share of a memory's content words that may be missing, names and numbers apart
+STRANGE = 1  # content words of an answer that neither the memory nor the question has
+STRANGE_OF_NOBODY = 2  # … of what says the memory without saying of whom
+
+_WORD = re.compile(r"[^\W_]+(?:['’][^\W\d_]+)?")
+_NUMBER = re.compile(r"\d+")
+_YEAR = re.compile(r"(?:19|20)\d\d")
+_PIECE = re.compile(r"[:;,()–—]\s*|\s-\s|\b(?:and|but|so|because|that)\b\s*")
+_THE_USER = re.compile(
+    r"^\W*(?:the user|user|用户|用戶|使用者|ユーザー|사용자|(?:der|die) nutzer(?:in)?"
+    r"|l['’]utilisat(?:eur|rice)|(?:el|la) usuari[oa]|l['’]utente|[oa] usuári[oa])(?:['’]s)?(?![a-z])",
+    re.IGNORECASE,
+)
+_THE_ASSISTANT = re.compile(r"^\W*(?:the assistant|assistant|助手)(?:['’]s)?(?![a-z])", re.IGNORECASE)
+_FIRST = re.compile(r"(?:i|me|my|mine|myself|we|us|our|ours)(?:'(?:m|ve|d|ll|re))?")
+_SECOND = re.compile(r"(?:you|your|yours|yourself)(?:'(?:re|ve|d|ll))?")
+_THIRD = re.compile(r"(?:he|she|they|him|her|them|his|hers|their|theirs)(?:'(?:s|d|ll|re|ve))?")
+_SOMEBODY = re.compile(rf"(?:{KIN}|{PET}s?|{GROUP})")
+_OPENING = re.compile(  # of a sentence, with a capital letter, and no name
+    r"noted|remember(?:ing)?|reminder|currently|sure|great|yes|yeah|yep|okay|ok|right|also|according|based|today|tomorrow|hello|hi|hey"
+    r"|thanks|good|nice|lovely|got|well|certainly|absolutely|understood|perfect|correct|indeed|again|still|since|given"
+)
+_LIGHT = frozenset({"call", "name", "known"})  # "a dog named Rex" is "your dog, Rex"
+
+
+class Passage(NamedTuple):
+    """A sentence of a turn, or a piece of one, as it stands there. `terms`: its content words."""
+
+    text: str
+    terms: frozenset[str]
+    asks: bool
+
+
+class Remembered:
+    """What a memory says, made ready to be compared with many passages."""
+
+    def __init__(self, text: str, tokenizer: Tokenizer, names: Iterable[str] = ()) -> None:
+        """`names`: of the user."""
+        self.about: Role | None = None
+        rest = text
+        for role, whose in ((Role.USER, _THE_USER), (Role.ASSISTANT, _THE_ASSISTANT)):
+            if self.about is None and (found := whose.match(text)):
+                self.about, rest = role, text[found.end() :]
+        for name in names:
+            if self.about is None and re.match(rf"{re.escape(name)}\b(?:['’]s)?", text):
+                self.about, rest = Role.USER, text[len(name) :]
+        self.negative = is_negative(text)
+        self.terms = content(rest, tokenizer)
+        named = [word for word in _WORD.findall(rest if self.about else text) if word[0].isupper()]
+        figures = [number for number in _NUMBER.findall(rest) if not _YEAR.fullmatch(number)]
+        self.needed = self.terms & content(" ".join([*named, *figures]), tokenizer)
+
+    def lacks_little(self, terms: frozenset[str]) -> bool:
+        """Whether nearly all that it says stands in these words."""
+        missing = self.terms - terms - _LIGHT
+        return bool(self.terms & terms) and not missing & self.needed and len(missing) <= MISSED * len(self.terms)
+
+
+@dataclass(frozen=True)
+class Said:
+    """A turn, made ready to be compared with many memories. `before`: the turn before it."""
+
+    turn: Turn
+    before: Turn | None
+    tokenizer: Tokenizer
+
+    @cached_property
+    def passages(self) -> Sequence[Passage]:
+        """Its sentences, each followed by its pieces."""
+        return [*islice(self._passages(), MAX_PASSAGES)]
+
+    def _passages(self) -> Iterator[Passage]:
+        for sentence in split(self.turn.content):
+            pieces = [piece.strip() for piece in _PIECE.split(sentence.text) if piece.strip()]
+            for text in (sentence.text, *(pieces if len(pieces) > 1 else ())):
+                if terms := content(text, self.tokenizer):
+                    yield Passage(text, terms, sentence.asks)
+
+    @cached_property
+    def asked(self) -> frozenset[str]:
+        """The content words of the question that it answers."""
+        if self.before is None or not any(mark in self.before.content for mark in "?？"):
+            return frozenset()
+        return content(self.before.content, self.tokenizer)
+
+    def repeats(self, memory: Remembered) -> str | None:
+        """The passage that says the memory again, if one does."""
+        return next((one.text for one in self.passages if self._repeats(memory, one)), None)
+
+    def _repeats(self, memory: Remembered, one: Passage) -> bool:
+        if not memory.terms & one.terms or is_negative(one.text) != memory.negative:
+            return False
+        if one.asks and not memory.terms - _LIGHT <= one.terms:
+            return False  # it claims nothing, but "is your appointment still on 12 December?" tells all of it
+        told = memory.lacks_little(one.terms) or self._answers(memory, one)
+        return told and self._of_the_same(memory, one)
+
+    def _answers(self, memory: Remembered, one: Passage) -> bool:
+        """Whether it says the memory together with the question that it answers: "Where do I live?" "In Hamburg." """
+        brought = (memory.terms & one.terms) - self.asked
+        strange = one.terms - memory.terms - self.asked
+        return bool(self.asked and brought) and len(strange) <= STRANGE and memory.lacks_little(one.terms | self.asked)
+
+    def _of_the_same(self, memory: Remembered, one: Passage) -> bool:
+        """Whether it is about the same person: who is named last before it is told ("your sister lives in Hamburg"); or nobody is,
+        and it says next to nothing else ("a dog named Rex, how nice")."""
+        if memory.about is None:
+            return True  # its names stand in the passage
+        own, other = (_FIRST, _SECOND) if self.turn.role is memory.about else (_SECOND, _FIRST)
+        words = _WORD.findall(one.text)
+        plain = [word.casefold().replace("’", "'") for word in words]
+        if not any(map(own.fullmatch, plain)):
+            strange = one.terms - memory.terms - self.asked
+            if len(strange) > (STRANGE_OF_NOBODY if len(memory.terms) > 1 else 0):
+                return False
+        of = True
+        for place, word in enumerate(plain):
+            if own.fullmatch(word):
+                of = True
+            elif not memory.terms.isdisjoint(content(word, self.tokenizer)):
+                return of
+            elif other.fullmatch(word) or _THIRD.fullmatch(word) or _SOMEBODY.fullmatch(word.removesuffix("'s")):
+                of = False
+            elif words[place][0].isupper() and word not in FUNCTION_WORDS and (place or not _OPENING.fullmatch(word)):
+                of = False  # by name
+        return of
+
+
+def content(text: str, tokenizer: Tokenizer) -> frozenset[str]:
+    """The words that carry a text, as they are searched for, in whatever language."""
+    return frozenset(term for term in tokenizer(text) if not term.startswith("~"))
+
+
+class Repeats:
+    """The turns of a chunk that may only say again what is remembered: assistants', and the user's of which no fact came."""
+
+    def __init__(self, work: ChunkWork, tokenizer: Tokenizer) -> None:
+        said = (*work.chunk.context, *work.chunk.turns)
+        cited = {turn for content in work.contents for turn, _ in content.quotes}
+        self._tokenizer = tokenizer
+        self._names = {turn.name for turn in said if turn.role is Role.USER and turn.name}
+        before = dict(zip((turn.number for turn in said[1:]), said, strict=False))
+        self._all = [
+            Said(turn, before.get(turn.number), tokenizer)
+            for turn in said
+            if turn.number not in work.hidden
+            and (turn.role is Role.ASSISTANT or (turn.role is Role.USER and turn.number not in cited))
+        ]
+        own = {turn.number: keys for turn, keys in zip(work.chunk.turns, work.turn_keys, strict=True)}
+        self._own = [(one, *own[one.turn.number]) for one in self._all if one.turn.number in own]
+        self._prepared: dict[str, Remembered] = {}
+
+    def of_known(self, plan: Plan, partition: Partition, ledger: Ledger, moment: datetime) -> None:
+        """Plan the echoes of what was remembered before the chunk. Blocking."""
+        live = partition.live_rows(to_micros(moment))
+        allowed = live > 0
+        near: dict[int, list[Said]] = {}  # row → turns that it is compared with
+        for said, terms, vector in self._own if allowed.any() else ():
+            beside = partition.search(vector, terms, NEAR_TURN, allowed)
+            keys = {key for key, _ in (*beside.vector, *beside.text)}
+            for passage in said.passages:
+                keys |= {key for key, _ in partition.search(None, _counted(passage), NEAR_PASSAGE, allowed).text}
+            for key in keys:
+                near.setdefault(int(live[key]), []).append(said)
+        rows = {number: row for number, row in ledger.rows(plan.space, near).items() if not plan.has_retired(number)}
+        found = [(row, quotes) for number, row in rows.items() if (quotes := self._quotes(row, near[number]))]
+        versions = ledger.versions(plan.space, {row.memory_id for row, _ in found})
+        plan.know(versions, ledger.sources(plan.space, {row.statement.number for row in versions}))
+        _echo(plan, found)
+
+    def of_new(self, plan: Plan, moment: datetime) -> None:
+        """Plan the echoes of what the chunk brought."""
+        rows = plan.new_rows(moment)
+        _echo(plan, [(row, quotes) for row in rows if (quotes := self._quotes(row, self._all))])
+
+    def __bool__(self) -> bool:
+        return bool(self._all)
+
+    def _quotes(self, row: Row, said: Iterable[Said]) -> list[tuple[Said, str]]:
+        text = row.statement.text
+        if text not in self._prepared:
+            self._prepared[text] = Remembered(text, self._tokenizer, self._names)
+        return [(one, quote) for one in said if (quote := one.repeats(self._prepared[text])) is not None]
+
+
+def _counted(passage: Passage) -> dict[str, int]:
+    return dict.fromkeys(sorted(passage.terms), 1)
+
+
+def _echo(plan: Plan, found: Iterable[tuple[Row, Sequence[tuple[Said, str]]]]) -> None:
+    for row, quotes in sorted(found, key=lambda one: one[0].number):
+        who = "assistant" if any(said.turn.role is Role.ASSISTANT for said, _ in quotes) else "user"
+        told = sorted((said.turn.number, quote) for said, quote in quotes)
+        plan.echo(row, told, Why(REPEATED.format(who)))
