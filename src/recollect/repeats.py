@@ -116,9 +116,13 @@ class Said:
             return frozenset()
         return content(self.before.content, self.tokenizer)
 
-    def repeats(self, memory: Remembered) -> str | None:
-        """The passage that says the memory again, if one does."""
-        return next((one.text for one in self.passages if self._repeats(memory, one)), None)
+    def repeats(self, memory: Remembered) -> list[str]:
+        """The passages that say the memory again, whole sentences where they do."""
+        found: list[str] = []
+        for one in self.passages:
+            if self._repeats(memory, one) and not any(one.text in quote for quote in found):
+                found.append(one.text)
+        return found
 
     def _repeats(self, memory: Remembered, one: Passage) -> bool:
         if not memory.terms & one.terms or is_negative(one.text) != memory.negative:
@@ -135,8 +139,8 @@ class Said:
         return bool(self.asked and brought) and len(strange) <= STRANGE and memory.lacks_little(one.terms | self.asked)
 
     def _of_the_same(self, memory: Remembered, one: Passage) -> bool:
-        """Whether it is about the same person: who is named last before it is told ("your sister lives in Hamburg"); or nobody is,
-        and it says next to nothing else ("a dog named Rex, how nice")."""
+        """Whether it is about the same person: who is named last before it is told ("your sister lives in Hamburg"); or nobody
+        is, and it says next to nothing else ("a dog named Rex, how nice")."""
         if memory.about is None:
             return True  # its names stand in the passage
         own, other = (_FIRST, _SECOND) if self.turn.role is memory.about else (_SECOND, _FIRST)
@@ -213,7 +217,7 @@ class Repeats:
         text = row.statement.text
         if text not in self._prepared:
             self._prepared[text] = Remembered(text, self._tokenizer, self._names)
-        return [(one, quote) for one in said if (quote := one.repeats(self._prepared[text])) is not None]
+        return [(one, quote) for one in said for quote in one.repeats(self._prepared[text])]
 
 
 def _counted(passage: Passage) -> dict[str, int]:

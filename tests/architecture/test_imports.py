@@ -49,6 +49,7 @@ FLOORS: list[set[str]] = [
     {"surfaces"},
 ]
 WITHIN = {
+    "repeats",
     "apply",
     "partition",
     "views",
