@@ -266,7 +266,7 @@ class Retriever:
     ) -> list[Hit]:
         told = [one.key for one in kept if one.key in content.rows]
         said = [content.turns[one.key].number for one in kept if one.key in content.turns]
-        sources = Views(self._ledger, space).sources(told, moment.number) if told else {}
+        sources = Views(self._ledger, space).evidence(told, moment.number) if told else {}
         created = self._ledger.created_at(space, [content.rows[key].memory_id for key in told]) if told else {}
         metadata = self._ledger.turn_metadata(space, said) if said else {}
         claimed = self._claimed(space, supported, served) if said else set()

@@ -50,15 +50,21 @@ class Views:
         ]
 
     def _turns_of(self, rows: Sequence[Row]) -> dict[int, list[Turn]]:
-        sources = self._ledger.sources(self._space, [row.statement.number for row in rows])
+        every = self._ledger.sources(self._space, [row.statement.number for row in rows])
+        sources = [source for source in every if not source.echo]
         turns = self._ledger.turns(self._space, [source.turn for source in sources])
         found: dict[int, list[Turn]] = {}
         for source in sources:
             found.setdefault(source.statement, []).append(turns[source.turn])
         return found
 
+    def evidence(self, statements: Sequence[int], at: int | None = None) -> dict[int, tuple[Source, ...]]:
+        """statement → the quotes that tell it, in the order of the turns."""
+        known = self.sources(statements, at).items()
+        return {statement: tuple(one for one in every if not one.echo) for statement, every in known}
+
     def sources(self, statements: Sequence[int], at: int | None = None) -> dict[int, tuple[Source, ...]]:
-        """statement → its quotes, in the order of the turns."""
+        """statement → its quotes, echoes too, in the order of the turns."""
         records = self._ledger.sources(self._space, statements, at)
         turns = self._ledger.turns(self._space, [record.turn for record in records])
         found: dict[int, list[Source]] = {}
@@ -72,7 +78,7 @@ class Views:
         ledger, space = self._ledger, self._space
         why = {one.number: one for one in ledger.changes_at(space, [one.origin for one in hidden])}
         first = {row.number: self._put_aside(row) for row in rows}
-        sources = self.sources([row.statement.number for row in rows])
+        sources = self.evidence([row.statement.number for row in rows])
         cited = {source.turn_id for found in sources.values() for source in found}
         turns = ledger.turns(space, [one.turn for one in hidden])
         waiting = [
@@ -147,10 +153,10 @@ def waiting_turn(turn: Turn, why: ChangeRecord) -> Quarantined:
 
 def source_of(record: SourceRecord, turn: Turn) -> Source:
     """A quote with its turn."""
-    return turn_source(turn, record.quote)
+    return turn_source(turn, record.quote, echo=record.echo)
 
 
-def turn_source(turn: Turn, quote: str = "") -> Source:
+def turn_source(turn: Turn, quote: str = "", *, echo: bool = False) -> Source:
     """A turn as the source of itself, or of a quote."""
     return Source(
         turn_id=turn.id,
@@ -160,6 +166,7 @@ def turn_source(turn: Turn, quote: str = "") -> Source:
         quote=quote,
         session_id=turn.scope.session_id,
         agent_id=turn.scope.agent_id,
+        echo=echo,
     )
 
 
