@@ -191,6 +191,8 @@ def test_an_expired_memory_takes_its_echo_along(memory, talk):
     said(memory, talk.tells, expires_at="2030-01-01")
     said(memory, talk.asks, talk.echo)
     assert str(only(memory).expires_at).startswith("2030-01-01")  # the echo, without an expiry, has not put it off
+    assert talk.echo in turns(memory, talk.asks, now="2029-12-31")
+    assert talk.echo not in turns(memory, talk.asks, now="2030-01-02")
 
 
 def test_fifty_echoes_leave_one_memory_and_one_place_in_the_partition(memory, talk):
