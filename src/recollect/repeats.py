@@ -68,17 +68,18 @@ class Remembered:
     """What a memory says, made ready to be compared with many passages."""
 
     def __init__(self, text: str, tokenizer: Tokenizer, names: Iterable[str] = ()) -> None:
-        """`names`: of the user."""
+        """`names`: of users."""
         self.about: Role | None = None
+        self.name: str | None = None  # of the user that it is about
         rest = text
         for role, whose in ((Role.USER, _THE_USER), (Role.ASSISTANT, _THE_ASSISTANT)):
             if self.about is None and (found := whose.match(text)):
                 self.about, rest = role, text[found.end() :]
         for name in names:
             if self.about is None and re.match(rf"{re.escape(name)}\b(?:['’]s)?", text):
-                self.about, rest = Role.USER, text[len(name) :]
+                self.about, self.name, rest = Role.USER, name, text[len(name) :]
         self.negative = is_negative(text)
-        self.terms = content(rest, tokenizer)
+        self.terms = content(rest, tokenizer) - content(self.name or "", tokenizer)
         named = [word for word in _WORD.findall(rest if self.about else text) if word[0].isupper()]
         figures = [number for number in _NUMBER.findall(rest) if not _YEAR.fullmatch(number)]
         self.needed = self.terms & content(" ".join([*named, *figures]), tokenizer)
@@ -111,10 +112,9 @@ class Said:
 
     @cached_property
     def asked(self) -> frozenset[str]:
-        """The content words of the question that it answers."""
-        if self.before is None or not any(mark in self.before.content for mark in "?？"):
-            return frozenset()
-        return content(self.before.content, self.tokenizer)
+        """The content words of the questions that it answers."""
+        asked = [one.text for one in split(self.before.content) if one.asks] if self.before is not None else []
+        return content(" ".join(asked), self.tokenizer)
 
     def repeats(self, memory: Remembered) -> list[str]:
         """The passages that say the memory again, whole sentences where they do."""
@@ -143,7 +143,8 @@ class Said:
         is, and it says next to nothing else ("a dog named Rex, how nice")."""
         if memory.about is None:
             return True  # its names stand in the passage
-        own, other = (_FIRST, _SECOND) if self.turn.role is memory.about else (_SECOND, _FIRST)
+        itself = self.turn.role is memory.about and memory.name in (None, self.turn.name)
+        own, other = (_FIRST, _SECOND) if itself else (_SECOND, _FIRST)
         words = _WORD.findall(one.text)
         plain = [word.casefold().replace("’", "'") for word in words]
         if not any(map(own.fullmatch, plain)):

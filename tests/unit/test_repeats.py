@@ -21,12 +21,12 @@ DIET = "The user is vegetarian."
 ANN = "The user's sister Ann lives in Hamburg."
 
 
-def turn(text, role=Role.ASSISTANT):
-    return Turn("turn", 1, Scope("u"), "batch", role, text, None, datetime(2026, 11, 1, tzinfo=UTC), True)
+def turn(text, role=Role.ASSISTANT, name=None):
+    return Turn("turn", 1, Scope("u"), "batch", role, text, name, datetime(2026, 11, 1, tzinfo=UTC), True)
 
 
-def repeats(memory, text, before=None, role=Role.ASSISTANT, names=()):
-    said = Said(turn(text, role), None if before is None else turn(before, Role.USER), TERMS)
+def repeats(memory, text, before=None, role=Role.ASSISTANT, names=(), name=None):
+    said = Said(turn(text, role, name), None if before is None else turn(before, Role.USER), TERMS)
     return said.repeats(Remembered(memory, TERMS, names))
 
 
@@ -106,6 +106,18 @@ def test_the_user_speaks_of_themselves_and_may_have_a_name():
     assert repeats("Caroline lives in Hamburg.", "You live in Hamburg.", names=("Caroline",)) == [
         "You live in Hamburg."
     ]
+
+
+def test_of_two_users_with_names_each_speaks_of_themselves():
+    def said_by(name, text, memory="Nate loves coconut milk.", before=None):
+        return bool(repeats(memory, text, before, Role.USER, ("Nate", "Joanna"), name))
+
+    assert said_by("Nate", "I love coconut milk!")
+    assert said_by("Joanna", "You love coconut milk.")
+    assert not said_by("Joanna", "I love coconut milk!")
+    assert not said_by("Nate", "You love coconut milk.")
+    group = "Joanna got lots of help from a group Joanna attended."
+    assert not said_by("Nate", "Joanna!", group, "I got lots of help from a group that I attended. And you?")
 
 
 @given(st.text(max_size=300), st.sampled_from([DENTIST, HOME, DOG, DIET, ANN]), st.text(max_size=80))
