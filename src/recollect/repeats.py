@@ -29,7 +29,7 @@ from .times import to_micros
 
 REPEATED = "said again by the {}"
 
-NEAR_TURN, NEAR_PASSAGE = 24, 8  # memories that a turn, and each of its passages, is compared with
+NEAR_TURN, NEAR_SENTENCE = 24, 4  # memories that a turn, and each of its sentences, is compared with
 MAX_PASSAGES = 60  # of a turn
 MISSED = 0.2  # the share of a memory's content words that may be missing, names and numbers apart
 STRANGE = 1  # content words of an answer that neither the memory nor the question has
@@ -57,11 +57,13 @@ _LIGHT = frozenset({"call", "name", "known"})  # "a dog named Rex" is "your dog,
 
 
 class Passage(NamedTuple):
-    """A sentence of a turn, or a piece of one, as it stands there. `terms`: its content words."""
+    """A sentence of a turn, or a piece of one (not `whole`), as it stands there. `terms`: its content words."""
 
     text: str
     terms: frozenset[str]
     asks: bool
+    negative: bool
+    whole: bool
 
 
 class Remembered:
@@ -108,24 +110,35 @@ class Said:
             pieces = [piece.strip() for piece in _PIECE.split(sentence.text) if piece.strip()]
             for text in (sentence.text, *(pieces if len(pieces) > 1 else ())):
                 if terms := content(text, self.tokenizer):
-                    yield Passage(text, terms, sentence.asks)
+                    yield Passage(text, terms, sentence.asks, is_negative(text), text is sentence.text)
 
     @cached_property
     def asked(self) -> frozenset[str]:
         """The content words of the questions that it answers."""
-        asked = [one.text for one in split(self.before.content) if one.asks] if self.before is not None else []
+        asked = (
+            [one.text for one in split(self.before.content) if one.asks or "？" in one.end]
+            if self.before is not None
+            else []
+        )
         return content(" ".join(asked), self.tokenizer)
+
+    @cached_property
+    def _words(self) -> frozenset[str]:
+        """All content words that it is compared by."""
+        return self.asked.union(*(one.terms for one in self.passages if one.whole))
 
     def repeats(self, memory: Remembered) -> list[str]:
         """The passages that say the memory again, whole sentences where they do."""
         found: list[str] = []
+        if not memory.lacks_little(self._words):  # nor does any part of it say it
+            return found
         for one in self.passages:
             if self._repeats(memory, one) and not any(one.text in quote for quote in found):
                 found.append(one.text)
         return found
 
     def _repeats(self, memory: Remembered, one: Passage) -> bool:
-        if not memory.terms & one.terms or is_negative(one.text) != memory.negative:
+        if memory.terms.isdisjoint(one.terms) or one.negative != memory.negative:
             return False
         if one.asks and not memory.terms - _LIGHT <= one.terms:
             return False  # it claims nothing, but "is your appointment still on 12 December?" tells all of it
@@ -196,8 +209,8 @@ class Repeats:
         for said, terms, vector in self._own if allowed.any() else ():
             beside = partition.search(vector, terms, NEAR_TURN, allowed)
             keys = {key for key, _ in (*beside.vector, *beside.text)}
-            for passage in said.passages:
-                keys |= {key for key, _ in partition.search(None, _counted(passage), NEAR_PASSAGE, allowed).text}
+            for sentence in (one for one in said.passages if one.whole):
+                keys |= {key for key, _ in partition.search(None, _counted(sentence), NEAR_SENTENCE, allowed).text}
             for key in keys:
                 near.setdefault(int(live[key]), []).append(said)
         rows = {number: row for number, row in ledger.rows(plan.space, near).items() if not plan.has_retired(number)}
@@ -221,8 +234,8 @@ class Repeats:
         return [(one, quote) for one in said for quote in one.repeats(self._prepared[text])]
 
 
-def _counted(passage: Passage) -> dict[str, int]:
-    return dict.fromkeys(sorted(passage.terms), 1)
+def _counted(sentence: Passage) -> dict[str, int]:
+    return dict.fromkeys(sorted(sentence.terms), 1)
 
 
 def _echo(plan: Plan, found: Iterable[tuple[Row, Sequence[tuple[Said, str]]]]) -> None:
