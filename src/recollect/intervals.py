@@ -191,6 +191,10 @@ class Intervals:
         """passage → the live row that says it. One that starts after `now` (a message dated ahead of our clock) is live too."""
         return self._by_passage(self._rows["live_to"] > now)
 
+    def last_rows(self) -> Integers:
+        """passage → the last row that said it, whatever became of it."""
+        return self._by_passage(self._rows["statement"] > 0)
+
     def believed(self) -> Mask:
         """By passage: whether a row says it that is believed now, whether or not it holds still."""
         return self._by_passage(self._believed(Moment(0))) > 0

@@ -385,6 +385,11 @@ class Partition:
         with self._lock, self._whole():
             return self._intervals.live_rows(now)
 
+    def last_rows(self) -> Integers:
+        """passage → the last row that said it, whatever became of it; 0 where there is none."""
+        with self._lock, self._whole():
+            return self._intervals.last_rows()
+
     def supported(self, turns: Iterable[int], moment: Moment) -> dict[int, list[int]]:
         """turn → the statements that it supports at the moment."""
         with self._lock:

@@ -15,17 +15,17 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
 from itertools import islice
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 from .model import Role, Row, Turn
 from .partition import Partition
 from .plan import Plan, Why
 from .ports import Ledger, Tokenizer
 from .prepare import ChunkWork
+from .records import Space
 from .rules.likeness import is_negative
 from .rules.sentences import FUNCTION_WORDS, split
 from .rules.statement import GROUP, KIN, PET
-from .times import to_micros
 
 REPEATED = "said again by the {}"
 
@@ -182,6 +182,10 @@ def content(text: str, tokenizer: Tokenizer) -> frozenset[str]:
     return frozenset(term for term in tokenizer(text) if not term.startswith("~"))
 
 
+Found: TypeAlias = tuple[Row, Sequence[tuple[Said, str]]]
+"""What a row says, and what says it again."""
+
+
 class Repeats:
     """The turns of a chunk that may only say again what is remembered: assistants', and the user's of which no fact came."""
 
@@ -200,29 +204,45 @@ class Repeats:
         own = {turn.number: keys for turn, keys in zip(work.chunk.turns, work.turn_keys, strict=True)}
         self._own = [(one, *own[one.turn.number]) for one in self._all if one.turn.number in own]
         self._prepared: dict[str, Remembered] = {}
+        self._held: set[tuple[int, str]] = set()  # what is planned: turn, quote
+        self._past: list[Found] = []
 
     def of_known(self, plan: Plan, partition: Partition, ledger: Ledger, moment: datetime) -> None:
         """Plan the echoes of what was remembered before the chunk. Blocking."""
-        live = partition.live_rows(to_micros(moment))
-        allowed = live > 0
-        near: dict[int, list[Said]] = {}  # row → turns that it is compared with
+        near = self._near(partition)
+        rows = {number: row for number, row in ledger.rows(plan.space, near).items() if not plan.has_retired(number)}
+        found = [(row, quotes) for number, row in rows.items() if (quotes := self._quotes(row, near[number]))]
+        versions = ledger.versions(plan.space, {row.memory_id for row, _ in found})
+        plan.know(versions, ledger.sources(plan.space, {row.statement.number for row, _ in found}))
+        self._past = _past(plan.space, ledger, [one for one in found if not one[0].is_live(moment)], versions)
+        self._echo(plan, [one for one in found if one[0].is_live(moment)])
+
+    def of_new(self, plan: Plan, moment: datetime) -> None:
+        """Plan the echoes of what the chunk brought; and of what is remembered no more, where nothing else says so by now."""
+        rows = plan.new_rows(moment)
+        self._echo(plan, [(row, quotes) for row in rows if (quotes := self._quotes(row, self._all))])
+        left = [(row, [one for one in quotes if _key(one) not in self._held]) for row, quotes in self._past]
+        self._echo(plan, [(row, quotes) for row, quotes in left if quotes])
+
+    def _near(self, partition: Partition) -> dict[int, list[Said]]:
+        """Of what is near to the chunk's turns: the last row that said it → the turns that it is compared with."""
+        last = partition.last_rows()
+        allowed = last > 0
+        near: dict[int, list[Said]] = {}
         for said, terms, vector in self._own if allowed.any() else ():
             beside = partition.search(vector, terms, NEAR_TURN, allowed)
             keys = {key for key, _ in (*beside.vector, *beside.text)}
             for sentence in (one for one in said.passages if one.whole):
                 keys |= {key for key, _ in partition.search(None, _counted(sentence), NEAR_SENTENCE, allowed).text}
             for key in keys:
-                near.setdefault(int(live[key]), []).append(said)
-        rows = {number: row for number, row in ledger.rows(plan.space, near).items() if not plan.has_retired(number)}
-        found = [(row, quotes) for number, row in rows.items() if (quotes := self._quotes(row, near[number]))]
-        versions = ledger.versions(plan.space, {row.memory_id for row, _ in found})
-        plan.know(versions, ledger.sources(plan.space, {row.statement.number for row in versions}))
-        _echo(plan, found)
+                near.setdefault(int(last[key]), []).append(said)
+        return near
 
-    def of_new(self, plan: Plan, moment: datetime) -> None:
-        """Plan the echoes of what the chunk brought."""
-        rows = plan.new_rows(moment)
-        _echo(plan, [(row, quotes) for row in rows if (quotes := self._quotes(row, self._all))])
+    def _echo(self, plan: Plan, found: Iterable[Found]) -> None:
+        for row, quotes in sorted(found, key=lambda one: one[0].number):
+            self._held.update(map(_key, quotes))
+            who = "assistant" if any(said.turn.role is Role.ASSISTANT for said, _ in quotes) else "user"
+            plan.echo(row, sorted(map(_key, quotes)), Why(REPEATED.format(who)))
 
     def __bool__(self) -> bool:
         return bool(self._all)
@@ -238,8 +258,13 @@ def _counted(sentence: Passage) -> dict[str, int]:
     return dict.fromkeys(sorted(sentence.terms), 1)
 
 
-def _echo(plan: Plan, found: Iterable[tuple[Row, Sequence[tuple[Said, str]]]]) -> None:
-    for row, quotes in sorted(found, key=lambda one: one[0].number):
-        who = "assistant" if any(said.turn.role is Role.ASSISTANT for said, _ in quotes) else "user"
-        told = sorted((said.turn.number, quote) for said, quote in quotes)
-        plan.echo(row, told, Why(REPEATED.format(who)))
+def _key(quote: tuple[Said, str]) -> tuple[int, str]:
+    return quote[0].turn.number, quote[1]
+
+
+def _past(space: Space, ledger: Ledger, found: Sequence[Found], versions: Sequence[Row]) -> list[Found]:
+    """Of what is not live: what has ended, or was put aside, or taken back by a caller with all of its memory."""
+    believed = {row.memory_id for row in versions}
+    ends = {row.retired for row, _ in found if row.retired is not None and row.memory_id not in believed}
+    deleted = {change.number for change in ledger.changes_at(space, ends) if change.batch_id is None}
+    return [(row, quotes) for row, quotes in found if row.retired is None or row.retired in deleted]

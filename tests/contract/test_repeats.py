@@ -187,6 +187,31 @@ def test_an_echo_can_be_undone_and_is_then_a_turn_like_any(memory, talk):
     assert talk.echo in turns(memory, talk.asks)
 
 
+def test_a_reply_that_comes_after_a_deletion_tells_nothing(memory, talk):
+    said(memory, talk.tells)
+    item = only(memory)
+    memory.delete(item.id)
+    said(memory, talk.asks, talk.echo)
+    assert talk.echo not in turns(memory, talk.asks)
+    memory.undo(next(change.id for change in memory.history(item.id) if change.op == "DELETE"))
+    assert talk.echo in turns(memory, talk.asks)
+
+
+def test_what_is_told_again_after_a_deletion_is_told_by_replies_too(memory, talk):
+    said(memory, talk.tells)
+    memory.delete(only(memory).id)
+    said(memory, talk.tells, talk.echo)
+    said(memory, talk.asks, f"{talk.echo} Bring a coat.")
+    assert {talk.echo, f"{talk.echo} Bring a coat."} <= turns(memory, talk.asks).keys()
+
+
+def test_a_reply_that_is_behind_a_change_of_mind_says_until_when(memory, talk):
+    said(memory, talk.tells, timestamp="2024-01-01")
+    said(memory, talk.moves, timestamp="2024-03-01")
+    said(memory, talk.asks, talk.echo, timestamp="2024-04-01")
+    assert turns(memory, talk.asks)[talk.echo].until is not None
+
+
 def test_an_expired_memory_takes_its_echo_along(memory, talk):
     said(memory, talk.tells, expires_at="2030-01-01")
     said(memory, talk.asks, talk.echo)
