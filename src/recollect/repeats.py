@@ -187,7 +187,8 @@ Found: TypeAlias = tuple[Row, Sequence[tuple[Said, str]]]
 
 
 class Repeats:
-    """The turns of a chunk that may only say again what is remembered: assistants', and the user's of which no fact came."""
+    """The turns of a chunk that may only say again what is remembered: assistants', and of the user's, of which no fact
+    came, those that tell of themselves."""
 
     def __init__(self, work: ChunkWork, tokenizer: Tokenizer) -> None:
         said = (*work.chunk.context, *work.chunk.turns)
@@ -199,7 +200,7 @@ class Repeats:
             Said(turn, before.get(turn.number), tokenizer)
             for turn in said
             if turn.number not in work.hidden
-            and (turn.role is Role.ASSISTANT or (turn.role is Role.USER and turn.number not in cited))
+            and (turn.role is Role.ASSISTANT or (turn.number not in cited and _of_oneself(turn)))
         ]
         own = {turn.number: keys for turn, keys in zip(work.chunk.turns, work.turn_keys, strict=True)}
         self._own = [(one, *own[one.turn.number]) for one in self._all if one.turn.number in own]
@@ -252,6 +253,13 @@ class Repeats:
         if text not in self._prepared:
             self._prepared[text] = Remembered(text, self._tokenizer, self._names)
         return [(one, quote) for one in said for quote in one.repeats(self._prepared[text])]
+
+
+def _of_oneself(turn: Turn) -> bool:
+    """Whether a user may tell of themselves, with a name or a number: most of what no fact comes of is small talk, and costs."""
+    if turn.role is not Role.USER or not re.search(r"\d|\w\W+[A-Z](?![’'])\w", turn.content):
+        return False
+    return any(_FIRST.fullmatch(word.casefold().replace("’", "'")) for word in _WORD.findall(turn.content))
 
 
 def _counted(sentence: Passage) -> dict[str, int]:

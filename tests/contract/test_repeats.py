@@ -85,6 +85,17 @@ def test_a_reply_that_says_a_memory_again_is_deleted_with_it(memory, talk, later
     assert talk.echo in turns(memory, talk.asks)
 
 
+def test_a_users_own_question_that_tells_it_is_deleted_with_it(tmp_path):
+    with Memory(tmp_path, llm="rules", embedder=HashEmbedder()) as memory:
+        said(memory, "I live in Hamburg.")
+        asked = "Do I still live in Hamburg?"
+        (change,) = said(memory, asked).changes
+        assert (change.op, change.reason) == ("NONE", "said again by the user")
+        memory.delete(only(memory).id)
+        assert asked not in turns(memory, asked)
+        assert memory.verify().ok
+
+
 def test_an_echo_is_no_evidence(memory, talk):
     said(memory, talk.tells)
     before = memory.search(talk.asks, user_id="u", min_score=0, explain=True)
