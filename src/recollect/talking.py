@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
 from weakref import WeakValueDictionary
 
 from .build import Store
-from .errors import Closed, EmbedderError, RecollectError
+from .errors import Closed, RecollectError
 from .records import Batch, BatchStatus, Kept, NewTurns, Space
 from .safety.redact import Redactor
 from .tasks import cancel, whole
@@ -22,6 +23,9 @@ from .times import now
 from .trace import Heard, Listener, Unlearnt, emit
 from .write import Writer
 
+log = logging.getLogger("recollect")
+
+OPENING_S = 5.0  # for what is loaded once: two seconds for 10,000 memories on one busy core, and the embedder
 RETRY = None  # in place of a session, all of which have names: the timer of the next try
 RETRY_S = (30, 120, 600, 1800)  # after a failure; five attempts are spread over three quarters of an hour
 
@@ -45,7 +49,7 @@ class Talking:
         self._failures: dict[Space, int] = {}
         self._timers: dict[tuple[Space, str | None], asyncio.TimerHandle] = {}
         self._locks: WeakValueDictionary[Space, asyncio.Lock] = WeakValueDictionary()
-        self._warm = False
+        self._warm: set[str | None] = set()
         self._stopped = False
 
     # --- hearing -------------------------------------------------------------------------------------------------------
@@ -163,17 +167,26 @@ class Talking:
         found: bytes = await self._store.in_thread(self._store.ledger.secret)
         return found
 
-    async def warm(self) -> None:
-        """Have an embedder of this machine loaded, once; what is wrong with it, a search will say."""
-        if self._warm:
+    async def warm(self, user_id: str | None) -> None:
+        """Have loaded what is loaded once: an embedder of this machine, and the user's memories. Nobody waits for it for longer
+        than `OPENING_S`; what is wrong with it, a search will say."""
+        if user_id in self._warm:
             return
-        self._warm = True
+        self._warm.add(user_id)
+        loading = asyncio.ensure_future(self._loaded(user_id))
+        await asyncio.wait({loading}, timeout=OPENING_S)
+
+    async def _loaded(self, user_id: str | None) -> None:
         embedder = self._store.embedder
-        if getattr(embedder, "batches", False):
-            try:
-                await self._writer.batcher.embed(embedder, ["hello"])
-            except EmbedderError as error:
-                self._warm = error.retryable
+        try:
+            space = await self.space(user_id)
+            if space is not None:
+                await self._store.in_thread(self._store.partitions.get, space)
+                if getattr(embedder, "batches", False):
+                    await self._writer.batcher.embed(embedder, ["hello"])
+        except RecollectError as error:
+            log.debug("not loaded before a turn: %s", type(error).__name__)
+            self._warm.discard(user_id)
 
     async def stop(self) -> None:
         """End what runs in the background; what is not learnt stays pending."""

@@ -83,6 +83,7 @@ ROOMS = {
     "faiss": {"adapters"},
     "sqlite3": {"adapters"},
     "litellm": {"adapters"},
+    "openai": {"adapters"},  # the chat loop knows its clients by what they have
     "instructor": {"adapters"},
     "networkx": {"adapters"},
     "onnxruntime": {"adapters"},

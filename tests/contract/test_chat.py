@@ -340,6 +340,25 @@ def test_over_its_time_budget_the_turn_goes_on_without_memory_and_says_so(world)
     assert "home is Rome" in patient.before(asked)[0]["content"] and patient.shown().error is None
 
 
+def test_the_first_turn_after_a_restart_has_its_memory(world):
+    """What is loaded once does not count, though it takes longer than the budget."""
+    world.memory.add("home = Rome", user_id="u")
+    world.memory.close()
+    world.memory = world.opened()
+    partitions = world.memory._memory._store.partitions
+    get, read = partitions.get, []
+
+    def slow(*arguments):
+        if not read:
+            time.sleep(0.7)
+        read.append(arguments)
+        return get(*arguments)
+
+    partitions.get = slow
+    chat = world.chat(recall_seconds=0.6)
+    assert "home is Rome" in chat.before([user("Where is my home?")])[0]["content"] and len(read) > 1
+
+
 def test_a_failing_recall_never_fails_the_chat(world):
     world.memory.add("home = Rome", user_id="u")
 
@@ -398,12 +417,15 @@ def test_a_full_disk_leaves_turns_in_this_process_until_it_has_room(tmp_path):
         chat = world.chat()
         history = talk(chat, ("home = Rome", "ok"))
         disk.fail("write", code=faults.FULL)
+        assert [(one.status, one.turns) for one in chat.flush()] == [("open", 2)] and world.told(Unlearnt)[
+            -1
+        ].error == "StorageFull"
         talk(chat, ("likes += tea", "ok"), ("likes += milk", "ok"), history=history)
         assert [(one.status, one.turns, one.error) for one in chat.pending()] == [
             ("open", 2, None),
             ("unsaved", 4, "StorageFull"),
         ]
-        assert [(event.messages, event.error) for event in world.told(Unheard)] == [
+        assert [(one.messages, one.error) for one in world.told(Unheard)] == [
             (2, "StorageFull"),
             (4, "StorageFull"),
         ]
@@ -489,7 +511,8 @@ def test_what_was_left_is_learnt_when_the_user_is_back(world):
     assert world.texts() == ["home is Rome", "job is cook"]
 
 
-def test_resume_closes_what_is_idle_and_flush_all(world):
+def test_resume_closes_what_is_idle_and_flush_all(world, monkeypatch):
+    monkeypatch.setattr("recollect.talking.Talking.wake", lambda self, space: None)  # nothing in the background
     talk(world.chat(session_id="a", close_idle=0.01), ("home = Rome", "ok"))
     talk(world.chat(session_id="b", close_idle=1000), ("job = cook", "ok"))
     world.memory.close()

@@ -35,6 +35,14 @@ def run(snippet, endpoint):
 
 @pytest.fixture
 def endpoint(monkeypatch, tmp_path):
+    in_time = chat.AsyncChatMemory._in_time
+
+    async def patient(self, *arguments):
+        """However busy the machine is."""
+        self._patience = None
+        return await in_time(self, *arguments)
+
+    monkeypatch.setattr(chat.AsyncChatMemory, "_in_time", patient)
     monkeypatch.chdir(tmp_path)
     with ModelEndpoint(model) as server:
         yield server

@@ -24,7 +24,7 @@ from ..results import Context, Hit, PendingTurns, Shown
 from ..safety.fence import fence_name
 from ..times import now as present
 from ..tokens import estimate_tokens
-from ..trace import Recalled, Unheard, emit
+from ..trace import Recalled, Unheard, Unlearnt, emit
 from .messages import (
     NOT_YET,
     Exchange,
@@ -78,7 +78,8 @@ class AsyncChatMemory:
         that lasts as long as the conversation where each request of a server makes a `ChatMemory` of its own; None makes one up.
 
         `max_tokens`: at most so many for what is recalled, as `tokenizer` counts them. `recall_seconds`: so long a turn waits for
-        it (None: as long as it takes); the embedder's own loading, once per process, is not counted.
+        it (None: as long as it takes). What is loaded once is not counted, and waited for at most 5 seconds: the embedder, and at
+        a user's first turn in a process the user's memories.
 
         Messages are learnt in chunks. One is closed, and learnt in the background, at `close_turns` messages (1 to 10) and a
         reply, at about `close_tokens` tokens, or `close_idle` seconds after its last message (None: never).
@@ -115,10 +116,10 @@ class AsyncChatMemory:
         message's own text, fenced as data. Nothing of `messages` is changed.
 
         There and nowhere else, so that prompt caches stay warm: the system prompt and the history are the same from turn to turn,
-        byte by byte, and all that is new stands behind them. In the system prompt a block that changes each turn would undo the
-        cache of the whole conversation; a message of its own in the middle breaks servers that want user and assistant in turn.
-        Within a turn, while a model calls tools, the block stays as it was. Older blocks in the history are taken out: they may
-        tell what is no longer so.
+        byte by byte, but for the message before, which had its block then: all up to there is a cached prefix. In the system
+        prompt a block that changes each turn would undo the cache of the whole conversation; a message of its own in the middle
+        breaks servers that want user and assistant in turn. Within a turn, while a model calls tools, the block stays as it was.
+        Older blocks in the history are taken out: they may tell what is no longer so.
 
         Never raises for a memory that fails or is slow: see `Shown.error` and `trace.Recalled`. `now`: when it is asked, default
         the present. Raises InvalidInput, Closed, WrongLoop, Forked.
@@ -165,7 +166,7 @@ class AsyncChatMemory:
         """What is remembered on the query, if that comes in time."""
         if not query:
             return self._went_on("")
-        await self._memory._talks.warm()
+        await self._memory._talks.warm(self.user_id)
         began = time.perf_counter()
         error, context = "", None
         try:
@@ -334,7 +335,8 @@ class AsyncChatMemory:
         return [PendingTurns(status="unsaved", turns=waiting, error=self._unsaved_error)] if waiting else []
 
     async def flush(self) -> list[PendingTurns]:
-        """Close the open chunk, and learn all that is closed, now; what stays pending, with the reason why."""
+        """Close the open chunk, and learn all that is closed, now; what stays pending, with the reason why. Raises StorageError
+        where that cannot be told, and Closed, WrongLoop, Forked."""
         self._memory._check_loop()
         talks = self._memory._talks
         self._hurry.set()
@@ -347,10 +349,9 @@ class AsyncChatMemory:
             if space is not None:
                 await talks.close(space, self.session_id)
                 await talks.learn(space, include_failed=True)
-            return await self.pending()
         except StorageError as error:
-            self._unsaved_error = self._unsaved_error or type(error).__name__
-            return self._unsaved_turns()
+            emit(self._memory._listener, Unlearnt(None, type(error).__name__))
+        return await self.pending()
 
     async def close(self) -> list[PendingTurns]:
         """`flush`, and let go; the memory itself stays open. A second time does nothing. A process that is killed before leaves
