@@ -7,6 +7,8 @@ The rule: what is left is what would be there had it never been said.
   never been told: the version before it, which it closed or reworded, is open again. What was retracted stays retracted.
 - A memory goes with all its versions, with what it took over when it was merged, and with the turns that only it quotes; in
   those that other memories quote too its own quotes are blanked.
+- What only says a memory again (an echo) is no telling of it, and keeps nothing: it goes with the memory, or is blanked in turns
+  that other memories rest on, and in turns that were not asked for.
 - What has expired goes like a memory: each version that has, and all of them where none is left to believe. Turns that were
   added with an expiry go too; of those that another memory rests on its quotes stay, and all the rest is blanked. What an
   expired version ended does not hold again: that it had ended stays true.
@@ -99,7 +101,11 @@ class _Planner:
         self._ops = {change.number: change.op for change in history.changes}
         self._sources_of: dict[int, list[SourceRecord]] = {}
         self._citing: dict[int, list[SourceRecord]] = {}
+        self._echoes_of: dict[int, list[SourceRecord]] = {}
         for source in history.sources.values():
+            if source.echo:
+                self._echoes_of.setdefault(source.statement, []).append(source)
+                continue
             self._sources_of.setdefault(source.statement, []).append(source)
             self._citing.setdefault(source.turn, []).append(source)
         self._rows_of: dict[int, list[Row]] = {}
@@ -202,7 +208,7 @@ class _Planner:
         """Those that go."""
         if self._wanted.by_turns:
             return frozenset(number for number, turn in self._history.turns.items() if self._wanted.has(turn))
-        cited = {source.turn for number in self.statements for source in self._sources_of.get(number, ())}
+        cited = {source.turn for source in self._telling}
         return frozenset(turn for turn in cited | self._lapsed if not self._needed(turn))
 
     @cached_property
@@ -213,6 +219,13 @@ class _Planner:
         now = to_micros(self._wanted.expired)
         turns = self._history.turns.items()
         return frozenset(number for number, turn in turns if turn.expires_at is not None and turn.expires_at <= now)
+
+    @property
+    def _telling(self) -> Iterator[SourceRecord]:
+        """Quotes of what goes, echoes too."""
+        for number in self.statements:
+            yield from self._sources_of.get(number, ())
+            yield from self._echoes_of.get(number, ())
 
     def _needed(self, turn: int) -> list[str]:
         """Quotes by which memories that stay rest on a turn."""
@@ -230,14 +243,11 @@ class _Planner:
     @cached_property
     def blanked(self) -> Mapping[int, str]:
         """Turns that stay for other memories, without the quotes of the one that goes; of those that have expired themselves
-        nothing stays but what is quoted."""
-        if self._wanted.by_turns:
-            return {}
+        nothing stays but what is quoted. Where turns are to go, others are left without what says again what goes with them."""
         taken = {turn: [self._history.turns[turn].content] for turn in self._lapsed - self.turns}
-        for number in self.statements:
-            for source in self._sources_of.get(number, ()):
-                if source.turn not in self.turns:
-                    taken.setdefault(source.turn, []).append(source.quote)
+        for source in self._telling:
+            if source.turn not in self.turns and (source.echo or not self._wanted.by_turns):
+                taken.setdefault(source.turn, []).append(source.quote)
         contents = {turn: self._history.turns[turn].content for turn in taken}
         left = {turn: without(contents[turn], quotes, self._needed(turn)) for turn, quotes in taken.items()}
         return {turn: text for turn, text in left.items() if text != contents[turn]}
@@ -246,13 +256,12 @@ class _Planner:
         """Quotes of the memory that goes whose words, or some of them, other memories quote too."""
         if self._wanted.by_turns:
             return 0
-        going = [source for number in self.statements for source in self._sources_of.get(number, ())]
         return sum(
             any(
                 meets(source.quote, kept, self._history.turns[source.turn].content)
                 for kept in self._needed(source.turn)
             )
-            for source in going
+            for source in self._telling
             if source.turn not in self.turns
         )
 
@@ -384,8 +393,13 @@ class _Planner:
         return frozenset[str]().union(*map(self.words, texts))
 
     def _orphaned(self) -> set[int]:
-        """Turns that were out of search because all that came of them was taken back, and of which nothing is left to tell it."""
-        found = set()
+        """Turns that were out of search because all that came of them was taken back, and of which nothing is left to tell it;
+        and those that are blank."""
+        found = {
+            turn
+            for turn, text in self.blanked.items()
+            if not WORD.search(text) and turn not in self._history.hidden and not self._needed(turn)
+        }
         for turn, citing in self._citing.items():
             if turn in self.turns or turn in self._history.hidden:
                 continue

@@ -353,6 +353,7 @@ class SourceLine(_Line):
     statement: Number
     turn: Number
     quote: Text
+    echo: Flag = False
     added: Number
     retired: Number | None = None
 

@@ -174,7 +174,7 @@ class Intervals:
             "end",
             "live_to",
         )
-        self._sources = Columns("statement", "turn", "added", "retired")
+        self._sources = Columns("statement", "turn", "added", "retired", "echo")
         self._hidings = Columns("turn", "added", "retired")
         self._passages = Columns("turn", "said_at", "committed")
         self._hiding_places: dict[tuple[int, int], int] = {}
@@ -191,7 +191,7 @@ class Intervals:
         self._kept = self._quotes = None
         self._sources.put(
             [one.number for one in sources],
-            [(one.statement, one.turn, one.added, _open(one.retired)) for one in sources],
+            [(one.statement, one.turn, one.added, _open(one.retired), int(one.echo)) for one in sources],
         )
 
     def put_hidings(self, hidings: Sequence[Hiding]) -> None:
@@ -218,6 +218,10 @@ class Intervals:
         """passage → the live row that says it. One that starts after `now` (a message dated ahead of our clock) is live too."""
         return self._by_passage(self._rows["live_to"] > now)
 
+    def last_rows(self) -> Integers:
+        """passage → the last row that said it, whatever became of it."""
+        return self._by_passage(self._rows["statement"] > 0)
+
     def believed(self) -> Mask:
         """By passage: whether a row says it that is believed now, whether or not it holds still."""
         return self._by_passage(self._believed(Moment(0))) > 0
@@ -236,7 +240,7 @@ class Intervals:
         return places[stands], sources["statement"][numbers[stands]]
 
     def quotes(self, statements: Integers) -> Integers:
-        """How many quotes tell statements, those that were retired too; 0 for a passage that is none."""
+        """How many quotes tell statements, echoes left out, retired ones not; 0 for a passage that is none."""
         by_statement = self._quotes_now().by_statement
         known = statements < len(by_statement)
         counts: Integers = by_statement[statements * known] * known
@@ -251,11 +255,13 @@ class Intervals:
         import numpy as np
 
         if self._quotes is None:
-            turns, statements = self._sources["turn"], self._sources["statement"]
-            numbers = np.argsort(turns, kind="stable")
+            numbers = np.flatnonzero(self._sources["echo"] == 0)  # the others are no evidence
+            turns, statements = self._sources["turn"], self._sources["statement"][numbers]
+            numbers = numbers[np.argsort(turns[numbers], kind="stable")]
             by_statement = np.bincount(statements)
             by_statement[0] = 0
-            self._quotes = _Quotes(turns[numbers], numbers, int(np.count_nonzero(np.bincount(turns)[1:])), by_statement)
+            told = int(np.count_nonzero(np.bincount(turns[numbers])[1:]))
+            self._quotes = _Quotes(turns[numbers], numbers, told, by_statement)
         return self._quotes
 
     def served(
@@ -268,7 +274,8 @@ class Intervals:
     ) -> Served:
         """What may be served at the moment: among given rows and turns (None: all), what happened in one window and was
         said in the other. A turn may be while it supports a row that holds, with `until` while what it supports is
-        believed but has ended, and where nothing ever came of it; never while it is hidden.
+        believed but has ended, and where nothing ever came of it; never while it is hidden, nor where it says again what
+        is believed no more (with `until`, where that is believed but has ended).
 
         Whole answers are kept: the same is served until something comes, or begins or ends."""
         if rows is not None or turns is not None:
@@ -338,15 +345,19 @@ class Intervals:
         ended = np.full(self.passages, BEGINNING)
         over = np.flatnonzero(believed & (rows["valid_to"] <= moment.as_of) & (rows["expires_at"] > moment.now))
         np.maximum.at(ended, rows["statement"][over], rows["valid_to"][over])
-        stands = moment.believes(sources["added"], sources["retired"])
-        turn, statement = sources["turn"][stands], sources["statement"][stands]
+        stands, echo = moment.believes(sources["added"], sources["retired"]), sources["echo"] > 0
+        repeating, repeated = sources["turn"][stands & echo], sources["statement"][stands & echo]
+        turn, statement = sources["turn"][stands & ~echo], sources["statement"][stands & ~echo]
         until = np.full(size, BEGINNING)
         np.maximum.at(until, turn, ended[statement])
         supported = np.ones(size, dtype=bool)
-        supported[sources["turn"]] = False  # something came of it …
+        supported[sources["turn"][~echo]] = False  # something came of it …
         supported[turn[said[statement]]] = True  # … and holds
         until[supported] = BEGINNING
         supported |= until > BEGINNING
+        past = ~said[repeated]  # all that it says again must hold, or have held
+        np.maximum.at(until, repeating[past], ended[repeated[past]])
+        supported[repeating[past & (ended[repeated] == BEGINNING)]] = False
         supported[self._hidings["turn"][moment.believes(self._hidings["added"], self._hidings["retired"])]] = False
         return supported, until
 

@@ -11,6 +11,7 @@ from typing import TypeAlias
 from .errors import InvalidInput
 from .model import Role, SourceClass
 from .results import Hit
+from .rules.likeness import bag, is_negative
 from .safety.fence import closing, harmless, opening
 from .tokens import estimate_tokens
 
@@ -19,6 +20,7 @@ Count: TypeAlias = Callable[[str], int]
 # Hits that are packed also where what they tell is told: a turn for its speaker's own words, a memory for what else its turn
 # says. Further down they would take the place of something that is not told yet: docs/retrieval.md has what that brings.
 OWN_WORDS = 5
+_SPOKEN_TO = frozenset({"user"})  # is "you" in a reply
 
 _TOLD_BY = {
     SourceClass.ASSISTANT: "said by the assistant",
@@ -54,7 +56,9 @@ def pack(
 
 def chosen(hits: Sequence[Hit], max_tokens: int, fence: str, count: Count) -> list[Hit]:
     """The best hits that fit, by rank. Behind the `OWN_WORDS` best a turn that is told is left out, and a memory of turns that
-    are told waits until nothing else is left."""
+    are told waits until nothing else is left; so does an assistant's reply that only says memories again, and is left out
+    beside them."""
+    echoed = only_repeating(hits)
     left = max_tokens - count(f"{opening(fence)}\n{closing(fence)}")
     kept: list[Hit] = []
     again: list[Hit] = []
@@ -72,6 +76,8 @@ def chosen(hits: Sequence[Hit], max_tokens: int, fence: str, count: Count) -> li
             told.update(source.turn_id for source in hit.sources)
 
     for place, hit in enumerate(hits):
+        if hit.id in echoed:
+            continue
         known = bool(hit.sources) and told.issuperset(source.turn_id for source in hit.sources)
         if not known or place < OWN_WORDS:
             put(hit)
@@ -79,7 +85,25 @@ def chosen(hits: Sequence[Hit], max_tokens: int, fence: str, count: Count) -> li
             again.append(hit)
     for hit in again:
         put(hit)
+    shown = {hit.id for hit in kept}
+    for hit in hits:
+        if not echoed.get(hit.id, shown) <= shown:
+            put(hit)
     return kept
+
+
+def only_repeating(hits: Sequence[Hit]) -> dict[str, set[str]]:
+    """Assistants' replies that say nothing but what memories among the hits say, in their words: id → those of the memories."""
+    found: dict[str, set[str]] = {}
+    replies = [hit for hit in hits if hit.kind == "turn" and hit.source is SourceClass.ASSISTANT and not ended(hit)]
+    told = [hit for hit in hits if hit.kind == "memory" and not ended(hit)] if replies else ()
+    memories = [(hit.id, bag(hit.text)) for hit in told]
+    for hit in replies:
+        said = bag(hit.text)
+        again = {one: words for one, words in memories if words & said and words - said <= _SPOKEN_TO}
+        if again and said <= frozenset().union(*again.values()) and not is_negative(hit.text):
+            found[hit.id] = {*again}
+    return found
 
 
 def counter(tokenizer: Count) -> Count:

@@ -183,7 +183,9 @@ class Partition:
 
     def _add_sources(self, sources: Sequence[SourceRecord]) -> None:
         self.sources.update((source.number, source) for source in sources)
-        self._surroundings.put_sources(sources)
+        self._surroundings.put_sources(
+            [one for one in sources if not one.echo]
+        )  # which is no evidence: it lifts nothing
         self._intervals.put_sources(sources)
 
     # --- asking --------------------------------------------------------------------------------------------------------
@@ -341,6 +343,11 @@ class Partition:
         """passage → the number of the live row that says it, 0 where there is none."""
         with self._lock, self._whole():
             return self._intervals.live_rows(now)
+
+    def last_rows(self) -> Integers:
+        """passage → the last row that said it, whatever became of it; 0 where there is none."""
+        with self._lock, self._whole():
+            return self._intervals.last_rows()
 
     def supported(self, turns: Integers, moment: Moment) -> tuple[Integers, Integers]:
         """The statements that turns support, see `Intervals.supported`."""

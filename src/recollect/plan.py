@@ -168,7 +168,9 @@ class Plan:
         row = self._insert(content, target.memory_id, start, target.valid_to, number)
         if keep_sources:
             for source in [one for old in (target, *others) for one in self._sources_of(old)]:
-                self._add_source(row.statement.number, source.turn, source.quote, number)
+                self._add_source(row.statement.number, source.turn, source.quote, number, echo=source.echo)
+                if source.echo:  # it says the memory again, not an earlier wording of it, which may be wrong by then
+                    self._retire_source(source, number)
         ended = [other.statement.text for other in others]
         self._record(number, Op.UPDATE, row, why, previous=target, also_ended=ended)
         return row
@@ -218,11 +220,31 @@ class Plan:
                 row = self._copy(target, number, metadata=target.metadata, expires_at=expires_at)
         self._record(number, Op.NONE, row, why)
 
-    def retire_all(self, rows: Sequence[Row], why: Why) -> None:
-        """Take back believed rows of one memory, and insert nothing: the verb `delete`."""
+    def echo(self, target: Row, quotes: Iterable[tuple[int, str]], why: Why) -> None:
+        """Turns that only say again what the target says: what befalls it befalls them. Nothing is planned where all of them are
+        its sources already."""
+        cited = {source.turn for source in self._sources_of(target)}
+        new = [(turn, quote) for turn, quote in quotes if turn not in cited]
+        if not new:
+            return
+        number = self._next_number()
+        for turn, quote in new:
+            self._add_source(target.statement.number, turn, quote, number, echo=True)
+        self._record(number, Op.NONE, target, why)
+
+    def new_rows(self, now: datetime) -> list[Row]:
+        """Live rows that the plan inserts with a statement of their own."""
+        stated = {one.statement.number for one in self._statements}
+        return [row for row in self._believed.values() if row.statement.number in stated and row.is_live(now)]
+
+    def retire_all(self, rows: Sequence[Row], why: Why, *, free_echoes: bool = False) -> None:
+        """Take back believed rows of one memory, and insert nothing: the verb `delete`. `free_echoes`: what only said it again
+        does so no more."""
         number = self._next_number()
         for row in rows:
             self._retire(row, number)
+            for source in [one for one in self._sources_of(row) if one.echo and free_echoes]:
+                self._retire_source(source, number)
         self._record(number, Op.DELETE, rows[-1], why, previous=rows[-1])
 
     def hide(self, turns: Iterable[int], why: Why, hidden: Sequence[Hiding] = ()) -> None:
@@ -287,12 +309,12 @@ class Plan:
             if source.number in self._sources.get(source.statement, {}):
                 self._retire_source(source, number)
         for source in dropped:
-            self._add_source(source.statement, source.turn, source.quote, number)
+            self._add_source(source.statement, source.turn, source.quote, number, echo=source.echo)
         # Another undo may have taken the evidence of what comes back: it comes back with it.
-        bare = {row.statement.number for row in back if not any(self._sources_of(row))}
+        bare = {row.statement.number for row in back if all(source.echo for source in self._sources_of(row))}
         for source in evidence:
             if source.statement in bare:
-                self._add_source(source.statement, source.turn, source.quote, number)
+                self._add_source(source.statement, source.turn, source.quote, number, echo=source.echo)
         self._retired_hidings += [replace(one, retired=number) for one in hidings[0]]
         # Undos of undos may have brought a turn's hiding back twice; what ended both hides it once again.
         ended = {(one.turn, one.origin): one for one in hidings[1]}
@@ -419,11 +441,11 @@ class Plan:
             self._retired_rows.append(Retirement(row.number, number))
             self._retired_numbers.add(row.number)
 
-    def _add_source(self, statement: int, turn: int, quote: str, number: int) -> None:
+    def _add_source(self, statement: int, turn: int, quote: str, number: int, *, echo: bool = False) -> None:
         if (statement, turn, quote) in self._quoted:
             return
         self._last_source += 1
-        source = SourceRecord(self._last_source, statement, turn, quote, number)
+        source = SourceRecord(self._last_source, statement, turn, quote, number, echo=echo)
         self._keep_source(source)
         self._new_sources[source.number] = source
 

@@ -268,7 +268,7 @@ class TurnPassage:
 
 @dataclass(frozen=True, slots=True)
 class SourceRecord:
-    """A quote behind a statement."""
+    """A quote behind a statement. `echo`: it only says again what is remembered, and is no evidence of it."""
 
     number: int
     statement: int
@@ -276,6 +276,7 @@ class SourceRecord:
     quote: str
     added: int
     retired: int | None = None
+    echo: bool = False
 
 
 class Quoted(NamedTuple):
@@ -289,6 +290,7 @@ class Quoted(NamedTuple):
     said_at: datetime
     session_id: str | None
     agent_id: str | None
+    echo: bool
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,7 +30,8 @@ class ByKey(Result):
 
 
 class Source(Result):
-    """A quote, and the turn that it stands in. `quote` is "" for a turn itself, where nothing is quoted."""
+    """A quote, and the turn that it stands in. `quote` is "" for a turn itself, where nothing is quoted. `echo`: it only says
+    again what is remembered (an assistant's reply, mostly), and is no evidence of it."""
 
     turn_id: str
     role: Role
@@ -39,6 +40,7 @@ class Source(Result):
     quote: str
     session_id: str | None = None
     agent_id: str | None = None
+    echo: bool = False
 
 
 class MemoryItem(ByKey):

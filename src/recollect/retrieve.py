@@ -224,7 +224,7 @@ class Retriever:
         """Whose passages are, in their order: one add of the user's, or all that assistants, tools or documents say."""
         space, keys = sought.partition.space, [one.key for one in kept]
         own = [key for key in keys if key in content.rows and content.source(key) is SourceClass.USER]
-        sources = self._ledger.sources(space, own)
+        sources = [one for one in self._ledger.sources(space, own) if not one.echo]
         turns = self._ledger.turns(space, {source.turn for source in sources})
         batch = {source.statement: turns[source.turn].batch_id for source in reversed(sources)}
         return [batch[key] if key in batch else content.author(key) for key in keys]
@@ -264,7 +264,7 @@ class Retriever:
         space, served = sought.partition.space, sought.served
         told = [one.key for one in kept if one.key in content.rows]
         said = [content.turns[one.key].number for one in kept if one.key in content.turns]
-        sources = Views(self._ledger, space).sources(told, sought.moment.number) if told else {}
+        sources = Views(self._ledger, space).evidence(told, sought.moment.number) if told else {}
         created = self._ledger.created_at(space, [content.rows[key].memory_id for key in told]) if told else {}
         metadata = self._ledger.turn_metadata(space, said) if said else {}
         claimed = self._claimed(sought, said) if said else set()

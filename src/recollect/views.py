@@ -50,15 +50,21 @@ class Views:
         ]
 
     def _turns_of(self, rows: Sequence[Row]) -> dict[int, list[Turn]]:
-        sources = self._ledger.sources(self._space, [row.statement.number for row in rows])
+        every = self._ledger.sources(self._space, [row.statement.number for row in rows])
+        sources = [source for source in every if not source.echo]
         turns = self._ledger.turns(self._space, [source.turn for source in sources])
         found: dict[int, list[Turn]] = {}
         for source in sources:
             found.setdefault(source.statement, []).append(turns[source.turn])
         return found
 
+    def evidence(self, statements: Sequence[int], at: int | None = None) -> dict[int, tuple[Source, ...]]:
+        """statement → the quotes that tell it, in the order of the turns."""
+        known = self.sources(statements, at).items()
+        return {statement: tuple(one for one in every if not one.echo) for statement, every in known}
+
     def sources(self, statements: Sequence[int], at: int | None = None) -> dict[int, tuple[Source, ...]]:
-        """statement → its quotes, in the order of the turns."""
+        """statement → its quotes, echoes too, in the order of the turns."""
         found: dict[int, list[Source]] = {}
         for one in self._ledger.quoted(self._space, statements, at):
             found.setdefault(one.statement, []).append(source_of(one))
@@ -70,7 +76,7 @@ class Views:
         ledger, space = self._ledger, self._space
         why = {one.number: one for one in ledger.changes_at(space, [one.origin for one in hidden])}
         first = {row.number: self._put_aside(row) for row in rows}
-        sources = self.sources([row.statement.number for row in rows])
+        sources = self.evidence([row.statement.number for row in rows])
         cited = {source.turn_id for found in sources.values() for source in found}
         turns = ledger.turns(space, [one.turn for one in hidden])
         waiting = [
@@ -153,6 +159,7 @@ def source_of(one: Quoted) -> Source:
         quote=one.quote,
         session_id=one.session_id,
         agent_id=one.agent_id,
+        echo=one.echo,
     )
 
 

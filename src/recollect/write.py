@@ -55,6 +55,7 @@ from .plan import Content, Plan
 from .ports import Chunk, Embedder, Extractor, Journal, Ledger, Reconciler, Tokenizer
 from .prepare import ChunkWork, content_of, doubts_of, hidden_of, stated_at, turn_terms, turn_texts, whole_messages
 from .records import Batch, ChunkRecord, Commit, JournalledChunk, Lease, NewBatch, Space
+from .repeats import Repeats
 from .retell import forget_told
 from .safety.quarantine import Reader
 from .safety.redact import Redactor
@@ -400,26 +401,31 @@ class Writer:
     async def _planned(self, work: ChunkWork, decided: Decided) -> tuple[Plan, Usage]:
         """The chunk's effects on what is remembered now, and what deciding them cost. See `_decide` for `decided`."""
         moment, believed = now(), work.believed
-        plan, cases = await self.in_thread(self._seen, work, moment)
+        repeats = Repeats(believed, self.tokenizer) if work.batch.infer else None
+        plan, cases = await self.in_thread(self._seen, work, moment, repeats)
         answer = Reconciliation(())
         if work.batch.infer:
             decisions, answer = await self._decide(work, cases, decided)
             contents = await self._retold(believed, decisions)
             apply_all(plan, cases, decisions, contents, moment, answer)
+            if repeats:
+                await self.in_thread(repeats.of_new, plan, moment)
         else:
             add_messages(plan, believed, moment)
         quarantine(plan, work, moment)
         return plan, answer.usage
 
-    def _seen(self, work: ChunkWork, moment: datetime) -> tuple[Plan, tuple[Case, ...]]:
-        """An empty plan on what is remembered now, and each fact beside its candidates. Blocking."""
+    def _seen(self, work: ChunkWork, moment: datetime, repeats: Repeats | None) -> tuple[Plan, tuple[Case, ...]]:
+        """A plan on what is remembered now, with what only says that again, and each fact beside its candidates. Blocking."""
         space, batch = work.batch.space, work.batch
         plan = Plan(space, self.ledger.state(space), batch.id, work.chunk.record.n)
         if batch.retells and work.chunk.record.n == 0:
             forget_told(plan, self.ledger, self.partitions.get(space), batch)
-        if not batch.infer:
+        if repeats is None:
             self._know_same_texts(plan, space, work.contents)
             return plan, ()
+        if repeats:
+            repeats.of_known(plan, self.partitions.get(space, work.embedder), self.ledger, moment)
         cases = self._cases(work.believed, plan, moment)
         self._know_same_texts(plan, space, [content for _, content, _ in work.doubted])
         return plan, cases

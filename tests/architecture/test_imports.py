@@ -37,7 +37,7 @@ FLOORS: list[set[str]] = [
         "plan",
         "pack",
     },
-    {"apply", "prepare", "neighbours", "retell", "erase", "echoes", "when", "interchange", "mem0"},
+    {"apply", "prepare", "neighbours", "retell", "erase", "echoes", "repeats", "when", "interchange", "mem0"},
     {"ordering"},
     {"retrieve", "write", "testing", "estimate"},
     {"build"},
@@ -52,6 +52,7 @@ FLOORS: list[set[str]] = [
     {"surfaces"},
 ]
 WITHIN = {
+    "repeats",
     "apply",
     "partition",
     "views",

@@ -323,9 +323,9 @@ def test_an_assistants_echo_is_not_learnt(obedient):
     memory.add("I live in Rome.", user_id="u")
     model.will_tell(("The user moved to Rome.", "event", "The user lives in Rome."))
     result = memory.add({"role": "assistant", "content": "As I know: \n- The user lives in Rome."}, user_id="u")
-    assert result.changes == () and [one.reason for one in result.rejected] == [
-        "an assistant's echo of what is remembered"
-    ]
+    assert [one.reason for one in result.rejected] == ["an assistant's echo of what is remembered"]
+    assert [(one.op, one.reason) for one in result.changes] == [("NONE", "said again by the assistant")]
+    assert [(one.text, one.source) for one in memory.get_all(user_id="u")] == [("The user lives in Rome.", "user")]
     model.will_tell(("The user likes Rome.", "preference", "You seem to like Rome."))
     assert memory.add({"role": "assistant", "content": "You seem to like Rome."}, user_id="u").changes
 

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from recollect import Memory
 from recollect.errors import InvalidInput
+from recollect.model import SourceClass
 from recollect.pack import OWN_WORDS, chosen, line, pack, states
 from recollect.results import Hit, Source
 from recollect.safety.fence import lines_like_ours
@@ -34,6 +35,33 @@ def hit(n: int, text: str, kind: str = "memory", told_by: tuple[str, ...] = ()) 
         source="user",
         sources=sources,
     )
+
+
+def reply(n: int, text: str) -> Hit:
+    return hit(n, text, "turn").model_copy(update={"source": SourceClass.ASSISTANT, "speaker": "The assistant"})
+
+
+def test_a_reply_that_only_says_memories_again_is_left_out_beside_them():
+    home, dog = hit(1, "The user lives in Hamburg."), hit(2, "The user has a dog named Rex.")
+    echo, both = reply(3, "You live in Hamburg."), reply(4, "You live in Hamburg. You have a dog named Rex.")
+    assert chosen([echo, home, both, dog], 1000, FENCE, len) == [home, dog]
+    assert chosen([echo, both, dog], 1000, FENCE, len) == [echo, both, dog]  # nothing else tells it
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "You live in Hamburg. Bring a coat.",
+        "You don't live in Hamburg.",
+        "Your sister lives in Hamburg.",
+        "She lives in Hamburg.",
+        "Ann lives in Hamburg.",
+        "You live in Berlin.",
+    ],
+)
+def test_a_reply_that_says_more_or_otherwise_stays(text):
+    hits = [hit(1, "The user lives in Hamburg."), reply(2, text)]
+    assert chosen(hits, 1000, FENCE, len) == hits
 
 
 def jumpy(text: str) -> int:

@@ -128,6 +128,7 @@ def quoted(row: sqlite3.Row) -> Quoted:
         said_at=at_offset(from_micros(row["said_at"]), row["utc_offset"]),
         session_id=row["session_id"],
         agent_id=row["agent_id"],
+        echo=bool(row["echo"]),
     )
 
 

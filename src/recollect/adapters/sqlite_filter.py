@@ -10,7 +10,7 @@ Sql = tuple[str, list[object]]
 
 _SOURCE_TURNS = (
     "SELECT t.{column} FROM sources s JOIN turns t ON t.space = s.space AND t.number = s.turn"
-    " WHERE s.space = r.space AND s.statement = r.statement AND s.retired IS NULL"
+    " WHERE s.space = r.space AND s.statement = r.statement AND s.retired IS NULL AND s.echo = 0"
 )
 # What a built-in field is, of a memory row `r` with its statement `m`. Multi-valued ones are sub-selects.
 MEMORY_FIELDS: Mapping[str, str] = {
@@ -44,7 +44,7 @@ TURN_FIELDS: Mapping[str, str] = {
 _LISTS = (
     "session_id",
     "agent_id",
-)  # a memory has those of all its sources; a turn's are lists of one, so that both agree
+)  # a memory has those of all its sources, but for echoes; a turn's are lists of one, so that both agree
 _COMPARISON = {"eq": "=", "gt": ">", "gte": ">=", "lt": "<", "lte": "<="}
 
 

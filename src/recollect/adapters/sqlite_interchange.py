@@ -36,7 +36,7 @@ from .tombstones import ERASED, buried, imported_id
 
 _AT_ONCE = 500  # lines between two reports
 _KEPT = 64  # turns whose terms are kept in mind for those after them
-_FLAGS = frozenset(("infer", "retells", "successive", "dated", "blanked", "many", "quarantined", "same"))
+_FLAGS = frozenset(("infer", "retells", "successive", "dated", "blanked", "many", "quarantined", "same", "echo"))
 _OWNER: Mapping[IdKind, str] = {
     "mem": "SELECT space FROM memory_rows WHERE memory_id = ?1 LIMIT 1",
     "chg": "SELECT space FROM changes WHERE id = ?1",
@@ -386,7 +386,7 @@ class Taking:
         self._insert(
             "sources",
             f,
-            "quote",
+            "quote echo",
             number=self._at_number(f["number"], "last_source"),
             statement=self._statement_number(f["statement"]),
             turn=self._at_number(f["turn"], "last_turn"),

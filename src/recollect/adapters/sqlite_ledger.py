@@ -55,7 +55,7 @@ _ROWS = (
     " m.source FROM memory_rows r JOIN statements m ON m.space = r.space AND m.number = r.statement"
 )
 _QUOTED = (
-    "SELECT s.number, s.statement, s.turn, s.quote, s.added, s.retired, t.id, t.role, t.name, t.said_at, t.utc_offset,"
+    "SELECT s.number, s.statement, s.turn, s.quote, s.added, s.retired, s.echo, t.id, t.role, t.name, t.said_at, t.utc_offset,"
     " t.session_id, t.agent_id FROM sources s LEFT JOIN turns t ON t.space = s.space AND t.number = s.turn"
     " WHERE s.space = ? AND s.statement"
 )
@@ -308,8 +308,8 @@ class SqliteLedger:
         insert_rows(db, space, commit.rows)
         retire_rows(db, space, commit.retired_rows)
         db.executemany(
-            "INSERT INTO sources VALUES (?, ?, ?, ?, ?, ?, ?)",
-            [(space, s.number, s.statement, s.turn, s.quote, s.added, s.retired) for s in commit.sources],
+            "INSERT INTO sources VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            [(space, s.number, s.statement, s.turn, s.quote, s.added, s.retired, s.echo) for s in commit.sources],
         )
         db.executemany(
             "UPDATE sources SET retired = ? WHERE space = ? AND number = ?",
@@ -1007,7 +1007,9 @@ def _stands(source: sqlite3.Row, at: int | None) -> bool:
 
 
 def _source(row: sqlite3.Row) -> SourceRecord:
-    return SourceRecord(row["number"], row["statement"], row["turn"], row["quote"], row["added"], row["retired"])
+    return SourceRecord(
+        row["number"], row["statement"], row["turn"], row["quote"], row["added"], row["retired"], bool(row["echo"])
+    )
 
 
 def _pending_vector(row: sqlite3.Row) -> PendingVector:

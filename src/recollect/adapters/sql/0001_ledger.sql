@@ -197,7 +197,8 @@ CREATE INDEX memory_rows_by_retired ON memory_rows (space, retired) WHERE retire
 CREATE INDEX memory_rows_by_statement ON memory_rows (space, statement);
 CREATE INDEX memory_rows_quarantined ON memory_rows (space, number) WHERE quarantined = 1 AND retired IS NULL;
 
--- Quotes behind a statement. They come and go with changes, like rows.
+-- Quotes behind a statement. They come and go with changes, like rows. `echo`: it only says again what is remembered, and is no
+-- evidence of it, but what befalls the memory befalls its turn.
 CREATE TABLE sources (
     space     INTEGER NOT NULL,
     number    INTEGER NOT NULL,
@@ -206,6 +207,7 @@ CREATE TABLE sources (
     quote     TEXT NOT NULL,
     added     INTEGER NOT NULL,
     retired   INTEGER,
+    echo      INTEGER NOT NULL DEFAULT 0,
     PRIMARY KEY (space, number)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX sources_by_statement ON sources (space, statement);

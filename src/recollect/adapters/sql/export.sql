@@ -43,7 +43,7 @@ SELECT number, text, kind, subject, attribute, many, value, event_from, event_to
 FROM statements WHERE space = :space ORDER BY number;
 
 -- sources: the quotes behind statements
-SELECT number, statement, turn, quote, added AS added_number, retired AS retired_number
+SELECT number, statement, turn, quote, echo, added AS added_number, retired AS retired_number
 FROM sources WHERE space = :space ORDER BY number;
 
 -- history: every change, with who made it

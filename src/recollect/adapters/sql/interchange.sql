@@ -65,7 +65,7 @@ WHERE r.space = :space ORDER BY r.number;
 
 -- source: the quotes behind statements
 WITH labels AS (SELECT number, row_number() OVER (ORDER BY number) AS label FROM statements WHERE space = :space)
-SELECT row_number() OVER (ORDER BY s.number) AS number, l.label AS statement, s.turn, s.quote, s.added, s.retired
+SELECT row_number() OVER (ORDER BY s.number) AS number, l.label AS statement, s.turn, s.quote, s.echo, s.added, s.retired
 FROM sources s JOIN labels l ON l.number = s.statement WHERE s.space = :space ORDER BY s.number;
 
 -- identity: which entities a caller said to be the same, or not

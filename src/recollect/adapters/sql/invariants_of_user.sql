@@ -14,7 +14,7 @@ SELECT number FROM memory_rows r WHERE space = :space
 
 -- row: a version without a source
 SELECT number FROM memory_rows WHERE space = :space AND retired IS NULL
-    AND statement NOT IN (SELECT statement FROM sources WHERE space = :space AND retired IS NULL);
+    AND statement NOT IN (SELECT statement FROM sources WHERE space = :space AND retired IS NULL AND echo = 0);
 
 -- row: two versions of a memory that hold at the same time
 SELECT number FROM (
