@@ -190,8 +190,8 @@ def test_a_slow_endpoint_and_one_that_is_gone_are_unavailable():
 def test_retry_after_and_the_deadline():
     slept = []
     reply = Reply(status=429, headers={"Retry-After": "9"})
-    failing(lambda _: reply, sleep=slept.append)
-    assert slept == [9.0, 9.0]
+    failing(lambda _: reply, deadline=20.0, sleep=slept.append, clock=lambda: sum(slept))
+    assert slept == [9.0, 9.0]  # to be told when to come again is no failed try, and the deadline holds
     error, endpoint = failing(lambda _: reply, deadline=5.0, sleep=slept.append)
     assert type(error) is EmbedderUnavailable and len(slept) == 2 and len(endpoint.requests) == 1
 

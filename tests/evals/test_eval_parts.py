@@ -63,7 +63,7 @@ def test_two_at_once_are_under_way_together(tmp_path):
 
 
 def test_a_part_that_fails_says_which_and_why():
-    with pytest.raises(PartFailed, match="bad: InvalidInput: k: must be 1 or more"):
+    with pytest.raises(PartFailed, match="bad: InvalidInput: --k: must be 1 or more"):
         list(side_by_side([Part("bad", refused)], 1, silent))
 
 

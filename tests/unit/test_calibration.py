@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recollect.calibration import GATE, Nearest, Scale, answerable, calibrated, company, logistic
+from recollect.calibration import FURTHER, GATE, Nearest, Scale, answerable, calibrated, company, logistic
 from recollect.wording import names
 
 SHARES = st.floats(0, 1)
@@ -75,7 +75,7 @@ def test_better_company_never_closes_the_gate(near, less, more):
 def test_company_is_of_the_closest_of_fewer_where_there_are_few_texts():
     hits = [(0.1, 0.0), (0.6, 0.4), (0.4, 0.0), (0.2, 0.4)]
     assert company(hits, 1000) == pytest.approx((0.7 + 0.4 + 0.3) / 3)
-    assert company(hits, 2) == pytest.approx(0.7) and company([], 1000) == 0.0
+    assert company(hits, 2) == pytest.approx(0.7 - 2 * FURTHER) and company([], 1000) == 0.0
 
 
 @given(st.floats(allow_nan=False))
