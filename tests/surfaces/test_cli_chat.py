@@ -23,7 +23,8 @@ PROMPT = r"(^|\n)> $"
 
 @pytest.fixture
 def environment(tmp_path):
-    return {**os.environ, "RECOLLECT_HOME": str(tmp_path / "store"), "PYTHONUNBUFFERED": "1"}
+    own = {name: value for name, value in os.environ.items() if name not in ("COLUMNS", "LINES")}  # the terminal's size counts
+    return {**own, "RECOLLECT_HOME": str(tmp_path / "store"), "PYTHONUNBUFFERED": "1"}
 
 
 def test_offline_memories_are_quoted_shown_forgotten_and_brought_back(environment):
