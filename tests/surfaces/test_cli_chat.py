@@ -23,7 +23,9 @@ PROMPT = r"(^|\n)> $"
 
 @pytest.fixture
 def environment(tmp_path):
-    own = {name: value for name, value in os.environ.items() if name not in ("COLUMNS", "LINES")}  # the terminal's size counts
+    own = {
+        name: value for name, value in os.environ.items() if name not in ("COLUMNS", "LINES")
+    }  # the terminal's size counts
     return {**own, "RECOLLECT_HOME": str(tmp_path / "store"), "PYTHONUNBUFFERED": "1"}
 
 
