@@ -11,11 +11,13 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from recollect.formats.parts import unused
+
 from ..errors import DataSetInvalid
 from ..model import Conversation, DataSet, Question, Session, Turn
 from . import files
 from .dates import month, utc
-from .turns import as_answer, as_text, once, turn, unused
+from .turns import as_answer, as_text, once, turn
 
 # The release has a chat's shortened form beside some; its questions were made for that one. (The spelling is the release's.)
 _CHATS = ("chat_trunecated.json", "chat_trunecated.json.gz", "chat.json", "chat.json.gz")

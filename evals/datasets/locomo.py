@@ -12,11 +12,12 @@ from pathlib import Path
 from typing import Any
 
 from recollect import formats
+from recollect.formats.parts import unused
 
 from ..errors import DataSetInvalid
 from ..model import Conversation, DataSet, Question, Session, Turn
 from . import files
-from .turns import as_answer, as_text, of_message, once, unused
+from .turns import as_answer, as_text, of_message, once
 
 CATEGORIES = {1: "multi-hop", 2: "temporal", 3: "open-domain", 4: "single-hop", 5: "adversarial"}
 Doubts = Mapping[str, frozenset[str]]  # by the audit's ids

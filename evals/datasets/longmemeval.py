@@ -13,15 +13,15 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, NamedTuple, overload
 
+from recollect.formats.longmemeval import longmemeval_date
+from recollect.formats.parts import unused
 from recollect.formats.streams import Malformed, Object, objects
 
 from ..errors import DataSetInvalid
 from ..model import Conversation, DataSet, Question, Session
 from . import files
-from .dates import utc
-from .turns import as_answer, as_text, turn, unused
+from .turns import as_answer, as_text, turn
 
-_DATE = re.compile(r"(\d{4})/(\d\d?)/(\d\d?)\s*(?:\([A-Za-z]*\))?\s*(\d\d?):(\d\d)")
 _LIKE = re.compile(r'"(haystack_sessions|haystack_session_ids|haystack_dates|answer_session_ids)"\s*:')
 
 
@@ -165,7 +165,7 @@ def _haystack(item: dict[str, Any], problems: list[str]) -> list[_Straw]:
     found: list[tuple[datetime, _Straw]] = []
     used: set[str] = set()
     for name, date, turns in zip(map(str, names), dates, sessions, strict=True):
-        began = when(date)
+        began = longmemeval_date(date)
         if began is None:
             raise ValueError(f"session {name[:80]}: its date does not parse")
         straw = _straw(name, unused(name, used), began, turns, problems)
@@ -200,15 +200,9 @@ def _straw(name: str, identifier: str, began: datetime, items: Any, problems: li
     return _Straw(name, Session(identifier, tuple(turns)), tuple(marked)) if turns else None
 
 
-def when(value: object) -> datetime | None:
-    """ "2023/05/30 (Tue) 23:40"; None where it does not parse."""
-    found = _DATE.fullmatch(value.strip()) if isinstance(value, str) else None
-    return utc(found[1], int(found[2]), *found.groups()[2:]) if found else None
-
-
 def _questions(name: str, item: dict[str, Any], stack: Sequence[_Straw]) -> Iterator[Question]:
     """One, or with a shared haystack several: then their texts, answers and sessions are lists. Raises ValueError."""
-    asked_at = when(item.get("question_date"))
+    asked_at = longmemeval_date(item.get("question_date"))
     if asked_at is None:
         raise ValueError("question_date does not parse")
     told = item.get("question_type")

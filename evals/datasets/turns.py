@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
@@ -31,15 +31,6 @@ def of_message(identifier: str, message: Message) -> Turn:
     """A checked message under an id."""
     role = message.role.value
     return Turn(identifier, message.name or role, role, message.content, message.timestamp)
-
-
-def unused(name: str, used: Collection[str]) -> str:
-    """The name, or the name with a number where it is used already: "s1", "s1#2", "s1#3"."""
-    number, found = 1, name
-    while found in used:
-        number += 1
-        found = f"{name}#{number}"
-    return found
 
 
 def as_answer(value: Any) -> str | None:

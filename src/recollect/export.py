@@ -6,7 +6,7 @@ import asyncio
 import os
 import threading
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeAlias
 
 from . import check
 from .build import Store, path_of
@@ -14,6 +14,8 @@ from .errors import Closed
 from .records import Space
 from .times import now
 from .trace import Exported, Listener, emit
+
+Progress: TypeAlias = Callable[[int, int], None]
 
 NOBODY = Space(0)  # SQLite numbers users from 1
 
@@ -26,19 +28,13 @@ async def export(
     check.flag("overwrite", overwrite)
     space = await store.in_thread(store.ledger.space, user_id) or NOBODY
     head = {"user_id": user_id, "exported_at": now().isoformat()}
-    stopped = threading.Event()
 
-    def work() -> dict[str, Any]:
+    def work(progress: Progress) -> dict[str, Any]:
         if target is None:
             return store.export.document(space, head)
-        return store.export.write(space, head, target, overwrite=overwrite, progress=_progress(stopped, listener))
+        return store.export.write(space, head, target, overwrite=overwrite, progress=progress)
 
-    try:
-        made: dict[str, Any] = await store.in_thread(work)
-        return made
-    except asyncio.CancelledError:
-        stopped.set()
-        raise
+    return await _written(store, work, listener)
 
 
 async def export_lines(
@@ -59,30 +55,29 @@ async def export_lines(
     if not everyone:
         space = await store.in_thread(store.ledger.space, user_id)
         spaces = [] if space is None else [(space, user_id)]
-    stopped = threading.Event()
 
-    def work() -> dict[str, Any]:
+    def work(progress: Progress) -> dict[str, Any]:
         return store.interchange.write(
-            spaces,
-            target,
-            exported_at=now(),
-            vectors=vectors,
-            overwrite=overwrite,
-            progress=_progress(stopped, listener),
+            spaces, target, exported_at=now(), vectors=vectors, overwrite=overwrite, progress=progress
         )
 
-    try:
-        made: dict[str, Any] = await store.in_thread(work)
-        return made
-    except asyncio.CancelledError:
-        stopped.set()
-        raise
+    return await _written(store, work, listener)
 
 
-def _progress(stopped: threading.Event, listener: Listener | None) -> Callable[[int, int], None]:
+async def _written(
+    store: Store, work: Callable[[Progress], dict[str, Any]], listener: Listener | None
+) -> dict[str, Any]:
+    """Do it in a thread. A cancellation stops it at its next word of how far it is."""
+    stopped = threading.Event()
+
     def progress(done: int, total: int) -> None:
         if stopped.is_set():
             raise Closed("the export was stopped")
         emit(listener, Exported(done, total))
 
-    return progress
+    try:
+        made: dict[str, Any] = await store.in_thread(work, progress)
+        return made
+    except asyncio.CancelledError:
+        stopped.set()
+        raise

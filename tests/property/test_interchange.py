@@ -14,6 +14,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from naming import Naming
+from operations import Embedder
 from surroundings import exact
 
 from recollect import Memory
@@ -49,17 +50,6 @@ STEPS = st.one_of(
 
 def day(number):
     return START + timedelta(days=number)
-
-
-class Embedder(HashEmbedder):
-    """A HashEmbedder that is down while `down` is set."""
-
-    down = False
-
-    def embed(self, texts):
-        if self.down:
-            raise ConnectionError("no route")
-        return super().embed(texts)
 
 
 class Life:

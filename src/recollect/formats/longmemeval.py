@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from ..model import Message
-from .parts import checked, each, listed, mapping, messages, named
+from .parts import checked, each, listed, mapping, messages, named, unused
 from .source import Source
 from .values import Conversation, Found, Session
 
@@ -37,7 +37,7 @@ def _conversation(item: Mapping[str, Any], unnamed: str, problems: list[str]) ->
         if began is None:
             problems.append(f"{name}: session {str(told)[:80]}: its date does not parse; left out")
             continue
-        key = _unused(named("haystack_session_ids", told) or f"session-{len(found) + 1}", {one.id for _, one in found})
+        key = unused(named("haystack_session_ids", told) or f"session-{len(found) + 1}", {one.id for _, one in found})
         said = _session(f"{name} {key}", began, turns, problems)
         if said:
             found.append((began, Session(key, said)))
@@ -66,15 +66,6 @@ def _message(turn: Mapping[str, Any]) -> Message | None:
     if isinstance(text, str) and not text.strip():
         return None
     return checked(turn.get("role"), text, None, turn["at"])
-
-
-def _unused(name: str, used: set[str]) -> str:
-    """The same session may be in a haystack twice: "s1", "s1#2"."""
-    number, found = 1, name
-    while found in used:
-        number += 1
-        found = f"{name}#{number}"
-    return found
 
 
 def longmemeval_date(value: object) -> datetime | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, NamedTuple, TypeAlias
 
@@ -55,6 +55,15 @@ def named(field: str, value: Any) -> str | None:
         return check.identifier(field, str(value) if isinstance(value, int) and not isinstance(value, bool) else value)
     except InvalidInput as error:
         raise ValueError(str(error)) from None
+
+
+def unused(name: str, used: Collection[str]) -> str:
+    """The name, or the name with a number where it is used already: "s1", "s1#2", "s1#3"."""
+    number, found = 1, name
+    while found in used:
+        number += 1
+        found = f"{name}#{number}"
+    return found
 
 
 def mapping(value: Any) -> Mapping[str, Any]:

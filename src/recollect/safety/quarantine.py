@@ -145,11 +145,6 @@ def judge(text: str, source: SourceClass) -> str | None:
     return spans[0][2] if spans else None
 
 
-def judge_turn(turn: Turn) -> str | None:
-    """The same of what somebody said."""
-    return judge(turn.content, SourceClass.of(turn.role))
-
-
 def judge_fact(fact: Fact, turns: Sequence[Turn]) -> str | None:
     """The same of one fact."""
     return Reader().judge_fact(fact, turns)
