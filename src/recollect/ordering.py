@@ -133,8 +133,9 @@ def told(sought: Sought, turns: Integers, by_words: Mask | None) -> Support:
     import numpy as np
 
     places, statements = sought.partition.supported(sought.served.turns[turns], sought.moment)
-    due = np.ones(len(places))
-    several = due == 0 if by_words is None else ((np.bincount(places, minlength=len(turns)) > 1) & by_words)[places]
+    due, several = np.ones(len(places)), np.zeros(len(places), dtype=bool)
+    if by_words is not None:
+        several = ((np.bincount(places, minlength=len(turns)) > 1) & by_words)[places]
     if several.any():
         keys, of = np.unique(statements[several], return_inverse=True)
         coverage = np.array(sought.partition.coverage(sought.terms, keys.tolist()))

@@ -15,6 +15,7 @@ from datetime import datetime, timedelta
 from weakref import WeakValueDictionary
 
 from .build import Store
+from .embedding import is_local
 from .errors import Closed, RecollectError
 from .records import Batch, BatchStatus, Kept, NewTurns, Space
 from .safety.redact import Redactor
@@ -182,7 +183,7 @@ class Talking:
             space = await self.space(user_id)
             if space is not None:
                 await self._store.in_thread(self._store.partitions.get, space)
-                if getattr(embedder, "batches", False):
+                if is_local(embedder):
                     await self._writer.batcher.embed(embedder, ["hello"])
         except RecollectError as error:
             log.debug("not loaded before a turn: %s", type(error).__name__)
