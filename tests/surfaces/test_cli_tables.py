@@ -11,7 +11,7 @@ from rich.cells import cell_len
 
 from recollect.results import Change, Hit, MemoryItem, Source
 from recollect.surfaces.cli import showing
-from recollect.surfaces.cli.common import Common, tell
+from recollect.surfaces.cli.common import Common, say
 
 TEXTS = [
     "Ann lives in Rome.",
@@ -123,8 +123,8 @@ def test_colours_are_for_terminals_that_want_them(printed, monkeypatch):
 
 def test_sentences_are_folded_on_terminals_alone(printed):
     told = "No memories of default. --user says whose; `recollect users` lists everybody."
-    assert printed(None, lambda _: tell(told)) == told + "\n"
-    folded = printed(40, lambda _: tell(told))
+    assert printed(None, lambda _: say(told)) == told + "\n"
+    folded = printed(40, lambda _: say(told))
     assert folded.split() == told.split() and max(map(len, folded.splitlines())) < 40
 
 

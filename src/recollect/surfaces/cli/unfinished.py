@@ -58,6 +58,8 @@ def resume(common: Common, *, include_failed: bool, wait: bool = False) -> int:
         usage = memory.spent
     if common.json:
         common.answer({**resumed.model_dump(mode="json"), **view.told(), "usage": usage.model_dump(mode="json")})
+    elif not resumed.finished and not resumed.failed:
+        say("Nothing is pending.")
     else:
         say(f"{count(len(resumed.finished), 'batch', 'batches')} finished: {view.decisions()}")
         show_paid(usage)
