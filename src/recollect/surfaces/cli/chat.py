@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -293,6 +294,10 @@ def behind(hit: Hit) -> str:
 def run(common: Common, session: str | None, system: str | None) -> int:
     """Talk until the input ends; the exit code."""
     reader, heard = reader_of(common), Heard()
+    if not common.debug:
+        logging.getLogger("recollect").addHandler(
+            logging.NullHandler()
+        )  # what it would say is said in the conversation
     with common.open(heard.on_event) as memory:
         chat = ChatMemory(memory, user_id=common.user_id, session_id=session, recall_seconds=RECALL_S)
         talk = Talk(common, memory, chat, reader, heard, system or SYSTEM)

@@ -627,7 +627,7 @@ def import_(
     allow_erased: Annotated[bool, typer.Option("--allow-erased", help="Also what was erased here before")] = False,
 ) -> None:
     """Take in everything of an export: memories with their history, times, quotes and reviews. Users keep their names; --user
-    gives a file of one user another one.
+    gives a file of one user another one. With --from mem0, --user is whose the memories of an agent or a run alone become.
 
     Example: recollect import everybody.jsonl --dry-run
 

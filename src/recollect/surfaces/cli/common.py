@@ -11,6 +11,7 @@ import re
 import shutil
 import signal
 import sys
+import tempfile
 import textwrap
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -264,6 +265,17 @@ class Common:
             way = "name another by --store, or `recollect add` something"
             raise InvalidInput("--store", f"there is no store in {self.folder()}: {way}")
         return self.open(on_event)
+
+    @contextmanager
+    def open_or_try(self, on_event: Listener | None = None, *, dry: bool) -> Iterator[Memory]:
+        """The store, made where there is none; for a dry run, which makes none, one that is gone afterwards."""
+        if not dry or self.has_store():
+            with self.open(on_event) as memory:
+                yield memory
+            return
+        with tempfile.TemporaryDirectory(prefix="recollect-") as folder:
+            with replace(self, store=Path(folder)).open(on_event) as memory:
+                yield memory
 
     def whole_id(self, memory: Memory, said: str, argument: str = "ID") -> str:
         """The id that begins so. Raises NotFound, and InvalidInput where several do, or where it is no id."""

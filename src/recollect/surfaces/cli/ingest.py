@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import sys
-import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass, field, replace
+from contextlib import nullcontext
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -65,7 +64,7 @@ def run(
         writable(report)
     work = Work(common, *inputs(files, format_name, None if columns is None else columns_of(columns)), only)
     view = View(common, told=True)
-    with opened(common, view, dry=dry) as memory:
+    with common.open_or_try(view.on_event, dry=dry) as memory:
         planned = plan(work, memory if dry or common.model is not None else None)
         if dry:
             return foretell(work, planned)
@@ -85,17 +84,6 @@ def run(
     if interrupted is not None:
         return exit_code_of(interrupted)
     return 0 if done.complete else FAULT
-
-
-@contextmanager
-def opened(common: Common, view: View, *, dry: bool) -> Iterator[Memory]:
-    """The store; for a dry run, where there is none, one that is gone afterwards."""
-    if not dry or common.has_store():
-        with common.open(view.on_event) as memory:
-            yield memory
-        return
-    with tempfile.TemporaryDirectory(prefix="recollect-") as folder, replace(common, store=Path(folder)).open() as memory:
-        yield memory
 
 
 def writable(report: Path) -> None:
@@ -189,7 +177,10 @@ def tell_end(common: Common, done: IngestReport, interrupted: KeyboardInterrupt 
         show_traceback(error)
     if interrupted is None and (error is None or common.json):
         return
-    why = "" if error is None else f": {type(error).__name__}: {plain(describe(error)[1])}{way_on(error)}"
+    told = error is None or getattr(error, "batch_id", None)  # what is pending was listed, with how to go on
+    why = (
+        "" if error is None else f": {type(error).__name__}: {plain(describe(error)[1])}{'' if told else way_on(error)}"
+    )
     say(f"Stopped{why}. What was committed is kept; the same command goes on from there.", stderr=True)
 
 
