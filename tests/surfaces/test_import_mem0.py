@@ -163,7 +163,9 @@ def test_what_cannot_come_is_told_and_the_rest_comes(memory, stand_in):
     assert memory.get_all(user_id="bob") == [] and len(memory.quarantine(user_id="bob")) == 1
     report = memory.import_mem0(*where, user_id="all")
     assert [one.text for one in memory.get_all(user_id="all")] == ["of an agent alone"], "what is a user's stays theirs"
-    assert [one.text for one in memory.get_all(user_id="all", agent_id="a")] == ["of an agent alone"] and memory.verify().ok
+    assert [one.text for one in memory.get_all(user_id="all", agent_id="a")] == [
+        "of an agent alone"
+    ] and memory.verify().ok
 
 
 def test_what_was_erased_does_not_come_back(memory, stand_in):
