@@ -273,9 +273,11 @@ class Common:
             with self.open(on_event) as memory:
                 yield memory
             return
-        with tempfile.TemporaryDirectory(prefix="recollect-") as folder:
-            with replace(self, store=Path(folder)).open(on_event) as memory:
-                yield memory
+        with (
+            tempfile.TemporaryDirectory(prefix="recollect-") as folder,
+            replace(self, store=Path(folder)).open(on_event) as memory,
+        ):
+            yield memory
 
     def whole_id(self, memory: Memory, said: str, argument: str = "ID") -> str:
         """The id that begins so. Raises NotFound, and InvalidInput where several do, or where it is no id."""
