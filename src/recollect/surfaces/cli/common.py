@@ -411,9 +411,18 @@ def with_common(command: Callable[..., None]) -> Callable[..., None]:
         command(context.obj, **given)
 
     parameters = [one.replace(kind=inspect.Parameter.KEYWORD_ONLY) for one in own] + added + [context]
+    for one in parameters:
+        _takes_no_value(one.annotation)
     run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]  # typer reads it
     run.__annotations__ = {one.name: one.annotation for one in parameters}
     return run
+
+
+def _takes_no_value(annotation: Any) -> None:
+    """A switch is shown without "<bool>" behind it, which reads as if it took one."""
+    for option in getattr(annotation, "__metadata__", ()):
+        if annotation.__origin__ is bool and option.metavar is None:
+            option.metavar = ""
 
 
 # --- errors ------------------------------------------------------------------------------------------------------------
