@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-import os
 import re
+import os
 import subprocess
 import threading
 
@@ -80,6 +80,27 @@ def test_the_same_question_again_and_again_makes_no_memory(environment):
     assert all("The user lives in Rome." in line["reply"] and line["shown"] for line in lines[1:])
     with Memory(environment["RECOLLECT_HOME"]) as memory:
         assert memory.count(user_id="default") == 1
+
+
+def test_why_lists_what_fits_best_and_all_of_it_where_that_is_wanted(environment):
+    kinds = "tea coffee milk bread rice cheese pasta honey ginger garlic pepper salt".split()
+    with Memory(environment["RECOLLECT_HOME"]) as memory:
+        for kind in kinds:
+            memory.add(f"I like {kind} for breakfast.", user_id="default")
+    done = subprocess.run(
+        [*RECOLLECT, "chat"],
+        input="What do I like for breakfast? Do I like honey for breakfast?\n/why\n/why all\n",
+        capture_output=True,
+        text=True,
+        timeout=120,
+        env=environment,
+        check=True,
+    )
+    first, told, rest = re.split(r"The best 8 of (\d+); /why all lists them all\.\n", done.stdout)
+    assert (
+        len(re.findall(r"^ *\d+  ", first, re.M)) == 8 and len(re.findall(r"^ *\d+  ", rest, re.M)) == int(told) >= 12
+    )
+    assert re.search(r"^[12]  The user likes honey for breakfast\.$", first, re.M)
 
 
 def chatting(held):

@@ -145,19 +145,19 @@ def changed(change: Change) -> Text:
 
 
 def show_change(common: Common, change: Change, *before: str, out: Console | None = None) -> None:
-    """One decision: on a terminal folded beside its operation, else on one line. `before`: what stands in front of it. `out`:
-    where a bar is shown meanwhile, for what goes past the bar leaves rests of it."""
+    """One decision: on a terminal folded beside its operation, else on one line. `before`: what stands in front of it, harmless
+    and as wide as it is to be. `out`: where a bar is shown meanwhile, for what goes past the bar leaves rests of it."""
     from rich.table import Table
 
     if not sys.stdout.isatty():
-        line = Text("  ").join([*(words(one, "dim") for one in before), operation(change), changed(change)])
+        line = Text("  ").join([*(Text(one, "dim") for one in before), operation(change), changed(change)])
         common.console().print(line, soft_wrap=True)
         return
     grid = Table.grid(padding=(0, 2, 0, 0))
     for _ in (*before, change.op):
         grid.add_column(no_wrap=True)
     grid.add_column(overflow="fold")
-    grid.add_row(*(words(one, "dim") for one in before), operation(change), changed(change))
+    grid.add_row(*(Text(one, "dim") for one in before), operation(change), changed(change))
     (out or common.console()).print(grid)
 
 
