@@ -107,7 +107,7 @@ class _Hearing:
         return [(i, message) for i, message in enumerate(heard.messages) if i >= known and i not in gone]
 
     def _close_others(self) -> None:
-        """Close the user's other conversations as far as they are answered, so that this one, which begins, soon knows of them."""
+        """Close the user's other conversations, as far as they are answered, so that this one, which begins, soon knows them."""
         for batch_id in _open(self._db, "space = ?", [self._space]):
             if self._turns(batch_id)[-1].role is Role.ASSISTANT:
                 self._close(batch_id)
