@@ -64,7 +64,7 @@ def load() -> Any:
 
 @contextlib.contextmanager
 def _no_collections() -> Iterator[None]:
-    """Half a million objects come, and stay: to look through them for garbage takes a quarter of the time, all threads waiting."""
+    """Half a million objects come and stay: to look through them for garbage is a quarter of the time, all threads waiting."""
     was = gc.isenabled()
     gc.disable()
     try:
