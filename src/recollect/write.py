@@ -419,7 +419,12 @@ class Writer:
         return plan, answer.usage
 
     def _seen(self, work: ChunkWork, moment: datetime, repeats: Repeats | None) -> tuple[Plan, tuple[Case, ...]]:
-        """A plan on what is remembered now, with what only says that again, and each fact beside its candidates. Blocking."""
+        """A plan on what is remembered now, with what only says that again, and each fact beside its candidates; all of it of one
+        state of the ledger. Blocking."""
+        with self.ledger.snapshot():
+            return self._seen_now(work, moment, repeats)
+
+    def _seen_now(self, work: ChunkWork, moment: datetime, repeats: Repeats | None) -> tuple[Plan, tuple[Case, ...]]:
         space, batch = work.batch.space, work.batch
         plan = Plan(space, self.ledger.state(space), batch.id, work.chunk.record.n)
         if batch.retells and work.chunk.record.n == 0:

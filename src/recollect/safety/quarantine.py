@@ -202,7 +202,7 @@ def _found(plain: str, source: SourceClass) -> list[tuple[int, int, str]]:
     found = [
         (match.start(), match.end(), name)
         for name, groups in NEEDED.items()
-        if all(any(word in low for word in group) for group in groups)
+        if all(any(map(low.__contains__, group)) for group in groups)
         for match in PATTERNS[name].finditer(low)
     ]
     found += _sendings(low)
