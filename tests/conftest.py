@@ -11,8 +11,9 @@ import subprocess
 import sys
 from pathlib import Path
 
+import chaos
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 from typer.main import get_command
 
 from recollect import Memory
@@ -29,9 +30,12 @@ if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
 # Without compiled modules each of hundreds of processes takes a quarter of a second more to start.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 sys.dont_write_bytecode = False
-# A machine that does something else besides takes as long as it takes.
-settings.register_profile("untimed", deadline=None)
-settings.load_profile("untimed")
+# A machine that does something else besides takes as long as it takes. What is tried is the same each time, so that a run fails
+# for what was changed; the long forms look for what nobody has tried yet.
+settings.register_profile(
+    "quick or long", deadline=None, derandomize=not chaos.LONG, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("quick or long")
 
 
 def once_a_file(load):
