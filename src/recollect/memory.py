@@ -1071,8 +1071,8 @@ class AsyncMemory:
         Each memory comes in as it stands, as with `infer=False`, for its own user, agent and run (as session), with its time,
         its metadata and where it is from (`source`, `mem0_id`, `mem0_created_at`, `mem0_updated_at`). Its history becomes
         versions, each valid from its time. A second import adds what came to mem0 since, and nothing twice; what changed there
-        since is told (`.left_out`). `user_id`: whose all of it becomes, also memories of an agent or run alone, which are left
-        out otherwise. `dry_run`: what would come; nothing does. `on_event` is told of `Imported`.
+        since is told (`.left_out`). `user_id`: whose the memories of an agent or run alone become, which are left out otherwise;
+        those of a user stay that user's. `dry_run`: what would come; nothing does. `on_event` is told of `Imported`.
 
         Raises InvalidInput, MissingExtra where that Python or its mem0 is not there, ImportInvalid where it fails to read.
         """
@@ -1081,13 +1081,12 @@ class AsyncMemory:
         whose = user_id if isinstance(user_id, _Operator) else scope_of(user_id, None, None).user_id
         for name, value in {"dry_run": dry_run, "allow_erased": allow_erased}.items():
             check.flag(name, value)
-        everyone = isinstance(whose, _Operator)
         work = Foreigners(
             self._store,
             self._redactor,
             self._added,
             to=None if isinstance(whose, _Operator) else whose,
-            everyone=everyone,
+            orphans_stay=isinstance(whose, _Operator),
             dry_run=dry_run,
             allow_erased=allow_erased,
             listener=self._listener,
