@@ -84,7 +84,7 @@ def test_the_same_question_again_and_again_makes_no_memory(environment):
 
 
 def test_why_lists_what_fits_best_and_all_of_it_where_that_is_wanted(environment):
-    kinds = "tea coffee milk bread rice cheese pasta honey ginger garlic pepper salt".split()
+    kinds = ["tea", "coffee", "milk", "bread", "rice", "cheese", "pasta", "honey", "ginger", "garlic", "pepper", "salt"]
     with Memory(environment["RECOLLECT_HOME"]) as memory:
         for kind in kinds:
             memory.add(f"I like {kind} for breakfast.", user_id="default")
