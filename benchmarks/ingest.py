@@ -5,9 +5,11 @@ floor   : (chunks of the longest conversation + 1) × the latency of a call: its
 overhead: processor time per chunk, the endpoint in a process of its own, with an embedder that costs next to nothing;
           what as many bare calls by litellm cost, in the same run, is the model's
 
-python benchmarks/ingest.py [--latency 1] [--concurrency 24] [--chunks N] [--json FILE]
+python benchmarks/ingest.py [--latency 1] [--concurrency 24] [--chunks N] [--turns 100000] [--json FILE]
 
-Five conversations of LoCoMo below $RECOLLECT_DATA; `--chunks`: of each at most so many (for a quick look).
+Five conversations of LoCoMo below $RECOLLECT_DATA; `--chunks`: of each at most so many (for a quick look). `--turns`: instead of
+all that a file of one user's one session with so many messages, made for it, with a model that answers at once: how much memory
+it takes, and how long a chunk takes at the beginning and at the end, by the clock and by the processor.
 """
 
 from __future__ import annotations
@@ -17,12 +19,16 @@ import asyncio
 import json
 import multiprocessing
 import os
+import random
 import re
+import resource
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from itertools import count
+from datetime import UTC, datetime, timedelta
+from itertools import accumulate, count, product
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
@@ -33,7 +39,7 @@ from recollect import Memory
 from recollect.adapters import litellm_setup
 from recollect.adapters.minilm import MiniLM
 from recollect.formats import Conversation, Session, read
-from recollect.ingest import ingest
+from recollect.ingest import Progress, ingest
 from recollect.memory import chunk_sizes
 from recollect.testing import HashEmbedder, ModelEndpoint
 
@@ -167,16 +173,69 @@ async def bare_calls(url: str, times: int) -> float:
     return 1000 * taken / times
 
 
+SYLLABLES = ("ba", "du", "ke", "lo", "mi", "na", "po", "ru", "sa", "ti", "vo", "we", "xa", "yu", "zo", "che")
+WORDS = ["".join(word) for word in product(SYLLABLES, repeat=3)]  # 4,096
+MEASURED = 50  # chunks over which a time is taken
+
+
+def long_file(path: Path, turns: int) -> None:
+    """One session of two people, a message a line, each with a sentence of its own, of words as rare as words are (Zipf)."""
+    chance, said_at = random.Random(7), datetime(2024, 1, 1, tzinfo=UTC)
+    rarity = list(accumulate(1 / rank for rank in range(1, len(WORDS) + 1)))
+    with path.open("w", encoding="utf-8") as file:
+        for n in range(turns):
+            words = " ".join(chance.choices(WORDS, cum_weights=rarity, k=14))
+            line = {"role": "user", "name": ("Ann", "Ben")[n % 2], "content": f"On day {n} I saw {words}."}
+            line["timestamp"] = (said_at + timedelta(minutes=5 * n)).isoformat()
+            file.write(json.dumps(line) + "\n")
+
+
+def megabytes() -> float:
+    """The most memory that this process had so far."""
+    most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return most / 2**20 if sys.platform == "darwin" else most / 2**10
+
+
+def long(options: argparse.Namespace, report: Report) -> None:
+    """A file of `--turns` messages of one user."""
+    seen: list[tuple[int, int, float, float, float]] = []  # turns, chunks, seconds, of the processor, megabytes
+
+    def look(progress: Progress) -> None:
+        seen.append((progress.turns, progress.chunks, progress.seconds, time.process_time(), megabytes()))
+
+    with endpoint(0.0) as (url, ended), tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "long.jsonl"
+        long_file(file, options.turns)
+        told: dict[str, Any] = {"llm": "openai/any", "api_base": url, "api_key": "none"}
+        with Memory(Path(folder) / "store", embedder=HashEmbedder(384), **told) as memory:
+            memory.add("I have a dog.", user_id="warm")
+            before = megabytes()
+            done = ingest(memory, read(file), user_id="long", concurrency=options.concurrency, on_progress=look)
+            ended()
+    if not done.complete or done.turns != options.turns:
+        raise SystemExit(f"not all of it is in: {done}")
+    for share in (0.1, 0.5, 1.0):
+        turns, *_, most = next(one for one in seen if one[0] >= share * options.turns)
+        report.value(f"memory at {turns:,} turns, beyond {before:.0f} MB before", most - before, "MB")
+    for name, ends in (("at the beginning", seen[: MEASURED + 1]), ("at the end", seen[-MEASURED - 1 :])):
+        chunks = ends[-1][1] - ends[0][1]
+        clock, used = (1000 * (ends[-1][at] - ends[0][at]) / chunks for at in (2, 3))
+        report.value(f"a chunk {name}, with its calls", used, "ms", by_the_clock_ms=clock, turns=ends[-1][0])
+
+
 def main() -> None:
     """Run it."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--latency", type=float, default=1.0)
     parser.add_argument("--concurrency", type=int, default=24)
     parser.add_argument("--chunks", type=int)
+    parser.add_argument("--turns", type=int)
     parser.add_argument("--json", type=Path, metavar="FILE")
     options = parser.parse_args()
     report = Report()
-    if not os.environ.get("RECOLLECT_DATA"):
+    if options.turns:
+        long(options, report)
+    elif not os.environ.get("RECOLLECT_DATA"):
         report.skipped("ingestion", "$RECOLLECT_DATA is not set")
     else:
         overhead(report)

@@ -85,7 +85,7 @@ def related(one: Fact, other: Fact) -> bool:
     """Whether two facts share slot or entity, or have the same text."""
     if one.slot and other.slot and one.slot.key == other.slot.key:
         return True
-    return text_key(one.text) == text_key(other.text) or bool(names(one.entities) & names(other.entities))
+    return bool(names(one.entities) & names(other.entities)) or text_key(one.text) == text_key(other.text)
 
 
 def names(entities: Iterable[Entity]) -> set[str]:
@@ -105,9 +105,10 @@ def obvious(case: Case, trust: Trust = TRUST) -> Decision | None:
         return None
     if not case.candidates:
         return Add(reason="nothing like it is known")
+    key = text_key(fact.text)
     for candidate in case.candidates:
-        same = text_key(candidate.text) == text_key(fact.text) and candidate.event == fact.event
-        if same and candidate.slot == fact.slot:
+        alike = candidate.event == fact.event and candidate.slot == fact.slot
+        if alike and text_key(candidate.text) == key:
             if trust.of(fact.source, fact.kind) > trust.of(
                 candidate.source, candidate.kind
             ):  # what a page said is the user's own word from now on

@@ -14,6 +14,7 @@ from .model import Extraction, Fact, Rejected, SourceClass, Turn
 from .ports import Chunk, Ledger
 from .records import Batch, Extracted
 from .safety.fence import fence_name, lines_like_ours, told_by, unfenced, without_lines
+from .safety.quarantine import Reader
 
 REPEATED = "an assistant's echo of what is remembered"
 
@@ -39,13 +40,16 @@ class Echoes:
 
         return Chunk(tuple(map(new, said.turns)), tuple(map(new, said.context)), said.instructions)
 
-    async def verified(self, batch: Batch, extraction: Extraction, said: Chunk, seen: Chunk) -> Extracted:
+    async def verified(
+        self, batch: Batch, extraction: Extraction, said: Chunk, seen: Chunk, reader: Reader | None = None
+    ) -> Extracted:
         """The facts with their evidence, without those that rest on an assistant's words alone where these only repeat what is
         remembered. What was extracted from less than was said is checked against all of it too: a quote must not reach
-        over what was left out."""
-        found = verify(extraction, seen)
+        over what was left out. `reader`: as of `verify`."""
+        found = verify(extraction, seen, reader)
         if seen != said:
-            found = verify(Extraction(found.facts, found.rejected, found.usage, found.model, found.prompt_id), said)
+            again = Extraction(found.facts, found.rejected, found.usage, found.model, found.prompt_id)
+            found = verify(again, said, reader)
         quotes = [self._told(fact, said) for fact in found.facts]
         known = await self._known(batch, (key for told in quotes for keys in told for key in keys))
         echo = [bool(told) and all(keys & known for keys in told) for told in quotes]

@@ -39,12 +39,13 @@ _PLAIN_DAY = re.compile(
 _READINGS = timedelta(days=8)
 
 
-def verify(extraction: Extraction, chunk: Chunk) -> Extracted:
+def verify(extraction: Extraction, chunk: Chunk, reader: Reader | None = None) -> Extracted:
     """Keep the facts whose quotes stand in their turns; say of the others why not.
 
-    A bad quote is dropped, its fact stays while one quote in a turn of the chunk (not only of its context) holds.
+    A bad quote is dropped, its fact stays while one quote in a turn of the chunk (not only of its context) holds. `reader`: who
+    reads the same turns for more than this.
     """
-    own, texts, reader = {turn.id for turn in chunk.turns}, Texts(), Reader()
+    own, texts, reader = {turn.id for turn in chunk.turns}, Texts(), reader or Reader()
     facts: list[Fact] = []
     rejected = list(extraction.rejected)
     for fact in extraction.facts:

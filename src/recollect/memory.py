@@ -787,13 +787,13 @@ class AsyncMemory:
         from .pack import pack
         from .safety.fence import fence_name
 
-        hits = [hit for hit in await self._found(replace(asked, fill=True)) if wanted(hit)]
+        def packed(hits: list[Hit]) -> Context:
+            fence = fence_name(self._store.ledger.secret(), asked.scope.user_id)
+            text, kept, tokens = pack([hit for hit in hits if wanted(hit)], budget, fence, tokenizer)
+            return Context(text=text, hits=tuple(kept), tokens=tokens)
 
-        def packed() -> tuple[str, list[Hit], int]:
-            return pack(hits, budget, fence_name(self._store.ledger.secret(), asked.scope.user_id), tokenizer)
-
-        text, kept, tokens = await self._run(packed)
-        return Context(text=text, hits=tuple(kept), tokens=tokens)
+        self._check_loop()
+        return await self._searches.made(replace(asked, fill=True), packed)
 
     async def timeline(
         self,

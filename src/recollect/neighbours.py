@@ -44,6 +44,8 @@ class Neighbours:
 
 def cosines(partition: Partition, content: Content, keys: list[int]) -> list[float]:
     """The cosine of a fact to passages, in their order."""
+    if not keys:
+        return []
     return [cosine or 0.0 for cosine, _ in partition.relevance(content.vector, {}, keys)]
 
 

@@ -6,7 +6,7 @@ the whole plan where that revision has moved. Rows are never altered: what ends 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -84,6 +84,7 @@ class Plan:
         self._number = state.revision
         self._last_row, self._last_passage, self._last_source = state.last_row, state.last_passage, state.last_source
         self._believed: dict[int, Row] = {}
+        self._text_keys: dict[int, str] = {}  # by statement, of those that were compared
         self._sources: dict[int, dict[int, SourceRecord]] = {}  # statement → by number
         self._new_rows: dict[int, Row] = {}
         self._new_sources: dict[int, SourceRecord] = {}
@@ -125,11 +126,21 @@ class Plan:
 
     def find_live(self, content: Content, now: datetime) -> Row | None:
         """A live row that the plan knows with the same text and event interval."""
-        return next((row for row in self._believed.values() if row.is_live(now) and content.same_as(row)), None)
+        return next((row for row in self._same(content) if row.is_live(now)), None)
 
     def find_quarantined(self, content: Content) -> Row | None:
         """A quarantined row that the plan knows with the same text and event interval."""
-        return next((row for row in self._believed.values() if row.quarantined and content.same_as(row)), None)
+        return next((row for row in self._same(content) if row.quarantined), None)
+
+    def _same(self, content: Content) -> Iterator[Row]:
+        """As `Content.same_as` says; each of many rows is told by its text once, however many facts are held against it."""
+        key = text_key(content.text)
+        for row in self._believed.values():
+            number = row.statement.number
+            if number not in self._text_keys:
+                self._text_keys[number] = row.statement.text_key
+            if self._text_keys[number] == key and row.statement.event == content.event:
+                yield row
 
     # --- decisions -----------------------------------------------------------------------------------------------------
 

@@ -4,7 +4,6 @@ must be tried.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -102,7 +101,15 @@ def turn_terms(chunk: JournalledChunk, tokenizer: Tokenizer) -> list[dict[str, i
     said = [*chunk.context[-1:], *chunk.turns]
     own = [tokenizer(f"{turn.speaker}: {turn.content}") for turn in said]
     first = len(said) - len(chunk.turns)
-    return [dict(Counter(own[i]) + Counter(own[i - 1] if i else {})) for i in range(first, len(said))]
+    return [together(own[i], own[i - 1] if i else {}) for i in range(first, len(said))]
+
+
+def together(one: Mapping[str, int], other: Mapping[str, int]) -> dict[str, int]:
+    """Two texts' term counts as one's."""
+    counts = dict(one)
+    for term, count in other.items():
+        counts[term] = counts.get(term, 0) + count
+    return counts
 
 
 def content_of(fact: Fact, chunk: JournalledChunk, terms: dict[str, int], vector: Any) -> Content:

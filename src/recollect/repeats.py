@@ -80,16 +80,28 @@ class Remembered:
         for name in names:
             if self.about is None and re.match(rf"{re.escape(name)}\b(?:['’]s)?", text):
                 self.about, self.name, rest = Role.USER, name, text[len(name) :]
-        self.negative = is_negative(text)
-        self.terms = content(rest, tokenizer) - content(self.name or "", tokenizer)
-        named = [word for word in _WORD.findall(rest if self.about else text) if word[0].isupper()]
-        figures = [number for number in _NUMBER.findall(rest) if not _YEAR.fullmatch(number)]
-        self.needed = self.terms & content(" ".join([*named, *figures]), tokenizer)
+        self._text, self._rest, self._tokenizer = text, rest, tokenizer
+        own = content(rest, tokenizer)
+        self.terms = own - content(self.name, tokenizer) if self.name else own
+
+    @cached_property
+    def negative(self) -> bool:
+        """Whether it denies something."""
+        return is_negative(self._text)
+
+    @cached_property
+    def _needed(self) -> frozenset[str]:
+        """Its names and numbers."""
+        named = [word for word in _WORD.findall(self._rest if self.about else self._text) if word[0].isupper()]
+        figures = [number for number in _NUMBER.findall(self._rest) if not _YEAR.fullmatch(number)]
+        return self.terms & content(" ".join([*named, *figures]), self._tokenizer)
 
     def lacks_little(self, terms: frozenset[str]) -> bool:
-        """Whether nearly all that it says stands in these words."""
+        """Whether nearly all that it says stands in these words. Most memories that are asked say something else."""
         missing = self.terms - terms - _LIGHT
-        return bool(self.terms & terms) and not missing & self.needed and len(missing) <= MISSED * len(self.terms)
+        return (
+            len(missing) <= MISSED * len(self.terms) and bool(self.terms & terms) and missing.isdisjoint(self._needed)
+        )
 
 
 @dataclass(frozen=True)

@@ -228,7 +228,7 @@ class Writer:
             await together([self._extracted(batch, chunk.n) for chunk in chunks[start : start + AHEAD]])
 
     async def _extracted(self, batch: Batch, n: int) -> None:
-        await self._facts(batch, await self.in_thread(self.journal.chunk, batch.id, n))
+        await self._facts(batch, await self.in_thread(self.journal.chunk, batch.id, n), Reader())
 
     async def _chunks(self, batch: Batch, chunks: Sequence[ChunkRecord], after: asyncio.Event | None) -> None:
         """Prepare chunks side by side, some ahead of the one that is committed, and commit them in order."""
@@ -268,16 +268,19 @@ class Writer:
     async def _prepared(self, batch: Batch, n: int) -> ChunkWork:
         """Everything about a chunk that does not depend on what is remembered: its facts, vectors and terms."""
         chunk = await self.in_thread(self.journal.chunk, batch.id, n)
-        embedder = self.in_use.embedder
-        facts, early = await self._read(batch, chunk, embedder)
-        return await self._embedded(batch, chunk, facts, embedder, early)
+        embedder, reader = (
+            self.in_use.embedder,
+            Reader(),
+        )  # of each text once: facts cite the turns that are judged themselves
+        facts, early = await self._read(batch, chunk, embedder, reader)
+        return await self._embedded(batch, chunk, facts, embedder, early, reader)
 
     async def _read(
-        self, batch: Batch, chunk: JournalledChunk, embedder: Embedder
+        self, batch: Batch, chunk: JournalledChunk, embedder: Embedder, reader: Reader
     ) -> tuple[Sequence[Fact], list[Vectors | None]]:
         """A chunk's facts; and the vectors of its turns, where a model thinks long enough to make them meanwhile."""
         early: list[Vectors | None] = []
-        reading = asyncio.create_task(self._facts(batch, chunk))
+        reading = asyncio.create_task(self._facts(batch, chunk, reader))
         try:
             await asyncio.wait({reading}, timeout=THINKS_S)
             if not reading.done():
@@ -296,10 +299,11 @@ class Writer:
         facts: Sequence[Fact],
         embedder: Embedder,
         early: Sequence[Vectors | None] = (),
+        reader: Reader | None = None,
     ) -> ChunkWork:
         """A chunk with its facts and turns embedded, the turns unless they are so already."""
         told, turns = [fact.text for fact in facts], turn_texts(chunk)
-        doubting = asyncio.ensure_future(self.in_thread(self._doubts, batch, chunk, facts))
+        doubting = asyncio.ensure_future(self.in_thread(self._doubts, batch, chunk, facts, reader or Reader()))
         try:
             vectors = [*await self._embed(embedder, told if early else told + turns), *early]
             reach("add.embedded")
@@ -312,10 +316,9 @@ class Writer:
         return ChunkWork(batch, chunk, tuple(facts), tuple(prepared), tuple(rest), embedder, doubts, hidden)
 
     def _doubts(
-        self, batch: Batch, chunk: JournalledChunk, facts: Sequence[Fact]
+        self, batch: Batch, chunk: JournalledChunk, facts: Sequence[Fact], reader: Reader
     ) -> tuple[tuple[str | None, ...], dict[int, str]]:
         """What must not be served before somebody has looked at it: facts and turns. Blocking, for long texts take their time."""
-        reader = Reader()  # of each text once: facts cite the turns that are judged themselves
         return doubts_of(facts, chunk, self.trust, reader), {} if batch.retells else hidden_of(chunk, reader)
 
     async def _commit(self, work: ChunkWork) -> None:
@@ -354,7 +357,7 @@ class Writer:
                 await self.committed(work.batch, work.chunk, commit)
                 return
 
-    async def _facts(self, batch: Batch, chunk: JournalledChunk) -> Sequence[Fact]:
+    async def _facts(self, batch: Batch, chunk: JournalledChunk, reader: Reader) -> Sequence[Fact]:
         if not batch.infer:
             return whole_messages(chunk.turns)
         if chunk.facts is not None:
@@ -362,7 +365,7 @@ class Writer:
         said = Chunk(chunk.turns, chunk.context, batch.instructions)
         seen = await self.echoes.without_ours(batch, said)
         extraction = await self._extract(batch, chunk.record.n, seen)
-        verified = await self.echoes.verified(batch, extraction, said, seen)
+        verified = await self.echoes.verified(batch, extraction, said, seen, reader)
         reach("add.extracted")
         try:
             await self.in_thread(self.journal.store_facts, batch.id, chunk.record.n, verified, chunk.erased_at)
@@ -416,7 +419,12 @@ class Writer:
         return plan, answer.usage
 
     def _seen(self, work: ChunkWork, moment: datetime, repeats: Repeats | None) -> tuple[Plan, tuple[Case, ...]]:
-        """A plan on what is remembered now, with what only says that again, and each fact beside its candidates. Blocking."""
+        """A plan on what is remembered now, with what only says that again, and each fact beside its candidates; all of it of one
+        state of the ledger. Blocking."""
+        with self.ledger.snapshot():
+            return self._seen_now(work, moment, repeats)
+
+    def _seen_now(self, work: ChunkWork, moment: datetime, repeats: Repeats | None) -> tuple[Plan, tuple[Case, ...]]:
         space, batch = work.batch.space, work.batch
         plan = Plan(space, self.ledger.state(space), batch.id, work.chunk.record.n)
         if batch.retells and work.chunk.record.n == 0:
@@ -499,7 +507,7 @@ class Overtaken:
 
     def __init__(self) -> None:
         self.times = 0
-        self._give_up = now() + PATIENCE
+        self._give_up: datetime | None = None  # while another's turn is waited for
 
     @property
     def often(self) -> bool:
@@ -509,11 +517,12 @@ class Overtaken:
     async def by(self, error: RevisionConflict) -> None:
         """Wait before the next try. Raises the error where there were enough, StoreBusy where another's turn takes too long."""
         if isinstance(error, UserClaimed):
+            self._give_up = self._give_up or now() + PATIENCE  # from now on: deciding may have taken long
             if now() >= self._give_up:
                 raise StoreBusy("another process goes first, and takes long") from error
             await asyncio.sleep(POLL_S)
             return
-        self.times += 1
+        self.times, self._give_up = self.times + 1, None
         if self.times == MAX_CONFLICTS:
             raise error
         await asyncio.sleep(0.005 * self.times)

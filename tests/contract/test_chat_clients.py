@@ -79,7 +79,7 @@ def test_openai(memory):
         assert isinstance(client, OpenAI) and client.base_url == bare.base_url and client.models is bare.models
         client.timeout = 7
         assert bare.timeout == 7 and "remembering(" in repr(client)
-        client.with_options(timeout=3).chat.completions.create(model="any", messages=user("likes += tea"))
+        client.with_options(timeout=60).chat.completions.create(model="any", messages=user("likes += tea"))
         assert client.recollect.flush() == [] and turns(memory)[-2:] == ["likes += tea", "hello"]
         assert memory.count(user_id="u") == 2
 

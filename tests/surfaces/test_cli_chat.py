@@ -55,8 +55,9 @@ def test_offline_memories_are_quoted_shown_forgotten_and_brought_back(environmen
         assert "undone:  DELETE" not in say("/as-of yesterday-ish") and "ISO" in terminal.raw
         assert "/bogus: is no command" in say("/bogus")
         assert "no memory says “Oslo”" in say("/forget Oslo")
-        terminal.type("half a line\x03")
-        terminal.until(PROMPT)
+        terminal.type("half a line")
+        terminal.until("half a line$")
+        terminal.interrupt(PROMPT)
         terminal.type("\x04")
         assert terminal.rest()[1] == 0
     with Memory(environment["RECOLLECT_HOME"]) as memory:

@@ -69,15 +69,16 @@ class Reader:
     def __init__(self) -> None:
         self._plain: dict[str, str] = {}
         self._claims: dict[str, list[Claim]] = {}
-        self._suspicions: dict[tuple[str, SourceClass], list[Span]] = {}
+        self._orders: dict[tuple[str, SourceClass], list[Span]] = {}
 
     def judge_fact(self, fact: Fact, turns: Sequence[Turn]) -> str | None:
         """Why a fact must not be served before somebody has looked at it; None where it may be. `turns`: those that it cites. Of
         a turn counts what stands at the quote: a page with an order in it may tell facts elsewhere, as a page's word. In a
         fact of the user's, "the user" is who speaks."""
         own = fact.source in (SourceClass.USER, SourceClass.CLAIM)
-        if reason := judge(_THE_USER.sub("I", fact.text), SourceClass.USER) if own else judge(fact.text, fact.source):
-            return reason
+        told, source = (_THE_USER.sub("I", fact.text), SourceClass.USER) if own else (fact.text, fact.source)
+        if spans := self.suspicions(told, source):
+            return spans[0][2]
         by_id = {turn.id: turn for turn in turns}
         for evidence in fact.evidence:
             if (turn := by_id.get(evidence.turn_id)) is not None:
@@ -89,9 +90,7 @@ class Reader:
     def is_claim(self, quote: str, text: str) -> bool:
         """Whether a part of a user's message stands, at least partly, in what is not for a user to say."""
         if not (found := self.claims(text)):
-            return any(
-                self._touches(quote, text, span) for span in _orders(text, self._readable(text), SourceClass.USER)
-            )
+            return any(self._touches(quote, text, span) for span in self.orders(text, SourceClass.USER))
         at, end = self._place(quote, text)
         return any(at < one.end and end > one.start for one in found)
 
@@ -101,19 +100,25 @@ class Reader:
             self._claims[text] = claims(text, self._readable(text))
         return self._claims[text]
 
+    def orders(self, text: str, source: SourceClass) -> list[Span]:
+        """The passages that give more orders to later readers than that source may, the first first."""
+        if (text, source) not in self._orders:
+            self._orders[text, source] = _orders(text, self._readable(text), source)
+        return self._orders[text, source]
+
     def suspicions(self, text: str, source: SourceClass) -> list[Span]:
         """The passages that are too much for that source, the first first. Of a user's only those that are claims too, or far
         too much of one, and are not told of: who asks about code, or warns of attacks, uses the same words."""
-        if (text, source) not in self._suspicions:
-            found = _orders(text, self._readable(text), source)
-            self._suspicions[text, source] = self._agreed(text, found) if source is SourceClass.USER else found
-        return self._suspicions[text, source]
+        if source is not SourceClass.USER:
+            return self.orders(text, source)
+        claimed = self.claims(text)
+        return self._agreed(text, claimed) if claimed else []  # as most messages: nothing to agree with
 
-    def _agreed(self, text: str, found: Sequence[Span]) -> list[Span]:
-        plain, claimed = self._readable(text), self.claims(text)
+    def _agreed(self, text: str, claimed: Sequence[Claim]) -> list[Span]:
+        plain = self._readable(text)
         agreed = [
             one
-            for one in found
+            for one in self.orders(text, SourceClass.USER)
             if any(one[0] < claim.end and claim.start < one[1] and claim.much >= AGREES for claim in claimed)
         ]
         agreed += [(claim.start, claim.end, claim.why) for claim in claimed if claim.much >= FAR_TOO_MUCH]
@@ -197,7 +202,7 @@ def _found(plain: str, source: SourceClass) -> list[tuple[int, int, str]]:
     found = [
         (match.start(), match.end(), name)
         for name, groups in NEEDED.items()
-        if all(any(word in low for word in group) for group in groups)
+        if all(any(map(low.__contains__, group)) for group in groups)
         for match in PATTERNS[name].finditer(low)
     ]
     found += _sendings(low)
