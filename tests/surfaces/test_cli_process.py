@@ -101,7 +101,9 @@ def in_terminal(words, environment, columns=80, stdout_too=True):
     master, slave = pty.openpty()
     fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
     out = slave if stdout_too else subprocess.PIPE
-    environment = {name: value for name, value in environment.items() if name not in ("COLUMNS", "LINES")}  # the runner's
+    environment = {
+        name: value for name, value in environment.items() if name not in ("COLUMNS", "LINES")
+    }  # the runner's
     child = subprocess.Popen(
         [*RECOLLECT, *words], stdin=slave, stdout=out, stderr=slave, env={**environment, "TERM": "xterm"}
     )
