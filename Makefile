@@ -26,8 +26,9 @@ $(STAMP): pyproject.toml lock/dev.txt lock/weights.txt
 demo: $(STAMP)   ## ingest a conversation, watch the decisions, ask ten questions
 	@$(BIN)/recollect demo
 
+# Three at once on two cores, for tests of kills and slow endpoints wait half of their time; what is left at the end is shared.
 test: $(STAMP)   ## the whole test suite
-	@$(BIN)/python -m pytest -q -n 2
+	@$(BIN)/python -m pytest -q -n 3 --dist worksteal
 
 chaos: $(STAMP)   ## the long forms of the fault tests, and a table of faults, tries and violations
 	@$(BIN)/python tests/chaos.py

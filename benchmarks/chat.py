@@ -1,21 +1,27 @@
 """What a memory adds to a chat: the openai client with one beside the bare client, against an endpoint, in turn.
 
+The memory is that of one user who has told all of `changes`, our own conversations (about 1,400 turns and what the rules find in
+them); each turn asks one of its questions, and the answer's block is as full as a context gets.
+
 added: milliseconds of a whole call over the bare one, recall before it and the durable write after it (wanted: at most 15 at the
 median); and what of that is not recall, which is timed by itself. first token: seconds until a stream's first word, over those of
-the bare client plus one recall (wanted: at most 1.2). On a machine that does other things too the fastest tenth says more.
+the bare client plus one recall (wanted: at most 1.2). Turns wait until the ones before are learnt, for people type more slowly
+than that; `--hurry`: they do not. On a machine that does other things too the fastest tenth says more.
 
-python benchmarks/chat.py [--memories 1000] [--turns 60] [--rounds 5] [--latency 0.02]
+python benchmarks/chat.py [--turns 60] [--rounds 3] [--latency 0.02] [--hurry]
 """
 
 from __future__ import annotations
 
 import argparse
 import multiprocessing
+import random
 import statistics
 import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
@@ -26,14 +32,11 @@ from report import Report
 from recollect import Memory
 from recollect.chat import remembering
 from recollect.testing import ModelEndpoint, Reply, Request
+from recollect_evals.datasets import load
+from recollect_evals.systems.recollect import messages
 
+WINDOW = 8  # messages of history that are handed in
 ANSWER = "That is a good question, and the answer to it is not a short one."
-QUESTIONS = (
-    "Which boat did I buy in the spring?",
-    "What do I usually have for breakfast?",
-    "Where did we go on holiday with the children?",
-    "Who was it that I met at the conference?",
-)
 
 
 def serve(latency: float, connection: Connection) -> None:
@@ -58,49 +61,62 @@ def endpoint(latency: float) -> Iterator[str]:
     process.join()
 
 
-def fill(memory: Memory, memories: int) -> None:
-    """One user's memories, each of one message."""
-    told = [
-        f"On day {n} I had a talk with person {n % 97} about topic {n % 89} in place {n % 83}." for n in range(memories)
-    ]
-    memory.add([{"role": "user", "content": text} for text in told], user_id="u", infer=False)
+def fill(memory: Memory) -> list[str]:
+    """One user's memory, and questions about it."""
+    asked: list[str] = []
+    for talk in load("changes").conversations:
+        asked += [question.text for question in talk.questions]
+        for session in talk.sessions:
+            memory.add(messages(session), user_id="u", session_id=session.id, timestamp=session.turns[0].said_at)
+    random.Random(1).shuffle(asked)
+    return asked
 
 
-def turn(client: Any, n: int, history: list[dict[str, str]]) -> float:
-    """Seconds for one whole call."""
-    history.append({"role": "user", "content": f"{QUESTIONS[n % len(QUESTIONS)]} ({n})"})
-    start = time.perf_counter()
-    client.chat.completions.create(model="any", messages=history[-9:])
-    took = time.perf_counter() - start
-    history.append({"role": "assistant", "content": ANSWER})
-    return took
+class Talk:
+    """A conversation of questions with one client."""
+
+    def __init__(self, client: Any) -> None:
+        self._client, self._history = client, [{"role": "system", "content": "Be brief."}]
+
+    def turn(self, question: str) -> float:
+        """Seconds for one whole call."""
+        start = time.perf_counter()
+        self._client.chat.completions.create(model="any", messages=self._asked(question))
+        return self._answered(start)
+
+    def first_word(self, question: str) -> float:
+        """Seconds until a stream's first word."""
+        start = time.perf_counter()
+        stream = self._client.chat.completions.create(model="any", messages=self._asked(question), stream=True)
+        took = next(time.perf_counter() - start for chunk in stream if chunk.choices[0].delta.content)
+        list(stream)
+        self._answered(start)
+        return took
+
+    def _asked(self, question: str) -> list[dict[str, str]]:
+        self._history.append({"role": "user", "content": question})
+        return [self._history[0], *self._history[1:][-WINDOW:]]
+
+    def _answered(self, start: float) -> float:
+        took = time.perf_counter() - start
+        self._history.append({"role": "assistant", "content": ANSWER})
+        return took
 
 
-def first_word(client: Any, n: int, history: list[dict[str, str]]) -> float:
-    """Seconds until a stream's first word."""
-    history.append({"role": "user", "content": f"{QUESTIONS[n % len(QUESTIONS)]} ({n})"})
-    start = time.perf_counter()
-    stream = client.chat.completions.create(model="any", messages=history[-9:], stream=True)
-    took = next(time.perf_counter() - start for chunk in stream if chunk.choices[0].delta.content)
-    list(stream)
-    history.append({"role": "assistant", "content": ANSWER})
-    return took
-
-
-def recall(memory: Memory, n: int) -> float:
+def recall(memory: Memory, question: str) -> float:
     """Seconds for what is recalled before a turn."""
     start = time.perf_counter()
-    memory.context(f"{QUESTIONS[n % len(QUESTIONS)]} ({n})", user_id="u")
+    memory.context(question, user_id="u")
     return time.perf_counter() - start
 
 
 def main() -> None:
     """Measure, and print both."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--memories", type=int, default=1000)
     parser.add_argument("--turns", type=int, default=60)
-    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--latency", type=float, default=0.02)
+    parser.add_argument("--hurry", action="store_true", help="do not wait until a turn is learnt")
     parser.add_argument("--json", type=Path, metavar="FILE")
     options = parser.parse_args()
     report = Report()
@@ -109,9 +125,11 @@ def main() -> None:
         endpoint(options.latency) as url,
         Memory(folder, llm="rules") as memory,
     ):
-        fill(memory, options.memories)
+        questions = fill(memory)
         with OpenAI(base_url=url, api_key="none") as bare:
-            taken = measured(options, memory, bare)
+            taken = measured(options, memory, bare, questions)
+        stats = memory.stats(user_id="u")
+        print(f"{stats.memories} memories, {stats.turns} turns")
     for name, at in (("median", statistics.median), ("fastest tenth", tenth)):
         plain, ours, first, our_first, recalled = (at(kind) * 1e3 for kind in taken)
         report.value(f"added to a call, {name}", ours - plain, "ms", "<= 15", bare_ms=round(plain, 1))
@@ -126,18 +144,19 @@ def tenth(seconds: list[float]) -> float:
     return statistics.quantiles(seconds, n=10)[0]
 
 
-def measured(options: argparse.Namespace, memory: Memory, bare: OpenAI) -> list[list[float]]:
+def measured(options: argparse.Namespace, memory: Memory, bare: OpenAI, questions: list[str]) -> list[list[float]]:
     """Seconds of each kind of call, which take turns: bare, ours, both until the first word, recall alone."""
     taken: list[list[float]] = [[], [], [], [], []]
     for n in range(options.rounds):
         client = remembering(bare, memory, user_id="u", session_id=f"round {n}", recall_seconds=None)
-        histories: list[list[dict[str, str]]] = [[], [], [], []]
+        talks = [Talk(bare), Talk(client), Talk(bare), Talk(client)]
+        calls = [talks[0].turn, talks[1].turn, talks[2].first_word, talks[3].first_word, partial(recall, memory)]
         for place in range(options.turns):
-            taken[0].append(turn(bare, place, histories[0]))
-            taken[1].append(turn(client, place, histories[1]))
-            taken[2].append(first_word(bare, place, histories[2]))
-            taken[3].append(first_word(client, place, histories[3]))
-            taken[4].append(recall(memory, place))
+            question = questions[(n * options.turns + place) % len(questions)]
+            for kind, call in zip(taken, calls, strict=True):
+                while not options.hurry and any(one.status == "pending" for one in client.recollect.pending()):
+                    time.sleep(0.01)
+                kind.append(call(question))
         client.recollect.close()
     return taken
 

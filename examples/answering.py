@@ -9,14 +9,23 @@ from typing import Any
 from recollect import Hit
 
 
+class NoAnswer(Exception):
+    """The model did not answer: no key, no network, too many requests …"""
+
+
 def reply(messages: Sequence[Mapping[str, Any]], hits: Sequence[Hit], model: str | None = None) -> str:
-    """An answer to `messages`. `hits` is what was found for it: all that the offline reader has to go by."""
+    """An answer to `messages`. `hits` is what was found for it: all that the offline reader has to go by. Raises NoAnswer."""
     name = model or os.environ.get("RECOLLECT_LLM") or "rules"
     if name == "rules":
         return quoted(hits)
+    os.environ.setdefault("LITELLM_LOCAL_MODEL_COST_MAP", "True")  # its own prices: importing it asks no network
     import litellm
+    from openai import OpenAIError  # litellm's errors are openai's
 
-    return str(litellm.completion(model=name, messages=list(messages)).choices[0].message.content)
+    try:
+        return str(litellm.completion(model=name, messages=list(messages)).choices[0].message.content)
+    except OpenAIError as error:
+        raise NoAnswer(f"{name} did not answer ({type(error).__name__})") from error
 
 
 def quoted(hits: Sequence[Hit]) -> str:

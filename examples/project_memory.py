@@ -17,13 +17,15 @@ from __future__ import annotations
 import argparse
 import re
 import subprocess
+import sys
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
-from answering import reply
+from answering import NoAnswer, reply
 
 from recollect import Memory
+from recollect.errors import RecollectError
 
 COMMIT = re.compile(
     r"^commit (?P<sha>[0-9a-f]{7,40}).*?^Author: (?P<who>.+?) <.*?^Date: +(?P<at>\S+)\n(?P<text>.*)", re.M | re.S
@@ -35,7 +37,10 @@ def log_of(source: Path) -> str:
     if source.is_file():
         return source.read_text(encoding="utf-8")
     command = ["git", "-C", str(source), "log", "--reverse", "--no-merges", "--date=iso-strict"]
-    return subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    printed = subprocess.run(command, check=False, capture_output=True, text=True)
+    if printed.returncode:
+        sys.exit(printed.stderr.strip())
+    return printed.stdout
 
 
 def commits(log: str) -> Iterator[tuple[str, dict[str, str]]]:
@@ -95,15 +100,18 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--store", help="the memory's folder (default: $RECOLLECT_HOME or the data folder)")
     parser.add_argument("--llm", help="any litellm name (default: $RECOLLECT_LLM, else rules)")
     given = parser.parse_args(arguments)
-    with Memory(given.store, llm=given.llm) as memory:
-        if given.what == "learn":
-            learn(memory, given.project, Path(given.about))
-        elif given.what == "ask":
-            ask(memory, given.project, given.about, given.as_of, given.llm)
-        elif given.what == "why":
-            why(memory, given.project, given.about)
-        else:
-            brief(memory, given.project)
+    try:
+        with Memory(given.store, llm=given.llm) as memory:
+            if given.what == "learn":
+                learn(memory, given.project, Path(given.about))
+            elif given.what == "ask":
+                ask(memory, given.project, given.about, given.as_of, given.llm)
+            elif given.what == "why":
+                why(memory, given.project, given.about)
+            else:
+                brief(memory, given.project)
+    except (RecollectError, NoAnswer) as error:
+        sys.exit(str(error))
 
 
 if __name__ == "__main__":

@@ -14,12 +14,14 @@ Offline by default; `--llm openai/gpt-5-mini` (or $RECOLLECT_LLM) extracts the d
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from answering import reply
+from answering import NoAnswer, reply
 
 from recollect import Memory
+from recollect.errors import RecollectError
 
 ME = "me"
 
@@ -27,7 +29,10 @@ ME = "me"
 def read(memory: Memory, folder: Path) -> None:
     """Remember the notes of a folder. Read again, nothing is there twice: a line is known by its file and its words."""
     before = memory.count(user_id=ME)
-    for file in sorted(folder.glob("????-??-??.md")):
+    files = sorted(folder.glob("????-??-??.md"))
+    if not files:
+        sys.exit(f"no notes called YYYY-MM-DD.md in {folder}")
+    for file in files:
         title, *lines = (line for line in file.read_text(encoding="utf-8").splitlines() if line)
         told = {"file": file.name, "topic": title.lstrip("# ")}
         for line in lines:
@@ -73,15 +78,18 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--store", help="the memory's folder (default: $RECOLLECT_HOME or the data folder)")
     parser.add_argument("--llm", help="any litellm name (default: $RECOLLECT_LLM, else rules)")
     given = parser.parse_args(arguments)
-    with Memory(given.store, llm=given.llm) as memory:
-        if given.what == "read":
-            read(memory, Path(given.about))
-        elif given.what == "ask":
-            ask(memory, given.about, given.llm)
-        elif given.what == "when":
-            when(memory, given.about)
-        else:
-            show(memory, given.since)
+    try:
+        with Memory(given.store, llm=given.llm) as memory:
+            if given.what == "read":
+                read(memory, Path(given.about))
+            elif given.what == "ask":
+                ask(memory, given.about, given.llm)
+            elif given.what == "when":
+                when(memory, given.about)
+            else:
+                show(memory, given.since)
+    except (RecollectError, NoAnswer) as error:
+        sys.exit(str(error))
 
 
 if __name__ == "__main__":

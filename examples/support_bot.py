@@ -19,7 +19,7 @@ from contextlib import asynccontextmanager
 from typing import Annotated, Any
 
 import anyio.to_thread
-from answering import reply
+from answering import NoAnswer, reply
 from fastapi import Depends, FastAPI, Header, Request
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel
@@ -68,6 +68,12 @@ app = FastAPI(title="Support", lifespan=opened)
 def absent(_request: Request, _error: NotFound) -> JSONResponse:
     """Another customer's memory and one that never was look the same."""
     return JSONResponse({"detail": "not found"}, status_code=404)
+
+
+@app.exception_handler(NoAnswer)
+def unanswered(_request: Request, error: NoAnswer) -> JSONResponse:
+    """The model failed, and nothing was learnt: the same request may be sent again."""
+    return JSONResponse({"detail": str(error)}, status_code=502)
 
 
 @app.post("/chat")

@@ -267,7 +267,7 @@ def language(settings: Settings) -> Language:
     """
     llm = settings.llm
     if isinstance(llm, str | None):
-        name = llm or os.environ.get(LLM_VARIABLE)
+        name = llm or os.environ.get(LLM_VARIABLE) or None  # a variable that is empty is none
         if name is None:
             warn_of_key()
         return rules(settings) if name in (None, RULES) else by_model(litellm_model(str(name), settings))

@@ -103,7 +103,7 @@ class NotFound(RecollectError, LookupError):
     """No such thing for this user. A foreign id is no different from one that does not exist."""
 
     def __init__(self, what: str, identifier: str) -> None:
-        super().__init__(f"no {what} with the id {identifier!r}")
+        super().__init__(f"no {what} {'called' if what == 'entity' else 'with the id'} {identifier!r}")
         self.what = what
         self.identifier = identifier
 

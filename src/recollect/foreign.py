@@ -20,19 +20,19 @@ from .times import now
 from .trace import Imported, Listener, emit
 
 Add = Callable[..., Awaitable[tuple[Batch, bool]]]
-NO_USER = "it is of an agent or a run, of no user: name one (user_id=)"
+NO_USER = "it is of an agent or a run, of no user: say whose it becomes (user_id=)"
 CHANGED = "it changed there since it was imported; what is here stays"
 
 
 @dataclass(slots=True)
 class Foreigners:
-    """One import. `add` brings a batch to its end; `to` is whose all of it becomes, unless `everyone` keeps the own name."""
+    """One import. `add` brings a batch to its end; `to` is whose that of no user becomes, unless `orphans_stay` out."""
 
     store: Store
     redactor: Redactor
     add: Add
     to: str | None
-    everyone: bool
+    orphans_stay: bool
     dry_run: bool
     allow_erased: bool
     listener: Listener | None
@@ -74,8 +74,8 @@ class Foreigners:
         self._counts["found"] += 1
         self._counts["versions"] += len(one.versions)
         self._left_out += [LeftOut(id=one.id, reason=problem) for problem in one.problems]
-        user = one.user_id if self.everyone else self.to
-        if self.everyone and user is None:
+        user = self.to if one.user_id is None else one.user_id
+        if self.orphans_stay and user is None:
             self._left_out.append(LeftOut(id=one.id, reason=NO_USER))
             return
         self._users.add(user)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import os
 import threading
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
@@ -122,10 +123,10 @@ async def _stoppable(store: Store, work: Any, listener: Listener | None) -> Any:
 
 
 def _planned(store: Store | None, wish: Wish, progress: Any) -> list[ImportedUser]:
-    size = wish.path.stat().st_size if wish.path.is_file() else 0
     found: list[ImportedUser] = []
     names: set[str | None] = set()
     with opened(wish.path) as file:
+        size = os.fstat(file.fileno()).st_size
         reading = Reading(file)
         reading.header()
         for user, lines in reading.parts():

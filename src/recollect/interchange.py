@@ -427,9 +427,12 @@ class Reading:
 
     def header(self) -> Header:
         """The first line."""
-        first = self._next()
+        looks_like_one = b'"header"' in self.file.readline(1_000)
+        self.file.seek(0)
+        first = self._next() if looks_like_one else None
         if not isinstance(first, Header):
-            raise self.fault("the first line is no header")
+            self.line = 1
+            raise self.fault('not a file that `export` wrote with format="jsonl" (conversations are for `ingest`)')
         if first.version != VERSION:
             raise self.fault(f"version {first.version} of the format; this recollect reads version {VERSION}")
         return first

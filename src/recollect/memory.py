@@ -793,13 +793,13 @@ class AsyncMemory:
         from .pack import pack
         from .safety.fence import fence_name
 
-        hits = [hit for hit in await self._found(replace(asked, fill=True)) if wanted(hit)]
+        def packed(hits: list[Hit]) -> Context:
+            fence = fence_name(self._store.ledger.secret(), asked.scope.user_id)
+            text, kept, tokens = pack([hit for hit in hits if wanted(hit)], budget, fence, tokenizer)
+            return Context(text=text, hits=tuple(kept), tokens=tokens)
 
-        def packed() -> tuple[str, list[Hit], int]:
-            return pack(hits, budget, fence_name(self._store.ledger.secret(), asked.scope.user_id), tokenizer)
-
-        text, kept, tokens = await self._run(packed)
-        return Context(text=text, hits=tuple(kept), tokens=tokens)
+        self._check_loop()
+        return await self._searches.made(replace(asked, fill=True), packed)
 
     async def timeline(
         self,
@@ -1077,8 +1077,8 @@ class AsyncMemory:
         Each memory comes in as it stands, as with `infer=False`, for its own user, agent and run (as session), with its time,
         its metadata and where it is from (`source`, `mem0_id`, `mem0_created_at`, `mem0_updated_at`). Its history becomes
         versions, each valid from its time. A second import adds what came to mem0 since, and nothing twice; what changed there
-        since is told (`.left_out`). `user_id`: whose all of it becomes, also memories of an agent or run alone, which are left
-        out otherwise. `dry_run`: what would come; nothing does. `on_event` is told of `Imported`.
+        since is told (`.left_out`). `user_id`: whose the memories of an agent or run alone become, which are left out otherwise;
+        those of a user stay that user's. `dry_run`: what would come; nothing does. `on_event` is told of `Imported`.
 
         Raises InvalidInput, MissingExtra where that Python or its mem0 is not there, ImportInvalid where it fails to read.
         """
@@ -1087,13 +1087,12 @@ class AsyncMemory:
         whose = user_id if isinstance(user_id, _Operator) else scope_of(user_id, None, None).user_id
         for name, value in {"dry_run": dry_run, "allow_erased": allow_erased}.items():
             check.flag(name, value)
-        everyone = isinstance(whose, _Operator)
         work = Foreigners(
             self._store,
             self._redactor,
             self._added,
             to=None if isinstance(whose, _Operator) else whose,
-            everyone=everyone,
+            orphans_stay=isinstance(whose, _Operator),
             dry_run=dry_run,
             allow_erased=allow_erased,
             listener=self._listener,

@@ -272,8 +272,8 @@ class Talks(Protocol):
 
     def hear(self, heard: NewTurns) -> Kept:
         """Journal messages into the open chunk of their session, durably; one is opened where there is none, and closed where it
-        is full, idle, or of other metadata. What the session's last turns have already is not taken again, what was erased
-        before is left out."""
+        is full, idle, or of other metadata. The first messages of a session close what else is open of the user, and answered.
+        What the session's last turns have already is not taken again, what was erased before is left out."""
         ...
 
     def close(

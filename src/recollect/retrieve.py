@@ -17,7 +17,7 @@ from .partition import Partition, Partitions
 from .ports import Embedder, Ledger
 from .query import Query
 from .rank import NEAR, Telling, crowded, spread, thinned
-from .records import Space
+from .records import Known, Space
 from .results import Channel, Hit, Source
 from .times import from_micros, to_micros
 from .views import Views, turn_source
@@ -267,7 +267,7 @@ class Retriever:
         sources = Views(self._ledger, space).evidence(told, sought.moment.number) if told else {}
         created = self._ledger.created_at(space, [content.rows[key].memory_id for key in told]) if told else {}
         metadata = self._ledger.turn_metadata(space, said) if said else {}
-        claimed = self._claimed(sought, said) if said else set()
+        claimed = self._claimed(sought, said, content.rows) if said else set()
         hits = []
         for one in kept:
             if row := content.rows.get(one.key):
@@ -278,15 +278,17 @@ class Retriever:
                 hits.append(turn_hit(turn, source, one, metadata[turn.number], int(served.until[one.key])))
         return hits
 
-    def _claimed(self, sought: Sought, turns: Sequence[int]) -> set[int]:
-        """Those of the turns of which claims came."""
+    def _claimed(self, sought: Sought, turns: Sequence[int], known: Mapping[int, Row]) -> set[int]:
+        """Those of the turns of which claims came. `known`: rows that are read already, by passage."""
         import numpy as np
 
-        places, statements = sought.partition.supported(np.array(turns), sought.moment)
-        served = sought.may_serve(statements)
-        rows = sought.served.rows[statements[served]].tolist()
-        told = self._ledger.rows(sought.partition.space, set(rows))
-        claims = [told[row].statement.source is SourceClass.CLAIM for row in rows]
+        places, passages = sought.partition.supported(np.array(turns), sought.moment)
+        served = sought.may_serve(passages)
+        told = passages[served].tolist()
+        unknown = [int(sought.served.rows[key]) for key in told if key not in known]
+        read = self._ledger.rows(sought.partition.space, unknown).values()
+        rows = Known({**known, **{row.statement.number: row for row in read}})
+        claims = [rows[key].statement.source is SourceClass.CLAIM for key in told]
         return {turns[place] for place, claim in zip(places[served].tolist(), claims, strict=True) if claim}
 
 

@@ -1,12 +1,13 @@
-"""From a checked query to its hits: embedded, found, reranked. Where nothing of that is awaited, one worker thread does it all:
-to go from thread to thread costs more than half of what the search itself does."""
+"""From a checked query to its hits, and what is made of them: embedded, found, reranked. Where nothing of that is awaited, one
+worker thread does it all: to go from thread to thread costs more than half of what the search itself does."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from .build import Store
 from .embedding import Batcher, is_local
@@ -20,6 +21,8 @@ from .trace import Listener, emit
 if TYPE_CHECKING:
     from .ports import Vectors
 
+T = TypeVar("T")
+
 
 @dataclass(frozen=True, slots=True)
 class Searches:
@@ -32,29 +35,38 @@ class Searches:
 
     async def hits(self, asked: Query) -> list[Hit]:
         """Hits, best first."""
-        return await self.store.in_use.apply(partial(self._hits, asked), self.store.in_thread)
+        return await self.made(asked, list)
+
+    async def made(self, asked: Query, of: Callable[[list[Hit]], T]) -> T:
+        """What a worker thread makes of the hits."""
+        return await self.store.in_use.apply(partial(self._made, asked, of), self.store.in_thread)
 
     def begin(self, asked: Query) -> Future[list[Hit] | None] | None:
-        """The same in one worker thread, without a loop. None, at once or as what comes of it, where that cannot be: then `hits`
-        does it. From any thread. Raises Closed."""
+        """The hits from one worker thread, without a loop. None, at once or as what comes of it, where that cannot be: then
+        `hits` does it. From any thread. Raises Closed."""
         embedder = self.store.embedder
-        return self.store.submit(self._now, asked, embedder) if self._is_plain(embedder) else None
+        return self.store.submit(self._now, asked, list, embedder) if self._is_plain(embedder) else None
 
     def _is_plain(self, embedder: Embedder) -> bool:
         """Whether nothing of a search is awaited."""
         return self.store.reranker is None and is_local(embedder)
 
-    def _now(self, asked: Query, embedder: Embedder) -> list[Hit] | None:
+    def _now(self, asked: Query, of: Callable[[list[Hit]], T], embedder: Embedder) -> T | None:
         """None where the embedder is busy, fails, or is not the store's any more: who awaits can do something about it."""
         try:
             vectors = self.batcher.now(embedder, [asked.text])
-            return None if vectors is None else self.retriever.search(asked, vectors[0], embedder)
+            found = None if vectors is None else self.retriever.search(asked, vectors[0], embedder)
         except (EmbedderError, EmbeddingModelMismatch):
             return None
+        return None if found is None else of(found)
 
-    async def _hits(self, asked: Query, embedder: Embedder) -> list[Hit]:
-        found = await self.store.in_thread(self._now, asked, embedder) if self._is_plain(embedder) else None
-        return await self._awaited(asked, embedder) if found is None else found
+    async def _made(self, asked: Query, of: Callable[[list[Hit]], T], embedder: Embedder) -> T:
+        made: T | None = None
+        if self._is_plain(embedder):
+            made = await self.store.in_thread(self._now, asked, of, embedder)
+        if made is None:
+            made = await self.store.in_thread(of, await self._awaited(asked, embedder))
+        return made
 
     async def _awaited(self, asked: Query, embedder: Embedder) -> list[Hit]:
         vector = await self._vector(embedder, asked.text)

@@ -6,13 +6,19 @@ somewhat more, as nobody may be promised less than there is.
 
 from __future__ import annotations
 
+import functools
 import math
 import re
 
 # What cl100k_base never joins: letters (a capital begins a piece), up to three digits, punctuation, line ends, further spaces.
 # A hexadecimal number is one piece here, so that its length alone counts: the fence of a context is another in each store.
-_PIECE = re.compile(r"[0-9a-f]{32,}|[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[^\W\d_a-zA-Z]+|\d{1,3}|\n|[^\w\s]+|_+|[^\S\n]{2,}")
-_ENGLISH = re.compile(r"\b(?:the|and|of|to|with|for|his|her|that|has|from|they|at|by|you|their|she)\b", re.IGNORECASE)
+# A space before a piece belongs to it.
+_PIECE = re.compile(
+    r" ?([0-9a-f]{32,}|[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[^\W\d_a-zA-Z]+|\d{1,3}|\n|[^\w\s]+|_+|[^\S\n]{2,})"
+)
+_ENGLISH = frozenset(
+    ("the", "and", "of", "to", "with", "for", "his", "her", "that", "has", "from", "they", "at", "by", "you", "their", "she")
+)  # fmt: skip
 # Tokens of a character, from the lowest code point of its range on.
 _SCRIPTS = (
     (0x20000, 3.0),
@@ -33,9 +39,11 @@ def estimate_tokens(text: str) -> int:
     return math.ceil(sum(_of_line(line) for line in text.splitlines(keepends=True)))
 
 
+@functools.lru_cache(maxsize=1024)  # what is packed is counted line by line, then as a whole
 def _of_line(line: str) -> float:
-    known = _ENGLISH.search(line) is not None
-    return sum(_of_piece(piece, known) for piece in _PIECE.findall(line))
+    pieces = _PIECE.findall(line)
+    known = not _ENGLISH.isdisjoint(map(str.lower, pieces))
+    return sum(_of_piece(piece, known) for piece in pieces)
 
 
 def _of_piece(piece: str, english: bool) -> float:

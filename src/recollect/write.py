@@ -507,7 +507,7 @@ class Overtaken:
 
     def __init__(self) -> None:
         self.times = 0
-        self._give_up = now() + PATIENCE
+        self._give_up: datetime | None = None  # while another's turn is waited for
 
     @property
     def often(self) -> bool:
@@ -517,11 +517,12 @@ class Overtaken:
     async def by(self, error: RevisionConflict) -> None:
         """Wait before the next try. Raises the error where there were enough, StoreBusy where another's turn takes too long."""
         if isinstance(error, UserClaimed):
+            self._give_up = self._give_up or now() + PATIENCE  # from now on: deciding may have taken long
             if now() >= self._give_up:
                 raise StoreBusy("another process goes first, and takes long") from error
             await asyncio.sleep(POLL_S)
             return
-        self.times += 1
+        self.times, self._give_up = self.times + 1, None
         if self.times == MAX_CONFLICTS:
             raise error
         await asyncio.sleep(0.005 * self.times)

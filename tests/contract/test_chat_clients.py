@@ -4,12 +4,22 @@ endpoint."""
 from __future__ import annotations
 
 import asyncio
+import copy
 import gc
 import json
 import threading
 
 import pytest
-from openai import APIStatusError, AsyncOpenAI, OpenAI
+from openai import (
+    APIError,
+    APIStatusError,
+    APITimeoutError,
+    AsyncOpenAI,
+    AuthenticationError,
+    InternalServerError,
+    OpenAI,
+    RateLimitError,
+)
 
 from recollect import AsyncMemory, Memory
 from recollect.adapters import litellm_setup
@@ -69,7 +79,7 @@ def test_openai(memory):
         assert isinstance(client, OpenAI) and client.base_url == bare.base_url and client.models is bare.models
         client.timeout = 7
         assert bare.timeout == 7 and "remembering(" in repr(client)
-        client.with_options(timeout=3).chat.completions.create(model="any", messages=user("likes += tea"))
+        client.with_options(timeout=60).chat.completions.create(model="any", messages=user("likes += tea"))
         assert client.recollect.flush() == [] and turns(memory)[-2:] == ["likes += tea", "hello"]
         assert memory.count(user_id="u") == 2
 
@@ -197,6 +207,138 @@ def test_structured_outputs_are_replies_too(memory):
         assert turns(memory)[1:] == ["Where is my home?", '{"city": "Rome"}']
 
 
+def test_the_helper_that_streams_events_and_beta_remember_too(memory):
+    """`.stream()` is left by its `with`: what was answered whole is learnt, and of what was left half-way the question."""
+    memory.add("home = Rome", user_id="u")
+    replies = [
+        "In Rome.",
+        "likes tea, not",
+        Reply("", body="data: [DONE]\n\n", headers={"Content-Type": "text/event-stream"}),
+    ]
+    with ModelEndpoint([*replies, "In Rome again."]) as endpoint, openai_client(endpoint) as bare:
+        client = remembering(bare, memory, **OPTIONS)
+        with client.chat.completions.stream(model="any", messages=HOME) as stream:
+            assert [event.delta for event in stream if event.type == "content.delta"] == ["", "In", " Rome."]
+            assert stream.get_final_completion().choices[0].message.content == "In Rome."
+        assert "home is Rome" in sent(endpoint)
+        with client.chat.completions.stream(model="any", messages=user("likes += milk")) as stream:
+            next(event for event in stream if event.type == "content.delta" and event.delta)
+        with client.chat.completions.stream(model="any", messages=user("job = cook")) as stream:
+            assert list(stream) == []
+        client.beta.chat.completions.create(model="any", messages=user("And my home?"))
+        assert "home is Rome" in sent(endpoint) and client.beta.threads is not None
+        assert client.recollect.flush() == []
+        said = ["Where is my home?", "In Rome.", "likes += milk", "job = cook", "And my home?", "In Rome again."]
+        assert turns(memory)[1:] == said
+
+
+def test_the_helper_that_streams_events_awaited(tmp_path):
+    async def chat(endpoint):
+        async with async_opened(tmp_path) as memory, openai_client(endpoint, AsyncOpenAI) as bare:
+            await memory.add("home = Rome", user_id="u")
+            client = remembering(bare, memory, **OPTIONS)
+            async with client.chat.completions.stream(model="any", messages=HOME) as stream:
+                assert (await stream.get_final_completion()).choices[0].message.content == "In Rome."
+            assert "home is Rome" in sent(endpoint)
+            return [one["content"] for one in (await memory.export(user_id="u"))["turns"]]
+
+    with ModelEndpoint(["In Rome."]) as endpoint:
+        assert asyncio.run(chat(endpoint)) == ["home = Rome", "Where is my home?", "In Rome."]
+
+
+def test_what_is_no_list_of_messages_is_for_the_server_to_refuse(memory):
+    """The memory is in nobody's way: an error is the client's own, as it is without a memory."""
+    with ModelEndpoint(lambda _: Reply(status=400)) as endpoint, openai_client(endpoint) as bare:
+        client = remembering(bare, memory, **OPTIONS)
+        for messages in ("hello", [{"content": "hello"}], 7, []):
+            with pytest.raises(APIStatusError):
+                client.chat.completions.create(model="any", messages=messages)
+            with pytest.raises(APIStatusError), client.chat.completions.stream(model="any", messages=messages):
+                pass
+        assert turns(memory) == [] and client.recollect.flush() == []
+
+
+def test_what_has_no_memory_passes_through(memory):
+    """Raw responses, the Responses API and embeddings are the client's own, also on a shallow copy of it."""
+    response = {"id": "r1", "object": "response", "created_at": 0, "model": "any", "output": []}
+
+    def script(request):
+        return Reply(body=json.dumps(response)) if request.path.endswith("/responses") else Reply("hello")
+
+    with ModelEndpoint(script) as endpoint, openai_client(endpoint) as bare:
+        client = copy.copy(remembering(bare, memory, **OPTIONS))
+        raw = client.chat.completions.with_raw_response.create(model="any", messages=HOME)
+        assert raw.parse().choices[0].message.content == "hello" and sent(endpoint) == "Where is my home?"
+        with client.chat.completions.with_streaming_response.create(model="any", messages=HOME) as streamed:
+            assert b"hello" in streamed.read()
+        assert client.responses.create(model="any", input="hi").id == "r1"
+        assert len(client.embeddings.create(model="any", input="hi").data) == 1
+        assert turns(memory) == []
+        client.chat.completions.create(model="any", messages=HOME)
+        assert client.recollect.flush() == [] and turns(memory) == ["Where is my home?", "hello"]
+
+
+def test_errors_reach_the_caller_as_they_are_and_nothing_is_learnt(memory, litellm):
+    replies = [Reply(status=code, headers={"Retry-After": "1"}) for code in (401, 429, 500)]
+    with ModelEndpoint([*replies, Reply("late", delay=2), *replies]) as endpoint, openai_client(endpoint) as bare:
+        client = remembering(bare, memory, **OPTIONS).with_options(timeout=0.5)
+        for kind in (AuthenticationError, RateLimitError, InternalServerError, APITimeoutError):
+            with pytest.raises(kind):
+                client.chat.completions.create(model="any", messages=user("likes += tea"))
+        completion = remembering(litellm.completion, memory, **OPTIONS)
+        for code in (401, 429, 500):
+            with pytest.raises(APIError) as caught:  # litellm's errors are openai's
+                completion(
+                    "openai/any",
+                    user("likes += tea"),
+                    api_base=endpoint.url,
+                    api_key="none",
+                    num_retries=0,
+                    max_retries=0,
+                )
+            assert caught.value.status_code == code
+        assert client.recollect.flush() == [] and turns(memory) == []
+
+
+def test_a_stream_that_ends_in_an_error_tells_it_and_only_the_question_is_learnt(memory):
+    chunk = {"id": "1", "object": "chat.completion.chunk", "created": 0, "model": "any"}
+    chunk |= {"choices": [{"index": 0, "delta": {"role": "assistant", "content": "You do not"}, "finish_reason": None}]}
+    body = "".join(f"data: {json.dumps(one)}\n\n" for one in (chunk, {"error": {"message": "overloaded", "code": 500}}))
+    reply = Reply(body=body, headers={"Content-Type": "text/event-stream"})
+    with ModelEndpoint([reply]) as endpoint, openai_client(endpoint) as bare:
+        client = remembering(bare, memory, **OPTIONS)
+        with pytest.raises(APIError, match="overloaded"):
+            list(client.chat.completions.create(model="any", messages=user("likes += tea"), stream=True))
+        assert client.recollect.flush() == [] and turns(memory) == ["likes += tea"]
+
+
+def test_legacy_functions_refusals_and_parts(memory):
+    """A call of a function goes on with the turn; a refusal is no reply; pictures and sound pass through and leave their name."""
+    memory.add("home = Rome", user_id="u")
+    calling = Reply(None, message={"function_call": {"name": "f", "arguments": "{}"}}, finish_reason="function_call")
+    refusing = Reply(None, message={"refusal": "I can't."})
+    with ModelEndpoint([calling, "In Rome.", refusing, "A cat."]) as endpoint, openai_client(endpoint) as bare:
+        client = remembering(bare, memory, **OPTIONS)
+        create = client.chat.completions.create
+        asked = create(model="any", messages=HOME, functions=[{"name": "f", "parameters": {}}]).choices[0].message
+        create(model="any", messages=[*HOME, asked, {"role": "function", "name": "f", "content": "42"}])
+        assert "home is Rome" in endpoint.requests[-1].body["messages"][0]["content"]
+        assert create(model="any", messages=user("How do I lie?")).choices[0].message.refusal == "I can't."
+        parts = [
+            {"type": "text", "text": "What is at home?", "cache_control": {"type": "ephemeral"}},
+            {"type": "image_url", "image_url": {"url": "data:image/png;base64,"}},
+            {"type": "input_audio", "input_audio": {"data": "", "format": "wav"}},
+        ]
+        messages = [{"role": "developer", "content": "Be kind."}, {"role": "user", "content": parts}]
+        create(model="any", messages=messages, prompt_cache_key="k")
+        first, last = endpoint.requests[-1].body["messages"]
+        assert first == messages[0] and last["content"][1:] == parts and "home is Rome" in last["content"][0]["text"]
+        assert endpoint.requests[-1].body["prompt_cache_key"] == "k"
+        assert client.recollect.flush() == []
+        said = ["Where is my home?", "In Rome.", "How do I lie?", "What is at home?\n[image]\n[audio]", "A cat."]
+        assert turns(memory)[1:] == said
+
+
 def test_async_openai(tmp_path):
     async def chat(endpoint):
         async with async_opened(tmp_path) as memory, openai_client(endpoint, AsyncOpenAI) as bare:
@@ -272,6 +414,31 @@ def test_a_function_of_ones_own(memory, tmp_path):
             return await opened.count(user_id="u")
 
     assert asyncio.run(converse()) == 1
+
+
+def test_a_function_that_yields_its_reply(memory, tmp_path):
+    memory.add("home = Rome", user_id="u")
+
+    @remembers(memory, **OPTIONS)
+    def chat(messages):
+        yield from ("It is ", "home is Rome" in messages[-1]["content"] and "Rome.")
+
+    assert list(chat(HOME)) == ["It is ", "Rome."]
+    assert chat.recollect.flush() == [] and turns(memory)[1:] == ["Where is my home?", "It is Rome."]
+
+    async def converse():
+        async with async_opened(tmp_path / "async") as opened:
+
+            @remembers(opened, **OPTIONS)
+            async def chat(messages):
+                for piece in ("It is ", "Rome."):
+                    yield piece
+
+            assert [piece async for piece in chat(HOME)] == ["It is ", "Rome."]
+            assert await chat.recollect.flush() == []
+            return [one["content"] for one in (await opened.export(user_id="u"))["turns"]]
+
+    assert asyncio.run(converse()) == ["Where is my home?", "It is Rome."]
 
 
 def test_a_memory_that_is_closed_meanwhile_does_not_lose_the_reply(tmp_path, caplog):

@@ -76,6 +76,26 @@ def ask(model: LitellmModel, response_model=Facts, messages=MESSAGES):
     return asyncio.run(once())
 
 
+@pytest.mark.parametrize(
+    ("name", "variable"),
+    [
+        ("openai/gpt-5-mini", "OPENAI_API_KEY"),
+        ("azure/mine", "AZURE_OPENAI_API_KEY"),
+        ("anthropic/claude-haiku-4-5", "ANTHROPIC_API_KEY"),
+        ("gemini/gemini-2.5-flash", "GEMINI_API_KEY"),
+    ],
+)
+def test_a_key_that_is_missing_is_named_and_not_tried_again(name, variable, monkeypatch):
+    """litellm gives openai's and Azure's a 500, Gemini's the class of a broken connection: the first mistake that there is."""
+    for known in ("OPENAI", "AZURE", "AZURE_OPENAI", "ANTHROPIC", "GEMINI", "GOOGLE"):
+        monkeypatch.delenv(f"{known}_API_KEY", raising=False)
+    monkeypatch.setenv("AZURE_API_BASE", "http://127.0.0.1:1")
+    time = Time()
+    with pytest.raises(ModelConfigError, match=rf"no key: set \${variable}, or give api_key"):
+        ask(LitellmModel(name, sleep=time.sleep, clock=time.clock, mode="md_json"))
+    assert time.slept == []
+
+
 def failing(script, mode="json_schema", **options) -> tuple[ModelError, ModelEndpoint]:
     """The error that a script ends in."""
     with ModelEndpoint(script) as endpoint, pytest.raises(RecollectError) as caught:

@@ -27,7 +27,7 @@ class Local(HashEmbedder):
         self.runs.append((threading.current_thread().name, list(texts)))
         if "held" in texts:
             self.began.set()
-            assert self.go.wait(10)
+            assert self.go.wait(60)
         if "down" in texts:
             raise ConnectionError
         return [[0.0]] if "nonsense" in texts else super().embed(texts)
@@ -85,7 +85,7 @@ def test_also_where_it_is_awaited(tmp_path, embedder, threads):
 def test_while_the_embedder_is_busy_searches_wait_and_are_embedded_together(memory, embedder):
     with ThreadPoolExecutor(4) as pool:
         first = pool.submit(texts, memory, "held")
-        assert embedder.began.wait(10)
+        assert embedder.began.wait(60)
         embedder.runs.clear()
         others = [pool.submit(texts, memory, f"tea {n}") for n in range(3)]
         waiting = memory._memory._searches.batcher._waiting
@@ -117,7 +117,7 @@ def test_a_closed_memory_says_so_and_a_bad_argument_is_named(memory):
 def test_closing_waits_for_a_search_that_is_under_way(memory, embedder):
     with ThreadPoolExecutor(2) as pool:
         search = pool.submit(texts, memory, "held")
-        assert embedder.began.wait(10)
+        assert embedder.began.wait(60)
         closing = pool.submit(memory.close)
         embedder.go.set()
         assert search.result() == ["likes is tea"] and closing.result() is None

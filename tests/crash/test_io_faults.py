@@ -60,11 +60,11 @@ def disk():
 
 
 def steps():
-    """n = 1, 2, 3 …; in the quick form with growing gaps."""
+    """n = 1, 2, 3 …; in the quick form with gaps that double."""
     n = 1
     while True:
         yield n
-        n += 1 if chaos.LONG else 1 + n // 2
+        n += 1 if chaos.LONG else 1 + n
 
 
 def check_act(name, memory, folder, disk, fault, n):

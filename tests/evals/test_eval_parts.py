@@ -105,9 +105,7 @@ def test_ctrl_c_ends_the_evaluation_and_the_same_command_goes_on(tmp_path):
     command = [sys.executable, "-c", MAIN, "eval", "offline", "changes", "--out", str(out), "--at-once", "1"]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
     records = out / "changes" / "systems" / "turns-bm25" / "ingest.jsonl"
-    with subprocess.Popen(
-        command, env=environment, stderr=subprocess.PIPE, text=True, preexec_fn=heeding_ctrl_c
-    ) as process:
+    with subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True) as process:
         while not records.exists() or not records.read_bytes():
             assert process.poll() is None
             time.sleep(0.05)
@@ -118,10 +116,6 @@ def test_ctrl_c_ends_the_evaluation_and_the_same_command_goes_on(tmp_path):
     with Run.open(out / "changes", Run.read(out / "changes").manifest) as run:  # nobody holds it
         assert run.good("ingest", "turns-bm25")
     assert before.endswith(b"\n") and records.read_bytes() == before
-
-
-def heeding_ctrl_c():
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def test_what_other_code_measured_is_measured_anew(tmp_path, capsys):

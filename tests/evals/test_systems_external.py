@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -25,7 +26,7 @@ def external(script: Path, folder: Path) -> External:
 
 @pytest.fixture
 def scripted(tmp_path):
-    """A worker that opens and ingests, and then does what it is told by a line of Python."""
+    """A worker that opens, ingests and ends when it is closed, and else does what it is told by a line of Python."""
     made = []
 
     def make(does: str) -> External:
@@ -37,6 +38,7 @@ def scripted(tmp_path):
             "    request = json.loads(line)\n"
             "    if request['do'] == 'open': say(answer={})\n"
             "    elif request['do'] == 'ingest': say(answer={'memories': 0, 'spent': {}})\n"
+            "    elif request['do'] == 'close': break\n"
             f"    else: {does}\n"
         )
         system = external(script, tmp_path / "state")
@@ -93,6 +95,17 @@ def test_one_that_reads_nothing_is_stopped_however_much_it_is_to_read(tmp_path):
     system.close()
 
 
+def test_one_that_hangs_when_it_is_closed_is_ended_by_force(tmp_path):
+    script = tmp_path / "worker.py"
+    script.write_text("import json, time\nprint(json.dumps({'id': 1, 'answer': {}}), flush=True)\ntime.sleep(600)\n")
+    system = external(script, tmp_path / "state")
+    assert system.settings == {}
+    process = system._worker._process
+    system._worker._patience = 0.2
+    system.close()
+    assert process.poll() == -signal.SIGKILL and not system._worker.running
+
+
 def test_one_that_ended_goes_on_from_what_it_kept(tmp_path):
     system = external(KEEPER, tmp_path)
     system.ingest(ANN)
@@ -140,7 +153,9 @@ def test_no_key_of_the_environment_goes_to_a_worker(tmp_path, monkeypatch):
     script.write_text(
         "import json, os, sys\n"
         "for line in sys.stdin:\n"
-        "    print(json.dumps({'id': json.loads(line)['id'], 'answer': dict(os.environ)}), flush=True)\n"
+        "    request = json.loads(line)\n"
+        "    print(json.dumps({'id': request['id'], 'answer': dict(os.environ)}), flush=True)\n"
+        "    if request['do'] == 'close': break\n"
     )
     system = external(script, tmp_path / "state")
     assert "PATH" in system.settings and "OPENAI_API_KEY" not in system.settings

@@ -374,7 +374,7 @@ def test_an_add_under_way_is_called_off(tmp_path, elsewhere):
     slow = Slow()
     with opened(tmp_path, llm=slow) as memory, opened(tmp_path) as other:
         thread, told = adding(memory, said("home = zqrome"), user_id="u", metadata={"zqmeta": 1})
-        slow.asked.wait(10)
+        slow.asked.wait(60)
         receipt = (other if elsewhere else memory).erase(user_id="u")
         slow.let.set()
         thread.join(30)
@@ -393,7 +393,7 @@ def test_an_add_under_way_goes_on_with_what_is_left_and_forgets_what_it_read(tmp
     ]
     with opened(tmp_path, llm=slow) as memory:
         thread, told = adding(memory, messages, user_id="u")
-        slow.asked.wait(10)
+        slow.asked.wait(60)
         memory.erase(user_id="u", before="2024-02-01")
         slow.let.set()
         thread.join(30)

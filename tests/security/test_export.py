@@ -221,7 +221,7 @@ def test_an_export_that_is_stopped_leaves_nothing(store, tmp_path):
         def wait(event):
             if isinstance(event, trace.Exported):
                 writing.set()
-                go_on.wait(10)
+                go_on.wait(60)
 
         memory = AsyncMemory(store, llm=ScriptedLanguage(), embedder=HashEmbedder(), on_event=wait)
         export = asyncio.create_task(memory.export(user_id="alice", path=tmp_path / "alice.json"))

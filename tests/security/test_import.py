@@ -421,7 +421,7 @@ def test_an_import_that_is_stopped_leaves_whole_users_and_goes_on(tmp_path):
     def wait(event):
         if isinstance(event, trace.Imported) and event.step == "importing" and event.done > event.of * 0.5:
             reached.set()
-            go_on.wait(10)
+            go_on.wait(60)
 
     async def stopped():
         memory = AsyncMemory(tmp_path / "target", llm=Naming(), embedder=HashEmbedder(16), on_event=wait)

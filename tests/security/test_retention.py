@@ -352,7 +352,7 @@ def test_an_add_under_way_that_has_expired_is_called_off(tmp_path):
 
         thread = threading.Thread(target=add)
         thread.start()
-        asked.wait(10)
+        asked.wait(60)
         receipt = other.retention()
         let.set()
         thread.join(30)

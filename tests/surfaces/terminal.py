@@ -15,6 +15,7 @@ import time
 
 RECOLLECT = [sys.executable, "-c", "from recollect.surfaces.cli import main; main()"]
 PATIENCE = 90.0  # seconds; what is waited for either comes, or the test fails
+AGAIN = 5.0  # seconds until Ctrl-C is pressed once more
 _ESCAPES = re.compile(r"\x1b\[[0-9;?]*[a-zA-Z]")
 
 
@@ -47,15 +48,30 @@ class Terminal:
 
     def until(self, pattern):
         """Wait until what came since the last call matches; that, without escapes and carriage returns."""
-        ends, new = time.monotonic() + PATIENCE, self.raw[self._told :]
+        shown, matches = self._until(pattern, time.monotonic() + PATIENCE)
+        assert matches, f"{pattern!r} never came after {shown!r}"
+        return shown
+
+    def interrupt(self, pattern):
+        """Ctrl-C, then the same; pressed again where that does not come. A prompt is printed a moment before keys are waited
+        for, and an interrupt between the two is noticed with the next one only."""
+        ends = time.monotonic() + PATIENCE
         while True:
-            shown = plain(new)
+            self.type("\x03")
+            shown, matches = self._until(pattern, time.monotonic() + AGAIN)
+            if matches:
+                return shown
+            assert time.monotonic() < ends, f"{pattern!r} never came after {shown!r}"
+
+    def _until(self, pattern, ends):
+        """What came since the last match, and whether it matches before that time; if so it is told, else it is kept."""
+        while True:
+            shown = plain(self.raw[self._told :])
             if re.search(pattern, shown):
                 self._told = len(self.raw)
-                return shown
-            piece = self._read(ends)
-            assert piece is not None, f"{pattern!r} never came after {shown!r}"
-            new += piece
+                return shown, True
+            if (piece := self._read(ends)) is None:
+                return shown, False
             self.raw += piece
 
     def rest(self):

@@ -62,7 +62,7 @@ def test_a_memory_through_its_life(cli):
 def test_errors_are_one_line_and_a_code(cli):
     cli("add", "My favorite color is blue.")
     done = cli("show", "mem_1", code=2)
-    assert "Traceback" not in done.output and "ID: not an id" in done.stderr
+    assert "Traceback" not in done.output and "is no id; one is like" in done.stderr
     error = json.loads(cli("show", "mem_" + "0" * 32, "--json", code=3).stderr)
     assert error["error"] == "NotFound" and error["exit_code"] == 3
     cli("serach", "x", code=2)

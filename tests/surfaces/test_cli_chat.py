@@ -16,7 +16,7 @@ from recollect.surfaces.cli.readers import asks
 from recollect.surfaces.cli.terminal import Writer
 from recollect.testing import ModelEndpoint, Reply
 
-from .terminal import RECOLLECT, Terminal
+from .terminal import RECOLLECT, Terminal, plain
 
 PROMPT = r"(^|\n)> $"
 
@@ -37,28 +37,27 @@ def test_offline_memories_are_quoted_shown_forgotten_and_brought_back(environmen
             return terminal.until(until)
 
         assert "rules, offline · default, 0 memories" in terminal.until(PROMPT)
-        assert "Noted." in say("I live in Rome.") and "learnt: ADD" in terminal.raw.replace("\x1b[2m", "").replace(
-            "\x1b[0m", ""
-        ).replace("\x1b[32m", "")
+        assert "Noted." in say("I live in Rome.") and "learnt: ADD" in " ".join(plain(terminal.raw).split())
         answer = say("Where do I live?")
         assert "I remember:" in answer and "The user lives in Rome." in answer
         why = say("/why")
         assert re.search(
             r"1  The user lives in Rome\.\s+The user, \d+ \w+ \d{4} · “I live in Rome\.” · mem_[0-9a-f]{8}", why
         )
-        assert "forgotten: DELETE" in say("/forget 1")
+        assert "forgotten:  DELETE" in say("/forget 1")
         assert "Nothing is remembered." in say("/memories")
-        assert "undone: ADD" in say("/undo")
+        assert "undone:  ADD" in say("/undo")
         assert "1  The user lives in Rome." in say("/memories")
         assert "As of 2020-01-01" in say("/as-of 2020-01-01", r"as of 2020-01-01 > $")
         assert "I remember nothing" in say("Where do I live?", r"as of 2020-01-01 > $")
         say("I live in Oslo.", r"as of 2020-01-01 > $")
         assert "Now." in say("/as-of now")
-        assert "undone: DELETE" not in say("/as-of yesterday-ish") and "ISO" in terminal.raw
+        assert "undone:  DELETE" not in say("/as-of yesterday-ish") and "ISO" in terminal.raw
         assert "/bogus: is no command" in say("/bogus")
         assert "no memory says “Oslo”" in say("/forget Oslo")
-        terminal.type("half a line\x03")
-        terminal.until(PROMPT)
+        terminal.type("half a line")
+        terminal.until("half a line$")
+        terminal.interrupt(PROMPT)
         terminal.type("\x04")
         assert terminal.rest()[1] == 0
     with Memory(environment["RECOLLECT_HOME"]) as memory:
@@ -82,6 +81,27 @@ def test_the_same_question_again_and_again_makes_no_memory(environment):
     assert all("The user lives in Rome." in line["reply"] and line["shown"] for line in lines[1:])
     with Memory(environment["RECOLLECT_HOME"]) as memory:
         assert memory.count(user_id="default") == 1
+
+
+def test_why_lists_what_fits_best_and_all_of_it_where_that_is_wanted(environment):
+    kinds = ["tea", "coffee", "milk", "bread", "rice", "cheese", "pasta", "honey", "ginger", "garlic", "pepper", "salt"]
+    with Memory(environment["RECOLLECT_HOME"]) as memory:
+        for kind in kinds:
+            memory.add(f"I like {kind} for breakfast.", user_id="default")
+    done = subprocess.run(
+        [*RECOLLECT, "chat"],
+        input="What do I like for breakfast? Do I like honey for breakfast?\n/why\n/why all\n",
+        capture_output=True,
+        text=True,
+        timeout=120,
+        env=environment,
+        check=True,
+    )
+    first, told, rest = re.split(r"The best 8 of (\d+); /why all lists them all\.\n", done.stdout)
+    assert (
+        len(re.findall(r"^ *\d+  ", first, re.M)) == 8 and len(re.findall(r"^ *\d+  ", rest, re.M)) == int(told) >= 12
+    )
+    assert re.search(r"^[12]  The user likes honey for breakfast\.$", first, re.M)
 
 
 def chatting(held):

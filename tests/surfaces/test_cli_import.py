@@ -84,8 +84,8 @@ def test_a_damaged_file_is_told_by_its_line(elsewhere, file, tmp_path):
     for what, text in (("cut", "\n".join(lines[:5])), ("damaged", "\n".join([*lines[:4], "{", *lines[5:], ""]))):
         bad = tmp_path / f"{what}.jsonl"
         bad.write_text(text, encoding="utf-8")
-        assert "ImportInvalid: line 5: " in elsewhere("import", bad, code=1).stderr
-        error = json.loads(elsewhere("import", bad, "--json", code=1).stderr)
+        assert "ImportInvalid: line 5: " in elsewhere("import", bad, code=2).stderr
+        error = json.loads(elsewhere("import", bad, "--json", code=2).stderr)
         assert error["error"] == "ImportInvalid" and error["stage"] == "import"
     assert json.loads(elsewhere("list", "--user", "ann", "--json").stdout) == []
 

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 
 import pytest
 from typer.main import get_command
@@ -139,3 +142,84 @@ def test_debug_shows_where_a_fault_came_from(tmp_path):
     words = ["show", "mem_" + "0" * 32, "--store", str(tmp_path / "none")]
     shown, hidden = (CliRunner().invoke(app, [*words, *more]).output for more in (["--debug"], []))
     assert "Traceback" in shown and "Traceback" not in hidden
+
+
+@pytest.fixture
+def files(tmp_path):
+    """What a folder may hold: a program, a picture, somebody else's JSON, a talk, a backup's name that is taken."""
+    (tmp_path / "notes.py").write_text("print('hello')\n")
+    (tmp_path / "picture.png").write_bytes(b"\x89PNG\r\n\x1a\n\x00\x00")
+    (tmp_path / "other.json").write_text('[{"mapping": {}}]')
+    (tmp_path / "talk.txt").write_text("Ann: I live in Rome.\n")
+    (tmp_path / "taken").write_text("x")
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "told"),
+    [
+        ("export --out nowhere/x.json", 2, "--out: there is no folder"),
+        ("export --format jsonl --out nowhere/x.jsonl", 2, "--out: there is no folder"),
+        ("backup nowhere/x", 2, "DESTINATION: there is no folder"),
+        ("backup taken", 1, "taken is there already; --overwrite replaces it"),
+        ("restore taken", 1, "--force sets it aside"),
+        ("show 7ca2116f", 2, "ID: '7ca2116f' is no id; one is like mem_1f83c2d0"),
+        ("list --after 7ca2116f", 2, "--after: '7ca2116f' is no id"),
+        ("entity merge Anna Ann", 3, "no entity called 'Anna'"),
+        ("ingest picture.png", 2, "FILE: picture.png is no text"),
+        ("ingest notes.py", 2, "--format: notes.py: not recognised; name it, where it is one of "),
+        ("ingest nothing.json", 2, "FILE: nothing.json cannot be read"),
+        ("ingest talk.txt --report nowhere/x.json", 2, "--report: nowhere/x.json cannot be written"),
+        ("import", 2, "FILE: name the file"),
+        ("import other.json", 2, "line 1: not a file that `export` wrote"),
+        ("import taken/x", 2, "cannot be read"),
+        ("add hello --store taken/x", 1, "cannot make the folder"),
+        ("erase --user bob", 130, "not agreed to; nothing was done"),
+        ("context a --max-tokens 1", 0, "fits into 1 token."),
+        ("resume", 0, "Nothing is pending."),
+    ],
+)
+@pytest.mark.usefixtures("files")
+def test_an_error_names_the_option_and_the_way_on(run, words, code, told):
+    done = run(*words.split())
+    assert done.exit_code == code and told in done.output, done.output
+
+
+def test_a_group_of_commands_shows_its_help_and_no_error(run):
+    for group in ("entity", "quarantine", "eval"):
+        done = run(group)
+        assert done.exit_code == 0 and "Usage" in done.output and "UsageError" not in done.output
+
+
+def test_standard_input_that_is_no_text(tmp_path):
+    done = CliRunner().invoke(app, ["add", "-", "--store", str(tmp_path / "s")], input=b"I like \xff tea")
+    assert done.exit_code == 2 and "is not UTF-8" in done.stderr and not (tmp_path / "s").exists()
+
+
+@pytest.mark.usefixtures("files")
+def test_a_dry_run_makes_no_store(run, tmp_path):
+    assert "1 turn in 1 chunk" in run("ingest", "talk.txt", "--dry-run", "--store", "new").output
+    assert not (tmp_path / "new").exists()
+
+
+@pytest.mark.usefixtures("files")
+def test_a_report_that_finds_the_disk_full_comes_behind_the_summary(run):
+    """The hours before it are not lost with it."""
+    done = run("ingest", "talk.txt", "--report", "/dev/full")
+    assert done.exit_code == 1 and "1 conversation, 1 new turn" in done.stdout
+    assert "StorageError: /dev/full cannot be written: No space left on device" in done.stderr
+
+
+def test_a_script_reads_json_and_nothing_else(tmp_path):
+    """What goes to the log, as that a key is set which nobody uses, is not in a script's way."""
+    code = "from recollect.surfaces.cli import main; main()"
+    environment = {**os.environ, "OPENAI_API_KEY": "sk-x", "RECOLLECT_HOME": str(tmp_path / "s"), "RECOLLECT_LLM": ""}
+
+    def call(*words):
+        command = [sys.executable, "-c", code, *words]
+        return subprocess.run(command, capture_output=True, text=True, env=environment, check=False, timeout=60)
+
+    added = call("add", "I live in Rome.", "--json")
+    assert json.loads(added.stdout)["status"] == "done" and added.stderr == ""
+    failed = call("show", "mem_0000", "--json")
+    assert failed.stdout == "" and json.loads(failed.stderr)["error"] == "NotFound"
+    assert "a provider's key is set" in call("list").stderr

@@ -127,8 +127,11 @@ def test_decisions_go_where_standard_output_goes_and_the_bar_to_the_terminal(tal
 def test_on_a_terminal_decisions_are_whole_and_coloured_unless_that_is_not_wanted(talk, environment, columns):
     code, terminal, _ = in_terminal(["ingest", talk(16)], environment, columns)
     assert code == 0 and "\x1b[32mADD" in terminal
-    plain = re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", terminal).replace("\r", "").replace("\n", "")
-    assert all(f"Ann bought {n + 2} books in {PLACES[n % 10]}." in plain for n in range(16))
+    plain = re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", terminal)
+    packed = re.sub(r"\s", "", plain)
+    assert all(f"Annbought{n + 2}booksin{PLACES[n % 10]}." in packed for n in range(16))
+    assert not re.search(r"(?:turns|━)[^\r\n]*ADD  ", plain), "rests of the bar stand before what was decided"
+    assert all(len(line.rsplit("\r", 1)[-1]) <= columns for line in plain.replace("\r\n", "\n").split("\n"))
     _, terminal, _ = in_terminal(["list", "--user", "long"], {**environment, "NO_COLOR": "1"}, columns)
     assert not re.search(r"\x1b\[[0-9;]*3[0-7]", terminal)
 

@@ -77,7 +77,7 @@ def test_a_script_says_yes_and_gets_the_receipt(cli):
 
 def test_a_dry_run_asks_nothing_and_takes_nothing(cli):
     told = cli("retention", "--older-than", "365d", "--dry-run")
-    assert "of 3 users would be erased: 6 memories, 6 turns. Nothing was." in told.output and len(texts(cli)) == 2
+    assert "Would erase 6 memories, 6 turns of 3 users. Nothing was erased." in told.output and len(texts(cli)) == 2
     receipt = json.loads(cli("retention", "--older-than", "2024-02-01", "--dry-run", "--json").stdout)
     assert (receipt["turns"], receipt["dry_run"], receipt["complete"]) == (3, True, False) and len(texts(cli)) == 2
 

@@ -11,7 +11,7 @@ from rich.cells import cell_len
 
 from recollect.results import Change, Hit, MemoryItem, Source
 from recollect.surfaces.cli import showing
-from recollect.surfaces.cli.common import Common, tell
+from recollect.surfaces.cli.common import Common, folded, say
 
 TEXTS = [
     "Ann lives in Rome.",
@@ -123,11 +123,31 @@ def test_colours_are_for_terminals_that_want_them(printed, monkeypatch):
 
 def test_sentences_are_folded_on_terminals_alone(printed):
     told = "No memories of default. --user says whose; `recollect users` lists everybody."
-    assert printed(None, lambda _: tell(told)) == told + "\n"
-    folded = printed(40, lambda _: tell(told))
+    assert printed(None, lambda _: say(told)) == told + "\n"
+    folded = printed(40, lambda _: say(told))
     assert folded.split() == told.split() and max(map(len, folded.splitlines())) < 40
 
 
 def test_what_is_empty_says_how_to_go_on(printed):
     assert "`recollect users`" in printed(200, showing.show_items, [])
     assert "Nothing known" in printed(200, showing.show_hits, [])
+
+
+def test_changes_stand_below_each_other_and_are_folded_beside_their_operation(printed):
+    """One after the other, as `watch` prints them: a short name takes the room of a long one."""
+
+    def show(common):
+        for name in ("alice", "bob"):
+            showing.show_change(common, change(1, TEXTS[4].strip()), f"{name:<8}")
+
+    lines = printed(60, show).splitlines()
+    places = {re.sub(r"\x1b\[[0-9;]*m", "", line).find("Word") for line in lines}
+    assert places == {18} and len(lines) > 10
+    assert len(printed(None, show).splitlines()) == 2
+
+
+def test_folding_counts_cells_and_keeps_an_indent():
+    for text in ("  " + TEXTS[1].replace("，", "， "), "  two  spaces and 👩‍👩‍👧 family " * 9, "x" * 70):
+        lines = folded(text, 30).split("\n")
+        assert all(cell_len(line) <= 30 or " " not in line.strip() for line in lines)
+        assert lines[0].startswith(text[:3]) and "".join("".join(lines).split()) == "".join(text.split())

@@ -47,7 +47,7 @@ def test_on_a_terminal_of_one_user_lines_and_control_c(environment, tmp_path):
     with Memory(tmp_path / "store") as memory:
         memory.add("I live in Rome.", user_id="alice")
         with Terminal(["watch", "--user", "alice", "--interval", "0.05"], environment) as terminal:
-            terminal.until(r"Following alice in .*\n")
+            terminal.until(r"Following alice in\s[^>]*ends it\.\n")
             memory.add("My dog is called Rex.", user_id="bob")
             memory.add("I work at Acme.", user_id="alice")
             shown = terminal.until(r"Acme.*\n")

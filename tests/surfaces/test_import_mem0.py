@@ -162,9 +162,10 @@ def test_what_cannot_come_is_told_and_the_rest_comes(memory, stand_in):
     assert texts == {"its metadata is too large", "at no time", "my card is [REDACTED:card_number]"}
     assert memory.get_all(user_id="bob") == [] and len(memory.quarantine(user_id="bob")) == 1
     report = memory.import_mem0(*where, user_id="all")
-    assert (
-        "of an agent alone" in {one.text for one in memory.get_all(user_id="all", agent_id="a")} and memory.verify().ok
-    )
+    assert [one.text for one in memory.get_all(user_id="all")] == ["of an agent alone"], "what is a user's stays theirs"
+    assert [one.text for one in memory.get_all(user_id="all", agent_id="a")] == [
+        "of an agent alone"
+    ] and memory.verify().ok
 
 
 def test_what_was_erased_does_not_come_back(memory, stand_in):
@@ -205,10 +206,18 @@ def test_the_command_tells_what_came(cli, stand_in):
     assert "Nothing was written." in cli("import", *where, "--dry-run", code=1).stdout
     done = cli("import", *where, code=1)  # for something was left out
     assert "2 memories of 1 user in mem0" in done.stdout and "1 imported, 0 there already" in done.stdout
-    assert "left out: id-2: it is of an agent or a run" in done.stderr
+    assert "left out: id-2: it is of an agent or a run, of no user: say whose it becomes (--user)" in done.stderr
     report = json.loads(cli("import", *where, "--user", "all", "--json").stdout)
-    assert report["imported"] == 2 and report["left_out"] == []
-    assert "Rome" in cli("list", "--user", "ann").stdout
+    assert (report["imported"], report["there"], report["left_out"]) == (1, 1, [])
+    assert "Rome" in cli("list", "--user", "ann").stdout and "Rome" not in cli("list", "--user", "all").stdout
+
+
+def test_a_dry_run_makes_no_store_and_a_wrong_configuration_is_told_by_its_option(cli, stand_in, tmp_path):
+    python, config = stand_in([one(1, "I live in Rome.")])
+    where = ("--from", "mem0", "--mem0-python", python, "--mem0-config")
+    assert "1 memory of 1 user" in cli("import", *where, config, "--dry-run").stdout
+    assert not (tmp_path / "store").exists()
+    assert "--mem0-config: " in cli("import", *where, tmp_path / "nothing.json", code=2).stderr
 
 
 @pytest.mark.skipif(not PYTHON, reason="$RECOLLECT_MEM0_PYTHON names no environment with mem0")

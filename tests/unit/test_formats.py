@@ -121,6 +121,22 @@ def test_a_chatgpt_tree_without_a_current_node_or_with_a_circle_still_ends(tmp_p
     assert list(talks) == ["c1", "c2"] and len(problems) == 1 and "conversation 3: has no mapping" in problems[0]
 
 
+def test_what_is_deleted_from_a_chatgpt_tree_is_told_and_what_is_null_says_nothing(tmp_path):
+    """An export may lack a message that another one answers; what stands before it is not left out without a word."""
+    torn = tree(
+        node("u0", None, "user", "I have a cat."),
+        node("a0", "gone", "assistant", "A cat!"),
+        node("u1", "a0", "user", {"content_type": "text", "parts": ["I have a dog.", None]}),
+        node("n", "u1", "assistant", {"content_type": "text", "parts": None}),
+        node("a1", "n", "assistant", "A dog!"),
+        current="a1",
+    )
+    torn["mapping"]["n"]["message"]["content"] = None
+    talks, problems = told(read(stored(tmp_path, [torn])))
+    assert [text for *_, text, _ in talks["c1"][0][1]] == ["A cat!", "I have a dog.", "A dog!"]
+    assert len(problems) == 1 and "c1: what was said before its message 1 is not in the file" in problems[0]
+
+
 # --- Claude ------------------------------------------------------------------------------------------------------------
 
 
@@ -351,7 +367,9 @@ def as_messages(talks):
 def as_chatgpt(talks):
     made = []
     for name, said in talks.items():
-        nodes = [node(str(n), str(n - 1), role, text, NOON.timestamp()) for n, (role, text) in enumerate(said)]
+        nodes = [
+            node(str(n), str(n - 1) if n else None, role, text, NOON.timestamp()) for n, (role, text) in enumerate(said)
+        ]
         made.append(tree(*nodes, current=str(len(said) - 1), name=name))
     return json.dumps(made)
 
@@ -463,7 +481,8 @@ def test_a_folder_of_all_kinds(tmp_path):
         (b"\x1f\x8brest", "gunzip"),
         ("Ann: Hi".encode("utf-16"), "UTF-16"),
         (b"  \n", "is empty"),
-        (b"just words", "not recognised"),
+        (b"just words", "file: not recognised"),
+        (b"\x7fELF\x02\x01\x00\x00", "is no text"),
     ],
 )
 def test_what_is_no_conversation_file_is_told_so(tmp_path, data, problem):

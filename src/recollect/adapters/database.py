@@ -237,8 +237,9 @@ def make_folder(folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     except FileExistsError:
         raise StorageError(f"{folder} is a file, not a folder", stage="open") from None
-    except PermissionError as error:
-        raise StorageReadOnly(f"cannot make the folder {folder}", stage="open") from error
+    except OSError as error:
+        kind = _SYSTEM_ERRORS.get(error.errno or 0, StorageError)
+        raise kind(f"cannot make the folder {folder}: {error.strerror}", stage="open") from error
 
 
 _MAKING = threading.Lock()
@@ -360,7 +361,8 @@ def faults_named(stage: str) -> Iterator[None]:
         raise StoreCorrupt(f"a stored value cannot be read: {type(error).__name__}", stage=stage) from error
     except OSError as error:
         kind = _SYSTEM_ERRORS.get(error.errno or 0, StorageError)
-        raise kind(f"{type(error).__name__}: {os.strerror(error.errno or 0)}", stage=stage) from error
+        where = f": {error.filename}" if isinstance(error.filename, str) else ""
+        raise kind(f"{type(error).__name__}: {os.strerror(error.errno or 0)}{where}", stage=stage) from error
 
 
 def named(error: sqlite3.Error, stage: str) -> StorageError:
@@ -368,4 +370,13 @@ def named(error: sqlite3.Error, stage: str) -> StorageError:
     undecoded = isinstance(error, sqlite3.OperationalError)  # without a code it is Python's own: a text is not UTF-8
     code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_CORRUPT if undecoded else sqlite3.SQLITE_ERROR)
     name = getattr(error, "sqlite_errorname", type(error).__name__)
-    return _ERRORS.get(code & 0xFF, StorageError)(f"the ledger: {name}", stage=stage)
+    kind = _ERRORS.get(code & 0xFF, StorageError)
+    told = _TOLD.get(kind)
+    return kind(f"the ledger: {name}" if told is None else f"{told} ({name})", stage=stage)
+
+
+_TOLD: dict[type[StorageError], str] = {
+    StorageFull: "there is no room left on the disk of the store",
+    StorageReadOnly: "the store's folder or a file in it cannot be written to",
+    StoreBusy: "another process holds the store",
+}

@@ -13,7 +13,6 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..records import Scored
-from .forking import GATE
 
 if TYPE_CHECKING:
     import numpy as np
@@ -111,15 +110,15 @@ class FaissVectors:
     def cosines(self, query: Vectors, keys: Sequence[int]) -> list[float | None]:
         ids = _ids(keys)
         vectors = self._vectors(ids)
-        with GATE.inside():
-            cosines = (vectors @ query).tolist()
+        cosines = _products(vectors, query).tolist()
         present = (self._groups_of(ids) != ABSENT).tolist()
         return [cosine if there else None for there, cosine in zip(present, cosines, strict=True)]
 
     def between(self, keys: Sequence[int]) -> Vectors:
+        import numpy as np
+
         vectors = self._vectors(_ids(keys))
-        with GATE.inside():
-            cosines: Vectors = vectors @ vectors.T
+        cosines: Vectors = np.einsum("ij,kj->ik", vectors, vectors)  # see `_products`
         return cosines
 
     def _vectors(self, ids: NDArray[np.int64]) -> Vectors:
@@ -203,9 +202,7 @@ class _Group:
         import numpy as np
 
         places, bound = copies.nearest(query, max(8 * k, CANDIDATES), only)
-        rows = self.rows[places]
-        with GATE.inside():
-            cosines = rows @ query[0]
+        cosines = _products(self.rows[places], query[0])
         if bound == -np.inf or len(places) <= k:
             return places, cosines
         best = np.argpartition(-cosines, k - 1)[:k]
@@ -281,6 +278,15 @@ class _Copies:
             return places[0], -np.inf
         rest = float(scores[0][-1]) / (SCALE * scale) + self.farthest * float(np.linalg.norm(query))
         return places[0], rest + float(np.linalg.norm(query - copy / scale)) * (1 + self.farthest)
+
+
+def _products(vectors: Vectors, query: Vectors) -> NDArray[np.float32]:
+    """Inner products of vectors with a query, without BLAS: OpenBLAS would wake its threads for it, which takes milliseconds, as
+    much again until they rest; and it ends them at a fork, after which a product under way would never end."""
+    import numpy as np
+
+    products: NDArray[np.float32] = np.einsum("ij,j->i", vectors, query)
+    return products
 
 
 def _ids(keys: Sequence[int]) -> NDArray[np.int64]:

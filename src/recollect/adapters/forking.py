@@ -3,8 +3,6 @@
 SQLite keeps in its process which locks it holds; a child that inherits that record would take locks for held that only its
 parent has, in connections of its own too. So a fork waits until no thread is inside SQLite, and the child closes what it
 inherited at once, while its parent still keeps the log from being taken for one that nobody needs.
-
-Products of matrices pass the same gate: OpenBLAS ends its threads at a fork, and a product under way in the parent never ends.
 """
 
 from __future__ import annotations
@@ -29,7 +27,7 @@ class Inherited(Protocol):
 
 
 class ForkGate:
-    """Counts the threads that are inside SQLite or a product of matrices."""
+    """Counts the threads that are inside SQLite."""
 
     def __init__(self) -> None:
         self._open: WeakSet[Inherited] = WeakSet()

@@ -24,6 +24,9 @@ TOO_LONG_WORDS = (
 REFUSED_CODES = ("content_policy_violation", "content_filter")
 # An answer came, and litellm could not make a completion of it; it gives these a 500 of its own.
 UNREADABLE = ("Invalid response object", "provider returned 'choices'")
+# No key was given, so nothing was sent: litellm gives openai's word for it a 500, and others a 401 or an error without a status.
+_NO_KEY = re.compile(r"missing (?:\w+ )?(?:credentials|api[ _]key)|api_key client option must be set", re.IGNORECASE)
+_KEY_VARIABLE = re.compile(r"\b[A-Z][A-Z0-9_]*_API_KEY\b")
 _USAGE = re.compile(r"'usage': \{[^{}]*")
 HINTS = {
     400: "check the model's name, mode= and what the endpoint supports",
@@ -94,6 +97,8 @@ def kind_of(error: Exception) -> Kind:
     from litellm import exceptions as foreign
 
     status = status_of(error)
+    if lacks_key(error):
+        return Kind.CONFIG
     if status == 413 or isinstance(error, foreign.ContextWindowExceededError) or _says_too_long(error):
         return Kind.TOO_LONG
     for kind, classes in {
@@ -120,6 +125,12 @@ def kind_of(error: Exception) -> Kind:
         return Kind.UNAVAILABLE if status in TRANSIENT or status >= 500 else Kind.CONFIG
     ours = isinstance(error, openai.OpenAIError | foreign.ModelNotMappedError)
     return Kind.CONFIG if ours else Kind.UNKNOWN
+
+
+def lacks_key(error: Exception) -> bool:
+    """Whether the request was never sent, for want of a key. (An answer of a server has headers.)"""
+    answered = getattr(error, "litellm_response_headers", None) or getattr(error, "body", None)
+    return not answered and _NO_KEY.search(f"{_words(error)} {error}") is not None
 
 
 def _says_too_long(error: Exception) -> bool:
@@ -198,6 +209,11 @@ def _no_answer(error: Exception, said: str) -> str:
 
 def _problem(error: Exception, kind: Kind, status: int | None) -> str:
     name = type(error).__name__
+    if kind is Kind.CONFIG and lacks_key(error):
+        variable = _KEY_VARIABLE.search(str(error))
+        return (
+            f"it has no key: set {f'${variable[0]}' if variable else 'the variable of its provider'}, or give api_key"
+        )
     said = f"HTTP {status}, {name}" if status is not None else name
     match kind:
         case Kind.TOO_LONG:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import logging
 import os
 import threading
@@ -49,7 +50,8 @@ def load() -> Any:
         if _loaded is None:
             os.environ["LITELLM_LOCAL_MODEL_COST_MAP"] = "True"  # before the import, which else fetches the price list
             _hush()  # what is logged during the import makes it import itself anew, and may deadlock
-            import litellm
+            with _no_collections():
+                import litellm
 
             _hush()  # $LITELLM_LOG set levels anew
             litellm.suppress_debug_info = True  # else it prints to stdout
@@ -58,6 +60,18 @@ def load() -> Any:
             _log_where_heard(litellm)
             _loaded = litellm
     return _loaded
+
+
+@contextlib.contextmanager
+def _no_collections() -> Iterator[None]:
+    """Half a million objects come and stay: to look through them for garbage is a quarter of the time, all threads waiting."""
+    was = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was:
+            gc.enable()
 
 
 def _log_where_heard(litellm: Any) -> None:

@@ -66,7 +66,9 @@ def restore(source: Path, folder: Path, *, force: bool, progress: Progress) -> B
         refuse_source(source)
         target = folder / FILE_NAME
         if not force and (there := [file.name for file in ledger_files(folder)]):
-            raise TargetExists(f"{folder} holds a store ({', '.join(there)}); force sets it aside", stage="restore")
+            raise TargetExists(
+                f"{folder} holds a store ({', '.join(there)}); force=True sets it aside", stage="restore"
+            )
         make_folder(folder)
         with partial(target) as part:
             ensure_room(folder, source.stat().st_size)
@@ -91,7 +93,7 @@ def refuse_target(own: Path, target: Path, *, overwrite: bool) -> None:
     if any(target.with_name(f"{target.name}{end}").exists() for end in BESIDE):
         raise InvalidInput("path", f"{target} is a database in use, not a backup", stage="backup")
     if target.exists() and not overwrite:
-        raise TargetExists(f"{target} is there already; overwrite replaces it", stage="backup")
+        raise TargetExists(f"{target} is there already; overwrite=True replaces it", stage="backup")
 
 
 def refuse_source(source: Path) -> None:

@@ -9,7 +9,7 @@ from datetime import datetime
 
 from ..failpoints import reach
 from ..ids import new_id
-from ..model import Message, Turn
+from ..model import Message, Role, Turn
 from ..records import Kept, NewTurns, Space
 from ..times import maybe_micros, maybe_time, to_micros
 from .codec import dump, turn
@@ -80,23 +80,37 @@ class _Hearing:
         self._closed: list[str] = []
 
     def kept(self) -> Kept:
-        new = self._new()
+        tail = self._tail()
+        new = self._new(tail)
+        if new and not tail:
+            self._close_others()
         open_id = self._going_on(len(new))
         for place, message in new:
             open_id = self._put(open_id, place, message)
         row = self._db.execute("SELECT closes_at FROM batches WHERE id = ?", (open_id,)).fetchone()
         return Kept(self._space, len(new), row and maybe_time(row["closes_at"]), tuple(self._closed))
 
-    def _new(self) -> list[tuple[int, Message]]:
-        """The messages, with their places, that are not there already, and were not erased before."""
-        heard = self._heard
+    def _tail(self) -> list[Turn]:
+        """The session's last turns; none where it begins."""
+        scope = self._heard.scope
         rows = self._db.execute(
             "SELECT * FROM turns WHERE space = ? AND session_id = ? ORDER BY number DESC LIMIT ?",
-            (self._space, heard.scope.session_id, LOOKS_BACK),
+            (self._space, scope.session_id, LOOKS_BACK),
         ).fetchall()
-        known = heard.known(heard.messages, [turn(row, heard.scope.user_id) for row in reversed(rows)])
+        return [turn(row, scope.user_id) for row in reversed(rows)]
+
+    def _new(self, tail: Sequence[Turn]) -> list[tuple[int, Message]]:
+        """The messages, with their places, that are not there already, and were not erased before."""
+        heard = self._heard
+        known = heard.known(heard.messages, tail)
         gone = buried(self._db, self._space, heard.messages, heard.received_at)
         return [(i, message) for i, message in enumerate(heard.messages) if i >= known and i not in gone]
+
+    def _close_others(self) -> None:
+        """Close the user's other conversations, as far as they are answered, so that this one, which begins, soon knows them."""
+        for batch_id in _open(self._db, "space = ?", [self._space]):
+            if self._turns(batch_id)[-1].role is Role.ASSISTANT:
+                self._close(batch_id)
 
     def _going_on(self, coming: int) -> str | None:
         """The open batch to go on with; one that is full, idle, or of other metadata is closed."""

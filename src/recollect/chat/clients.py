@@ -5,14 +5,14 @@ from __future__ import annotations
 import functools
 import inspect
 import logging
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from typing import Any, TypeVar, cast
 
 from ..errors import Closed, InvalidInput
 from ..memory import AsyncMemory, UserId
 from ..sync import Memory
 from .loop import AsyncChatMemory
-from .messages import calls_tools, field, text_of
+from .messages import NOT_YET, calls_tools, field, text_of
 from .window import ChatMemory
 
 log = logging.getLogger("recollect")
@@ -24,9 +24,9 @@ CLOSED = "the memory was closed during a turn of a chat, which is not learnt"
 def remembering(
     client: C, memory: Memory | AsyncMemory, *, user_id: UserId, session_id: str | None = None, **options: Any
 ) -> C:
-    """The same client with a memory: `client.chat.completions.create(…)` (and `.parse`) recalls before the call and learns the
-    turn after it, streamed or not; all else of the client passes through untouched. Or the same function: `litellm.completion`,
-    `litellm.acompletion`, or any other that takes `messages` and returns a completion.
+    """The same client with a memory: `client.chat.completions.create(…)` (and `.parse`, `.stream`, `client.beta.chat`) recalls
+    before the call and learns the turn after it, streamed or not; all else of the client passes through untouched. Or the same
+    function: `litellm.completion`, `litellm.acompletion`, or any other that takes `messages` and returns a completion.
 
     A client whose calls are awaited needs an `AsyncMemory`, any other one a `Memory`. Cheap: a server makes one per request, with
     the conversation's `session_id`. `options`: those of `ChatMemory`. The conversation's memory is the result's `.recollect`:
@@ -47,7 +47,8 @@ def remembers(
     memory: Memory | AsyncMemory, *, user_id: UserId, session_id: str | None = None, **options: Any
 ) -> Callable[[C], C]:
     """A decorator for a function of your own, `chat(messages) -> str`, sync or async: it is handed the messages with what is
-    remembered, and what it returns is learnt. `options`: those of `ChatMemory`, which is the function's `.recollect`."""
+    remembered, and what it returns is learnt. It may yield its reply in pieces, which is then learnt at their end. `options`:
+    those of `ChatMemory`, which is the function's `.recollect`."""
 
     def decorate(function: C) -> C:
         if not callable(function):
@@ -85,13 +86,20 @@ def _chat(
 def _is_async(function: Any) -> bool:
     """Whether its calls are awaited; decorators that wrap a coroutine function are looked through."""
     called = function if inspect.isroutine(function) else type(function).__call__
-    return any(inspect.iscoroutinefunction(one) for one in (function, inspect.unwrap(function), called))
+    found = (function, inspect.unwrap(function), called)
+    return any(inspect.iscoroutinefunction(one) or inspect.isasyncgenfunction(one) for one in found)
 
 
 def _with_memory(function: Any, chat: Chat) -> Any:
     """The function, with a turn's messages on their way in and its reply on the way out."""
     at = _place_of_messages(function)
-    if isinstance(chat, AsyncChatMemory):
+    if isinstance(chat, AsyncChatMemory) and inspect.isasyncgenfunction(inspect.unwrap(function)):
+
+        @functools.wraps(function)
+        async def call(*arguments: Any, **keywords: Any) -> Any:
+            async for piece in _yielded(chat, function, at, arguments, keywords):
+                yield piece
+    elif isinstance(chat, AsyncChatMemory):
 
         @functools.wraps(function)
         async def call(*arguments: Any, **keywords: Any) -> Any:
@@ -131,16 +139,24 @@ def _with(messages: Any, at: int | None, arguments: tuple[Any, ...], keywords: d
     return tuple(messages if place == at else one for place, one in enumerate(arguments)), keywords
 
 
+def _read(messages: Any) -> list[Any] | None:
+    """A list of messages, which may be read more than once; None for what is none: the function or the server says what is wrong
+    with it, as it does without a memory."""
+    if isinstance(messages, str) or not isinstance(messages, Iterable):
+        return None
+    told = list(messages)
+    return told if all(isinstance(field(one, "role"), str) for one in told) else None
+
+
 def _called(
     chat: ChatMemory, function: Any, at: int | None, arguments: tuple[Any, ...], keywords: dict[str, Any]
 ) -> Any:
-    messages = _messages(at, arguments, keywords)
+    messages = _read(_messages(at, arguments, keywords))
     if messages is None:
-        return function(*arguments, **keywords)  # which says what it lacks
-    messages = list(messages)
+        return function(*arguments, **keywords)
     told, more = _with(chat.before(messages), at, arguments, keywords)
     reply = function(*told, **more)
-    if keywords.get("stream"):
+    if keywords.get("stream") or inspect.isgenerator(reply):
         return _Stream(reply, chat, messages)
     _learn(chat, messages, reply)
     return reply
@@ -149,16 +165,28 @@ def _called(
 async def _awaited(
     chat: AsyncChatMemory, function: Any, at: int | None, arguments: tuple[Any, ...], keywords: dict[str, Any]
 ) -> Any:
-    messages = _messages(at, arguments, keywords)
+    messages = _read(_messages(at, arguments, keywords))
     if messages is None:
         return await function(*arguments, **keywords)
-    messages = list(messages)
     told, more = _with(await chat.before(messages), at, arguments, keywords)
     reply = await function(*told, **more)
     if keywords.get("stream"):
         return _AsyncStream(reply, chat, messages)
     await _learnt(chat, messages, reply)
     return reply
+
+
+async def _yielded(
+    chat: AsyncChatMemory, function: Any, at: int | None, arguments: tuple[Any, ...], keywords: dict[str, Any]
+) -> AsyncIterator[Any]:
+    """What an asynchronous generator yields."""
+    messages = _read(_messages(at, arguments, keywords))
+    pieces = function(*arguments, **keywords)
+    if messages is not None:
+        told, more = _with(await chat.before(messages), at, arguments, keywords)
+        pieces = _AsyncStream(function(*told, **more), chat, messages)
+    async for piece in pieces:
+        yield piece
 
 
 def _learn(chat: ChatMemory, messages: list[Any], reply: object) -> None:
@@ -180,7 +208,7 @@ async def _learnt(chat: AsyncChatMemory, messages: list[Any], reply: object) -> 
 # --- clients -----------------------------------------------------------------------------------------------------------
 
 
-_OURS = ("recollect", "create", "parse")  # attributes that we set on what looks like another object
+_OURS = ("recollect", "create", "parse", "stream")  # attributes that we set on what looks like another object
 
 
 class _Proxy:
@@ -196,6 +224,8 @@ class _Proxy:
             setattr(self._inner, name, value)
 
     def __getattr__(self, name: str) -> Any:
+        if name == "_inner":  # of one that is not made yet, as `copy` makes it
+            raise AttributeError(name)
         return getattr(self._inner, name)
 
     @property  # type: ignore[misc]
@@ -235,6 +265,11 @@ class _Client(_Proxy):
             self._chats = _Chat(self._inner.chat, self.recollect)
         return self._chats
 
+    @property
+    def beta(self) -> Any:
+        """Where its `chat` is the same, it remembers too."""
+        return _Beta(self._inner.beta, self.chat)
+
     def close(self) -> Any:
         """Close the conversation's memory, and the client as it does."""
         if isinstance(self.recollect, AsyncChatMemory):
@@ -263,6 +298,19 @@ class _Client(_Proxy):
         return _Client(self._inner.copy(*arguments, **keywords), self.recollect)
 
 
+class _Beta(_Proxy):
+    """The client's `beta`, with the chat that remembers."""
+
+    def __init__(self, inner: Any, chat: Any) -> None:
+        super().__init__(inner)
+        self._chat = chat
+
+    @property
+    def chat(self) -> Any:
+        """The client's own; where `beta` has none, that is what is said."""
+        return self._chat if hasattr(self._inner, "chat") else self._inner.chat
+
+
 class _Chat(_Proxy):
     def __init__(self, inner: Any, chat: Chat) -> None:
         super().__init__(inner)
@@ -270,7 +318,7 @@ class _Chat(_Proxy):
 
     @property
     def completions(self) -> Any:
-        """With `create` and `parse` that remember."""
+        """With `create`, `parse` and `stream` that remember."""
         return self._completions
 
 
@@ -280,6 +328,9 @@ class _Completions(_Proxy):
         self.create = _with_memory(inner.create, chat)
         if callable(parse := getattr(inner, "parse", None)):
             self.parse = _with_memory(parse, chat)
+        if callable(stream := getattr(inner, "stream", None)):
+            kind = _AsyncManager if isinstance(chat, AsyncChatMemory) else _Manager
+            self.stream = functools.partial(kind, stream, chat)
 
 
 # --- streams -----------------------------------------------------------------------------------------------------------
@@ -293,6 +344,9 @@ class _Gathered:
         self._is_answer = True
 
     def take(self, chunk: object) -> None:
+        if isinstance(chunk, str):  # a function of one's own
+            self._pieces.append(chunk)
+            return
         for choice in field(chunk, "choices") or ():
             delta = field(choice, "delta")
             if field(choice, "index") not in (0, None) or (delta is not None and calls_tools(delta)):
@@ -350,3 +404,58 @@ class _AsyncStream(_Proxy):
             yield chunk
         if (reply := self._gathered.reply) is not None:
             await _learnt(self._chat, self._messages, reply)
+
+
+class _Managed:
+    """What `completions.stream(…)` gives: entered, it asks; left, it learns what was answered whole."""
+
+    def __init__(self, make: Any, chat: Chat, *arguments: Any, **keywords: Any) -> None:
+        self._make, self._chat, self._arguments, self._keywords = make, chat, arguments, keywords
+        self._messages = _read(keywords.get("messages"))
+        self._manager = self._stream = None
+
+    def _told(self, messages: list[Any]) -> Any:
+        return self._make(*self._arguments, **{**self._keywords, "messages": messages})
+
+    def _untold(self) -> Any:
+        return self._make(*self._arguments, **self._keywords)
+
+    def _reply(self) -> object:
+        """The completion, where it is whole; else that there is none."""
+        try:
+            completion = cast("Any", self._stream).current_completion_snapshot
+        except AssertionError:  # nothing came
+            return NOT_YET
+        return completion if all(field(one, "finish_reason") for one in completion.choices) else NOT_YET
+
+
+class _Manager(_Managed):
+    def __enter__(self) -> Any:
+        chat = cast("ChatMemory", self._chat)
+        manager = self._untold() if self._messages is None else self._told(chat.before(self._messages))
+        self._stream, self._manager = manager.__enter__(), manager
+        return self._stream
+
+    def __exit__(self, *error: Any) -> Any:
+        try:
+            if self._messages is not None:
+                _learn(cast("ChatMemory", self._chat), self._messages, self._reply())
+        finally:
+            left = cast("Any", self._manager).__exit__(*error)
+        return left
+
+
+class _AsyncManager(_Managed):
+    async def __aenter__(self) -> Any:
+        chat = cast("AsyncChatMemory", self._chat)
+        manager = self._untold() if self._messages is None else self._told(await chat.before(self._messages))
+        self._stream, self._manager = await manager.__aenter__(), manager
+        return self._stream
+
+    async def __aexit__(self, *error: Any) -> Any:
+        try:
+            if self._messages is not None:
+                await _learnt(cast("AsyncChatMemory", self._chat), self._messages, self._reply())
+        finally:
+            left = await cast("Any", self._manager).__aexit__(*error)
+        return left

@@ -82,7 +82,8 @@ class AsyncChatMemory:
         a user's first turn in a process the user's memories.
 
         Messages are learnt in chunks. One is closed, and learnt in the background, at `close_turns` messages (1 to 10) and a
-        reply, at about `close_tokens` tokens, or `close_idle` seconds after its last message (None: never).
+        reply, at about `close_tokens` tokens, `close_idle` seconds after its last message (None: never), or when the user begins
+        another conversation.
 
         Raises InvalidInput.
         """

@@ -39,12 +39,16 @@ def _conversation(talk: Mapping[str, Any], unnamed: str, problems: list[str]) ->
         last = message.get("create_time") or last
         return _message(message, last)
 
-    said = messages(enumerate(current_branch(talk), start=1), make, name, problems)
+    branch, whole = current_branch(talk)
+    if not whole:
+        problems.append(f"{name}: what was said before its message 1 is not in the file")
+    said = messages(enumerate(branch, start=1), make, name, problems)
     return of_one_session(name, said, personal=True)
 
 
-def current_branch(talk: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
-    """The messages from the first to the current one; where that is not told, to the last that nothing follows.
+def current_branch(talk: Mapping[str, Any]) -> tuple[Sequence[Mapping[str, Any]], bool]:
+    """The messages from the first to the current one; where that is not told, to the last that nothing follows. And whether
+    the branch is whole: whether the file has every message that one of them says it answers.
 
     Raises ValueError where there is no tree.
     """
@@ -60,7 +64,7 @@ def current_branch(talk: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
         if isinstance(node.get("message"), Mapping):
             path.append(node["message"])
         at = node.get("parent")
-    return path[::-1]
+    return path[::-1], not isinstance(at, str) or at in tree
 
 
 def _last_leaf(tree: Mapping[str, Any]) -> str | None:
@@ -105,7 +109,9 @@ def _message(message: Mapping[str, Any], said_at: Any) -> Message | None:
 
 
 def _text(part: Any) -> str:
-    """A part's words: text as it stands, speech as it was written down, an image by its kind."""
+    """A part's words: text as it stands, speech as it was written down, an image by its kind; none of what is null."""
+    if part is None:
+        return ""
     if isinstance(part, str):
         return part.strip()
     if not isinstance(part, Mapping):

@@ -42,7 +42,7 @@ def read(file: Path, format: str | None = None, columns: tables.Columns | None =
 
     Raises InvalidInput where the file cannot be opened, is empty, or its format is unknown; before anything is yielded.
     """
-    return _input(file, format, columns).read()
+    return _named(file, format, columns).read()
 
 
 def inputs(
@@ -60,7 +60,7 @@ def inputs(
     for file in files:
         several = _several(file)
         if several is None:
-            found.append(_input(file, format, columns))
+            found.append(_named(file, format, columns))
             continue
         for one in several:
             try:
@@ -101,6 +101,16 @@ def _natural(path: Path) -> tuple[object, ...]:
     """A sort key by which 2 comes before 10."""
     parts = re.split(r"(\d+)", str(path))
     return tuple((int(part), "") if part.isdecimal() and len(part) < 20 else (-1, part) for part in parts)
+
+
+def _named(file: Path, format: str | None, columns: tables.Columns | None) -> Input:  # noqa: A002
+    """A file that somebody named: what is wrong with it is told with its name."""
+    try:
+        return _input(file, format, columns)
+    except InvalidInput as error:
+        if error.argument != "format" or format is not None:
+            raise
+        raise InvalidInput("format", f"{file}: {error.problem}") from None
 
 
 def _input(file: Path, format: str | None, columns: tables.Columns | None) -> Input:  # noqa: A002

@@ -50,5 +50,5 @@ def chosen(name: str | None, head: str) -> Format:
         return FORMATS[name]
     found = detect(head)
     if found is None:
-        raise InvalidInput("format", f"not recognised; name it ({known})")
+        raise InvalidInput("format", f"not recognised; name it, where it is one of {known}")
     return found

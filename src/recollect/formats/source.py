@@ -66,8 +66,10 @@ class Source:
         for beginning, problem in _STRANGERS.items():
             if start.startswith(beginning):
                 raise InvalidInput("file", f"{name} {problem}")
+        if b"\0" in start:
+            raise InvalidInput("file", f"{name} is no text")
         if not start.removeprefix(_BOM).strip():
-            raise InvalidInput("file", f"{file} is empty")
+            raise InvalidInput("file", f"{name} is empty")
         stem = "stdin" if file == STANDARD_INPUT else file.stem
         return cls(path, name, stem, start.decode("utf-8-sig", errors="surrogateescape"), kept)
 

@@ -166,7 +166,7 @@ def _slots(clause: str, statement: Statement | None, setting: _Setting) -> tuple
 def _holds(filled: Filled, statement: Statement | None, pointed: bool) -> bool:
     """Whether the slot is filled now, and with something definite."""
     if statement is not None and statement.form is Form.POSSIBLE:
-        return filled.attribute == "avoids"
+        return filled.attribute in ("avoids", "dislikes")  # "I can't stand mushrooms"
     if filled.kind is Kind.PREFERENCE:
         favourite = (filled.attribute or "").startswith("favorite")
         if not favourite and (statement is None or filled.at > len(statement.lead)):

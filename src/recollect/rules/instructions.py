@@ -31,6 +31,7 @@ _STANDING = re.compile(
     re.IGNORECASE,
 )
 _FROM_NOW = re.compile(r"^(?:please )?from now on,? (?:please )?(?P<what>(?!I\b)\w+ .{2,200})", re.IGNORECASE)
+_DONT = re.compile(r"^(?:do not|don['’]t) ", re.IGNORECASE)
 
 
 def instruction(clause: str) -> Instruction | None:
@@ -38,5 +39,7 @@ def instruction(clause: str) -> Instruction | None:
     if match := _REMIND.match(clause):
         return Instruction(match["what"], "wants to be reminded", Kind.PLAN, "reminders")
     if match := _STANDING.match(clause) or _FROM_NOW.match(clause):
-        return Instruction(match["what"], "asks the assistant to", Kind.INSTRUCTION, "instructions")
+        asked, refused = _DONT.subn("", match["what"])
+        verb = "asks the assistant not to" if refused else "asks the assistant to"
+        return Instruction(asked, verb, Kind.INSTRUCTION, "instructions")
     return None

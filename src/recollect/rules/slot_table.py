@@ -55,6 +55,10 @@ _WORDS = {
     "language": r"(?:English|Spanish|French|German|Italian|Portuguese|Chinese|Mandarin|Japanese|Korean|Russian|Arabic|Hindi|Dutch|Swedish"
                 r"|Turkish|Polish|Greek)",
     "diet": r"(?:(?:strict )?(?:vegan|vegetarian|pescatarian|keto|celiac|coeliac)|(?:gluten|lactose)[- ](?:free|intolerant))",
+    # what one is that begins with a capital, and is no name: better no Brian than a name "Brazilian"
+    "kind": r"(?:[A-Z]{2,}|OK|\w+(?:ish|ese|ian|ean|can|ic)|German|French|Greek|Dutch|Welsh|Swiss|Czech|Thai|Arab|Kurd|Turk|Swede|Dane|Finn"
+            r"|Pole|Scot|Serb|Croat|Slovak|Iraqi|Israeli|Pakistani|Bengali|Punjabi|Tamil|Filipin[ao]|Latin[aox]|Hindu|Sikh|Muslim|Jewish"
+            r"|Aries|Taurus|Gemini|Cancer|Leo|Virgo|Libra|Scorpio|Sagittarius|Capricorn|Aquarius|Pisces)",
     "datum": r"(?:job title|title|occupation|profession|(?:monthly |annual )?(?:income|salary|budget)|phone number|e-?mail(?: address)?"
              r"|address|height|weight|blood type|shoe size|(?:mental |physical )?health status|nickname|pronouns|religion|time ?zone"
              r"|nationality|gender|marital status|major|commute|star sign|zodiac sign)",
@@ -91,7 +95,8 @@ def _rule(
 
 _LIKE, _PLAN, _KIN = Kind.PREFERENCE, Kind.PLAN, Kind.RELATIONSHIP
 RULES: tuple[Rule, ...] = (
-    _rule("name", r"{my}(?:full |first |last |real )?name is (?:actually |now )?{Name}", r"{am}called {Word}", r"\bI go by {Word}"),
+    _rule("name", r"{my}(?:full |first |last |real )?name(?: is|['’]s) (?:actually |now )?{Name}", r"{am}called {Word}", r"\bI go by {Word}",
+          r"^I(?:['’]m| am) (?!{kind}\b){Word}$"),
     _rule("age", r"{am}(?P<v>\d{1,3}|(?:twenty|thirty|forty|fifty|sixty|seventy)(?:[- ]\w+)?)(?: years old| now|(?=[,.!]|$))",
           r"{I}turned (?P<v>\d{1,3})\b"),
     _rule("birthday", r"{my}birthday is (?:on )?{short}", r"{I}was born on {short}"),

@@ -11,7 +11,7 @@ from ...adapters.database import FILE_NAME
 from ...errors import InvalidInput
 from ...results import Backup
 from ...trace import Copied, Event
-from .common import Common, console, say
+from .common import Common, called, console, say
 from .safe import count
 
 
@@ -45,7 +45,7 @@ def backup(common: Common, destination: Path, *, overwrite: bool) -> None:
     if not list(common.folder().glob(f"{FILE_NAME}*")):
         raise InvalidInput("--store", f"there is no store in {common.folder()}")
     bar = Bar(common, "copying")
-    with common.open(bar.on_event) as memory, bar.progress:
+    with common.open(bar.on_event) as memory, bar.progress, called(path="DESTINATION"):
         made = memory.backup(destination, overwrite=overwrite)
     show(common, made, "written, checked and safe on disk")
 
@@ -55,7 +55,7 @@ def restore(common: Common, source: Path, *, force: bool) -> None:
     from ...build import restore_store
 
     bar = Bar(common, "restoring")
-    with bar.progress:
+    with bar.progress, called(path="SOURCE"):
         made = restore_store(source, common.folder(), force=force, progress=bar.copied)
     show(common, made, "restored; `recollect doctor` looks closer")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -13,23 +14,25 @@ from ...errors import BudgetExceeded, InvalidInput, ModelError, RecollectError
 from ...memory import add_usage
 from ...results import Change, MemoryItem
 from ...trace import Committed, Event
-from .common import BAD_INPUT, FAULT, NOT_FOUND, Common, Terminated, describe, say, tell
+from .common import BAD_INPUT, FAULT, NOT_FOUND, Common, Terminated, describe, put, say
 from .cost import show_paid
 from .readers import SYSTEM, Quoting, Reader, reader_of
 from .safe import as_json, count, cut, day, plain, words
-from .showing import change_line, said_by, short, show_table, who_else
+from .showing import said_by, short, show_change, show_properties, show_table, told, who_else
 from .terminal import Writer, lines
 
 HISTORY = 40  # messages that the model reads again with each turn; what is older, memory tells
 RECALL_S = 2.0  # a person waits longer than a server's clients do
 LISTED = 50  # memories of one list
-HELP = """\
-/why              what was remembered for the last answer, and who said it when
-/memories [WORDS] what is remembered (that has to do with WORDS)
-/forget N         take back a memory: its number in the last list, its id, or words that it says
-/undo             take back the last thing that was learnt or forgotten; again, the one before
-/as-of DATE       answer as of then, and learn nothing; /as-of now goes back
-/help  /quit      Ctrl-C stops an answer, Ctrl-D ends"""
+REASONS = 8  # of them /why lists, unless it is to list all
+HELP = (
+    ("/why [all]", "what was remembered for the last answer, and who said it when; the best first"),
+    ("/memories [WORDS]", "what is remembered (that has to do with WORDS)"),
+    ("/forget N", "take back a memory: its number in the last list, its id, or words that it says"),
+    ("/undo", "take back the last thing that was learnt or forgotten; again, the one before"),
+    ("/as-of DATE", "answer as of then, and learn nothing; /as-of now goes back"),
+    ("/help, /quit", "Ctrl-C stops an answer, Ctrl-D ends"),
+)
 
 
 class Heard:
@@ -48,7 +51,7 @@ class Heard:
         while self._changes:
             change = self._changes.popleft()
             if not common.json:
-                show_done(common, "learnt", change)
+                show_change(common, change, "learnt:")
 
 
 @dataclass(slots=True)
@@ -104,10 +107,10 @@ class Talk:
         finally:
             self._noted(answer, so_far)
         if self.common.json:
-            say(as_json(answer.told(), indent=None))
+            put(as_json(answer.told(), indent=None))
         elif answer.error is not None:
             name, problem, _ = describe(answer.error)
-            tell(f"{name}: {plain(problem)}. What you said is kept, and will be learnt.", stderr=True)
+            say(f"{name}: {plain(problem)}. What you said is kept, and will be learnt.", stderr=True)
 
     def _recalled(self, answer: Answer, so_far: list[dict[str, Any]]) -> list[dict[str, Any]]:
         """The conversation with what is remembered."""
@@ -164,7 +167,7 @@ class Talk:
             "forget": self.forget,
             "undo": self.undo,
             "as-of": self.as_of,
-            "help": lambda _: say(HELP),
+            "help": lambda _: show_properties(self.common, HELP),
         }
         if self.common.json or name not in known:
             where = "is not for --json" if name in known else "is no command: /help lists them"
@@ -172,21 +175,20 @@ class Talk:
         known[name](rest.strip())
         return True
 
-    def why(self, _: str) -> None:
-        """What was remembered for the last answer."""
+    def why(self, wanted: str) -> None:
+        """What was remembered for the last answer: what fits it best, or all of it."""
         if self.last is None:
             say("Nothing was answered yet.")
         elif self.last.without:
-            tell(f"It was answered without memory: {self.last.without}.")
+            say(f"It was answered without memory: {self.last.without}.")
         elif not self.last.hits:
             say("Nothing that is remembered has to do with it.")
         else:
-            self._list(
-                [
-                    (hit.id, hit.text if hit.kind == "memory" else f"{hit.speaker}: “{hit.text}”", behind(hit))
-                    for hit in self.last.hits
-                ]
-            )
+            best = sorted(self.last.hits, key=lambda hit: -hit.score)
+            shown = best if wanted == "all" else best[:REASONS]
+            self._list([(hit.id, plain(told(hit)), behind(hit)) for hit in shown])
+            if len(best) > len(shown):
+                say(f"The best {len(shown)} of {len(best)}; /why all lists them all.")
 
     def memories(self, wanted: str) -> None:
         """What is remembered, all of it or on something."""
@@ -198,7 +200,7 @@ class Talk:
         else:
             found = self.memory.get_all(user_id=whose, as_of=self.past)
         if not found:
-            tell(f"Nothing is remembered{' that has to do with it' if wanted else ''}.{who_else(self.common)}")
+            say(f"Nothing is remembered{' that has to do with it' if wanted else ''}.{who_else(self.common)}")
             return
         shown = found[:LISTED] if wanted else found[-LISTED:]
         self._list([(one.id, one.text, f"since {day(one.valid_from)}") for one in shown])
@@ -226,7 +228,7 @@ class Talk:
         if not identifier.startswith("mem_"):
             raise InvalidInput("/forget", "what was said is not forgotten by itself: `recollect erase` destroys it")
         self.memory.delete(identifier, user_id=whose)
-        show_done(self.common, "forgotten", self.memory.history(identifier, user_id=whose)[-1])
+        show_change(self.common, self.memory.history(identifier, user_id=whose)[-1], "forgotten:")
         say("/undo brings it back.")
 
     def _named(self, what: str) -> str:
@@ -260,7 +262,7 @@ class Talk:
             say("Nothing of this conversation is left to be taken back.")
             return
         for one in self.memory.undo(stands[-1].id, user_id=whose):
-            show_done(self.common, "undone", one)
+            show_change(self.common, one, "undone:")
 
     def as_of(self, when: str) -> None:
         """Look back to a time, or come back to now. Raises InvalidInput."""
@@ -273,19 +275,12 @@ class Talk:
         time("/as-of", when)
         self._learnt()
         self.past, self.aside = when, []
-        tell(f"As of {plain(when)}. Nothing that is said is learnt, until /as-of now.")
+        say(f"As of {plain(when)}. Nothing that is said is learnt, until /as-of now.")
 
     def _learnt(self) -> None:
         """What was said so far, learnt now, so that it is seen."""
         show_waiting(self.chat.flush())
         self.heard.show(self.common)
-
-
-def show_done(common: Common, done: str, change: Change) -> None:
-    """A change that was made just now."""
-    from rich.text import Text
-
-    common.console().print(Text.assemble((f"{done}: ", "dim"), change_line(change)), soft_wrap=True)
 
 
 def behind(hit: Hit) -> str:
@@ -299,6 +294,10 @@ def behind(hit: Hit) -> str:
 def run(common: Common, session: str | None, system: str | None) -> int:
     """Talk until the input ends; the exit code."""
     reader, heard = reader_of(common), Heard()
+    if not common.debug:
+        logging.getLogger("recollect").addHandler(
+            logging.NullHandler()
+        )  # what it would say is said in the conversation
     with common.open(heard.on_event) as memory:
         chat = ChatMemory(memory, user_id=common.user_id, session_id=session, recall_seconds=RECALL_S)
         talk = Talk(common, memory, chat, reader, heard, system or SYSTEM)
@@ -326,7 +325,7 @@ def greet(talk: Talk) -> None:
     if not talk.common.json:
         known = talk.memory.count(user_id=talk.chat.user_id)
         whose = plain(talk.chat.user_id)
-        tell(
+        say(
             f"{plain(talk.reader.name)} · {whose}, {count(known, 'memory', 'memories')} · /help lists the commands, Ctrl-D ends"
         )
 
@@ -350,9 +349,9 @@ def converse(talk: Talk) -> None:
             name, problem, code = describe(error)
             talk.failed = talk.failed or talk.common.json
             if talk.common.json:
-                say(as_json({"error": name, "message": problem, "exit_code": code}, indent=None), stderr=True)
+                put(as_json({"error": name, "message": problem, "exit_code": code}, indent=None), stderr=True)
             else:
-                tell(plain(problem) if code in (BAD_INPUT, NOT_FOUND) else f"{name}: {plain(problem)}", stderr=True)
+                say(plain(problem) if code in (BAD_INPUT, NOT_FOUND) else f"{name}: {plain(problem)}", stderr=True)
         talk.heard.show(talk.common)
 
 
@@ -371,7 +370,7 @@ def show_waiting(waiting: Sequence[PendingTurns]) -> None:
     """What is not learnt, and how to go on."""
     for one in waiting:
         why = f" ({one.error})" if one.error else ""
-        tell(
+        say(
             f"not learnt yet: {count(one.turns, 'message')}{why}. `recollect resume` learns what is safe on disk.",
             stderr=True,
         )

@@ -125,7 +125,7 @@ def add(
 
     Example: recollect add "My favorite color is blue."
     """
-    said = sys.stdin.read() if text == "-" else text
+    said = standard_input() if text == "-" else text
     with common.open() as memory:
         result = memory.add(
             said,
@@ -142,6 +142,14 @@ def add(
         common.answer(result.model_dump(mode="json"))
         return
     show_added(common, result)
+
+
+def standard_input() -> str:
+    """All that comes there. Raises BadParameter where it is no text."""
+    try:
+        return sys.stdin.buffer.read().decode("utf-8")
+    except UnicodeDecodeError:
+        raise typer.BadParameter("what comes by standard input is not UTF-8", param_hint="TEXT") from None
 
 
 def show_added(common: Common, result: AddResult) -> None:
@@ -236,7 +244,7 @@ def list_(
         items = memory.get_all(
             user_id=common.user_id,
             limit=limit,
-            after=after and common.whole_id(memory, after),
+            after=after and common.whole_id(memory, after, "--after"),
             session_id=session,
             agent_id=agent,
             metadata_filter=mapping(filters, "--filter"),
@@ -246,7 +254,7 @@ def list_(
     if common.json:
         common.answer([item.model_dump(mode="json") for item in items])
         return
-    show_items(common, items)
+    show_items(common, items, limit)
 
 
 @app.command()
@@ -619,7 +627,7 @@ def import_(
     allow_erased: Annotated[bool, typer.Option("--allow-erased", help="Also what was erased here before")] = False,
 ) -> None:
     """Take in everything of an export: memories with their history, times, quotes and reviews. Users keep their names; --user
-    gives a file of one user another one.
+    gives a file of one user another one. With --from mem0, --user is whose the memories of an agent or a run alone become.
 
     Example: recollect import everybody.jsonl --dry-run
 

@@ -5,13 +5,16 @@ from __future__ import annotations
 import copy
 import functools
 import inspect
+import logging
 import os
 import re
 import shutil
 import signal
 import sys
+import tempfile
 import textwrap
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar, cast
@@ -37,7 +40,8 @@ FAULT, BAD_INPUT, NOT_FOUND, INTERRUPTED, TERMINATED = 1, 2, 3, 130, 143
 ClickException = cast(type[Exception], typer.BadParameter.__mro__[2])  # public under no name that all versions share
 
 STORE_FILES = "ledger.sqlite3*"  # as `adapters.database` has it
-_BEGINNING = re.compile(r"(?:mem|chg|turn|batch)_[0-9a-f]{4,31}")
+_WHOLE = 32  # hex digits of an id; four do to name one
+_ID = re.compile(rf"(?:mem|chg|turn|batch)_[0-9a-f]{{4,{_WHOLE}}}")
 
 _PANEL, _MODELS = "Common options", "Models (docs/models.md)"
 
@@ -262,9 +266,28 @@ class Common:
             raise InvalidInput("--store", f"there is no store in {self.folder()}: {way}")
         return self.open(on_event)
 
-    def whole_id(self, memory: Memory, said: str) -> str:
-        """The id that begins so. Raises NotFound, and InvalidInput where several do; what is no id is for the verb to refuse."""
-        return memory.find_id(said, **self.owner) if _BEGINNING.fullmatch(said) else said
+    @contextmanager
+    def open_or_try(self, on_event: Listener | None = None, *, dry: bool) -> Iterator[Memory]:
+        """The store, made where there is none; for a dry run, which makes none, one that is gone afterwards."""
+        if not dry or self.has_store():
+            with self.open(on_event) as memory:
+                yield memory
+            return
+        with (
+            tempfile.TemporaryDirectory(prefix="recollect-") as folder,
+            replace(self, store=Path(folder)).open(on_event) as memory,
+        ):
+            yield memory
+
+    def whole_id(self, memory: Memory, said: str, argument: str = "ID") -> str:
+        """The id that begins so. Raises NotFound, and InvalidInput where several do, or where it is no id."""
+        from ...errors import InvalidInput
+
+        if not _ID.fullmatch(said):
+            raise InvalidInput(
+                argument, f"{said[:40]!r} is no id; one is like mem_1f83c2d0 (`recollect list` shows them)"
+            )
+        return said if len(said) == _WHOLE + said.index("_") + 1 else memory.find_id(said, **self.owner)
 
     def console(self) -> Console:
         """Where people read: nothing in what is printed becomes markup, an emoji or a highlighted number by itself."""
@@ -274,7 +297,7 @@ class Common:
         """The one JSON document of a command."""
         from .safe import as_json
 
-        say(as_json(value))
+        put(as_json(value))
 
 
 def limits_of(said: Sequence[str]) -> dict[str, dict[str, float]] | None:
@@ -308,21 +331,40 @@ def console(*, stderr: bool = False) -> Console:
     return Console(stderr=stderr, markup=False, highlight=False, emoji=False, soft_wrap=False, width=width)
 
 
-def say(line: str, *, stderr: bool = False) -> None:
-    """A line of bare output, whatever the terminal's encoding; nothing in it steers the terminal."""
+def put(text: str, *, stderr: bool = False) -> None:
+    """Bare output, a line or several, whatever the terminal's encoding; nothing in it steers the terminal."""
     from .safe import shown
 
     stream = sys.stderr if stderr else sys.stdout
     encoding = getattr(stream, "encoding", None) or "utf-8"
-    print(shown(line).encode(encoding, "backslashreplace").decode(encoding), file=stream, flush=True)
+    print(shown(text).encode(encoding, "backslashreplace").decode(encoding), file=stream, flush=True)
 
 
-def tell(line: str, *, stderr: bool = False) -> None:
-    """A sentence or two for people: on a terminal folded between words."""
+def say(text: str, *, stderr: bool = False) -> None:
+    """Sentences for people: on a terminal each line is folded between words."""
     if (sys.stderr if stderr else sys.stdout).isatty():
         columns = max(20, shutil.get_terminal_size().columns - 1)
-        line = textwrap.fill(line, columns, break_long_words=False, break_on_hyphens=False)
-    say(line, stderr=stderr)
+        text = "\n".join(folded(line, columns) for line in text.split("\n"))
+    put(text, stderr=stderr)
+
+
+def folded(line: str, columns: int) -> str:
+    """A line as several, none wider than that, but for a word that is wider by itself."""
+    if line.isascii():
+        return textwrap.fill(line, columns, break_long_words=False, break_on_hyphens=False)
+    from rich.cells import cell_len  # letters of some scripts, and emoji, take two cells
+
+    first, *words = re.findall(r"^\s*\S*|\s+\S+", line)
+    lines, width = [first], cell_len(first)
+    for word in words:
+        taken = cell_len(word)
+        if width + taken <= columns:
+            lines[-1] += word
+            width += taken
+        else:
+            lines.append(word.lstrip())
+            width = cell_len(lines[-1])
+    return "\n".join(lines)
 
 
 # --- options on every command ------------------------------------------------------------------------------------------
@@ -364,12 +406,23 @@ def with_common(command: Callable[..., None]) -> Callable[..., None]:
         context = given.pop("ctx")
         before = context.find_root().obj or Common()
         context.obj = Common(**{name: given.pop(name) for name in _OPTIONS}).over(before)
+        if context.obj.json and not context.obj.debug:
+            logging.getLogger("recollect").addHandler(logging.NullHandler())  # nothing but JSON for a script
         command(context.obj, **given)
 
     parameters = [one.replace(kind=inspect.Parameter.KEYWORD_ONLY) for one in own] + added + [context]
+    for one in parameters:
+        _takes_no_value(one.annotation)
     run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]  # typer reads it
     run.__annotations__ = {one.name: one.annotation for one in parameters}
     return run
+
+
+def _takes_no_value(annotation: Any) -> None:
+    """A switch is shown without "<bool>" behind it, which reads as if it took one."""
+    for option in getattr(annotation, "__metadata__", ()):
+        if annotation.__origin__ is bool and option.metavar is None:
+            option.metavar = ""
 
 
 # --- errors ------------------------------------------------------------------------------------------------------------
@@ -416,6 +469,8 @@ def end(error: BaseException, arguments: Sequence[str]) -> int:
         # The reader of our output has seen enough (`| head`): nobody is there to be told.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return FAULT
+    if type(error).__name__ == "NoArgsIsHelpError":  # the help of a group of commands, which was shown
+        return 0
     name, message, code = describe(error)
     report(name, message, code, as_json="--json" in options, error=error)
     return code
@@ -425,32 +480,46 @@ def show_traceback(error: BaseException) -> None:
     """Where an error came from, on standard error, for --debug."""
     import traceback
 
-    say("".join(traceback.format_exception(error)).rstrip(), stderr=True)
+    put("".join(traceback.format_exception(error)).rstrip(), stderr=True)
 
 
 def describe(error: BaseException) -> tuple[str, str, int]:
     """An error's name, its message for people, and its exit code."""
-    from ...errors import InvalidInput, NotFound, RecollectError
+    from ...errors import ImportInvalid, InvalidInput, NotFound, RecollectError
 
     if isinstance(error, InvalidInput):
         return "InvalidInput", as_options(f"{as_said(error.argument)}: {error.problem}"), BAD_INPUT
     if isinstance(error, NotFound):
         return "NotFound", str(error), NOT_FOUND
     if isinstance(error, RecollectError):
-        return type(error).__name__, as_options(str(error)), FAULT
+        return type(error).__name__, as_options(str(error)), BAD_INPUT if isinstance(error, ImportInvalid) else FAULT
     if isinstance(error, ClickException):
         return "UsageError", error.format_message() + _where(error), BAD_INPUT  # type: ignore[attr-defined]
-    if isinstance(error, typer.Abort | KeyboardInterrupt):
-        code = exit_code_of(error) if isinstance(error, KeyboardInterrupt) else INTERRUPTED
-        return "Interrupted", "stopped; everything that was committed is kept", code
+    if isinstance(error, typer.Abort):
+        return "Interrupted", "not agreed to; nothing was done", INTERRUPTED
+    if isinstance(error, KeyboardInterrupt):
+        return "Interrupted", "stopped; everything that was committed is kept", exit_code_of(error)
     return type(error).__name__, f"unexpected: {error} (run it again with --debug to see where)", FAULT
 
 
 def as_said(argument: str) -> str:
     """An argument of the library's by the name that it has on the command line."""
-    if not re.fullmatch(r"\w+", argument):
+    if not re.fullmatch(r"\w+", argument) or argument.isupper():
         return argument
     return _SAID.get(argument) or "--" + argument.replace("_", "-")
+
+
+@contextmanager
+def called(**names: str) -> Iterator[None]:
+    """A verb's arguments under the names that they have in this command: `called(path="--out")`."""
+    from ...errors import InvalidInput
+
+    try:
+        yield
+    except InvalidInput as error:
+        if error.argument not in names:
+            raise
+        raise InvalidInput(names[error.argument], error.problem) from error
 
 
 _SAID = {
@@ -462,6 +531,7 @@ _SAID = {
     "query": "QUERY",
     "path": "--store",
     "source": "SOURCE",
+    "file": "FILE",
     "one": "NAME",
     "other": "NAME",
     "user_id": "--user",
@@ -477,10 +547,18 @@ _SAID = {
 
 def as_options(message: str) -> str:
     """A message of the library's with its arguments under the names that they have here: `api_base` is `--api-base`."""
-    return _ARGUMENT.sub(lambda match: "--" + match[0].replace("_", "-"), message)
+    return _ARGUMENT.sub(lambda match: _option_of(match[0]), message)
 
 
-_ARGUMENT = re.compile(r"\b(?:embedder_)?api_(?:base|key)\b|\b(?:llm|mode|timeout|budget|instructions)(?==)")
+def _option_of(argument: str) -> str:
+    name = argument.removesuffix("=True").removesuffix("=")
+    return _SAID.get(name) or "--" + name.replace("_", "-")
+
+
+_ARGUMENT = re.compile(
+    r"\b(?:embedder_)?api_(?:base|key)\b|\b(?:llm|mode|timeout|budget|instructions)(?==)"
+    r"|\b(?:force|overwrite|skip_existing)=True|\buser_id=(?=\))"
+)
 
 
 def _where(error: Exception) -> str:
@@ -498,17 +576,19 @@ def report(name: str, message: str, code: int, *, as_json: bool, error: BaseExce
         for field in ("argument", "stage", "batch_id", "retryable"):
             if (value := getattr(error, field, None)) is not None and not callable(value):
                 document[field] = value
-        say(dump(document, indent=None), stderr=True)
+        put(dump(document, indent=None), stderr=True)
         return
-    tell(f"{name}: {plain(message)}{way_on(error)}", stderr=True)
+    say(f"{name}: {plain(message)}{way_on(error)}", stderr=True)
 
 
 def way_on(error: BaseException | None) -> str:
-    """How to go on after an error that left a batch pending; "" where none did."""
-    from ...errors import BudgetExceeded
+    """How to go on: after an error that left a batch pending, and after one of the disk; "" where nothing is to be said."""
+    from ...errors import BudgetExceeded, StorageFull, StorageReadOnly
 
     stays = getattr(error, "batch_id", None)
     if not stays:
-        return ""
+        if isinstance(error, StorageFull):
+            return " (make room on the disk and run it again: nothing that was committed is lost)"
+        return " (give yourself the right to write there)" if isinstance(error, StorageReadOnly) else ""
     how = "a higher --budget, or none" if isinstance(error, BudgetExceeded) else "the same model"
     return f" ({stays} stays pending: `recollect resume`, with {how}, finishes it)"

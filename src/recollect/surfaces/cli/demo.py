@@ -17,8 +17,9 @@ from .safe import day, plain, words
 from .view import View
 
 BEST = 5  # an answer counts as found among so many hits
-NEXT = """Next:  recollect add "My favorite color is blue."       recollect search "which color do I like?"
-       recollect chat       recollect ingest FILE        recollect --help"""
+NEXT = """Next:  recollect add "My favorite color is blue."
+       recollect search "which color do I like?"
+       recollect chat        recollect ingest FILE        recollect --help"""
 
 
 def run(common: Common) -> int:
@@ -75,10 +76,10 @@ def ask(memory: Memory, common: Common, question: dict[str, Any]) -> int | None:
 def show_answer(question: str, hit: Hit | None) -> None:
     """A question, its answer, and who said it when."""
     out = console()
-    out.print(words(f"? {question}", "bold"), soft_wrap=True)
+    out.print(words(f"? {question}", "bold"))
     if hit is None:
-        out.print(words("  not found", "red"), soft_wrap=True)
+        out.print(words("  not found", "red"))
         return
     said = "; ".join(f"{plain(one.speaker)}, {day(one.said_at)}: “{plain(one.quote)}”" for one in hit.sources[-2:])
-    out.print(words(f"→ {hit.text}", "green"), soft_wrap=True)
-    out.print(words(said, "dim"), soft_wrap=True)
+    out.print(words(f"→ {hit.text}", "green"))
+    out.print(words(said, "dim"))

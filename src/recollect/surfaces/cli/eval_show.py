@@ -20,7 +20,7 @@ from recollect_evals.scores import OVERALL, Compared, Scores, compare
 from recollect_evals.statistics import Estimate
 
 from ...errors import InvalidInput
-from .common import FAULT, Common, say
+from .common import FAULT, Common, put, say
 from .safe import count, plain, words
 
 WIDEST = 1000  # columns of a table
@@ -237,7 +237,7 @@ def write_report(
     write = report.html if out is not None and out.suffix == ".html" else report.markdown
     page = write(results, by_conversation=by_conversation)
     if out is None:
-        say(page)
+        put(page)
         return
     try:
         out.parent.mkdir(parents=True, exist_ok=True)

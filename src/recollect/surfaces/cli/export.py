@@ -10,7 +10,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from ...adapters.database import FILE_NAME
 from ...errors import InvalidInput
 from ...trace import Event, Exported, Listener
-from .common import Common, console, say
+from .common import Common, called, console, say
 from .safe import count
 
 
@@ -22,7 +22,7 @@ def export(common: Common, out: Path | None, *, overwrite: bool) -> None:
             common.answer(memory.export(user_id=common.user_id))
         return
     progress, on_event = bar(common)
-    with common.open(on_event) as memory, progress:
+    with common.open(on_event) as memory, progress, called(path="--out"):
         head = memory.export(user_id=common.user_id, path=out, overwrite=overwrite)
     if common.json:
         common.answer({**head, "path": str(out)})
@@ -46,7 +46,7 @@ def export_lines(
     if everyone and common.user is not None:
         raise InvalidInput("--all", "is everybody: it goes without --user")
     progress, on_event = bar(common)
-    with common.open(on_event) as memory, progress:
+    with common.open(on_event) as memory, progress, called(path="--out"):
         if everyone:
             told = memory.export_all(out, overwrite=overwrite, vectors=vectors)
         else:

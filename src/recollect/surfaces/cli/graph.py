@@ -127,8 +127,9 @@ def _shown(common: Common, picture: dict[str, Any]) -> None:
         others = [name for name in one["names"] if name != one["name"]]
         also = f", also {', '.join(map(plain, others))}" if others else ""
         say(f"{plain(one['name'])} ({plain(one['kind'])}{also}): {count(len(one['memories']), 'memory', 'memories')}")
-        for edge in (edge for edge in picture["relations"] if edge["from"] == place):
-            say(f"  —{plain(edge['label'])}→ {plain(entities[edge['to']]['name'])}")
+        edges = ((edge["label"], edge["to"]) for edge in picture["relations"] if edge["from"] == place)
+        for label, to in dict.fromkeys(edges):  # once, however many memories say so
+            say(f"  —{plain(label)}→ {plain(entities[to]['name'])}")
     more = len(entities) - LINES + picture["left_out"] if len(entities) > LINES else picture["left_out"]
     say(
         count(len(entities) + picture["left_out"], "entity", "entities")

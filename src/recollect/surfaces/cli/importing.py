@@ -13,7 +13,7 @@ from ...errors import InvalidInput
 from ...importing import read_through
 from ...results import ForeignReport, ImportedUser, ImportReport
 from ...trace import Event, Imported
-from .common import FAULT, Common, console, describe, exit_code_of, report, say
+from .common import FAULT, Common, as_options, called, console, describe, exit_code_of, report, say
 from .safe import count, plain
 
 SHOWN = 20  # users, or what was left out, that are told one by one
@@ -94,7 +94,11 @@ def from_mem0(
         raise InvalidInput("--mem0-python" if python is None else "--mem0-config", "is needed with --from mem0")
     bar = Bar(common)
     try:
-        with common.open(bar.on_event) as memory, bar.progress:
+        with (
+            common.open_or_try(bar.on_event, dry=dry_run) as memory,
+            bar.progress,
+            called(config="--mem0-config", python="--mem0-python"),
+        ):
             told = memory.import_mem0(python, config, dry_run=dry_run, allow_erased=allow_erased, **common.owner)
     except KeyboardInterrupt as stop:
         return stopped(common, stop)
@@ -116,7 +120,7 @@ def show_foreign(made: ForeignReport) -> None:
         more += f", {made.quarantined:,} quarantined (`recollect quarantine list`)" if made.quarantined else ""
         say(f"{made.imported:,} imported, {made.there:,} there already{more}")
     for one in made.left_out[:SHOWN]:
-        say(f"left out: {plain(one.id)}: {plain(one.reason)}", stderr=True)
+        say(f"left out: {plain(one.id)}: {plain(as_options(one.reason))}", stderr=True)
     if len(made.left_out) > SHOWN:
         say(f"… and {len(made.left_out) - SHOWN:,} more (--json tells all)", stderr=True)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from contextlib import nullcontext
 from dataclasses import dataclass, field
@@ -9,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ... import Memory
-from ...errors import InvalidInput
+from ...errors import InvalidInput, StorageError
 from ...formats import Conversation, FormatProblem, Found, Input, Passed, inputs
 from ...formats.tables import columns_of
 from ...ingest import Forecast, Interrupted, Progress, forecast, ingest
@@ -18,6 +19,8 @@ from .common import DEFAULT_USER, FAULT, Common, as_options, describe, exit_code
 from .cost import money, show_estimate, show_paid
 from .safe import as_json, count, plain
 from .view import View
+
+SHOWN = 20  # problems that a terminal is shown
 
 
 @dataclass(slots=True)
@@ -57,11 +60,11 @@ def run(
     dry: bool = False,
 ) -> int:
     """Ingest files; the exit code. What is committed stays, whatever happens."""
-    if report is not None and not report.absolute().parent.is_dir():
-        raise InvalidInput("--report", f"{report.parent} is no folder")
+    if report is not None:
+        writable(report)
     work = Work(common, *inputs(files, format_name, None if columns is None else columns_of(columns)), only)
     view = View(common, told=True)
-    with common.open(view.on_event) as memory:
+    with common.open_or_try(view.on_event, dry=dry) as memory:
         planned = plan(work, memory if dry or common.model is not None else None)
         if dry:
             return foretell(work, planned)
@@ -71,16 +74,32 @@ def run(
         done, interrupted = ingested(memory, work, view, concurrency)
         pending = [one for one in memory.pending() if one.user_id in work.users]
     told = document(work, planned, done, pending)
-    if report is not None:
-        report.write_text(as_json(told) + "\n", encoding="utf-8")
     if common.json:
         common.answer(told)
     else:
         summarise(work, view, done, pending)
     tell_end(common, done, interrupted)
+    if report is not None:
+        write(report, as_json(told) + "\n")
     if interrupted is not None:
         return exit_code_of(interrupted)
     return 0 if done.complete else FAULT
+
+
+def writable(report: Path) -> None:
+    """Found out before hours are spent. Raises InvalidInput."""
+    try:
+        report.open("a").close()
+    except OSError as error:
+        raise InvalidInput("--report", f"{report} cannot be written: {error.strerror}") from None
+
+
+def write(report: Path, text: str) -> None:
+    """The summary. Raises StorageError, where the disk is full by now."""
+    try:
+        report.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise StorageError(f"{report} cannot be written: {error.strerror}") from error
 
 
 def plan(work: Work, memory: Memory | None) -> Forecast:
@@ -158,16 +177,21 @@ def tell_end(common: Common, done: IngestReport, interrupted: KeyboardInterrupt 
         show_traceback(error)
     if interrupted is None and (error is None or common.json):
         return
-    why = "" if error is None else f": {type(error).__name__}: {plain(describe(error)[1])}{way_on(error)}"
+    told = error is None or getattr(error, "batch_id", None)  # what is pending was listed, with how to go on
+    why = (
+        "" if error is None else f": {type(error).__name__}: {plain(describe(error)[1])}{'' if told else way_on(error)}"
+    )
     say(f"Stopped{why}. What was committed is kept; the same command goes on from there.", stderr=True)
 
 
 def show_problems(work: Work, found: Forecast | IngestReport) -> None:
     """What could not be read, and what was passed over."""
-    for problem in found.problems:
-        say(f"not read: {problem}", stderr=True)
-    if more := found.problem_count - len(found.problems):
-        say(f"not read: {more:,} more", stderr=True)
+    shown = found.problems[:SHOWN] if sys.stderr.isatty() else found.problems
+    for problem in shown:
+        say(f"not read: {plain(problem)}", stderr=True)
+    if more := found.problem_count - len(shown):
+        whole = "" if len(shown) == len(found.problems) else " (--json tells them)"
+        say(f"not read: {more:,} more{whole}", stderr=True)
     for one in work.passed:
         say(f"passed over: {plain(one.file)}: {plain(one.why)}", stderr=True)
 

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from .common import Common, say, with_common
+from .common import Common, put, say, with_common
 from .safe import count as counted
 from .safe import moment, plain, words
 from .scopes import Agent, AsOf, Filters, KnownAt, MinScore, NoGraph, Now, Session, Since, Until, mapping
@@ -51,9 +51,9 @@ def context(
     if common.json:
         common.answer(found.model_dump(mode="json"))
     elif found.text:
-        say(found.text)
+        put(found.text)
     else:
-        say("Nothing known has to do with it.", stderr=True)
+        say(f"Nothing that is known has to do with it and fits into {counted(max_tokens, 'token')}.", stderr=True)
 
 
 @with_common

@@ -73,7 +73,7 @@ def summarise(receipt: RetentionReceipt) -> None:
     older = "" if receipt.before is None else f"; nothing that was said before {moment(receipt.before)} is kept"
     if receipt.dry_run:
         taken = f"{count(receipt.memories, 'memory', 'memories')}, {count(receipt.turns, 'turn')}"
-        say(f"of {count(receipt.users, 'user')} would be erased: {taken}. Nothing was.")
+        say(f"Would erase {taken} of {count(receipt.users, 'user')}. Nothing was erased.")
         return
     say(f"{count(receipt.users, 'user')}{older}")
     show(receipt)

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 
 from rich.text import Text
 
-from .common import Common, say, tell
+from .common import Common, say
 from .safe import count, day, moment, plain, span, words
 
 if TYPE_CHECKING:
-    from rich.console import RenderableType
+    from rich.console import Console, RenderableType
 
     from ...results import Change, Hit, MemoryItem, Source
 
@@ -66,14 +66,15 @@ def show_table(common: Common, made: RenderableType) -> None:
         print(line.rstrip(), flush=True)
 
 
-def show_items(common: Common, items: Sequence[MemoryItem]) -> None:
-    """A table of memories."""
+def show_items(common: Common, items: Sequence[MemoryItem], limit: int | None = None) -> None:
+    """A table of memories; where it has as many as were asked for, how to go on."""
     if not items:
-        tell(f"No memories of {plain(common.user_id)}.{who_else(common)}")
+        say(f"No memories of {plain(common.user_id)}.{who_else(common)}")
         return
     rows = [(short(item.id), day(item.valid_from), item.kind.value, words(item.text)) for item in items]
     table(common, ("id", "since", "kind", "memory"), rows, wide="memory")
-    say(count(len(items), "memory", "memories"))
+    more = f" (--after {short(items[-1].id)} goes on)" if len(items) == limit else ""
+    say(count(len(items), "memory", "memories") + more)
 
 
 def who_else(common: Common) -> str:
@@ -86,7 +87,7 @@ def show_hits(common: Common, hits: Sequence[Hit]) -> None:
     from rich.table import Table
 
     if not hits:
-        tell(f"Nothing known has to do with it.{who_else(common)}")
+        say(f"Nothing known has to do with it.{who_else(common)}")
         return
     grid = Table.grid(padding=(0, 2, 0, 0))
     grid.add_column(no_wrap=True)
@@ -107,7 +108,12 @@ def told(hit: Hit) -> Text:
 def behind(hit: Hit) -> str:
     """Who said it when, until when it held, what led to it, and its id."""
     ended = hit.until or hit.valid_to
-    parts = ["said by " + "; ".join(said_by(hit.sources)) if hit.kind == "memory" else f"said on {day(hit.created_at)}"]
+    told = (
+        "; ".join(said_by(hit.sources))
+        .replace("The user, ", "the user, ")
+        .replace("The assistant, ", "the assistant, ")
+    )
+    parts = [f"said by {told}" if hit.kind == "memory" else f"said on {day(hit.created_at)}"]
     parts += [f"until {day(ended)}"] if ended else []
     parts += ["through " + ", ".join(hit.related_through)] if hit.related_through else []
     return " · ".join([*parts, short(hit.id)])
@@ -123,10 +129,14 @@ def said_by(sources: Sequence[Source]) -> list[str]:
     return [f"{speaker}, {' and '.join(said)}" for speaker, said in days.items()]
 
 
-def change_line(change: Change) -> Text:
-    """One decision, and what it replaced."""
-    text = change.memory.text if change.memory else (change.reason or "nothing to do")
-    line = Text.assemble((f"{change.op.value:<7}", STYLES[change.op.value]), " ", words(text))
+def operation(change: Change) -> Text:
+    """What was decided, in its colour, as wide as every other."""
+    return Text(f"{change.op.value:<6}", style=STYLES[change.op.value])
+
+
+def changed(change: Change) -> Text:
+    """What a decision was about, and what it replaced."""
+    line = words(change.memory.text if change.memory else (change.reason or "nothing to do"))
     if change.op.value == "UPDATE" and change.previous_text:
         line.append("   was: ", "dim").append_text(words(change.previous_text, "dim"))
     if change.flag == "quarantined" and change.memory:
@@ -134,15 +144,28 @@ def change_line(change: Change) -> Text:
     return line
 
 
-def show_change(common: Common, change: Change) -> None:
-    """One decision on one line, as long as it is."""
-    common.console().print(change_line(change), soft_wrap=True)
+def show_change(common: Common, change: Change, *before: str, out: Console | None = None) -> None:
+    """One decision: on a terminal folded beside its operation, else on one line. `before`: what stands in front of it, harmless
+    and as wide as it is to be. `out`: where a bar is shown meanwhile, for what goes past the bar leaves rests of it."""
+    from rich.table import Table
+
+    if not sys.stdout.isatty():
+        line = Text("  ").join([*(Text(one, "dim") for one in before), operation(change), changed(change)])
+        common.console().print(line, soft_wrap=True)
+        return
+    grid = Table.grid(padding=(0, 2, 0, 0))
+    for _ in (*before, change.op):
+        grid.add_column(no_wrap=True)
+    grid.add_column(overflow="fold")
+    grid.add_row(*(Text(one, "dim") for one in before), operation(change), changed(change))
+    (out or common.console()).print(grid)
 
 
-def show_changes(common: Common, changes: Iterable[Change]) -> None:
+def show_changes(common: Common, changes: Sequence[Change]) -> None:
     """A table of changes, with the ids that `undo` takes."""
-    rows = [(short(one.id), moment(one.recorded_at), change_line(one)) for one in changes]
-    table(common, ("id", "recorded", "change"), rows, wide="change")
+    rows = [(short(one.id), moment(one.recorded_at), operation(one), changed(one)) for one in changes]
+    table(common, ("id", "recorded", "op", "change"), rows, wide="change")
+    say(count(len(rows), "change"))
 
 
 def show_properties(common: Common, rows: Iterable[tuple[str, str]]) -> None:

@@ -27,14 +27,15 @@ def timeline(common: Common, entity: str | None, slot: str | None, as_of: str | 
         return
     rows = [(when(one), told(one), words(one.text), short(one.id)) for one in found.entries]
     table(common, ("when", "what", "memory", "id"), rows, wide="memory", folded=("when", "what"))
-    say(f"{count(found.count, 'different event')}, {count(len(found.states), 'state')}")
+    events = f"{count(found.count, 'different event')}, " if found.count else ""
+    say(events + count(len(found.states), "state"))
 
 
 def when(one: TimelineEntry) -> str:
     """ "7 May 2023", "May 2023", "1 May 2023 – 3 Jun 2023", "1 May 2023 –"."""
     if one.what == "event":
         return span(one.start, one.end, one.precision)
-    return f"{day(one.start)} – {day(one.end)}".rstrip()
+    return day(one.start) if day(one.start) == day(one.end) else f"{day(one.start)} – {day(one.end)}".rstrip()
 
 
 def told(one: TimelineEntry) -> str:

@@ -10,6 +10,7 @@ from ...results import PendingBatch, Resumed
 from .common import FAULT, Common, say
 from .cost import show_paid
 from .safe import count, moment, plain
+from .showing import short
 from .view import View
 
 OF_A_MODEL = ("Model", "Reply", "Extraction", "Reconciliation", "ContextTooLong", "BudgetExceeded")
@@ -28,7 +29,7 @@ def show_pending(batches: Sequence[PendingBatch], *, stderr: bool = False) -> No
         why = one.error or ("a conversation that goes on" if one.status == "open" else "not begun")
         whose = "the shared space" if one.user_id is None else one.user_id
         when = moment(one.created_at)
-        say(f"{one.status}: {one.batch_id} of {plain(whose)}, {when}: {done}, {why}", stderr=stderr)
+        say(f"{one.status}: {short(one.batch_id)} of {plain(whose)}, {when}: {done}, {why}", stderr=stderr)
     if any(one.status != "open" for one in batches):
         failed = " --include-failed" if any(one.status == "failed" for one in batches) else ""
         say(f"`recollect resume{failed}`, with the same model, finishes what is pending.", stderr=stderr)
@@ -58,6 +59,8 @@ def resume(common: Common, *, include_failed: bool, wait: bool = False) -> int:
         usage = memory.spent
     if common.json:
         common.answer({**resumed.model_dump(mode="json"), **view.told(), "usage": usage.model_dump(mode="json")})
+    elif not resumed.finished and not resumed.failed:
+        say("Nothing is pending.")
     else:
         say(f"{count(len(resumed.finished), 'batch', 'batches')} finished: {view.decisions()}")
         show_paid(usage)

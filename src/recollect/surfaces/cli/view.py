@@ -41,9 +41,10 @@ class View:
             console=console(stderr=True),
             disable=common.json or not sys.stderr.isatty(),
             transient=True,
-            # Decisions printed above the bar pass through it only where both go to the terminal.
-            redirect_stdout=sys.stdout.isatty(),
+            redirect_stdout=False,
         )
+        # Where both are on the terminal, what is printed has to pass through the bar, or rests of the bar are left behind.
+        self._beside = sys.stdout.isatty() and not self.progress.disable
         self.task = self.progress.add_task(doing, total=total, how="")
 
     def expect(self, total: int) -> None:
@@ -68,7 +69,7 @@ class View:
                     continue
                 self.changes.append(change.model_dump(mode="json"))
             else:
-                show_change(self.common, change)
+                show_change(self.common, change, out=self.progress.console if self._beside else None)
 
     def update(self, turns: int, how: str) -> None:
         """So many turns are through; `how`: what stands at the end of the bar."""

@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING
 import typer
 
 from ...check import cutoff, positive
-from .common import Common, say
+from .common import Common, put, say
 from .looking import named_user
 from .safe import as_json, cut, moment
-from .showing import change_line, short
+from .showing import short, show_change
 
 if TYPE_CHECKING:
     from ... import Memory
@@ -81,11 +81,10 @@ def follow(common: Common, since: str | None, interval: float) -> None:
 def show(common: Common, user_id: User_, change: Change) -> None:
     """One change on one line."""
     if common.json:
-        say(as_json(line(user_id, change), indent=None))
+        put(as_json(line(user_id, change), indent=None))
         return
-    whose = f"{cut(named_user(user_id), NAME):<{NAME}}  " if common.user is None else ""
-    out = common.console()
-    out.print(f"{moment(change.recorded_at)}  {short(change.id)}  {whose}", change_line(change), sep="", soft_wrap=True)
+    whose = (f"{cut(named_user(user_id), NAME):<{NAME}}",) if common.user is None else ()
+    show_change(common, change, moment(change.recorded_at), short(change.id), *whose)
 
 
 def line(user_id: User_, change: Change) -> Mapping[str, object]:
