@@ -15,7 +15,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
-from .estimate import as_turns
+from .estimate import Expected, as_turns
 from .formats import Found
 from .ingesting import OWN, TOLD, Names, Progress, Run, Who, parts, user_of
 from .memory import AsyncMemory, UserId, add_usage, chunk_sizes
@@ -95,14 +95,15 @@ class Forecast:
     conversations: int = 0
     turns: int = 0
     chunks: int = 0
-    usage: Usage = field(default_factory=Usage)
+    expected: Expected = field(default_factory=Expected)
     problems: list[str] = field(default_factory=list)
     problem_count: int = 0
 
     @property
     def estimate(self) -> Estimate:
         """All of it as one."""
-        return Estimate(turns=self.turns, chunks=self.chunks, usage=add_usage(self.usage))
+        usual, least, most = (add_usage(one) for one in (self.expected.usual, self.expected.least, self.expected.most))
+        return Estimate(turns=self.turns, chunks=self.chunks, usage=usual, least=least, most=most)
 
 
 def forecast(memory: Memory | None, conversations: Iterable[Found], *, user_id: Who = OWN) -> Forecast:
@@ -127,8 +128,9 @@ def forecast(memory: Memory | None, conversations: Iterable[Found], *, user_id: 
                 sizes = chunk_sizes(len(part))
                 estimate = memory._wait(memory._memory._estimated(as_turns(part), sizes, told[user]))
                 told[user] += len(part)
-                paid = Usage(**{name: getattr(estimate.usage, name) for name in _PAID})
-                found.chunks, found.usage = found.chunks + estimate.chunks, found.usage + paid
+                parts_of = (estimate.usage, estimate.least, estimate.most)
+                found.chunks += estimate.chunks
+                found.expected += Expected(*(Usage(**{name: getattr(one, name) for name in _PAID}) for one in parts_of))
     return found
 
 

@@ -383,12 +383,18 @@ class AsyncMemory:
         return [part for run in await self._run(self._store.journal.retellable, space) for part in cut(*run)]
 
     async def _estimated(self, turns: Sequence[Turn], sizes: Sequence[int], told: int | None = None) -> Estimate:
-        model, usage = self._store.language.model, Usage()
-        if model is not None:
-            from .estimate import estimate
+        from .estimate import Expected, estimate
 
-            usage = await self._run(estimate, model, turns, sizes, self._instructions, told)
-        return Estimate(turns=len(turns), chunks=len(sizes), usage=add_usage(usage))
+        model, expected = self._store.language.model, Expected()
+        if model is not None:
+            expected = await self._run(estimate, model, turns, sizes, self._instructions, told)
+        return Estimate(
+            turns=len(turns),
+            chunks=len(sizes),
+            usage=add_usage(expected.usual),
+            least=add_usage(expected.least),
+            most=add_usage(expected.most),
+        )
 
     @property
     def spent(self) -> AddUsage:

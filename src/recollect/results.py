@@ -237,11 +237,15 @@ class AddUsage(Result):
 
 
 class Estimate(Result):
-    """What an `add` would cost, in the undisturbed case. Calls are counted, tokens are estimated."""
+    """What an `add` would cost, in the undisturbed case. The prompts are counted; how many facts the messages hold, and so how
+    much is written and compared, nobody knows before they are read: `usage` is usual, `least` and `most` are of talks that
+    hold few, or many."""
 
     turns: int
     chunks: int
     usage: AddUsage
+    least: AddUsage
+    most: AddUsage
 
 
 class Failed(Result):

@@ -439,7 +439,8 @@ def test_which_model_and_which_prompts_is_recorded(tmp_path, endpoint):
 
 @pytest.mark.parametrize("count", [1, 8, 30])
 def test_an_estimate_is_near_what_is_used(tmp_path, model, endpoint, count):
-    """Within 0.7 and 3: it counts the prompts, and takes the facts to be as many and as long as measured on dialogues."""
+    """Within 0.7 and 3: it counts the prompts, and takes the facts to be as many and as long as measured on dialogues, of a user
+    of whom more is remembered than of this one."""
     talk = [
         f"{said} We had a long talk about the weather, the harvest and her brother, and it rained." for said in SAID
     ]
@@ -453,7 +454,7 @@ def test_an_estimate_is_near_what_is_used(tmp_path, model, endpoint, count):
         now - then
         for now, then in zip((endpoint.calls, endpoint.input_tokens, endpoint.output_tokens), before, strict=True)
     )
-    assert planned.llm_calls == calls
+    assert calls <= planned.llm_calls <= 1.2 * calls
     assert 0.7 * read <= planned.input_tokens <= 3 * read
     assert 0.7 * written <= planned.output_tokens <= 3 * written
 

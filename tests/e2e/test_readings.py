@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 import importlib.util
+import json
 import sys
 from collections import Counter
 from pathlib import Path
 
 import pytest
 
-from recollect import Memory, prompts
+from recollect import Memory, check, prompts
+from recollect.adapters.litellm_model import LitellmModel
 from recollect.errors import ModelError
+from recollect.estimate import Expected, as_turns, estimate, shape_tokens
+from recollect.memory import chunk_sizes
+from recollect.replies import ExtractReply, ReconcileReply
 from recollect.testing import ModelEndpoint, Reply
+from recollect.tokens import estimate_tokens
+from recollect.usage import Usage
 
 FILE = Path(__file__).parents[2] / "evals" / "readings" / "readings.py"
 spec = importlib.util.spec_from_file_location("readings", FILE)
@@ -26,10 +33,16 @@ class Reader:
         self.calls = readings.calls(name)
         self.transcript = readings.Transcript(self.calls, readings.sittings(name))
         self.missing = []
+        self.read = self.written = 0  # tokens
 
     def __call__(self, request):
+        messages = request.body["messages"]
+        shape = ExtractReply if "New messages:" in messages[-1]["content"] else ReconcileReply
+        self.read += sum(estimate_tokens(one["content"]) for one in messages) + shape_tokens(shape)
         try:
-            return self.transcript.reply(request.body["messages"][-1]["content"])
+            reply = self.transcript.reply(messages[-1]["content"])
+            self.written += estimate_tokens(json.dumps(reply, ensure_ascii=False))
+            return reply
         except LookupError as error:
             self.missing.append(str(error))
             return Reply(status=400)
@@ -135,3 +148,22 @@ def test_the_past_can_be_asked_for(played):
     vegetarian = ["The user has been vegetarian since the summer of 2018."]
     assert diet["2018-06-01"] == diet["2025-02-01"] == vegetarian
     assert len(diet["2025-03-01"]) == 1 and "Fisch" in diet["2025-03-01"][0]
+
+
+def test_what_a_talk_alone_costs_is_near_the_estimate(played):
+    """How many facts a talk holds is not known beforehand: the money is, in the range that the estimate names."""
+    name, reader, _, _, _ = played
+    model, told, expected = LitellmModel("openai/gpt-5-mini", mode="json_schema"), 0, Expected()
+    for one in readings.sittings(name):
+        messages = check.messages(list(one.messages), None)
+        if one.infer:
+            expected += estimate(model, as_turns(messages), chunk_sizes(len(messages)), one.instructions, told)
+        told += len(messages)
+    paid = Usage(len(reader.calls), reader.read, reader.written)
+    least, usual, most, real = (
+        (one.input_tokens + one.output_tokens, model.price(one))
+        for one in (expected.least, expected.usual, expected.most, paid)
+    )
+    assert expected.usual.llm_calls == paid.llm_calls
+    assert least[0] < real[0] < most[0] and least[1] < real[1] < most[1]
+    assert abs(usual[0] / real[0] - 1) < 0.15 and abs(usual[1] / real[1] - 1) < 0.2

@@ -176,8 +176,11 @@ def test_the_estimate_is_what_is_called_and_a_dry_run_calls_nothing(cli, talk):
         words = ["ingest", talk(2, 9), *at(endpoint)]
         dry = cli(*words, "--dry-run")
         assert dry.stdout.startswith("estimate for openai/any: 18 turns in 2 chunks; about 4 calls, ")
+        told = re.search(r"by how many facts the messages hold: ([\d,]+) to ([\d,]+) tokens\n", dry.stdout)  # no price
         estimate = answer(cli(*words, "--dry-run", "--json"))
         assert (estimate["turns"], estimate["chunks"], estimate["usage"]["llm_calls"]) == (18, 2, 4)
+        least, usual, most = (estimate[name]["tokens"] for name in ("least", "usage", "most"))
+        assert least < usual < most and [f"{one:,}" for one in (least, most)] == [*told.groups()]
         assert endpoint.requests == [] and "there is no store" in cli("stats", code=2).stderr
         told = answer(cli(*words, "--json"))
         assert told["estimate"] == estimate["usage"] and told["decisions"] == {"ADD": 18}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import threading
+import tracemalloc
 from itertools import product
 
 import numpy as np
@@ -63,3 +64,16 @@ def test_an_index_that_changed_answers_as_one_made_anew(changes, query):
             assert index.search(query, 5, mask).pairs() == anew.search(query, 5, mask).pairs()
         assert index.coverage(query, range(8)) == anew.coverage(query, range(8))
         assert len(index) == len(held)
+
+
+def test_words_that_were_asked_for_once_keep_nothing_of_what_the_index_was_then():
+    """A process that writes for long asks for another rare word at every size that the index has."""
+    index = Bm25()
+    tracemalloc.start()
+    try:
+        for n in range(1_000):
+            index.upsert(n, {f"word{n}": 1, "day": 1})
+            assert index.search({f"word{n}": 1}, 3).keys.tolist() == [n]
+        assert tracemalloc.get_traced_memory()[0] < 3_000_000  # half of all sizes, 8 bytes a text, would be 4 MB more
+    finally:
+        tracemalloc.stop()

@@ -31,20 +31,21 @@ class _Postings:
 
     def __init__(self, term: str) -> None:
         self.term, self.keys, self.counts = term, array("q"), array("q")
-        self.weighed: tuple[NDArray[np.float64], NDArray[np.float64]] | None = None  # by which norms, see `weights`
+        self.weighed: tuple[int, NDArray[np.float64]] | None = None  # by the norms of which number, see `weights`
 
     def drop(self, key: int) -> None:
         place = self.keys.index(key)
         del self.keys[place], self.counts[place]
 
-    def weights(self, norms: NDArray[np.float64]) -> NDArray[np.float64]:
-        """What each count is worth in a text of that length; kept while the norms stay, which change with every text."""
+    def weights(self, norms: NDArray[np.float64], number: int) -> NDArray[np.float64]:
+        """What each count is worth in a text of that length; kept while the norms stay, which change with every text. By their
+        number: norms that are kept for a rare word's sake are as long as the store is large."""
         import numpy as np
 
-        if self.weighed is None or self.weighed[0] is not norms:
+        if self.weighed is None or self.weighed[0] != number:
             keys = np.frombuffer(self.keys, dtype=np.int64)
             counts = np.frombuffer(self.counts, dtype=np.int64)
-            self.weighed = norms, counts * (K1 + 1) / (counts + norms[keys])
+            self.weighed = number, counts * (K1 + 1) / (counts + norms[keys])
         return self.weighed[1]
 
 
@@ -72,6 +73,7 @@ class Bm25:
         self._groups: NDArray[np.int8] = np.zeros(256, dtype=np.int8)  # by key
         self._sizes = [[0, 0] for _ in range(GROUPS)]  # of each group: texts, and terms in them
         self._norms: NDArray[np.float64] | None = None  # what a text's length does to its counts, by key
+        self._norms_number = 0  # how often they were made
         self._last: tuple[dict[str, int], NDArray[np.int64], NDArray[np.float64]] | None = None  # see `_matches`
 
     def __len__(self) -> int:
@@ -152,7 +154,7 @@ class Bm25:
         for term, asked in terms.items():
             if term in self._postings:
                 keys = np.frombuffer(self._postings[term].keys, dtype=np.int64)
-                scores[keys] += self.idf(term) * asked * self._postings[term].weights(norms)
+                scores[keys] += self.idf(term) * asked * self._postings[term].weights(norms, self._norms_number)
                 held.append(keys)
         # Where few texts hold any of the terms, only those are looked at.
         few = sum(map(len, held)) * SPARSE < len(scores)
@@ -165,6 +167,7 @@ class Bm25:
         if self._norms is None:
             average = np.array([terms / texts if terms else 1.0 for texts, terms in self._sizes])
             self._norms = K1 * (1 - B + B * self._lengths / average[self._groups])
+            self._norms_number += 1
         return self._norms
 
     def coverage(self, terms: Mapping[str, int], keys: Sequence[int]) -> list[float]:

@@ -26,6 +26,15 @@ def show_estimate(common: Common, estimate: Estimate, *, stderr: bool = False) -
         say(f"estimate: {work}, by rules: no calls, no cost", stderr=stderr)
     else:
         say(f"estimate for {plain(common.model)}: {work}; about {in_words(estimate.usage)}", stderr=stderr)
+        say(in_range(estimate), stderr=stderr)
+
+
+def in_range(estimate: Estimate) -> str:
+    """What it may be, between a talk that holds few facts and one that holds many."""
+    least, most = estimate.least, estimate.most
+    tokens = [f"{one.input_tokens + one.output_tokens:,}" for one in (least, most)]
+    cost = "" if None in (least.cost_usd, most.cost_usd) else f", {money(least)} to {money(most)}"
+    return f"by how many facts the messages hold: {tokens[0]} to {tokens[1]} tokens{cost}"
 
 
 def show_paid(usage: AddUsage) -> None:
