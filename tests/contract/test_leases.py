@@ -147,7 +147,7 @@ def lease_of(folder):
 def test_a_living_process_renews_its_lease_and_is_waited_for(tmp_path, model, of):
     gate = Gate(model, of)
     with ModelEndpoint(gate) as endpoint, opened(tmp_path, endpoint) as memory:
-        first = child("add", tmp_path, endpoint, lease=0.3)
+        first = child("add", tmp_path, endpoint, lease=3.0)
         assert gate.held.wait(60)
         seen = {lease_of(tmp_path)}
         while len(seen) < 5:  # long past the first lease
