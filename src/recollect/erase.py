@@ -309,29 +309,32 @@ class _Planner:
         begun = {row.valid_from for row in rows}
         starts = {row.number: self._told_from(row, begun) or row.valid_from for row in stays}
         moved = {row.valid_from: starts[row.number] for row in stays}
-        ends = {row.number: self._ended(row, rows, starts) for row in stays}
         return [
             replace(
                 row,
                 metadata={k: v for k, v in row.metadata.items() if (k, repr(v)) not in gone or (k, repr(v)) in left},
                 valid_from=starts[row.number],
-                valid_to=(until := ends[row.number]) and max(moved.get(until, until), starts[row.number]),
+                valid_to=row.valid_to and self._ended(row, rows, starts, moved.get(row.valid_to, row.valid_to)),
             )
             for row in stays
         ]
 
-    def _ended(self, row: Row, versions: Sequence[Row], starts: Mapping[int, datetime]) -> datetime | None:
-        """When a version ended. One that was taken back, and had ended where one began that goes, is left as if it had lasted
-        until the next one that was believed beside it: an erasure of what took it back may bring it back."""
-        begun = {one.valid_from for one in versions if one.number not in starts}
-        if row.retired is None or row.valid_to is None or row.valid_to not in begun:
-            return row.valid_to
+    def _ended(
+        self, row: Row, versions: Sequence[Row], starts: Mapping[int, datetime], until: datetime
+    ) -> datetime | None:
+        """When a version ended, that ended where one began that begins at `until` now. One that was taken back, and that what is
+        left did not end (it goes, or was told before), is left as if it had lasted until the next one that was believed beside
+        it: an erasure of what took it back may bring it back."""
+        start, begun = starts[row.number], {one.valid_from for one in versions if one.number not in starts}
+        emptied = row.valid_to is not None and row.valid_to > row.valid_from and until <= start
+        if row.retired is None or not (row.valid_to in begun or emptied):
+            return max(until, start)
         return min(
             (
-                one.valid_from
+                starts[one.number]
                 for one in versions
                 if one.number in starts
-                and one.valid_from > row.valid_from
+                and starts[one.number] > start
                 and one.recorded < row.retired
                 and (one.retired is None or one.retired > row.recorded)
             ),

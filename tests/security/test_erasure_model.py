@@ -162,6 +162,11 @@ def test_in_whatever_order_it_was_handed_in(adds, days, wanted):
     days=[11, 8, 6],
     wanted=[{"session_id": "c"}],
 )
+@example(
+    adds=[("c", ["home = Rome"]), ("b", ["home = Rome"]), ("a", ["home = Kiel"]), ("b", ["home = Kiel"])],
+    days=[11, 1, 6, 10],
+    wanted=[{"session_id": "c"}, {"session_id": "b"}],
+)
 @given(adds=adds, days=days, wanted=by_turns)
 def test_whatever_is_told_again_out_of_order_what_is_known_was_told_by_then(adds, days, wanted):
     """Of many-valued words just what is left; of a single-valued one at most one at a time, and at last one if one is left. Which
