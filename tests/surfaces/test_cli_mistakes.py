@@ -197,8 +197,12 @@ def test_standard_input_that_is_no_text(tmp_path):
 
 @pytest.mark.usefixtures("files")
 def test_a_dry_run_makes_no_store(run, tmp_path):
-    assert "1 turn in 1 chunk" in run("ingest", "talk.txt", "--dry-run", "--store", "new").output
-    assert not (tmp_path / "new").exists()
+    """Its report is what it tells; where it fails no empty one is left."""
+    done = run("ingest", "talk.txt", "--dry-run", "--store", "new", "--report", "dry.json")
+    assert "1 turn in 1 chunk" in done.output and not (tmp_path / "new").exists()
+    assert json.loads((tmp_path / "dry.json").read_text())["turns"] == 1
+    assert run("ingest", "talk.txt", "--conversation", "none", "--report", "none.json").exit_code == 2
+    assert not (tmp_path / "none.json").exists()
 
 
 @pytest.mark.usefixtures("files")

@@ -416,7 +416,8 @@ def stats(common: Common) -> None:
     rows = [
         (name.replace("_", " "), f"{value:,}" if isinstance(value, int) else value) for name, value in found.items()
     ]
-    show_properties(common, [(name, value) for name, value in rows if value is not None])
+    nobody = ("schema version", "0")  # that of the store is told with those of somebody
+    show_properties(common, [(name, value) for name, value in rows if value is not None and (name, value) != nobody])
 
 
 @app.command()

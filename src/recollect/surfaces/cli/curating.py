@@ -74,7 +74,9 @@ def delete_all(
         return
     say(f"{count(gone, 'memory', 'memories')} taken back")
     if gone.batch_id:
-        say(f"To take that back:  recollect undo {gone.batch_id}")
+        from .showing import short
+
+        say(f"To take that back:  recollect undo {short(gone.batch_id)}")
 
 
 @entity.command()

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import shutil
+import sys
 from typing import Any
 
 import typer
 
 from ...results import Receipt
-from .common import FAULT, Common, say
+from .common import ENDLESS, FAULT, Common, folded, say
 from .safe import count, plain
 
 
@@ -59,7 +61,8 @@ def agreed(question: str, common: Common, *, yes: bool) -> None:
         return
     if common.json:
         raise typer.BadParameter("say it, for there is nobody to ask under --json", param_hint="--yes")
-    typer.confirm(question, abort=True, err=True)
+    columns = shutil.get_terminal_size().columns if sys.stderr.isatty() else ENDLESS
+    typer.confirm(folded(question, columns - len(" [y/N]: ")), abort=True, err=True)
 
 
 def show(receipt: Receipt) -> None:

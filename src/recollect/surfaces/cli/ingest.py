@@ -67,7 +67,7 @@ def run(
     with common.open_or_try(view.on_event, dry=dry) as memory:
         planned = plan(work, memory if dry or common.model is not None else None)
         if dry:
-            return foretell(work, planned)
+            return foretell(work, planned, report)
         if common.model is not None and not common.json:
             show_estimate(common, planned.estimate, stderr=True)
         view.expect(planned.turns)
@@ -87,9 +87,12 @@ def run(
 
 
 def writable(report: Path) -> None:
-    """Found out before hours are spent. Raises InvalidInput."""
+    """Found out before hours are spent; nothing is left there. Raises InvalidInput."""
+    was = report.exists()
     try:
         report.open("a").close()
+        if not was:
+            report.unlink()
     except OSError as error:
         raise InvalidInput("--report", f"{report} cannot be written: {error.strerror}") from None
 
@@ -141,17 +144,19 @@ def at_work(progress: Progress) -> str:
     return f"{rate:.1f} turns/s{f' {money(progress.usage)}' if progress.usage.llm_calls else ''}"
 
 
-def foretell(work: Work, planned: Forecast) -> int:
+def foretell(work: Work, planned: Forecast, report: Path | None) -> int:
     """What a run would cost; nothing is sent and nothing stored."""
     common = work.common
+    told = {"conversations": planned.conversations, **unread(work, planned), **planned.estimate.model_dump(mode="json")}
     if common.json:
-        told = {"conversations": planned.conversations, **unread(work, planned)}
-        common.answer({**told, **planned.estimate.model_dump(mode="json")})
+        common.answer(told)
     else:
         show_estimate(common, planned.estimate)
         read = f"{count(planned.conversations, 'conversation')} in {count(len(work.inputs), 'file')}"
         say(f"{read}. Nothing was sent. What is stored already costs nothing again.")
         show_problems(work, planned)
+    if report is not None:
+        write(report, as_json(told) + "\n")
     return FAULT if planned.problem_count else 0
 
 
