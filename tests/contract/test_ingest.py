@@ -389,7 +389,8 @@ READINGS = Path(__file__).parents[2] / "evals" / "readings" / "readings.py"
 
 def test_a_dry_run_tells_what_is_then_paid(tmp_path):
     """The conversations that a capable model read, as it answered them: conversations, chunks and calls to the letter; tokens and
-    money, as a tokenizer counts what was sent and answered, within 15 %; of our own one alone tokens within 15 % too."""
+    money, as a tokenizer counts what was sent and answered, within 15 %; of each alone tokens within 15 % too, and money in the
+    range that is told."""
     from recollect.replies import ExtractReply, ReconcileReply
     from recollect_evals.tokens import count
 
@@ -427,19 +428,26 @@ def test_a_dry_run_tells_what_is_then_paid(tmp_path):
             report = ingest(memory, [Conversation(name, sessions)])
         assert report.complete, (name, report)
         assert (planned.conversations, planned.turns, planned.chunks) == (1, report.turns, report.chunks)
-        assert planned.usage.llm_calls == report.usage.llm_calls == endpoint.calls
+        usual, least, most = (getattr(planned.expected, of) for of in ("usual", "least", "most"))
+        assert usual.llm_calls == report.usage.llm_calls == endpoint.calls
         totals += Counter(read=paid["read"], written=paid["written"])
-        totals += Counter(planned_read=planned.usage.input_tokens, planned_written=planned.usage.output_tokens)
-        tokens = planned.usage.tokens / (paid["read"] + paid["written"])
-        assert 0.85 < tokens < 1.15, (name, tokens)
+        totals += Counter(planned_read=usual.input_tokens, planned_written=usual.output_tokens)
+        tokens = [
+            (one.input_tokens + one.output_tokens) / (paid["read"] + paid["written"]) for one in (least, usual, most)
+        ]
+        dollars = 0.25e-6 * paid["read"] + 2e-6 * paid["written"]
+        money = [one.cost_usd / dollars for one in (least, usual, most)]
+        print(name, "tokens", *(f"{one:.3f}" for one in tokens), "money", *(f"{one:.3f}" for one in money))
+        assert tokens[0] < 1 < tokens[2] and money[0] < 1 < money[2]
+        assert 0.85 < tokens[1] < 1.15 and 0.8 < money[1] < 1.2, (name, tokens, money)
     read, written = (totals[f"planned_{one}"] / totals[one] for one in ("read", "written"))
     print(f"{names}: tokens read {read:.3f}, written {written:.3f} of what was paid")
     assert 0.85 < read < 1.15
-    if len(names) > 1:  # one talk alone may hold half as many facts again
-        money = (0.25 * totals["planned_read"] + 2 * totals["planned_written"]) / (
+    if len(names) > 1:  # one talk alone may hold half as many facts again: its money is in the range that is told
+        dollars = (0.25 * totals["planned_read"] + 2 * totals["planned_written"]) / (
             0.25 * totals["read"] + 2 * totals["written"]
         )
-        assert 0.85 < written < 1.15 and 0.85 < money < 1.15
+        assert 0.85 < written < 1.15 and 0.85 < dollars < 1.15
 
 
 # --- what is written of it -----------------------------------------------------------------------------------------------
