@@ -26,12 +26,23 @@ from typing import Any
 import numpy as np
 
 from recollect.adapters.minilm import MiniLM
-from recollect.calibration import FEWEST, FLOOR, GATE, LOOKS, MOST, RETOLD, VOUCHED, Nearest, answerable, calibrated
 from recollect.model import Scope
-from recollect.ordering import order
-from recollect.query import Query
 from recollect.records import Space
-from recollect.retrieve import VOUCHING, nearest, relevance
+from recollect.retrieval.calibration import (
+    FEWEST,
+    FLOOR,
+    GATE,
+    LOOKS,
+    MOST,
+    RETOLD,
+    VOUCHED,
+    Nearest,
+    answerable,
+    calibrated,
+)
+from recollect.retrieval.ordering import order
+from recollect.retrieval.query import Query
+from recollect.retrieval.retrieve import VOUCHING, nearest, relevance
 from recollect.testing import HashEmbedder
 from recollect.times import now
 from recollect_evals.datasets import load

@@ -27,7 +27,7 @@ from recollect import AsyncMemory, Memory
 from recollect.adapters import litellm_setup
 from recollect.adapters.minilm import MiniLM
 from recollect.adapters.shapes import shape
-from recollect.replies import ExtractReply, ReconcileReply
+from recollect.writing.replies import ExtractReply, ReconcileReply
 
 if TYPE_CHECKING:
     from recollect.ports import Vectors

@@ -21,9 +21,10 @@ from unittest import mock
 from guarantees import fill
 from report import Report
 
-from recollect import Memory, check, pack
-from recollect.intervals import Intervals, Moment
+from recollect import Memory, check
+from recollect.retrieval import pack
 from recollect.safety import fence
+from recollect.view.intervals import Intervals, Moment
 
 # Keywords of `Memory` that switch a protection off.
 UNPROTECTED: dict[str, Any] = {"redact": False}

@@ -24,8 +24,8 @@ from recollect.adapters.database import FILE_NAME
 from recollect.adapters.minilm import MiniLM
 from recollect.embedding import key_of
 from recollect.model import Kind, Message, Role, Scope, Slot, SourceClass
-from recollect.plan import Content, Plan, Why
 from recollect.records import ChunkDone, Lease, NewBatch, TurnPassage
+from recollect.writing.plan import Content, Plan, Why
 
 if TYPE_CHECKING:
     from recollect.ports import Vectors

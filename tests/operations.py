@@ -17,10 +17,11 @@ from unittest import mock
 
 from naming import Naming
 
-from recollect import Memory, failpoints, reembed
+from recollect import Memory, failpoints
 from recollect.chat import ChatMemory
 from recollect.errors import EmbeddingModelMismatch
 from recollect.testing import HashEmbedder
+from recollect.upkeep import reembed
 
 EARLY, LATE, LATER = "2024-01-01", "2024-02-01", "2024-03-01"
 OTHER_DIM = 16

@@ -15,9 +15,9 @@ from typing import Annotated, Literal, Self, TypeAlias
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 from pydantic_core import PydanticCustomError
 
-from recollect.extract import event_of, span
 from recollect.model import EventTime, Kind, Slot, text_key
-from recollect.replies import EventReply
+from recollect.writing.extract import event_of, span
+from recollect.writing.replies import EventReply
 
 from . import files
 

@@ -12,8 +12,8 @@ from dataclasses import dataclass, replace
 
 from pydantic import BaseModel
 
-from recollect.estimate import shape_tokens
 from recollect.usage import Usage
+from recollect.writing.estimate import shape_tokens
 
 from .. import tokens
 from ..model import Question, Stage

@@ -12,7 +12,6 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from recollect.extract import span
 from recollect.model import (
     Case,
     Entity,
@@ -30,6 +29,7 @@ from recollect.model import (
 )
 from recollect.ports import Chunk, Embedder
 from recollect.rules import RulesReconciler
+from recollect.writing.extract import span
 
 from ..errors import DataSetInvalid, SystemFailed
 from ..model import Conversation, Ingested

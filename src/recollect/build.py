@@ -18,7 +18,6 @@ from .budget import Budget, Purse
 from .embedding import EmbedderInUse
 from .errors import Closed, EmbedderUnavailable, EmbeddingModelMismatch, InvalidInput
 from .failpoints import reach
-from .partition import DEFAULT_MEMORY_BUDGET, Partition, Partitions
 from .ports import (
     Audit,
     ChatModel,
@@ -38,13 +37,14 @@ from .ports import (
 from .records import EmbedderKey, EmbedderRecord, Space
 from .results import Backup
 from .safety.trust import Trust
+from .view.partition import DEFAULT_MEMORY_BUDGET, Partition, Partitions
 
 if TYPE_CHECKING:
     from networkx import MultiDiGraph
 
-    from .graph import View
     from .model import Row
     from .ports import Vectors
+    from .view.graph import View
 
 log = logging.getLogger("recollect")
 
@@ -290,8 +290,8 @@ def rules(settings: Settings) -> Language:
 
 def by_model(model: ChatModel) -> Language:
     """A language model with our prompts."""
-    from .extract import ModelExtractor
-    from .reconcile import ModelReconciler
+    from .writing.extract import ModelExtractor
+    from .writing.reconcile import ModelReconciler
 
     return Language(ModelExtractor(model), ModelReconciler(model), model)
 

@@ -15,13 +15,13 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
-from .estimate import Expected, as_turns
 from .formats import Found
 from .ingesting import OWN, TOLD, Names, Progress, Run, Who, parts, user_of
 from .memory import AsyncMemory, UserId, add_usage, chunk_sizes
 from .results import Estimate, IngestReport
 from .sync import Memory
 from .usage import Usage
+from .writing.estimate import Expected, as_turns
 
 __all__ = ["OWN", "Forecast", "Interrupted", "Progress", "aingest", "forecast", "ingest"]
 

@@ -15,8 +15,6 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 
 from . import check
 from .budget import metered
-from .erase import Wanted
-from .erasing import Retention, erased, finished, retained
 from .errors import Closed, Forked, InvalidInput, NotFound, RecollectError, WrongLoop, of_batch
 from .failpoints import reach
 from .filters import parse_filter
@@ -53,18 +51,20 @@ from .results import (
     User,
     VerifyReport,
 )
+from .retrieval.wording import of_the_user
 from .tasks import whole
 from .times import now as present
 from .trace import Checked, Committed, Extracted, Imported, Journalled, Listener, emit
-from .wording import of_the_user
+from .upkeep.erase import Wanted
+from .upkeep.erasing import Retention, erased, finished, retained
 
 # What reads and writes is imported when a memory is opened, and below where a verb needs it: `import recollect` stays light.
 if TYPE_CHECKING:
     from networkx import MultiDiGraph
 
     from .build import Store
-    from .query import Query
-    from .views import Views
+    from .retrieval.query import Query
+    from .view.views import Views
 
 T = TypeVar("T")
 
@@ -148,18 +148,18 @@ class AsyncMemory:
 
         Raises StoreCorrupt, SchemaTooNew, EmbeddingModelMismatch, StorageReadOnly, ModelConfigError.
         """
-        from .backfill import Backfill
         from .build import Settings, open_store
-        from .curate import Curator
-        from .echoes import Echoes
         from .embedding import Batcher
-        from .reembed import Reembedder
-        from .retrieve import Retriever
+        from .retrieval.retrieve import Retriever
+        from .retrieval.searching import Searches
         from .safety.redact import Redactor
         from .safety.trust import Trust
-        from .searching import Searches
-        from .talking import Talking
-        from .write import Writer
+        from .upkeep.backfill import Backfill
+        from .upkeep.reembed import Reembedder
+        from .writing.curate import Curator
+        from .writing.echoes import Echoes
+        from .writing.talking import Talking
+        from .writing.write import Writer
 
         self._redactor = Redactor(check.flag("redact", redact))
         given = None if instructions is None else check.text("instructions", instructions, check.MAX_INSTRUCTIONS)
@@ -365,7 +365,7 @@ class AsyncMemory:
         timestamp: datetime | str | float | None = None,
     ) -> Estimate:
         """What adding messages would cost, before anything is sent: nothing with rules. How near it comes: docs/models.md."""
-        from .estimate import as_turns
+        from .writing.estimate import as_turns
 
         checked = check.messages(messages, check.spoken("timestamp", timestamp))
         return await self._estimated(as_turns(checked), chunk_sizes(len(checked)))
@@ -383,7 +383,7 @@ class AsyncMemory:
         return [part for run in await self._run(self._store.journal.retellable, space) for part in cut(*run)]
 
     async def _estimated(self, turns: Sequence[Turn], sizes: Sequence[int], told: int | None = None) -> Estimate:
-        from .estimate import Expected, estimate
+        from .writing.estimate import Expected, estimate
 
         model, expected = self._store.language.model, Expected()
         if model is not None:
@@ -592,7 +592,7 @@ class AsyncMemory:
         `type="names"`.
         """
         from .build import as_networkx
-        from .graph import View
+        from .view.graph import View
 
         rows = await self._served(user_id, None, None, None, as_of, known_at)
         space = await self._find(scope_of(user_id, None, None))
@@ -712,7 +712,7 @@ class AsyncMemory:
         explain: bool = False,
     ) -> Query:
         """A search's arguments, checked."""
-        from .query import Query
+        from .retrieval.query import Query
 
         return Query(
             text=of_the_user(self._redactor.text(check.text("query", query, check.MAX_QUERY))),
@@ -790,7 +790,7 @@ class AsyncMemory:
         wanted: Callable[[Hit], bool] = lambda _: True,
     ) -> Context:
         """What is found, as far as it is wanted, as a context."""
-        from .pack import pack
+        from .retrieval.pack import pack
         from .safety.fence import fence_name
 
         def packed(hits: list[Hit]) -> Context:
@@ -820,7 +820,7 @@ class AsyncMemory:
         """
         if entity is None and slot is None:
             raise InvalidInput("entity", "name an entity, a slot or both")
-        from .query import Query
+        from .retrieval.query import Query
 
         who, what = check.maybe_identifier("entity", entity), check.maybe_identifier("slot", slot)
         query = Query(
@@ -885,7 +885,7 @@ class AsyncMemory:
     async def _served(
         self, user_id: UserId, agent_id: Any, session_id: Any, metadata_filter: Any, as_of: Any, known_at: Any
     ) -> list[Any]:
-        from .query import Query
+        from .retrieval.query import Query
 
         query = Query(
             text="",
@@ -991,7 +991,7 @@ class AsyncMemory:
         `format="jsonl"` is for another store: the file, which needs a `path`, is one that `import_file` reads, without digests of
         this store (docs/interchange.md). `vectors=False` leaves the vectors out, which take most of it and can be made anew.
         """
-        from .export import export, export_lines
+        from .exchange.export import export, export_lines
 
         scope = scope_of(user_id, None, None)
         if format not in ("json", "jsonl"):
@@ -1014,7 +1014,7 @@ class AsyncMemory:
         `vectors=False` leaves the vectors out, which take most of the file and can be made anew. Raises TargetExists unless
         `overwrite`, InvalidInput, StorageFull.
         """
-        from .export import export_lines
+        from .exchange.export import export_lines
 
         options: dict[str, Any] = {"vectors": vectors, "overwrite": overwrite, "listener": self._listener}
         return await self._alone(export_lines(self._store, None, path, everyone=True, **options))
@@ -1044,7 +1044,7 @@ class AsyncMemory:
         Raises ImportInvalid, which names the line, InvalidInput, TargetExists, StorageFull.
         """
         from .build import path_of
-        from .importing import ANYONE, Wish, planned, taken
+        from .exchange.importing import ANYONE, Wish, planned, taken
 
         whose = ANYONE if isinstance(user_id, _Operator) else scope_of(user_id, None, None).user_id
         for name, value in {"dry_run": dry_run, "skip_existing": skip_existing, "allow_erased": allow_erased}.items():
@@ -1082,7 +1082,7 @@ class AsyncMemory:
 
         Raises InvalidInput, MissingExtra where that Python or its mem0 is not there, ImportInvalid where it fails to read.
         """
-        from .foreign import Foreigners
+        from .exchange.foreign import Foreigners
 
         whose = user_id if isinstance(user_id, _Operator) else scope_of(user_id, None, None).user_id
         for name, value in {"dry_run": dry_run, "allow_erased": allow_erased}.items():
@@ -1153,14 +1153,14 @@ class AsyncMemory:
     async def verify(self) -> VerifyReport:
         """Check that everything in the store fits together; see `.problems`. Changes nothing, and tells `on_event` how far it
         is (`trace.Checked`). Damage is reported, not raised."""
-        from .verify import verify_store
+        from .upkeep.verify import verify_store
 
         return await self._run(verify_store, self._store, self._on_checked)
 
     async def rebuild(self) -> Rebuilt:
         """Forget the views in memory, to be made anew from the ledger, and mend in the ledger what follows from the rest of
         it: term counts, keys, counters, indexes, vectors that are no good. History is never touched."""
-        from .verify import mend_store
+        from .upkeep.verify import mend_store
 
         rebuilt = await self._run(mend_store, self._store, self._on_checked)
         reach("rebuild.cleared")
@@ -1195,7 +1195,7 @@ class AsyncMemory:
         was. What is pending in the store is pending in the copy. `recollect restore` makes a store of it again. Raises
         TargetExists unless `overwrite`, InvalidInput, StorageFull, StorageReadOnly, StoreCorrupt where the store is damaged.
         """
-        from .backup import back_up
+        from .upkeep.backup import back_up
 
         return await self._alone(back_up(self._store, path, overwrite, self._listener))
 
@@ -1226,7 +1226,7 @@ class AsyncMemory:
     # --- helpers -------------------------------------------------------------------------------------------------------
 
     def _views(self, space: Space) -> Views:
-        from .views import Views
+        from .view.views import Views
 
         return Views(self._store.ledger, space)
 

@@ -49,7 +49,7 @@ from .trace import Listener
 if TYPE_CHECKING:
     from networkx import MultiDiGraph
 
-    from .query import Query
+    from .retrieval.query import Query
 
 T = TypeVar("T")
 

@@ -404,7 +404,7 @@ def test_a_model_that_is_down_leaves_turns_pending_and_the_chat_goes_on(world):
 
 
 def test_what_failed_is_tried_again_by_itself(world, monkeypatch):
-    monkeypatch.setattr("recollect.talking.RETRY_S", (0.01,))
+    monkeypatch.setattr("recollect.writing.talking.RETRY_S", (0.01,))
     world.language.down = True
     chat = world.chat(close_turns=2)
     talk(chat, ("home = Rome", "ok"))
@@ -527,7 +527,7 @@ def test_what_was_left_is_learnt_when_the_user_is_back(world):
 
 
 def test_resume_closes_what_is_idle_and_flush_all(world, monkeypatch):
-    monkeypatch.setattr("recollect.talking.Talking.wake", lambda self, space: None)  # nothing in the background
+    monkeypatch.setattr("recollect.writing.talking.Talking.wake", lambda self, space: None)  # nothing in the background
     talk(world.chat(session_id="a", close_idle=0.01), ("home = Rome", "ok"))
     talk(world.chat(session_id="b", close_idle=1000), ("job = cook", "ok"))
     world.memory.close()

@@ -252,7 +252,7 @@ def test_a_turn_of_the_living_is_waited_for_and_one_of_the_dead_is_not(memory, m
     ledger, living = memory._memory._store.ledger, new_owner()
     place, number, _, holder = living.split("/")
     space, later = ledger.space("u"), now() + timedelta(hours=1)
-    monkeypatch.setattr("recollect.write.PATIENCE", timedelta(0))
+    monkeypatch.setattr("recollect.writing.write.PATIENCE", timedelta(0))
     ledger.claim(space, living, later)
     ledger.claim(space, new_owner(), later)  # does not take it away
     for verb in (lambda: memory.delete(first), lambda: memory.add("home = Oslo", user_id="u")):

@@ -391,7 +391,7 @@ def test_a_dry_run_tells_what_is_then_paid(tmp_path):
     """The conversations that a capable model read, as it answered them: conversations, chunks and calls to the letter; tokens and
     money, as a tokenizer counts what was sent and answered, within 15 %; of each alone tokens within 15 % too, and money in the
     range that is told."""
-    from recollect.replies import ExtractReply, ReconcileReply
+    from recollect.writing.replies import ExtractReply, ReconcileReply
     from recollect_evals.tokens import count
 
     spec = importlib.util.spec_from_file_location("readings", READINGS)

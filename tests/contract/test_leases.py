@@ -27,7 +27,8 @@ ROOT = Path(__file__).parents[2]
 CHILD = """
 import sys
 from datetime import timedelta
-from recollect import Memory, write
+from recollect import Memory
+from recollect.writing import write
 from recollect.testing import HashEmbedder
 from tests.contract.loopback import Loopback
 what, folder, url, lease = sys.argv[1:5]

@@ -15,9 +15,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from recollect import AsyncMemory, Memory, reembed
+from recollect import AsyncMemory, Memory
 from recollect.adapters.sqlite_ledger import waiting
-from recollect.backfill import passage_texts
 from recollect.embedding import check
 from recollect.errors import (
     EmbedderConfigError,
@@ -29,6 +28,8 @@ from recollect.errors import (
 )
 from recollect.testing import HashEmbedder, ModelEndpoint, Reply, ScriptedLanguage
 from recollect.trace import Reembedding
+from recollect.upkeep import reembed
+from recollect.upkeep.backfill import passage_texts
 
 NOW = "2026-01-01T00:00:00Z"
 QUERIES = ["home Rome", "likes tea", "likes thing7", "rains", "nothing of the kind"]
@@ -155,7 +156,8 @@ def test_what_comes_and_goes_meanwhile_is_in_it(tmp_path):
 
 CHILD = """
 import json, os, signal, sys
-from recollect import Memory, reembed
+from recollect import Memory
+from recollect.upkeep import reembed
 from recollect.testing import ScriptedLanguage
 from test_reembed import Hooked, HashEmbedder
 folder, notes, batch, statement = sys.argv[1:]

@@ -19,7 +19,7 @@ from recollect.errors import (
     RerankerInvalid,
     RerankerUnavailable,
 )
-from recollect.reranking import CANDIDATES
+from recollect.retrieval.reranking import CANDIDATES
 from recollect.testing import HashEmbedder, ModelEndpoint, Reply
 from recollect.trace import Reranked
 

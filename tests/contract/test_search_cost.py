@@ -10,8 +10,8 @@ from recollect import Memory
 from recollect.adapters.bm25 import Bm25
 from recollect.adapters.database import Database
 from recollect.adapters.faiss_vectors import _Group, _Restriction
-from recollect.intervals import Intervals
 from recollect.testing import HashEmbedder, ScriptedLanguage
+from recollect.view.intervals import Intervals
 
 BOTH = ("memories", "turns")
 

@@ -52,7 +52,7 @@ def texts(memory, query):
 @pytest.fixture
 def threads(monkeypatch):
     """In which threads searches went on."""
-    from recollect.retrieve import Retriever
+    from recollect.retrieval.retrieve import Retriever
 
     seen = []
     search = Retriever.search

@@ -13,12 +13,12 @@ import pytest
 from recollect import Memory, check, prompts
 from recollect.adapters.litellm_model import LitellmModel
 from recollect.errors import ModelError
-from recollect.estimate import Expected, as_turns, estimate, shape_tokens
 from recollect.memory import chunk_sizes
-from recollect.replies import ExtractReply, ReconcileReply
 from recollect.testing import ModelEndpoint, Reply
 from recollect.tokens import estimate_tokens
 from recollect.usage import Usage
+from recollect.writing.estimate import Expected, as_turns, estimate, shape_tokens
+from recollect.writing.replies import ExtractReply, ReconcileReply
 
 FILE = Path(__file__).parents[2] / "evals" / "readings" / "readings.py"
 spec = importlib.util.spec_from_file_location("readings", FILE)

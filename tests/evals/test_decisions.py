@@ -9,10 +9,10 @@ from datetime import UTC, datetime
 
 import pytest
 
-from recollect.evidence import verify
 from recollect.model import Extraction, Role, Scope, Turn, text_key
 from recollect.ports import Chunk
 from recollect.safety.quarantine import judge_fact
+from recollect.writing.evidence import verify
 from recollect_evals.datasets.decisions import KINDS, MOST_KNOWN, load
 from recollect_evals.errors import DataSetInvalid
 from recollect_evals.operations.decisions import fact_of, message_of

@@ -107,7 +107,7 @@ def test_what_stays_pending_is_an_error(tmp_path):
 
 
 def test_a_context_is_counted_as_the_harness_counts(tmp_path, monkeypatch):
-    monkeypatch.setattr("recollect.pack.estimate_tokens", lambda text: 1)  # much too low
+    monkeypatch.setattr("recollect.retrieval.pack.estimate_tokens", lambda text: 1)  # much too low
     system = opened(tmp_path)
     system.ingest(HOMES)
     context = system.context("homes", WHERE, 90)

@@ -15,9 +15,9 @@ from hypothesis.stateful import initialize, precondition, rule
 
 from recollect import Memory
 from recollect.errors import InvalidInput, NotFound, UndoConflict
-from recollect.intervals import Moment
 from recollect.testing import HashEmbedder, ScriptedLanguage
 from recollect.times import to_micros
+from recollect.view.intervals import Moment
 
 START = datetime(2024, 1, 1, tzinfo=UTC)
 

@@ -12,10 +12,11 @@ import pytest
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, initialize, rule
 
-from recollect import Memory, reembed
+from recollect import Memory
 from recollect.embedding import check
 from recollect.errors import EmbedderUnavailable
 from recollect.testing import HashEmbedder, ScriptedLanguage
+from recollect.upkeep import reembed
 
 DIMS = st.sampled_from([8, 16, 17])
 THINGS = ["tea", "coffee", "green tea", "milk", "oat milk", "rye bread"]

@@ -15,16 +15,18 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
-from recollect import dates, evidence, extract, formats, guard, pack, wording
+from recollect import dates, formats
 from recollect.adapters import litellm_reply
 from recollect.adapters.terms import TermCounter
 from recollect.errors import InvalidInput
 from recollect.model import EventTime, Evidence, Extraction, Fact, Kind, Precision, Role, Scope, SourceClass, Turn
 from recollect.ports import Chunk
+from recollect.retrieval import pack, wording
 from recollect.rules import RulesExtractor
 from recollect.rules.sentences import MAX_SENTENCE
 from recollect.safety import claims, quarantine
 from recollect.surfaces.cli import safe
+from recollect.writing import evidence, extract, guard
 
 # Of processor time; ordinary texts take a hundredth of it, and a square of the length takes far more.
 SECONDS_PER_100_KB, LEAST_SECONDS = 5.0, 2.0

@@ -15,8 +15,6 @@ import pytest
 
 from recollect import check, filters
 from recollect.errors import InvalidInput
-from recollect.evidence import MAX_FACTS, MAX_NAME, MAX_TEXT, Heard, quoted, verify
-from recollect.guard import guard
 from recollect.model import (
     Candidate,
     Case,
@@ -34,13 +32,15 @@ from recollect.model import (
     Update,
 )
 from recollect.ports import Chunk
-from recollect.reconcile import MAX_REASON, decision_of
-from recollect.replies import DecisionReply
 from recollect.times import now
+from recollect.writing.evidence import MAX_FACTS, MAX_NAME, MAX_TEXT, Heard, quoted, verify
+from recollect.writing.guard import guard
+from recollect.writing.reconcile import MAX_REASON, decision_of
+from recollect.writing.replies import DecisionReply
 
 HERE = Path(__file__).parent
 API = (HERE.parents[1] / "docs" / "api.md").read_text(encoding="utf-8")
-LIMITS = re.findall(r"^\| (.+?) \| ([\d,]+) \| `(\w+)\.(\w+)` \|$", API, re.M)
+LIMITS = re.findall(r"^\| (.+?) \| ([\d,]+) \| `([\w.]+)\.(\w+)` \|$", API, re.M)
 
 
 # --- limits ------------------------------------------------------------------------------------------------------------

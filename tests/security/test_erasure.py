@@ -21,7 +21,6 @@ from remnants import GONE, STAYS, Pairs, Refining, Tattler, everything_of, found
 
 from recollect import failpoints
 from recollect.adapters.database import Database
-from recollect.erase import BLANK, spans, without
 from recollect.errors import (
     EmbedderUnavailable,
     Erased,
@@ -34,6 +33,7 @@ from recollect.errors import (
 )
 from recollect.model import Extraction
 from recollect.testing import HashEmbedder, ModelEndpoint, Reply, ScriptedLanguage
+from recollect.upkeep.erase import BLANK, spans, without
 
 EARLY, LATE, LATER = "2024-01-01", "2024-03-01", "2024-05-01"
 
@@ -514,7 +514,7 @@ def test_new_vectors_of_a_reembed_under_way_go_too(tmp_path):
 
 
 def test_a_reader_of_an_older_state_keeps_it_from_being_complete_until_it_is_gone(tmp_path, monkeypatch):
-    monkeypatch.setattr("recollect.erasing.PATIENCE_S", 0.2)
+    monkeypatch.setattr("recollect.upkeep.erasing.PATIENCE_S", 0.2)
     monkeypatch.setattr("recollect.build.PATIENCE_S", 0.2)
     with opened(tmp_path) as memory:
         memory.add(said("home = zqrome"), user_id="u")

@@ -18,10 +18,10 @@ from remnants import GONE, Pairs, Refining, Tattler, everything_of, found, opene
 from recollect import AsyncMemory
 from recollect.adapters.database import Database
 from recollect.check import cutoff
-from recollect.erase import BLANK
 from recollect.errors import Erased, InvalidInput, StorageFull
 from recollect.testing import HashEmbedder, ScriptedLanguage
 from recollect.trace import Purged
+from recollect.upkeep.erase import BLANK
 
 EARLY, LATE, LATER = "2024-01-01", "2024-03-01", "2024-05-01"
 PAST = "2024-06-01"  # when what the tests add has expired; adding does not ask

@@ -18,11 +18,11 @@ import pytest
 
 import recollect
 from recollect import Memory, prompts
-from recollect.extract import ModelExtractor
 from recollect.model import Role, Scope, Turn
 from recollect.ports import Chunk
 from recollect.testing import HashEmbedder, ScriptedLanguage
 from recollect.times import now
+from recollect.writing.extract import ModelExtractor
 
 ROOT = Path(__file__).parents[2]
 SOURCE = Path(recollect.__file__).parent
@@ -113,7 +113,7 @@ FORBIDDEN_MODULES = {
 # A process is started in three places: pip, with fixed arguments, by `recollect setup`; this program itself, by `eval offline`,
 # each part on a processor of its own, which hands back what it found through a pipe that nobody else has; and the Python that the
 # caller of `import_mem0` names, with a script of ours, so that mem0's library, not this program, opens mem0's files.
-STARTS_A_PROCESS = {"adapters/weights.py", "mem0.py", "surfaces/cli/eval_parts.py"}
+STARTS_A_PROCESS = {"adapters/weights.py", "exchange/mem0.py", "surfaces/cli/eval_parts.py"}
 
 
 def dotted(node: ast.expr) -> str:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from recollect.adapters.terms import TermCounter
-from recollect.attributes import wanted
-from recollect.labels import Labels
+from recollect.retrieval.attributes import wanted
+from recollect.view.labels import Labels
 
 
 @pytest.mark.parametrize(

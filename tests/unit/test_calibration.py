@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recollect.calibration import FURTHER, GATE, Nearest, Scale, answerable, calibrated, company, logistic
-from recollect.wording import names
+from recollect.retrieval.calibration import FURTHER, GATE, Nearest, Scale, answerable, calibrated, company, logistic
+from recollect.retrieval.wording import names
 
 SHARES = st.floats(0, 1)
 COSINES = st.floats(-1, 1)

@@ -8,7 +8,6 @@ from datetime import UTC, datetime
 import pytest
 
 from recollect import Memory
-from recollect.candidates import MAX_CANDIDATES, candidate_of, cases_of, obvious, related
 from recollect.model import (
     Add,
     Delete,
@@ -29,6 +28,7 @@ from recollect.model import (
 )
 from recollect.safety.trust import Trust
 from recollect.testing import HashEmbedder
+from recollect.writing.candidates import MAX_CANDIDATES, candidate_of, cases_of, obvious, related
 
 NOON = datetime(2024, 5, 1, 12, tzinfo=UTC)
 HOME, LIKES = Slot("Ann", "home"), Slot("Ann", "likes", many=True)

@@ -6,12 +6,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recollect.candidates import MAX_CANDIDATES
-from recollect.estimate import Expected, as_turns, beside, estimate
 from recollect.memory import chunk_sizes
 from recollect.model import Message, Role
 from recollect.ports import Completion
 from recollect.usage import Usage
+from recollect.writing.candidates import MAX_CANDIDATES
+from recollect.writing.estimate import Expected, as_turns, beside, estimate
 
 
 class Priced:

@@ -6,7 +6,6 @@ from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
-from recollect.evidence import holds, once, placed, rightly_dated, verify
 from recollect.model import (
     EventTime,
     Evidence,
@@ -20,6 +19,7 @@ from recollect.model import (
     Turn,
 )
 from recollect.ports import Chunk
+from recollect.writing.evidence import holds, once, placed, rightly_dated, verify
 
 
 def turn(identifier, content, at="2023-05-08T12:00:00"):

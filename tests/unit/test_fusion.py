@@ -10,9 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from recollect import Memory
-from recollect.channels import Channel, Fusion, Span
-from recollect.ordering import Support, lifted, of_the_best
-from recollect.rank import SIBLINGS, TAIL, USUAL, WEIGHTS
+from recollect.retrieval.channels import Channel, Fusion, Span
+from recollect.retrieval.ordering import Support, lifted, of_the_best
+from recollect.retrieval.rank import SIBLINGS, TAIL, USUAL, WEIGHTS
 from recollect.testing import HashEmbedder, ScriptedLanguage
 
 SCORES = st.lists(st.floats(-1, 50, allow_nan=False).map(lambda one: round(one, 3)), max_size=80)

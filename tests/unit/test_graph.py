@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from recollect.adapters.terms import TermCounter
-from recollect.graph import ALIKE, NODES, EntityGraph
 from recollect.records import Names
+from recollect.view.graph import ALIKE, NODES, EntityGraph
 
 TOKENIZER = TermCounter()
 

@@ -6,8 +6,6 @@ from datetime import UTC, datetime
 
 import pytest
 
-from recollect.evidence import verify
-from recollect.guard import guard
 from recollect.model import (
     Add,
     Candidate,
@@ -30,6 +28,8 @@ from recollect.model import (
 )
 from recollect.ports import Chunk
 from recollect.safety.trust import Trust
+from recollect.writing.evidence import verify
+from recollect.writing.guard import guard
 
 NOON = datetime(2024, 5, 1, 12, tzinfo=UTC)
 

@@ -8,8 +8,8 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from recollect.intervals import BEGINNING, OPEN, Intervals, Moment, Span, Window
 from recollect.records import PassageRecord, RowSpan, SourceRecord
+from recollect.view.intervals import BEGINNING, OPEN, Intervals, Moment, Span, Window
 
 TIMES = st.integers(0, 12)
 ROWS = st.lists(st.tuples(TIMES, st.none() | TIMES, st.none() | TIMES), min_size=1, max_size=6)

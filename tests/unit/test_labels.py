@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from recollect.adapters.terms import TermCounter
-from recollect.labels import BETWEEN, LARGEST_KIND, Labels
+from recollect.view.labels import BETWEEN, LARGEST_KIND, Labels
 
 SLOTS = [
     BETWEEN.join(one) for one in (("Anna", "sister"), ("Anna", "pets"), ("Anna Rossi", "home"), ("the user", "pets"))

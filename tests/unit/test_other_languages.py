@@ -7,14 +7,14 @@ from datetime import UTC, datetime
 import pytest
 
 from recollect import Memory
-from recollect.erase import without
-from recollect.evidence import quoted
-from recollect.guard import invented, overlap
 from recollect.model import Candidate, Evidence, Fact, Kind, SourceClass
-from recollect.rank import Telling, marks
+from recollect.retrieval.rank import Telling, marks
 from recollect.safety.redact import Redactor
 from recollect.testing import HashEmbedder
 from recollect.tokens import estimate_tokens
+from recollect.upkeep.erase import without
+from recollect.writing.evidence import quoted
+from recollect.writing.guard import invented, overlap
 
 
 @pytest.mark.parametrize(

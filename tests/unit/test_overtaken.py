@@ -7,9 +7,9 @@ from datetime import timedelta
 
 import pytest
 
-from recollect import write
 from recollect.errors import RevisionConflict, StoreBusy, UserClaimed
 from recollect.times import now
+from recollect.writing import write
 
 
 @pytest.fixture
@@ -21,7 +21,7 @@ def clock(monkeypatch):
         time[0] += timedelta(seconds=seconds)
 
     monkeypatch.setattr(write, "now", lambda: time[0])
-    monkeypatch.setattr("recollect.write.asyncio.sleep", passes)
+    monkeypatch.setattr("recollect.writing.write.asyncio.sleep", passes)
     return passes
 
 

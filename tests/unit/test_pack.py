@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from recollect import Memory
 from recollect.errors import InvalidInput
 from recollect.model import SourceClass
-from recollect.pack import OWN_WORDS, chosen, line, pack, states
 from recollect.results import Hit, Source
+from recollect.retrieval.pack import OWN_WORDS, chosen, line, pack, states
 from recollect.safety.fence import lines_like_ours
 from recollect.testing import HashEmbedder, ScriptedLanguage
 from recollect.tokens import estimate_tokens

@@ -7,8 +7,8 @@ from datetime import UTC, datetime
 
 from recollect import Memory
 from recollect.model import Evidence, Scope, Update
-from recollect.ordering import Sought, order
-from recollect.query import Query
+from recollect.retrieval.ordering import Sought, order
+from recollect.retrieval.query import Query
 from recollect.testing import HashEmbedder, ScriptedLanguage
 
 

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from recollect import prompts, replies
+from recollect import prompts
 from recollect.errors import PromptInvalid
+from recollect.writing import replies
 
 GOOD = """---
 id: greet

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from recollect import Memory
-from recollect.rank import Telling, marks, thinned
+from recollect.retrieval.rank import Telling, marks, thinned
 from recollect.testing import ScriptedLanguage
 
 CONTRADICTORY = [

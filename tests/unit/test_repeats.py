@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from recollect.adapters.terms import TermCounter
-from recollect.evidence import quoted
 from recollect.model import Role, Scope, Turn
-from recollect.repeats import Remembered, Said
+from recollect.writing.evidence import quoted
+from recollect.writing.repeats import Remembered, Said
 
 TERMS = TermCounter()
 DENTIST = "The user has a dentist appointment on 12 December 2026."

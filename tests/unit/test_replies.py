@@ -6,9 +6,9 @@ import pytest
 from pydantic import ValidationError
 
 from recollect.adapters.litellm_reply import fit
-from recollect.extract import event_of, fact_of, span
 from recollect.model import Precision
-from recollect.replies import DecisionReply, EventReply, ExtractReply, FactReply, ReconcileReply
+from recollect.writing.extract import event_of, fact_of, span
+from recollect.writing.replies import DecisionReply, EventReply, ExtractReply, FactReply, ReconcileReply
 
 FACT = {"text": "Ann lives in Rome.", "kind": "profile", "evidence": [{"message": 1, "quote": "Rome"}]}
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from recollect.records import Identity
-from recollect.resolve import Doubles, Name, Told, resolved, says_who
+from recollect.view.resolve import Doubles, Name, Told, resolved, says_who
 
 
 def groups(names, told=(), words=(), beside=()):

@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from recollect.evidence import holds
 from recollect.model import Kind, Role, Scope, Turn
 from recollect.ports import Chunk
 from recollect.rules import RulesExtractor
+from recollect.writing.evidence import holds
 
 SAID = datetime(2026, 11, 24, 12, tzinfo=UTC)  # a Tuesday
 

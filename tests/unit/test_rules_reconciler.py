@@ -7,8 +7,6 @@ from datetime import UTC, datetime
 
 import pytest
 
-from recollect.extract import event_of
-from recollect.guard import guard
 from recollect.model import (
     Add,
     Candidate,
@@ -27,9 +25,11 @@ from recollect.model import (
     Update,
 )
 from recollect.ports import Chunk
-from recollect.replies import EventReply
 from recollect.rules import RulesExtractor, RulesReconciler
 from recollect.safety.trust import Trust
+from recollect.writing.extract import event_of
+from recollect.writing.guard import guard
+from recollect.writing.replies import EventReply
 
 SAID = datetime(2026, 11, 24, 12, tzinfo=UTC)
 

@@ -7,7 +7,7 @@ import pytest
 
 from recollect import Memory
 from recollect.adapters.minilm import MiniLM
-from recollect.calibration import BACKGROUND, FLOOR, Scale, calibrated
+from recollect.retrieval.calibration import BACKGROUND, FLOOR, Scale, calibrated
 from recollect.testing import ScriptedLanguage
 
 FACTS = """Anna's favourite colour is blue.

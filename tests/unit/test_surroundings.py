@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from recollect import Memory
-from recollect.surroundings import COMPANY, Spots, beside, together
+from recollect.retrieval.surroundings import COMPANY, Spots, beside, together
 from recollect.testing import HashEmbedder, ScriptedLanguage
 
 SPOTS = {1: (1, 1), 2: (1, 2), 3: (2, 3), 4: (2, 4), 5: (2, 6)}  # (session, turn)

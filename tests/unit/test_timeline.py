@@ -13,7 +13,7 @@ from recollect.errors import InvalidInput
 from recollect.model import EventTime, Kind, Precision, Row, Slot, SourceClass, Statement
 from recollect.results import Timeline
 from recollect.testing import HashEmbedder
-from recollect.timeline import KINDS, asks_for_all, entries, of_a_kind
+from recollect.view.timeline import KINDS, asks_for_all, entries, of_a_kind
 
 START = datetime(2023, 1, 1, tzinfo=UTC)
 END = START + timedelta(days=400)

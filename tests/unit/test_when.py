@@ -12,9 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from recollect.dates import MONTHS, WEEKDAYS
-from recollect.intervals import BEGINNING, OPEN, Window
+from recollect.retrieval.when import DAY, NOTHING, PARTLY, Offset, closeness, read
 from recollect.times import from_micros, to_micros
-from recollect.when import DAY, NOTHING, PARTLY, Offset, closeness, read
+from recollect.view.intervals import BEGINNING, OPEN, Window
 
 WEDNESDAY = datetime(2023, 5, 10, 13, tzinfo=UTC)
 NEW_YEAR = datetime(2024, 1, 1, 0, 30, tzinfo=UTC)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from recollect import Memory
-from recollect.wording import of_the_user
+from recollect.retrieval.wording import of_the_user
 
 WORDS = [
     ("Where do I live?", "Where do the user live?"),

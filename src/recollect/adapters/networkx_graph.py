@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import networkx as nx
 
 if TYPE_CHECKING:
-    from ..graph import View
     from ..model import Row
+    from ..view.graph import View
 
 DENSE = 499  # nodes that networkx lays out without scipy
 SEED = 7  # the same graph, the same picture

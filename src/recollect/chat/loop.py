@@ -18,9 +18,9 @@ from .. import check
 from ..errors import Closed, InvalidInput, NotFound, RecollectError, StorageError
 from ..memory import LARGEST, AsyncMemory, UserId
 from ..model import Message, Role, Scope, Turn
-from ..query import Query
 from ..records import NewTurns
 from ..results import Context, Hit, PendingTurns, Shown
+from ..retrieval.query import Query
 from ..safety.fence import fence_name
 from ..times import now as present
 from ..tokens import estimate_tokens

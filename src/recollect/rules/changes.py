@@ -6,8 +6,8 @@ import re
 from collections.abc import Callable
 from typing import TypeAlias
 
-from ..guard import marks
 from ..model import Candidate, Fact, Kind, Mode, Precision
+from ..writing.guard import marks
 from .likeness import (
     SUBJECT,
     adds_words,

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 
-from ..candidates import names
 from ..model import Candidate, Fact, Kind
+from ..writing.candidates import names
 from .likeness import NEGATIVE, OVER, bag, is_negative, overlapping, same_slot, same_subject, shared
 from .sentences import words
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ..candidates import meant
 from ..model import Add, Candidate, Case, Decision, Delete, Fact, Keep, Reconciliation, Update
 from ..safety.trust import Trust
+from ..writing.candidates import meant
 from .changes import CHANGED, CHANGES
 from .endings import is_ended, is_event, never_was
 from .likeness import same_value, says_the_same

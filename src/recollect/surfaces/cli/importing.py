@@ -10,7 +10,7 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 
 from ...adapters.database import FILE_NAME
 from ...errors import InvalidInput
-from ...importing import read_through
+from ...exchange.importing import read_through
 from ...results import ForeignReport, ImportedUser, ImportReport
 from ...trace import Event, Imported
 from .common import FAULT, Common, as_options, called, console, describe, exit_code_of, report, say

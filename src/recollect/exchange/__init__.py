@@ -1,0 +1,1 @@
+"""What goes out of a store and comes in: everything as JSON, and other memories' stores."""

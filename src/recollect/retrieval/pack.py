@@ -1,0 +1,197 @@
+"""Hits packed into a token budget, in time order, fenced as data for a prompt."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Sequence
+from datetime import datetime
+from itertools import groupby
+from typing import TypeAlias
+
+from ..errors import InvalidInput
+from ..model import Role, SourceClass
+from ..results import Hit
+from ..rules.likeness import bag, is_negative
+from ..safety.fence import closing, harmless, opening
+from ..tokens import estimate_tokens
+
+Count: TypeAlias = Callable[[str], int]
+
+# Hits that are packed also where what they tell is told: a turn for its speaker's own words, a memory for what else its turn
+# says. Further down they would take the place of something that is not told yet: docs/retrieval.md has what that brings.
+OWN_WORDS = 5
+_SPOKEN_TO = frozenset({"user"})  # is "you" in a reply
+
+_TOLD_BY = {
+    SourceClass.ASSISTANT: "said by the assistant",
+    SourceClass.CLAIM: "the user claims",
+    SourceClass.TOOL: "from a tool",
+    SourceClass.DOCUMENT: "from a document",
+}
+_WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+_MONTHS = (
+    "january", "february", "march", "april", "may", "june", "july", "august", "september", "october", "november", "december",
+)  # fmt: skip
+_WORD = re.compile(r"\d+(?:st|nd|rd|th)?|[^\W\d_]+")
+
+
+def pack(
+    hits: Sequence[Hit], max_tokens: int, fence: str, tokenizer: Count | None = None
+) -> tuple[str, list[Hit], int]:
+    """(text, hits in it, its tokens). The best hits that fit, then in the order of time; ("", [], 0) where none fits.
+
+    Tokens are counted by `tokenizer`, else estimated. Raises InvalidInput where it fails.
+    """
+    count = estimate_tokens if tokenizer is None else counter(tokenizer)
+    kept = chosen(hits, max_tokens, fence, count)
+    while kept:
+        # of one time the best first: ids are random
+        told = sorted(kept, key=lambda hit: (said_at(hit), hit.event_from or said_at(hit)))
+        text = "\n".join([opening(fence), *lines(told, fence), closing(fence)])
+        if (tokens := count(text)) <= max_tokens:
+            return text, told, tokens
+        kept.pop()  # joined lines may have more tokens than they have one by one
+    return "", [], 0
+
+
+def chosen(hits: Sequence[Hit], max_tokens: int, fence: str, count: Count) -> list[Hit]:
+    """The best hits that fit, by rank. Behind the `OWN_WORDS` best a turn that is told is left out, and a memory of turns that
+    are told waits until nothing else is left; so does an assistant's reply that only says memories again, and is left out
+    beside them."""
+    echoed = only_repeating(hits)
+    left = max_tokens - count(f"{opening(fence)}\n{closing(fence)}")
+    kept: list[Hit] = []
+    again: list[Hit] = []
+    told: set[str] = set()
+    days: set[str] = set()
+
+    def put(hit: Hit) -> None:
+        nonlocal left
+        head = heading(said_at(hit))
+        cost = count(line(hit, fence) + "\n") + (0 if head in days else count(head + "\n"))
+        if cost <= left:
+            kept.append(hit)
+            left -= cost
+            days.add(head)
+            told.update(source.turn_id for source in hit.sources)
+
+    for place, hit in enumerate(hits):
+        if hit.id in echoed:
+            continue
+        known = bool(hit.sources) and told.issuperset(source.turn_id for source in hit.sources)
+        if not known or place < OWN_WORDS:
+            put(hit)
+        elif hit.kind == "memory":
+            again.append(hit)
+    for hit in again:
+        put(hit)
+    shown = {hit.id for hit in kept}
+    for hit in hits:
+        if not echoed.get(hit.id, shown) <= shown:
+            put(hit)
+    return kept
+
+
+def only_repeating(hits: Sequence[Hit]) -> dict[str, set[str]]:
+    """Assistants' replies that say nothing but what memories among the hits say, in their words: id → those of the memories."""
+    found: dict[str, set[str]] = {}
+    replies = [hit for hit in hits if hit.kind == "turn" and hit.source is SourceClass.ASSISTANT and not ended(hit)]
+    told = [hit for hit in hits if hit.kind == "memory" and not ended(hit)] if replies else ()
+    memories = [(hit.id, bag(hit.text)) for hit in told]
+    for hit in replies:
+        said = bag(hit.text)
+        again = {one: words for one, words in memories if words & said and words - said <= _SPOKEN_TO}
+        if again and said <= frozenset().union(*again.values()) and not is_negative(hit.text):
+            found[hit.id] = {*again}
+    return found
+
+
+def counter(tokenizer: Count) -> Count:
+    """A caller's own, checked."""
+
+    def count(text: str) -> int:
+        try:
+            tokens = tokenizer(text)
+        except Exception as error:  # whatever a caller's code raises
+            raise InvalidInput("tokenizer", f"failed with {type(error).__name__}") from error
+        if isinstance(tokens, bool) or not isinstance(tokens, int) or tokens < 0:
+            raise InvalidInput("tokenizer", "must return how many tokens a text has, a whole number")
+        return tokens
+
+    return count
+
+
+def lines(told: Sequence[Hit], fence: str) -> Iterator[str]:
+    """A heading for each day, and under it a line for each hit that was said on it. `told`: in the order of time."""
+    for head, day_hits in groupby(told, key=lambda hit: heading(said_at(hit))):
+        yield head
+        yield from (line(hit, fence) for hit in day_hits)
+
+
+def heading(said: datetime) -> str:
+    """2026-11-24 Tue: with the day of the week, for people say "last Friday"."""
+    return f"{day(said)} {_WEEKDAYS[said.weekday()]}"
+
+
+def said_at(hit: Hit) -> datetime:
+    """When it was told first."""
+    return hit.sources[0].said_at if hit.sources else hit.valid_from
+
+
+def line(hit: Hit, fence: str) -> str:
+    """One line: in brackets the dates that neither the heading nor the text has, and whose word it is where that is not the
+    user's, nor a person's who is named."""
+    said = f"{hit.speaker}: " if hit.kind == "turn" and hit.speaker else ""
+    notes = ", ".join(one for one in (happened(hit), ended(hit), told_by(hit)) if one)
+    return f"- {f'[{notes}] ' if notes else ''}{harmless(said + hit.text, fence)}"
+
+
+def happened(hit: Hit) -> str:
+    """When that was which is told, or since when it holds; "" where that is the day on which it was told, or the text says it."""
+    if hit.event_from is not None:
+        first, last = day(hit.event_from), day(hit.event_to or hit.event_from)
+        when = first if first == last else f"{first} to {last}"
+        return "" if when == day(said_at(hit)) or states(hit.text, first, last) else when
+    since = day(hit.valid_from)
+    return "" if since >= day(said_at(hit)) or states(hit.text, since, since) else f"since {since}"
+
+
+def states(text: str, first: str, last: str) -> bool:
+    """Whether a text has the date of an event that lies between two days (ISO): the year, the month, the day, as far as both
+    agree, in figures or by its English name."""
+    words = set(_WORD.findall(text.casefold()))
+    for place, (one, other) in enumerate(zip(first.split("-"), last.split("-"), strict=True)):
+        if one != other:
+            return place > 0
+        if words.isdisjoint(_spelt(place, int(one))):
+            return False
+    return True
+
+
+def _spelt(place: int, number: int) -> set[str]:
+    """How a year (place 0), month (1) or day (2) is written."""
+    figures = {str(number), f"{number:02}"}
+    if place == 2:
+        return figures | {f"{number}{ending}" for ending in ("st", "nd", "rd", "th")}
+    return figures | {_MONTHS[number - 1], _MONTHS[number - 1][:3]} if place == 1 else figures
+
+
+def ended(hit: Hit) -> str:
+    """until 2026-11-24, "" where it has not ended."""
+    until = hit.until or hit.valid_to
+    return f"until {day(until)}" if until else ""
+
+
+def told_by(hit: Hit) -> str:
+    """Whose word it is; "" where it is the user's, or that of somebody with a name. What users say is theirs, but for claims."""
+    if hit.kind == "turn":
+        return _TOLD_BY[SourceClass.CLAIM] if hit.source is SourceClass.CLAIM else ""
+    if hit.source is SourceClass.USER:
+        return ""
+    named = any(one.role is Role.ASSISTANT and one.speaker != "The assistant" for one in hit.sources)
+    return "" if named and hit.source is SourceClass.ASSISTANT else _TOLD_BY[hit.source]
+
+
+def day(time: datetime) -> str:
+    """2026-11-24"""
+    return time.date().isoformat()

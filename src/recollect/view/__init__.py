@@ -1,0 +1,1 @@
+"""What is known of one user, in memory: made of the ledger, never the other way round."""

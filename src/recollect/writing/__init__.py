@@ -1,0 +1,1 @@
+"""The write path: what is said → facts → decisions → one commit (docs/architecture.md). `write.py` has its steps in order."""
