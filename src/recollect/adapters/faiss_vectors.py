@@ -24,6 +24,7 @@ ABSENT = -1
 COARSE_FROM = 12_000
 SCALE = 400.0  # a step of a copy's bytes is 1/400; numbers beyond ±127/400 are cut, which few of a unit vector's are
 CANDIDATES = 256  # at least, and eight times what is asked for
+ALONE = 250_000  # multiplications that OpenBLAS does in the calling thread; see `_products`
 KEPT = 4  # masks whose bitmaps are kept: searches of one user mostly have the same ones
 
 _thread = threading.local()
@@ -118,7 +119,10 @@ class FaissVectors:
         import numpy as np
 
         vectors = self._vectors(_ids(keys))
-        cosines: Vectors = np.einsum("ij,kj->ik", vectors, vectors)  # see `_products`
+        cosines = np.empty((len(vectors), len(vectors)), dtype=np.float32)
+        step = max(1, ALONE // max(1, vectors.size))
+        for start in range(0, len(vectors), step):
+            np.matmul(vectors[start : start + step], vectors.T, out=cosines[start : start + step])
         return cosines
 
     def _vectors(self, ids: NDArray[np.int64]) -> Vectors:

@@ -78,16 +78,18 @@ class _Hearing:
         self._db, self._heard = db, heard
         self._space = ensure_space(db, heard.scope.user_id)
         self._closed: list[str] = []
+        self._open: str | None = None  # the session's open batch, the number of its first turn, and its turns
+        self._first, self._said = 0, list[Turn]()
 
     def kept(self) -> Kept:
         tail = self._tail()
         new = self._new(tail)
         if new and not tail:
             self._close_others()
-        open_id = self._going_on(len(new))
+        self._going_on(len(new))
         for place, message in new:
-            open_id = self._put(open_id, place, message)
-        row = self._db.execute("SELECT closes_at FROM batches WHERE id = ?", (open_id,)).fetchone()
+            self._put(place, message)
+        row = self._db.execute("SELECT closes_at FROM batches WHERE id = ?", (self._open,)).fetchone()
         return Kept(self._space, len(new), row and maybe_time(row["closes_at"]), tuple(self._closed))
 
     def _tail(self) -> list[Turn]:
@@ -112,37 +114,32 @@ class _Hearing:
             if self._turns(batch_id)[-1].role is Role.ASSISTANT:
                 self._close(batch_id)
 
-    def _going_on(self, coming: int) -> str | None:
+    def _going_on(self, coming: int) -> None:
         """The open batch to go on with; one that is full, idle, or of other metadata is closed."""
         heard = self._heard
         row = self._db.execute(
-            "SELECT * FROM batches WHERE space = ? AND session_id = ? AND status = 'open'",
+            "SELECT b.*, c.first_turn FROM batches b JOIN chunks c ON c.batch_id = b.id"
+            " WHERE b.space = ? AND b.session_id = ? AND b.status = 'open'",
             (self._space, heard.scope.session_id),
         ).fetchone()
         if row is None:
-            return None
-        turns = self._turns(row["id"])
+            return
+        self._open, self._first, self._said = row["id"], row["first_turn"], self._turns(row["id"])
         idle = row["closes_at"] is not None and row["closes_at"] <= to_micros(heard.received_at)
         alike = row["agent_id"] == heard.scope.agent_id and json.loads(row["options"]) == self._options()
-        if idle or not alike or heard.full(turns) or len(turns) + coming > heard.most:
-            self._close(row["id"])
-            return None
-        return str(row["id"])
+        if idle or not alike or heard.full(self._said) or len(self._said) + coming > heard.most:
+            self._close_own(self._open)
 
-    def _put(self, open_id: str | None, place: int, message: Message) -> str | None:
+    def _put(self, place: int, message: Message) -> None:
         """A message at the end of the open batch, which is closed where it is full then."""
-        heard = self._heard
-        batch_id = open_id or self._opened()
-        number = self._db.execute("SELECT first_turn FROM chunks WHERE batch_id = ?", (batch_id,)).fetchone()[
-            "first_turn"
-        ] + len(self._turns(batch_id))
+        heard, batch_id = self._heard, self._open or self._opened()
+        number = self._first + len(self._said)
         insert_messages(self._db, self._space, batch_id, heard, [message], number)
         self._note(batch_id, place)
-        turns = self._turns(batch_id)
-        if heard.full(turns) or len(turns) == heard.most:
-            self._close(batch_id)
-            return None
-        return batch_id
+        row = self._db.execute("SELECT * FROM turns WHERE space = ? AND number = ?", (self._space, number)).fetchone()
+        self._said.append(turn(row, heard.scope.user_id))
+        if heard.full(self._said) or len(self._said) == heard.most:
+            self._close_own(batch_id)
 
     def _opened(self) -> str:
         heard, batch_id = self._heard, new_id("batch")
@@ -161,28 +158,35 @@ class _Hearing:
         last = self._db.execute(
             "UPDATE users SET last_turn = last_turn + ? WHERE space = ? RETURNING last_turn", (heard.most, self._space)
         ).fetchone()["last_turn"]
+        self._open, self._first, self._said = batch_id, last - heard.most + 1, []
         self._db.execute(
             "INSERT INTO chunks VALUES (?, 0, ?, ?, ?, 'open', NULL, NULL, NULL, 0)",
-            (batch_id, self._space, last - heard.most + 1, last),
+            (batch_id, self._space, self._first, last),
         )
         return batch_id
 
     def _note(self, batch_id: str, place: int) -> None:
-        """When it closes by itself, and what was redacted of the message at a place of the call, now its last one."""
-        heard, last = self._heard, len(self._turns(batch_id)) - 1
+        """When it closes by itself, and what was redacted of the message at a place of the call, which comes last in it."""
+        heard = self._heard
         row = self._db.execute("SELECT redacted FROM batches WHERE id = ?", (batch_id,)).fetchone()
-        marks = [*json.loads(row["redacted"]), *((kind, last) for kind, at in heard.redacted if at == place)]
+        own = ((kind, len(self._said)) for kind, at in heard.redacted if at == place)
         until = None if heard.idle is None else heard.received_at + heard.idle
         self._db.execute(
-            "UPDATE batches SET closes_at = ?, redacted = ? WHERE id = ?", (maybe_micros(until), dump(marks), batch_id)
+            "UPDATE batches SET closes_at = ?, redacted = ? WHERE id = ?",
+            (maybe_micros(until), dump([*json.loads(row["redacted"]), *own]), batch_id),
         )
+
+    def _close_own(self, batch_id: str) -> None:
+        """Close the session's own; the next message opens another."""
+        self._close(batch_id)
+        self._open = None
 
     def _close(self, batch_id: str) -> None:
         self._closed += close_open(self._db, "id = ?", (batch_id,))
 
-    def _turns(self, batch_id: str) -> tuple[Turn, ...]:
+    def _turns(self, batch_id: str) -> list[Turn]:
         rows = self._db.execute("SELECT * FROM turns WHERE batch_id = ? ORDER BY number", (batch_id,))
-        return tuple(turn(row, self._heard.scope.user_id) for row in rows)
+        return [turn(row, self._heard.scope.user_id) for row in rows]
 
     def _options(self) -> dict[str, object]:
         heard = self._heard

@@ -88,8 +88,8 @@ def run(
 
 def writable(report: Path) -> None:
     """Found out before hours are spent; nothing is left there. Raises InvalidInput."""
-    was = report.exists()
     try:
+        was = report.exists()
         report.open("a").close()
         if not was:
             report.unlink()
