@@ -14,6 +14,7 @@ python benchmarks/chat.py [--turns 60] [--rounds 3] [--latency 0.02] [--hurry]
 from __future__ import annotations
 
 import argparse
+import itertools
 import multiprocessing
 import random
 import statistics
@@ -36,14 +37,16 @@ from recollect_evals.datasets import load
 from recollect_evals.systems.recollect import messages
 
 WINDOW = 8  # messages of history that are handed in
-ANSWER = "That is a good question, and the answer to it is not a short one."
 
 
 def serve(latency: float, connection: Connection) -> None:
-    """An endpoint in a process of its own, until the other side has had enough."""
+    """An endpoint in a process of its own, until the other side has had enough. What it says is what assistants said in our
+    conversations, one after the other: the same answer each time would be a crowd of its own."""
+    turns = [turn for talk in load("changes").conversations for turn in talk.turns if turn.role == "assistant"]
+    answers = itertools.cycle([turn.text for turn in turns])
 
     def answer(_: Request) -> Reply:
-        return Reply(ANSWER, delay=latency)
+        return Reply(next(answers), delay=latency)
 
     with ModelEndpoint(answer) as endpoint:
         connection.send(endpoint.url)
@@ -81,26 +84,24 @@ class Talk:
     def turn(self, question: str) -> float:
         """Seconds for one whole call."""
         start = time.perf_counter()
-        self._client.chat.completions.create(model="any", messages=self._asked(question))
-        return self._answered(start)
+        reply = self._client.chat.completions.create(model="any", messages=self._asked(question))
+        took = time.perf_counter() - start
+        self._history.append({"role": "assistant", "content": reply.choices[0].message.content})
+        return took
 
     def first_word(self, question: str) -> float:
         """Seconds until a stream's first word."""
         start = time.perf_counter()
         stream = self._client.chat.completions.create(model="any", messages=self._asked(question), stream=True)
-        took = next(time.perf_counter() - start for chunk in stream if chunk.choices[0].delta.content)
-        list(stream)
-        self._answered(start)
+        words = (chunk.choices[0].delta.content for chunk in stream if chunk.choices[0].delta.content)
+        first = next(words)
+        took = time.perf_counter() - start
+        self._history.append({"role": "assistant", "content": first + "".join(words)})
         return took
 
     def _asked(self, question: str) -> list[dict[str, str]]:
         self._history.append({"role": "user", "content": question})
         return [self._history[0], *self._history[1:][-WINDOW:]]
-
-    def _answered(self, start: float) -> float:
-        took = time.perf_counter() - start
-        self._history.append({"role": "assistant", "content": ANSWER})
-        return took
 
 
 def recall(memory: Memory, question: str) -> float:
