@@ -1,7 +1,8 @@
 """What a memory adds to a chat: the openai client with one beside the bare client, against an endpoint, in turn.
 
-The memory is that of one user who has told all of `changes`, our own conversations (about 1,400 turns and what the rules find in
-them); each turn asks one of its questions, and the answer's block is as full as a context gets.
+First a conversation of 200 turns from its beginning on: what users say in `changes`, our own conversations. Then the memory of a
+user who has told all of them (about 1,400 turns and what the rules find in them): each turn asks one of their questions, and the
+block is as full as a context gets.
 
 added: milliseconds of a whole call over the bare one, recall before it and the durable write after it (wanted: at most 15 at the
 median); and what of that is not recall, which is timed by itself. first token: seconds until a stream's first word, over those of
@@ -31,7 +32,7 @@ from openai import OpenAI
 from report import Report
 
 from recollect import Memory
-from recollect.chat import remembering
+from recollect.chat import ChatMemory, remembering
 from recollect.testing import ModelEndpoint, Reply, Request
 from recollect_evals.datasets import load
 from recollect_evals.systems.recollect import messages
@@ -126,9 +127,9 @@ def main() -> None:
         endpoint(options.latency) as url,
         Memory(folder, llm="rules") as memory,
     ):
-        questions = fill(memory)
         with OpenAI(base_url=url, api_key="none") as bare:
-            taken = measured(options, memory, bare, questions)
+            from_the_first(options, memory, bare, report)
+            taken = measured(options, memory, bare, fill(memory))
         stats = memory.stats(user_id="u")
         print(f"{stats.memories} memories, {stats.turns} turns")
     for name, at in (("median", statistics.median), ("fastest tenth", tenth)):
@@ -138,6 +139,27 @@ def main() -> None:
         whole = our_first / (first + recalled)
         report.value(f"first token, {name}", whole, "times bare + recall", "<= 1.2", bare_ms=round(first, 1))
     report.write(options.json)
+
+
+def from_the_first(options: argparse.Namespace, memory: Memory, bare: OpenAI, report: Report) -> None:
+    """A conversation whose user nobody knows at its beginning."""
+    said = [turn.text for talk in load("changes").conversations for turn in talk.turns if turn.role == "user"]
+    client = remembering(bare, memory, user_id="new", session_id="new", recall_seconds=None)
+    talks, taken = [Talk(bare), Talk(client)], [list[float](), list[float]()]
+    for text in said[:200]:
+        for kind, talk in zip(taken, talks, strict=True):
+            settled(options, client.recollect)
+            kind.append(talk.turn(text))
+    client.recollect.flush()
+    for name, at in (("median", statistics.median), ("fastest tenth", tenth)):
+        plain, ours = (at(kind) * 1e3 for kind in taken)
+        report.value(f"added to a call, of 200 turns, {name}", ours - plain, "ms", "<= 15", bare_ms=round(plain, 1))
+
+
+def settled(options: argparse.Namespace, chat: ChatMemory) -> None:
+    """Wait until nothing is being learnt, where that is wanted."""
+    while not options.hurry and any(one.status == "pending" for one in chat.pending()):
+        time.sleep(0.01)
 
 
 def tenth(seconds: list[float]) -> float:
@@ -155,8 +177,7 @@ def measured(options: argparse.Namespace, memory: Memory, bare: OpenAI, question
         for place in range(options.turns):
             question = questions[(n * options.turns + place) % len(questions)]
             for kind, call in zip(taken, calls, strict=True):
-                while not options.hurry and any(one.status == "pending" for one in client.recollect.pending()):
-                    time.sleep(0.01)
+                settled(options, client.recollect)
                 kind.append(call(question))
         client.recollect.close()
     return taken

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ..writing.contrasts import MARKED, NEGATIONS
+from ..contrasts import MARKED, NEGATIONS
 
 if TYPE_CHECKING:
     import numpy as np
@@ -72,6 +73,7 @@ class Telling:
         return values or (self.kind, self.when, marks(self.text)) != (other.kind, other.when, marks(other.text))
 
 
+@functools.lru_cache(maxsize=256)
 def marks(text: str) -> tuple[tuple[str, ...], int]:
     """Names, numbers and words of time in their order, and how many negations there are."""
     words = [match[0].rstrip(".,:/-") for match in _MARK.finditer(text)]
@@ -88,30 +90,48 @@ def thinned(near: NDArray[np.bool_], tellings: Sequence[Telling]) -> list[int]:
     """The places of hits, best first, near duplicates of better ones behind all others. `near[i, j]`: i and j are alike."""
     first: list[int] = []
     behind: list[int] = []
-    for place, telling in enumerate(tellings):
-        twice = any(near[place, better] and not telling.contradicts(tellings[better]) for better in first)
+    for place, (telling, alike) in enumerate(zip(tellings, near.tolist(), strict=True)):
+        twice = any(alike[better] and not telling.contradicts(tellings[better]) for better in first)
         (behind if twice else first).append(place)
     return first + behind
 
 
-def crowded(near: NDArray[np.bool_], authors: Sequence[object], limit: int) -> list[int]:
+def crowded(near: NDArray[np.bool_], authors: Sequence[Hashable], limit: int) -> list[int]:
     """The places, best first, of near duplicates of one source beyond a third of `limit`, whether or not their names and numbers
     differ. `near[i, j]`: i and j are alike."""
-    stay: list[int] = []
+    import numpy as np
+
     crowd: list[int] = []
-    for place, author in enumerate(authors):
-        like = sum(bool(near[place, other]) and authors[other] == author for other in stay)
-        (crowd if like >= max(1, limit // 3) else stay).append(place)
+    same = _of_one_source(near, authors)
+    like = np.zeros(len(authors), dtype=np.int64)  # those that stay, by place
+    for place in range(len(authors)):
+        if like[place] >= max(1, limit // 3):
+            crowd.append(place)
+        else:
+            like += same[place]
     return crowd
 
 
-def spread(near: NDArray[np.bool_], authors: Sequence[object], owned: Sequence[bool], limit: int) -> list[int]:
+def spread(near: NDArray[np.bool_], authors: Sequence[Hashable], owned: Sequence[bool], limit: int) -> list[int]:
     """The places, best first, that stay: near duplicates of one source take at most a third of the results where there is
     anything else. What is the user's own word is `owned`: it stays, if only behind the others."""
+    import numpy as np
+
     stay: list[int] = []
-    for place, author in enumerate(authors):
-        like = sum(bool(near[place, other]) and authors[other] == author for other in stay)
-        others = int((~near[place]).sum())
-        if owned[place] or not others or like < max(1, min(limit // 3, others // 2)):
+    same = _of_one_source(near, authors)
+    like = np.zeros(len(authors), dtype=np.int64)
+    for place, others in enumerate((~near).sum(axis=1).tolist()):
+        if owned[place] or not others or like[place] < max(1, min(limit // 3, others // 2)):
             stay.append(place)
+            like += same[place]
     return stay
+
+
+def _of_one_source(near: NDArray[np.bool_], authors: Sequence[Hashable]) -> NDArray[np.int64]:
+    """1 where two are alike and of one source, else 0."""
+    import numpy as np
+
+    numbers: dict[Hashable, int] = {}
+    own = np.array([numbers.setdefault(author, len(numbers)) for author in authors])
+    same: NDArray[np.int64] = (near & (own[:, None] == own)).astype(np.int64)
+    return same

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
@@ -65,7 +65,7 @@ class Content:
         """Whose word it is."""
         return SourceClass.of(self.turns[key].role) if key in self.turns else self.rows[key].statement.source
 
-    def author(self, key: int) -> object:
+    def author(self, key: int) -> Hashable:
         """Who says it, as far as a crowd of one source is concerned: a user's turn belongs to the add that it came with."""
         own = key in self.turns and self.source(key) is SourceClass.USER
         return self.turns[key].batch_id if own else self.source(key)
@@ -220,7 +220,7 @@ class Retriever:
         authors = self._authors(sought, kept, content)
         return [kept[place] for place in spread(same, authors, owned, sought.query.limit)]
 
-    def _authors(self, sought: Sought, kept: Sequence[Ranked], content: Content) -> list[object]:
+    def _authors(self, sought: Sought, kept: Sequence[Ranked], content: Content) -> list[Hashable]:
         """Whose passages are, in their order: one add of the user's, or all that assistants, tools or documents say."""
         space, keys = sought.partition.space, [one.key for one in kept]
         own = [key for key in keys if key in content.rows and content.source(key) is SourceClass.USER]
