@@ -130,7 +130,7 @@ def kind_of(error: Exception) -> Kind:
 def lacks_key(error: Exception) -> bool:
     """Whether the request was never sent, for want of a key. (An answer of a server has headers.)"""
     answered = getattr(error, "litellm_response_headers", None) or getattr(error, "body", None)
-    return not answered and _NO_KEY.search(f"{_words(error)} {error}") is not None
+    return not answered and _NO_KEY.search(_told(error)) is not None
 
 
 def _says_too_long(error: Exception) -> bool:
@@ -142,6 +142,11 @@ def _says_too_long(error: Exception) -> bool:
 
 def _words(error: Exception) -> str:
     return str(getattr(error, "message", ""))
+
+
+def _told(error: Exception) -> str:
+    """All that it says; not by `str`, which some of litellm's have written themselves, and which may fail."""
+    return " ".join(map(str, (_words(error), *error.args)))
 
 
 def _codes(error: Exception) -> set[str]:
@@ -210,7 +215,7 @@ def _no_answer(error: Exception, said: str) -> str:
 def _problem(error: Exception, kind: Kind, status: int | None) -> str:
     name = type(error).__name__
     if kind is Kind.CONFIG and lacks_key(error):
-        variable = _KEY_VARIABLE.search(str(error))
+        variable = _KEY_VARIABLE.search(_told(error))
         return (
             f"it has no key: set {f'${variable[0]}' if variable else 'the variable of its provider'}, or give api_key"
         )
