@@ -1,7 +1,7 @@
 """Import and add beside their floors, taken in the same run: ratios, for machines are noisy. Search is in `scale.py`.
 
 add    : one message, by rules; floor: the same embeddings + two durable SQLite commits
-import : CPU seconds of `import recollect`
+import : CPU seconds of `from recollect import Memory`, and of `import recollect` alone
 
 python benchmarks/core.py [--rounds 30] [--json FILE]
 """
@@ -46,11 +46,11 @@ def add(memory: Memory, minilm: MiniLM, folder: Path, rounds: int, report: Repor
 
 def import_time(report: Report) -> None:
     """CPU seconds of importing the package, in a fresh interpreter."""
-    code = "import time; t = time.process_time(); import recollect; print(time.process_time() - t)"
-    runs = [
-        float(subprocess.run([sys.executable, "-c", code], capture_output=True, check=True).stdout) for _ in range(5)
-    ]
-    report.value("import recollect", min(runs), "s", "0.25")
+    for line in ("from recollect import Memory", "import recollect"):
+        code = f"import time; t = time.process_time(); {line}; print(time.process_time() - t)"
+        command = [sys.executable, "-c", code]
+        runs = [float(subprocess.run(command, capture_output=True, check=True).stdout) for _ in range(5)]
+        report.value(line, min(runs), "s", "0.25")
 
 
 def main() -> None:
