@@ -181,11 +181,10 @@ async def _yielded(
 ) -> AsyncIterator[Any]:
     """What an asynchronous generator yields."""
     messages = _read(_messages(at, arguments, keywords))
-    pieces = function(*arguments, **keywords)
     if messages is not None:
-        told, more = _with(await chat.before(messages), at, arguments, keywords)
-        pieces = _AsyncStream(function(*told, **more), chat, messages)
-    async for piece in pieces:
+        arguments, keywords = _with(await chat.before(messages), at, arguments, keywords)
+    pieces = function(*arguments, **keywords)
+    async for piece in pieces if messages is None else _AsyncStream(pieces, chat, messages):
         yield piece
 
 
@@ -414,11 +413,10 @@ class _Managed:
         self._messages = _read(keywords.get("messages"))
         self._manager = self._stream = None
 
-    def _told(self, messages: list[Any]) -> Any:
-        return self._make(*self._arguments, **{**self._keywords, "messages": messages})
-
-    def _untold(self) -> Any:
-        return self._make(*self._arguments, **self._keywords)
+    def _made(self, told: list[Any] | None) -> Any:
+        """The client's own manager, of the messages with what is remembered; None: of what it was called with."""
+        keywords = self._keywords if told is None else {**self._keywords, "messages": told}
+        return self._make(*self._arguments, **keywords)
 
     def _reply(self) -> object:
         """The completion, where it is whole; else that there is none."""
@@ -432,7 +430,7 @@ class _Managed:
 class _Manager(_Managed):
     def __enter__(self) -> Any:
         chat = cast("ChatMemory", self._chat)
-        manager = self._untold() if self._messages is None else self._told(chat.before(self._messages))
+        manager = self._made(None if self._messages is None else chat.before(self._messages))
         self._stream, self._manager = manager.__enter__(), manager
         return self._stream
 
@@ -448,7 +446,7 @@ class _Manager(_Managed):
 class _AsyncManager(_Managed):
     async def __aenter__(self) -> Any:
         chat = cast("AsyncChatMemory", self._chat)
-        manager = self._untold() if self._messages is None else self._told(await chat.before(self._messages))
+        manager = self._made(None if self._messages is None else await chat.before(self._messages))
         self._stream, self._manager = await manager.__aenter__(), manager
         return self._stream
 
