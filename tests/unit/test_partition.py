@@ -153,5 +153,6 @@ def test_a_search_goes_on_with_what_it_saw_while_another_thread_adds(tmp_path):
 
 def hits_passage(store):
     """The passage of the one live row."""
-    partition = store.partitions.get(store.ledger.space("u"))
-    return next(row.statement for row in partition.believed() if row.valid_to is None)
+    space = store.ledger.space("u")
+    rows = store.ledger.rows(space, store.partitions.get(space).believed_rows()).values()
+    return next(row.statement.number for row in rows if row.valid_to is None)

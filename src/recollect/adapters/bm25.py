@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import math
 from array import array
+from bisect import bisect_left, insort
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from ..records import Scored, words_of
 
@@ -21,112 +22,100 @@ if TYPE_CHECKING:
 K1 = 1.2
 B = 0.75
 GROUPS = 2  # whose texts are compared in length with each other
+ABSENT = -1
 SPARSE = 16  # from how many places of a column to a text it is cheaper to sort the texts than to pass over the column
 
 
-class _Postings:
-    """The texts that hold a term, and how often: two columns that grow."""
-
-    __slots__ = ("counts", "keys", "term", "weighed")
-
-    def __init__(self, term: str) -> None:
-        self.term, self.keys, self.counts = term, array("q"), array("q")
-        self.weighed: tuple[int, NDArray[np.float64]] | None = None  # by the norms of which number, see `weights`
-
-    def drop(self, key: int) -> None:
-        place = self.keys.index(key)
-        del self.keys[place], self.counts[place]
-
-    def weights(self, norms: NDArray[np.float64], number: int) -> NDArray[np.float64]:
-        """What each count is worth in a text of that length; kept while the norms stay, which change with every text. By their
-        number: norms that are kept for a rare word's sake are as long as the store is large."""
-        import numpy as np
-
-        if self.weighed is None or self.weighed[0] != number:
-            keys = np.frombuffer(self.keys, dtype=np.int64)
-            counts = np.frombuffer(self.counts, dtype=np.int64)
-            self.weighed = number, counts * (K1 + 1) / (counts + norms[keys])
-        return self.weighed[1]
-
-
-class _Held(NamedTuple):
-    """The terms of a text, by their postings, which all texts share; and how often it has each."""
-
-    postings: tuple[_Postings, ...]
-    counts: tuple[int, ...]  # of each
-
-    def same_as(self, terms: Mapping[str, int], counts: tuple[int, ...]) -> bool:
-        """Whether it is this text, its terms in this order."""
-        return self.counts == counts and [own.term for own in self.postings] == [*terms]
+COUNT_BITS = 32  # of a posting: a key, then how often its text has the term
 
 
 class Bm25:
-    """Implements `ports.TextIndex`: an inverted index, scored a term at a time."""
+    """Implements `ports.TextIndex`: an inverted index, scored a term at a time.
+
+    A term's postings are all that is kept of a text: 8 bytes for each of its terms, and those are 25 of a message with the one
+    before it. What a text's terms were is not known then: taking one out looks through all terms. That is rare, for what a
+    user erases makes their index anew.
+    """
 
     def __init__(self) -> None:
         import numpy as np
 
-        self._postings: dict[str, _Postings] = {}
-        self._texts: dict[int, _Held] = {}
-        self._patterns: dict[tuple[int, ...], tuple[int, ...]] = {}  # counts that many texts have alike, kept once
-        self._lengths: NDArray[np.int64] = np.zeros(256, dtype=np.int64)  # by key; 0 where there is no text
-        self._groups: NDArray[np.int8] = np.zeros(256, dtype=np.int8)  # by key
+        self._postings: dict[str, array[int]] = {}  # term → its postings, ascending
+        self._lengths: NDArray[np.int32] = np.zeros(16, dtype=np.int32)  # by key
+        self._groups: NDArray[np.int8] = np.full(16, ABSENT, dtype=np.int8)  # by key
         self._sizes = [[0, 0] for _ in range(GROUPS)]  # of each group: texts, and terms in them
         self._norms: NDArray[np.float64] | None = None  # what a text's length does to its counts, by key
-        self._norms_number = 0  # how often they were made
+        self._weights: dict[
+            str, NDArray[np.float64]
+        ] = {}  # of the postings of terms that were asked for, by those norms
         self._last: tuple[dict[str, int], NDArray[np.int64], NDArray[np.float64]] | None = None  # see `_matches`
 
     def __len__(self) -> int:
-        return len(self._texts)
+        return sum(texts for texts, _ in self._sizes)
 
     def __contains__(self, term: object) -> bool:
         return term in self._postings
 
     def upsert(self, key: int, terms: Mapping[str, int], group: int = 0) -> None:
-        counts = tuple(terms.values())
-        if key in self._texts and self._groups[key] == group and self._texts[key].same_as(terms, counts):
-            return
-        self.remove([key])
-        self._grow(key)
-        self._groups[key], self._lengths[key] = group, sum(counts)
+        if self._has(key):
+            if self._groups[key] == group and self._is(key, terms):
+                return
+            self.remove([key])
+        while key >= len(self._groups):
+            self._grow()
+        self._groups[key], self._lengths[key] = group, sum(terms.values())
         self._count(key, 1)
-        postings = []
+        postings, place = self._postings, key << COUNT_BITS
         for term, count in terms.items():
-            if (own := self._postings.get(term)) is None:
-                own = self._postings[term] = _Postings(term)
-            own.keys.append(key)
-            own.counts.append(count)
-            postings.append(own)
-        self._texts[key] = _Held(tuple(postings), self._patterns.setdefault(counts, counts))
+            own = postings.get(term)
+            if own is None:
+                postings[term] = array("q", (place | count,))
+            elif own[-1] < place:
+                own.append(place | count)
+            else:
+                insort(own, place | count)
 
-    def _grow(self, key: int) -> None:
+    def _has(self, key: int) -> bool:
+        return key < len(self._groups) and self._groups[key] != ABSENT
+
+    def _is(self, key: int, terms: Mapping[str, int]) -> bool:
+        """Whether these are the terms of the text that is there. It has no others where its length is the same."""
+        return bool(self._lengths[key] == sum(terms.values())) and all(
+            (own := self._postings.get(term)) is not None
+            and (place := _place(own, key)) is not None
+            and own[place] == key << COUNT_BITS | count
+            for term, count in terms.items()
+        )
+
+    def _grow(self) -> None:
         import numpy as np
 
-        while key >= len(self._lengths):
-            self._lengths = np.concatenate([self._lengths, np.zeros_like(self._lengths)])
-            self._groups = np.concatenate([self._groups, np.zeros_like(self._groups)])
+        self._lengths = np.concatenate([self._lengths, np.zeros_like(self._lengths)])
+        self._groups = np.concatenate([self._groups, np.full_like(self._groups, ABSENT)])
 
     def _count(self, key: int, sign: int) -> None:
         self._norms = self._last = None
+        self._weights.clear()
         size = self._sizes[self._groups[key]]
         size[0] += sign
         size[1] += sign * int(self._lengths[key])
 
     def remove(self, keys: Sequence[int]) -> None:
-        for key in keys:
-            if (held := self._texts.pop(key, None)) is None:
-                continue
-            for own in held.postings:
-                own.drop(key)
-                if not own.keys:
-                    del self._postings[own.term]
+        gone = [key for key in dict.fromkeys(keys) if self._has(key)]
+        for term, own in [*self._postings.items()] if gone else ():
+            for key in gone:
+                if (place := _place(own, key)) is not None:
+                    del own[place]
+            if not own:
+                del self._postings[term]
+        for key in gone:
             self._count(key, -1)
-            self._lengths[key] = 0
+            self._groups[key], self._lengths[key] = ABSENT, 0
 
     def idf(self, term: str) -> float:
         """Weight of a term; that of a term which no text has is the highest."""
-        n = len(self._postings[term].keys) if term in self._postings else 0
-        return math.log(1 + (len(self._texts) - n + 0.5) / (n + 0.5))
+        n = len(self._postings.get(term, ()))
+        return math.log(1 + (len(self) - n + 0.5) / (n + 0.5))
 
     def search(self, terms: Mapping[str, int], k: int, allowed: NDArray[np.bool_] | None = None) -> Scored:
         import numpy as np
@@ -149,17 +138,28 @@ class Bm25:
         import numpy as np
 
         scores = np.zeros(len(self._lengths))
-        norms = self._norms_now()
         held = [np.empty(0, dtype=np.int64)]
         for term, asked in terms.items():
             if term in self._postings:
-                keys = np.frombuffer(self._postings[term].keys, dtype=np.int64)
-                scores[keys] += self.idf(term) * asked * self._postings[term].weights(norms, self._norms_number)
+                keys, weights = self._weighed(term)
+                scores[keys] += self.idf(term) * asked * weights
                 held.append(keys)
         # Where few texts hold any of the terms, only those are looked at.
         few = sum(map(len, held)) * SPARSE < len(scores)
         found = np.unique(np.concatenate(held)) if few else np.flatnonzero(scores)
         return found, scores[found]
+
+    def _weighed(self, term: str) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+        """The texts that hold a term, and what its count is worth in a text of that length: kept while the norms stay, which every
+        text changes."""
+        import numpy as np
+
+        postings = np.frombuffer(self._postings[term], dtype=np.int64)
+        keys = postings >> COUNT_BITS
+        if (weights := self._weights.get(term)) is None:
+            counts = postings & (1 << COUNT_BITS) - 1
+            weights = self._weights[term] = counts * (K1 + 1) / (counts + self._norms_now()[keys])
+        return keys, weights
 
     def _norms_now(self) -> NDArray[np.float64]:
         import numpy as np
@@ -167,23 +167,38 @@ class Bm25:
         if self._norms is None:
             average = np.array([terms / texts if terms else 1.0 for texts, terms in self._sizes])
             self._norms = K1 * (1 - B + B * self._lengths / average[self._groups])
-            self._norms_number += 1
         return self._norms
 
     def coverage(self, terms: Mapping[str, int], keys: Sequence[int]) -> list[float]:
+        import numpy as np
+
         weights = {word: min([self.idf(term) for term in word]) for word in words_of(terms)}
         total = sum(weights.values())
-        if not total:
-            return [0.0] * len(keys)
-        known = [([self._postings[term] for term in word if term in self._postings], weights[word]) for word in weights]
-        plain = [(own[0], weight) for own, weight in known if len(own) == 1]
-        several = [(own, weight) for own, weight in known if len(own) > 1]
-        held = [self._texts[key].postings if key in self._texts else () for key in keys]
-        covered = [sum([weight for one, weight in plain if one in postings]) for postings in held]
-        if several:
-            more = [sum([weight for own, weight in several if any(one in own for one in text)]) for text in held]
-            covered = [one + other for one, other in zip(covered, more, strict=True)]
-        return [weight / total for weight in covered]
+        covered = np.zeros(len(keys))
+        if not total or not len(keys):
+            return covered.tolist()
+        wanted = np.asarray(keys, dtype=np.int64) << COUNT_BITS
+        for word, weight in weights.items():
+            known = [self._holding(term, wanted) for term in word if term in self._postings]
+            if known:
+                covered += weight * np.logical_or.reduce(known)
+        shares: list[float] = (covered / total).tolist()
+        return shares
+
+    def _holding(self, term: str, wanted: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """Which of some keys, each at its place in a posting, hold a term."""
+        import numpy as np
+
+        postings = np.frombuffer(self._postings[term], dtype=np.int64)
+        places = np.minimum(postings.searchsorted(wanted), len(postings) - 1)
+        held: NDArray[np.bool_] = postings[places] >> COUNT_BITS == wanted >> COUNT_BITS
+        return held
+
+
+def _place(postings: array[int], key: int) -> int | None:
+    """Where a text is among postings; None where it is not."""
+    place = bisect_left(postings, key << COUNT_BITS)
+    return place if place < len(postings) and postings[place] >> COUNT_BITS == key else None
 
 
 def _best(keys: NDArray[np.int64], scores: NDArray[np.float64], k: int) -> Scored:
