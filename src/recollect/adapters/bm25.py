@@ -23,6 +23,7 @@ K1 = 1.2
 B = 0.75
 GROUPS = 2  # whose texts are compared in length with each other
 ABSENT = -1
+BLOCK = 64  # scores of which the best is looked at first
 SPARSE = 16  # from how many places of a column to a text it is cheaper to sort the texts than to pass over the column
 
 
@@ -43,6 +44,7 @@ class Bm25:
         self._postings: dict[str, array[int]] = {}  # term → its postings, ascending
         self._lengths: NDArray[np.int32] = np.zeros(16, dtype=np.int32)  # by key
         self._groups: NDArray[np.int8] = np.full(16, ABSENT, dtype=np.int8)  # by key
+        self._last_key = -1
         self._sizes = [[0, 0] for _ in range(GROUPS)]  # of each group: texts, and terms in them
         self._norms: NDArray[np.float64] | None = None  # what a text's length does to its counts, by key
         self._weights: dict[
@@ -65,12 +67,12 @@ class Bm25:
             self._grow()
         self._groups[key], self._lengths[key] = group, sum(terms.values())
         self._count(key, 1)
+        is_last, self._last_key = key > self._last_key, max(key, self._last_key)
         postings, place = self._postings, key << COUNT_BITS
         for term, count in terms.items():
-            own = postings.get(term)
-            if own is None:
+            if (own := postings.get(term)) is None:
                 postings[term] = array("q", (place | count,))
-            elif own[-1] < place:
+            elif is_last:
                 own.append(place | count)
             else:
                 insort(own, place | count)
@@ -150,8 +152,8 @@ class Bm25:
         return found, scores[found]
 
     def _weighed(self, term: str) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-        """The texts that hold a term, and what its count is worth in a text of that length: kept while the norms stay, which every
-        text changes."""
+        """The texts that hold a term, and what its count is worth in texts of their lengths: kept while the norms stay, which
+        every text changes."""
         import numpy as np
 
         postings = np.frombuffer(self._postings[term], dtype=np.int64)
@@ -205,6 +207,10 @@ def _best(keys: NDArray[np.int64], scores: NDArray[np.float64], k: int) -> Score
     """The k best, best first, ties by smaller key. `keys` ascend."""
     import numpy as np
 
+    if 0 < k <= len(keys) // BLOCK:  # no worse than the worst of the best of k blocks: as many are no worse
+        tops = scores[: len(scores) // BLOCK * BLOCK].reshape(-1, BLOCK).max(axis=1)
+        best = scores >= np.partition(tops, -k)[-k]
+        keys, scores = keys[best], scores[best]
     if 0 < k < len(keys):
         best = scores >= np.partition(scores, -k)[-k]
         keys, scores = keys[best], scores[best]

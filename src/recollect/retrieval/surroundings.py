@@ -51,9 +51,9 @@ class Surroundings:
         self._turn_of.put([*first], [(turn,) for turn in first.values()])
 
     @property
-    def bytes(self) -> int:
+    def nbytes(self) -> int:
         """What it takes in memory."""
-        return self._turn_of.bytes + self._session_of.bytes
+        return self._turn_of.nbytes + self._session_of.nbytes
 
     def spots(self, passages: Integers) -> Spots:
         """Where passages stand."""

@@ -88,7 +88,7 @@ class Columns:
         self._values[:, numbers] = np.asarray(values, dtype=np.int64).T
 
     @property
-    def bytes(self) -> int:
+    def nbytes(self) -> int:
         """What it takes in memory."""
         return len(self._values) * self._size * 8
 
@@ -219,9 +219,9 @@ class Intervals:
         )
 
     @property
-    def bytes(self) -> int:
+    def nbytes(self) -> int:
         """What it takes in memory."""
-        return sum(one.bytes for one in (self._rows, self._sources, self._hidings, self._passages))
+        return sum(one.nbytes for one in (self._rows, self._sources, self._hidings, self._passages))
 
     def snapshot(self) -> tuple[tuple[bytes, ...], ...]:
         """All that a rebuild must reproduce; hidings are numbered as they come."""

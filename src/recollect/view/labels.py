@@ -51,9 +51,9 @@ class Labels:
         return isinstance(passage, int) and passage < len(self._of) and self._of["label"][passage] > 0
 
     @property
-    def bytes(self) -> int:
+    def nbytes(self) -> int:
         """Roughly what it takes in memory."""
-        return self._of.bytes + len(self._texts) * LABEL_BYTES
+        return self._of.nbytes + len(self._texts) * LABEL_BYTES
 
     def snapshot(self) -> list[str]:
         """The label of each passage."""

@@ -97,7 +97,7 @@ class Partition:
         """Roughly what it takes in memory."""
         dim = getattr(self._vectors, "dim", 0)
         graph = 0 if self._graph is None else len(self._graph) * ENTITY_BYTES
-        columns = self._intervals.bytes + self._labels.bytes + self._surroundings.bytes
+        columns = self._intervals.nbytes + self._labels.nbytes + self._surroundings.nbytes
         return USER_BYTES + len(self._vectors) * dim * 4 + len(self._texts) * TEXT_BYTES + columns + graph
 
     # --- following the ledger ------------------------------------------------------------------------------------------
