@@ -96,18 +96,19 @@ class Bm25:
         return Scored(keys[order], scores[order])
 
     def _best_of(self, number: int, terms: Mapping[str, int], k: int, allowed: NDArray[np.bool_] | None) -> Scored:
+        import numpy as np
+
         if allowed is not None and not allowed[: len(self._group_of)][self._group_of[: len(allowed)] == number].any():
             return Scored.none()
         keys, scores = self._matches(self._groups[number], terms)
         if allowed is not None:
-            inside = keys[: keys.searchsorted(len(allowed))]  # what came after the mask was made is not in it
-            chosen = allowed[inside]
-            keys, scores = inside[chosen], scores[: len(inside)][chosen]
+            keys = keys[: keys.searchsorted(len(allowed))]  # what came after the mask was made is not in it
+            scores = np.where(allowed[keys], scores[: len(keys)], 0.0)
         return _best(keys, scores, k)
 
     def _matches(self, group: _Group, terms: Mapping[str, int]) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-        """The keys, ascending, of a group's texts that hold any of the terms, and their scores. The last ones are kept: a query
-        is asked of all that may be served, and of what is left of it."""
+        """The scores of a group's texts, see `_Group.scored`. The last ones are kept: a query is asked of all that may be served,
+        and of what is left of it."""
         if group.last is None or group.last[0] != terms:
             weights = {term: self.idf(term) * asked for term, asked in terms.items() if term in group.postings}
             group.last = (dict(terms), *group.scored(weights, self._lengths))
@@ -183,7 +184,8 @@ class _Group:
     def scored(
         self, weights: Mapping[str, float], lengths: NDArray[np.int32]
     ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-        """The keys, ascending, of the texts that hold any of these terms, and what they are worth together."""
+        """The keys, ascending, of the texts that hold any of these terms, with what they are worth together; and of others, with
+        0, where they are too many to be told apart."""
         import numpy as np
 
         scores = np.zeros(len(lengths))
@@ -192,10 +194,10 @@ class _Group:
             keys, own = self._weighed(term, lengths)
             scores[keys] += weight * own
             held.append(keys)
-        # Where few texts hold any of the terms, only those are looked at.
-        few = sum(map(len, held)) * SPARSE < len(scores)
-        found = np.unique(np.concatenate(held)) if few else np.flatnonzero(scores)
-        return found, scores[found]
+        if sum(map(len, held)) * SPARSE < len(scores):
+            found = np.unique(np.concatenate(held))
+            return found, scores[found]
+        return np.arange(len(scores)), scores
 
     def _weighed(self, term: str, lengths: NDArray[np.int32]) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
         """The texts that hold a term, and what its count is worth in texts of their lengths: kept while the norms stay, which
@@ -228,15 +230,23 @@ class _Group:
 
 
 def _best(keys: NDArray[np.int64], scores: NDArray[np.float64], k: int) -> Scored:
-    """The k best, best first, ties by smaller key. `keys` ascend."""
+    """The k best above 0, best first, ties by smaller key. `keys` ascend."""
     import numpy as np
 
-    if 0 < k <= len(keys) // BLOCK:  # no worse than the worst of the best of k blocks: as many are no worse
-        tops = scores[: len(scores) // BLOCK * BLOCK].reshape(-1, BLOCK).max(axis=1)
-        best = scores >= np.partition(tops, -k)[-k]
-        keys, scores = keys[best], scores[best]
-    if 0 < k < len(keys):
-        best = scores >= np.partition(scores, -k)[-k]
-        keys, scores = keys[best], scores[best]
-    order = np.argsort(-scores, kind="stable")[: max(k, 0)]
+    if k <= 0:
+        return Scored.none()
+    least = _least(scores, k) if k < len(scores) else 0.0
+    best = scores >= least if least > 0 else scores > 0
+    keys, scores = keys[best], scores[best]
+    order = np.argsort(-scores, kind="stable")[:k]
     return Scored(keys[order], scores[order])
+
+
+def _least(scores: NDArray[np.float64], k: int) -> float:
+    """The k-th best score."""
+    import numpy as np
+
+    if k <= len(scores) // BLOCK:  # no worse than the worst of the best of k blocks
+        tops = scores[: len(scores) // BLOCK * BLOCK].reshape(-1, BLOCK).max(axis=1)
+        scores = scores[scores >= np.partition(tops, -k)[-k]]
+    return float(np.partition(scores, -k)[-k])
