@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import gc
+import tracemalloc
 from dataclasses import replace
 from datetime import UTC, datetime
+from itertools import chain
 
 from recollect import Memory
+from recollect.adapters import sqlite_ledger
 from recollect.model import Evidence, Scope, Update
 from recollect.retrieval.ordering import Sought, order
 from recollect.retrieval.query import Query
@@ -37,6 +41,42 @@ def test_a_partition_follows_another_process_and_equals_its_rebuild(tmp_path):
         assert partition.snapshot() == before
         first.rebuild()
         assert store.partitions.loaded() == [] and first.count(user_id="u") == 1
+
+
+def test_texts_are_loaded_some_at_a_time(tmp_path, monkeypatch):
+    monkeypatch.setattr(sqlite_ledger, "AT_ONCE", 3)
+    with Memory(tmp_path, llm=ScriptedLanguage(), embedder=HashEmbedder()) as memory:
+        memory.add([{"role": "user", "content": f"likes += thing{n}"} for n in range(10)], user_id="u")
+        memory.add("home = Rome", user_id="u")
+        memory.add([{"role": "user", "content": f"likes += place{n}"} for n in range(9)], user_id="u")  # in parts, too
+        store = memory._memory._store
+        space = store.ledger.space("u")
+        parts = [[one.number for one in part] for part in store.ledger.passages(space)]
+        assert [*chain(*parts)] == [*range(1, 41)] and all(0 < len(part) <= 3 for part in parts)
+        followed, fresh = store.partitions.get(space), store.partitions.fresh(space)
+        assert followed.snapshot() == fresh.snapshot() and len(fresh) == 40
+        assert memory.verify().ok
+        assert next(hit.text for hit in memory.search("thing9", user_id="u", min_score=0)) == "likes is thing9"
+
+
+def test_a_view_holds_few_bytes_of_a_text_and_no_two_views_while_it_is_loaded(tmp_path):
+    with Memory(tmp_path, llm=ScriptedLanguage(), embedder=HashEmbedder()) as memory:
+        told = [f"message {n} tells of thing{n % 50} and place{n % 70} at length, as messages do" for n in range(1_500)]
+        memory.add([{"role": "user", "content": one} for one in told], user_id="u", infer=False)
+        store = memory._memory._store
+        space = store.ledger.space("u")
+        store.partitions.clear()
+        tracemalloc.start()
+        try:
+            partition = store.partitions.get(space)
+            gc.collect()
+            held, most = tracemalloc.get_traced_memory()
+        finally:
+            tracemalloc.stop()
+        # FAISS's vectors are not traced. 10 terms in a memory, 20 in a turn, 8 bytes each, and its place in 20 columns.
+        assert len(partition) == 3_000
+        assert held < 800 * len(partition) and most < held + 1_500 * sqlite_ledger.AT_ONCE * 2
+        assert held + 3_000 * 64 * 4 < 2 * partition.bytes
 
 
 def test_partitions_over_the_memory_budget_are_let_go_and_come_back(memory):

@@ -65,10 +65,10 @@ _PASSAGES = (
     "SELECT p.*, t.number AS turn, t.said_at, t.committed, coalesce(t.name, t.role) AS speaker,"
     " coalesce(t.session_id, t.batch_id) AS session FROM passages p{}"
     " LEFT JOIN turns t ON p.kind = 'turn' AND t.space = p.space AND t.passage = p.number"
-    " WHERE p.space = ?1 AND p.number > ?2 AND {}p.revised > ?3 ORDER BY p.number LIMIT {}"
+    " WHERE p.space = ?1 AND p.number > ?2 AND {}p.revised > ?3 ORDER BY p.number LIMIT ?4"
 )
-_ALL_PASSAGES = _PASSAGES.format("", "+", AT_ONCE)  # by their numbers, not by when they were revised
-_NEW_PASSAGES = _PASSAGES.format(" INDEXED BY passages_by_revision", "", AT_ONCE)
+_ALL_PASSAGES = _PASSAGES.format("", "+")  # by their numbers, not by when they were revised
+_NEW_PASSAGES = _PASSAGES.format(" INDEXED BY passages_by_revision", "")
 _SPAN = "number, statement, valid_from, valid_to, recorded, retired, expires_at, quarantined"
 _TOLD = (
     "SELECT number, event_from, event_to, slot_key FROM statements"
@@ -389,7 +389,8 @@ class SqliteLedger:
         behind = 0
         while True:
             with self._database.read() as db:
-                found = db.execute(_NEW_PASSAGES if since else _ALL_PASSAGES, (space, behind, since)).fetchall()
+                query = _NEW_PASSAGES if since else _ALL_PASSAGES
+                found = db.execute(query, (space, behind, since, AT_ONCE)).fetchall()
             yield [*_passages(found)]
             if len(found) < AT_ONCE:
                 return

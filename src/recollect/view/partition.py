@@ -44,8 +44,10 @@ log = logging.getLogger("recollect")
 DEFAULT_MEMORY_BUDGET = 512 * 1024 * 1024  # bytes, for all partitions of a store
 BACKGROUND_SAMPLE = 256  # texts, evenly spread over a user's history
 MEMORIES, TURNS = 0, 1  # groups of vectors: what a fact is compared with is only memories
-TEXT_BYTES = 600  # a text's terms, roughly, and what indexes know of it beside its vector
-USER_BYTES = 60_000  # what a user takes who has nothing yet
+TEXT_BYTES = (
+    700  # a text's terms, what indexes know of it, and a copy of its vector: measured on users of 1,000 to 80,000
+)
+USER_BYTES = 20_000  # a user who has next to nothing
 
 
 class Found(NamedTuple):
