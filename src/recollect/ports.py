@@ -165,6 +165,11 @@ class VectorIndex(Protocol):
 
     def __len__(self) -> int: ...
 
+    @property
+    def nbytes(self) -> int:
+        """Roughly what it takes in memory."""
+        ...
+
     def upsert(self, keys: Sequence[int], vectors: Vectors, group: int = 0) -> None:
         """Put vectors of shape (len(keys), dim) under keys ≥ 0; a key that is there is replaced.
 
@@ -196,6 +201,11 @@ class TextIndex(Protocol):
     """BM25 over one user's texts under integer keys. Not thread-safe: its owner holds a lock."""
 
     def __len__(self) -> int: ...
+
+    @property
+    def nbytes(self) -> int:
+        """Roughly what it takes in memory."""
+        ...
 
     def __contains__(self, term: object) -> bool:
         """Whether any text has the term."""

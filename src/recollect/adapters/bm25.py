@@ -26,6 +26,7 @@ ABSENT = -1
 COUNT_BITS = 32  # of a posting: a key, then how often its text has the term
 COUNT = (1 << COUNT_BITS) - 1
 SPARSE = 16  # from how many places of a column to a text it is cheaper to sort the texts than to pass over the column
+TERM_BYTES = 270  # a term, its place in a dict, and an array
 BLOCK = 64  # scores of which the best is looked at first
 
 
@@ -46,6 +47,10 @@ class Bm25:
 
     def __len__(self) -> int:
         return self._size
+
+    @property
+    def nbytes(self) -> int:
+        return self._group_of.nbytes + self._lengths.nbytes + sum(group.nbytes for group in self._groups)
 
     def __contains__(self, term: object) -> bool:
         return any(term in group.postings for group in self._groups)
@@ -138,9 +143,14 @@ class _Group:
         self.postings: dict[str, array[int]] = {}  # term → the texts that hold it, ascending
         self.last: tuple[dict[str, int], NDArray[np.int64], NDArray[np.float64]] | None = None  # see `Bm25._matches`
         self._last_key = -1
-        self._texts = self._terms = 0
+        self._texts = self._terms = self._places = 0
         self._norms: NDArray[np.float64] | None = None  # what a text's length does to its counts, by key
         self._weights: dict[str, NDArray[np.float64]] = {}  # of the postings of terms that were asked for, by the norms
+
+    @property
+    def nbytes(self) -> int:
+        """What terms take, and what postings do."""
+        return len(self.postings) * TERM_BYTES + self._places * 8
 
     def has(self, key: int, terms: Mapping[str, int]) -> bool:
         """Whether a text has terms so often."""
@@ -162,6 +172,7 @@ class _Group:
                 own.append(place | count)
             else:
                 insort(own, place | count)
+        self._places += len(terms)
         self._change(1, length)
 
     def remove(self, keys: Sequence[int], length: int) -> None:
@@ -171,6 +182,7 @@ class _Group:
                 place = bisect_left(own, key << COUNT_BITS)
                 if place < len(own) and own[place] >> COUNT_BITS == key:
                     del own[place]
+                    self._places -= 1
             if not own:
                 del self.postings[term]
         self._change(-len(keys), -length)

@@ -49,12 +49,16 @@ class FaissVectors:
 
         self.dim = dim
         self._groups: dict[int, _Group] = {}
-        self._group_of: NDArray[np.int64] = np.full(256, ABSENT)  # by key
-        self._place_of: NDArray[np.int64] = np.full(256, ABSENT)  # in its group, by key
+        self._group_of: NDArray[np.int64] = np.full(16, ABSENT)  # by key
+        self._place_of: NDArray[np.int64] = np.full(16, ABSENT)  # in its group, by key
         self._size = 0
 
     def __len__(self) -> int:
         return self._size
+
+    @property
+    def nbytes(self) -> int:
+        return self._group_of.nbytes + self._place_of.nbytes + sum(one.nbytes for one in self._groups.values())
 
     def upsert(self, keys: Sequence[int], vectors: Vectors, group: int = 0) -> None:
         import numpy as np
@@ -151,6 +155,11 @@ class _Group:
 
     def __len__(self) -> int:
         return len(self.keys)
+
+    @property
+    def nbytes(self) -> int:
+        """A number of a vector takes four bytes, its copy one."""
+        return self.keys.nbytes + len(self) * self._dim * (4 if self._copies is None else 5)
 
     @property
     def rows(self) -> Vectors:

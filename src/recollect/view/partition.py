@@ -44,9 +44,6 @@ log = logging.getLogger("recollect")
 DEFAULT_MEMORY_BUDGET = 512 * 1024 * 1024  # bytes, for all partitions of a store
 BACKGROUND_SAMPLE = 256  # texts, evenly spread over a user's history
 MEMORIES, TURNS = 0, 1  # groups of vectors: what a fact is compared with is only memories
-TEXT_BYTES = (
-    700  # a text's terms, what indexes know of it, and a copy of its vector: measured on users of 1,000 to 80,000
-)
 USER_BYTES = 20_000  # a user who has next to nothing
 
 
@@ -97,10 +94,9 @@ class Partition:
     @property
     def bytes(self) -> int:
         """Roughly what it takes in memory."""
-        dim = getattr(self._vectors, "dim", 0)
         graph = 0 if self._graph is None else len(self._graph) * ENTITY_BYTES
-        columns = self._intervals.nbytes + self._labels.nbytes + self._surroundings.nbytes
-        return USER_BYTES + len(self._vectors) * dim * 4 + len(self._texts) * TEXT_BYTES + columns + graph
+        parts = (self._vectors, self._texts, self._intervals, self._labels, self._surroundings)
+        return USER_BYTES + sum(one.nbytes for one in parts) + graph
 
     # --- following the ledger ------------------------------------------------------------------------------------------
 
@@ -428,6 +424,8 @@ class Partitions:
         self._budget = budget
         self._lock = threading.Lock()
         self._loaded: OrderedDict[Space, Partition] = OrderedDict()
+        self._bytes: dict[Space, int] = {}  # what each took when it last moved
+        self._total = 0  # of these
 
     def get(self, space: Space, of: Embedder | None = None) -> Partition:
         """A user's partition, caught up with the ledger, of the embedder in use.
@@ -446,7 +444,7 @@ class Partitions:
                 raise
             return self.get(space, of)
         if moved:
-            self._evict(space)
+            self._evict(space, partition.bytes)
         return partition
 
     def _loaded_of(self, space: Space, embedder: EmbedderKey) -> Partition:
@@ -458,13 +456,18 @@ class Partitions:
             self._loaded.move_to_end(space)
             return partition
 
-    def _evict(self, but: Space) -> None:
+    def _evict(self, moved: Space, now: int) -> None:
         with self._lock:
-            total = sum(partition.bytes for partition in self._loaded.values())
-            for space in [space for space in self._loaded if space != but]:
-                if total <= self._budget:
-                    return
-                total -= self._loaded.pop(space).bytes
+            if moved in self._loaded:
+                self._total += now - self._bytes.get(moved, 0)
+                self._bytes[moved] = now
+            for space in [*self._loaded] if self._total > self._budget else ():
+                if space != moved and self._total > self._budget:
+                    self._let_go(space)
+
+    def _let_go(self, space: Space) -> None:
+        self._loaded.pop(space, None)
+        self._total -= self._bytes.pop(space, 0)
 
     def fresh(self, space: Space) -> Partition:
         """A user's partition made anew, to compare with: it takes nobody's place."""
@@ -481,9 +484,11 @@ class Partitions:
     def drop(self, space: Space) -> None:
         """Let a user's go."""
         with self._lock:
-            self._loaded.pop(space, None)
+            self._let_go(space)
 
     def clear(self) -> None:
         """Let all go; they come back from the ledger."""
         with self._lock:
             self._loaded.clear()
+            self._bytes.clear()
+            self._total = 0
