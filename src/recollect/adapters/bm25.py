@@ -11,13 +11,15 @@ import math
 from array import array
 from bisect import bisect_left, insort
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from ..records import Scored, words_of
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
+
+    Matches = tuple[NDArray[np.int64] | None, NDArray[np.float64]]  # see `_Group.scored`
 
 K1 = 1.2
 B = 0.75
@@ -44,6 +46,7 @@ class Bm25:
         self._group_of: NDArray[np.int8] = np.full(16, ABSENT, dtype=np.int8)  # by key
         self._lengths: NDArray[np.int32] = np.zeros(16, dtype=np.int32)  # by key
         self._size = 0
+        self._last: _Asked | None = None
 
     def __len__(self) -> int:
         return self._size
@@ -53,7 +56,8 @@ class Bm25:
         return self._group_of.nbytes + self._lengths.nbytes + sum(group.nbytes for group in self._groups)
 
     def __contains__(self, term: object) -> bool:
-        return any(term in group.postings for group in self._groups)
+        one, other = self._groups
+        return term in one.postings or term in other.postings
 
     def upsert(self, key: int, terms: Mapping[str, int], group: int = 0) -> None:
         length = sum(terms.values())
@@ -76,8 +80,7 @@ class Bm25:
 
     def _change(self, texts: int) -> None:
         self._size += texts
-        for group in self._groups:
-            group.last = None  # which terms are rare has changed
+        self._last = None
 
     def remove(self, keys: Sequence[int]) -> None:
         known = [key for key in dict.fromkeys(keys) if key < len(self._group_of)]
@@ -89,7 +92,8 @@ class Bm25:
 
     def idf(self, term: str) -> float:
         """Weight of a term; that of a term which no text has is the highest."""
-        n = sum([len(group.postings.get(term, ())) for group in self._groups])
+        one, other = self._groups
+        n = len(one.postings.get(term, ())) + len(other.postings.get(term, ()))
         return math.log(1 + (self._size - n + 0.5) / (n + 0.5))
 
     def search(self, terms: Mapping[str, int], k: int, allowed: NDArray[np.bool_] | None = None) -> Scored:
@@ -101,23 +105,22 @@ class Bm25:
         return Scored(keys[order], scores[order])
 
     def _best_of(self, number: int, terms: Mapping[str, int], k: int, allowed: NDArray[np.bool_] | None) -> Scored:
-        import numpy as np
-
-        if allowed is not None and not allowed[: len(self._group_of)][self._group_of[: len(allowed)] == number].any():
-            return Scored.none()
-        keys, scores = self._matches(self._groups[number], terms)
         if allowed is not None:
-            keys = keys[: keys.searchsorted(len(allowed))]  # what came after the mask was made is not in it
-            scores = np.where(allowed[keys], scores[: len(keys)], 0.0)
-        return _best(keys, scores, k)
+            size = min(len(allowed), len(self._group_of))  # what came after the mask was made is not in it
+            allowed = allowed[:size] & (self._group_of[:size] == number)
+        if k <= 0 or not (self._groups[number].postings if allowed is None else allowed.any()):
+            return Scored.none()
+        return _best(*self._matches(number, terms), k, allowed)
 
-    def _matches(self, group: _Group, terms: Mapping[str, int]) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    def _matches(self, number: int, terms: Mapping[str, int]) -> Matches:
         """The scores of a group's texts, see `_Group.scored`. The last ones are kept: a query is asked of all that may be served,
         and of what is left of it."""
-        if group.last is None or group.last[0] != terms:
-            weights = {term: self.idf(term) * asked for term, asked in terms.items() if term in group.postings}
-            group.last = (dict(terms), *group.scored(weights, self._lengths))
-        return group.last[1:]
+        if self._last is None or self._last.terms != terms:
+            self._last = _Asked(dict(terms), {term: self.idf(term) * asked for term, asked in terms.items()}, {})
+        last = self._last
+        if number not in last.found:
+            last.found[number] = self._groups[number].scored(last.weights, self._lengths)
+        return last.found[number]
 
     def coverage(self, terms: Mapping[str, int], keys: Sequence[int]) -> list[float]:
         import numpy as np
@@ -136,12 +139,19 @@ class Bm25:
         return shares
 
 
+class _Asked(NamedTuple):
+    """A query, what each of its terms weighs, and what was found in groups."""
+
+    terms: dict[str, int]
+    weights: dict[str, float]
+    found: dict[int, Matches]
+
+
 class _Group:
     """Texts that are compared in length with each other."""
 
     def __init__(self) -> None:
         self.postings: dict[str, array[int]] = {}  # term → the texts that hold it, ascending
-        self.last: tuple[dict[str, int], NDArray[np.int64], NDArray[np.float64]] | None = None  # see `Bm25._matches`
         self._last_key = -1
         self._texts = self._terms = self._places = 0
         self._norms: NDArray[np.float64] | None = None  # what a text's length does to its counts, by key
@@ -193,23 +203,22 @@ class _Group:
         self._norms = None
         self._weights.clear()
 
-    def scored(
-        self, weights: Mapping[str, float], lengths: NDArray[np.int32]
-    ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-        """The keys, ascending, of the texts that hold any of these terms, with what they are worth together; and of others, with
-        0, where they are too many to be told apart."""
+    def scored(self, weights: Mapping[str, float], lengths: NDArray[np.int32]) -> Matches:
+        """The keys, ascending, of the texts that hold any of these terms, and what they are worth together; where they are not
+        few, all scores by key."""
         import numpy as np
 
         scores = np.zeros(len(lengths))
         held = [np.empty(0, dtype=np.int64)]
         for term, weight in weights.items():
-            keys, own = self._weighed(term, lengths)
-            scores[keys] += weight * own
-            held.append(keys)
+            if term in self.postings:
+                keys, own = self._weighed(term, lengths)
+                scores[keys] += weight * own
+                held.append(keys)
         if sum(map(len, held)) * SPARSE < len(scores):
             found = np.unique(np.concatenate(held))
             return found, scores[found]
-        return np.arange(len(scores)), scores
+        return None, scores
 
     def _weighed(self, term: str, lengths: NDArray[np.int32]) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
         """The texts that hold a term, and what its count is worth in texts of their lengths: kept while the norms stay, which
@@ -241,24 +250,26 @@ class _Group:
         return held
 
 
-def _best(keys: NDArray[np.int64], scores: NDArray[np.float64], k: int) -> Scored:
-    """The k best above 0, best first, ties by smaller key. `keys` ascend."""
+def _best(
+    keys: NDArray[np.int64] | None, scores: NDArray[np.float64], k: int, allowed: NDArray[np.bool_] | None
+) -> Scored:
+    """The k best of those allowed that are above 0, best first, ties by smaller key. See `_Group.scored`."""
     import numpy as np
 
-    if k <= 0:
-        return Scored.none()
-    least = _least(scores, k) if k < len(scores) else 0.0
-    best = scores >= least if least > 0 else scores > 0
-    keys, scores = keys[best], scores[best]
-    order = np.argsort(-scores, kind="stable")[:k]
-    return Scored(keys[order], scores[order])
-
-
-def _least(scores: NDArray[np.float64], k: int) -> float:
-    """The k-th best score."""
-    import numpy as np
-
-    if k <= len(scores) // BLOCK:  # no worse than the worst of the best of k blocks
+    if allowed is not None and keys is None:
+        scores = scores[: len(allowed)] * allowed
+    elif allowed is not None and keys is not None:
+        keys = keys[: keys.searchsorted(len(allowed))]
+        scores = scores[: len(keys)] * allowed[keys]
+    best = scores > 0
+    if k <= len(scores) // BLOCK:  # the k-th best is no worse than the worst of the best of k blocks
         tops = scores[: len(scores) // BLOCK * BLOCK].reshape(-1, BLOCK).max(axis=1)
-        scores = scores[scores >= np.partition(tops, -k)[-k]]
-    return float(np.partition(scores, -k)[-k])
+        best &= scores >= np.partition(tops, -k)[-k]
+    places = np.flatnonzero(best)
+    scores = scores[places]
+    if k < len(scores):
+        best = scores >= np.partition(scores, -k)[-k]
+        places, scores = places[best], scores[best]
+    order = np.argsort(-scores, kind="stable")[:k]
+    places = places[order]
+    return Scored(places if keys is None else keys[places], scores[order])
