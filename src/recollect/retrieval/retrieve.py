@@ -115,8 +115,9 @@ class Retriever:
 
         Raises EmbeddingModelMismatch where the store's vectors are of another one by now.
         """
-        found = self.find(query, vector, embedder)
-        return [] if found is None else self._hits_of(found, found.kept)
+        with self._ledger.snapshot():
+            found = self.find(query, vector, embedder)
+            return [] if found is None else self._hits_of(found, found.kept)
 
     def sought(self, query: Query, vector: Vectors | None, embedder: Embedder) -> Sought | None:
         """All that a search goes by; None where nothing was ever stored."""
@@ -179,17 +180,17 @@ class Retriever:
         sought = replace(found.sought, query=replace(found.sought.query, limit=limit))
         kept = [*first, *found.kept[len(scores) :]]
         twins, same = alike(sought, kept)
-        content = self._read(sought, kept, found.content)
-        kept, crowd, dense = self._distinct(sought, kept, content, twins, same)
-        if dense or crowd:
-            kept = self._spread(sought, [*kept, *crowd], content)
-        return self._hits_of(Ordered(sought, content, ()), kept)
+        with self._ledger.snapshot():
+            content = self._read(sought, kept, found.content)
+            kept, crowd, dense = self._distinct(sought, kept, content, twins, same)
+            if dense or crowd:
+                kept = self._spread(sought, [*kept, *crowd], content)
+            return self._hits_of(Ordered(sought, content, ()), kept)
 
     def _hits_of(self, found: Ordered, kept: Sequence[Ranked]) -> list[Hit]:
         sought = found.sought
         first = kept[: sought.query.limit]
-        with self._ledger.snapshot():
-            return self._hits(sought, first, self._read(sought, first, found.content))
+        return self._hits(sought, first, self._read(sought, first, found.content))
 
     def _distinct(
         self,
@@ -225,7 +226,8 @@ class Retriever:
         space, keys = sought.partition.space, [one.key for one in kept]
         own = [key for key in keys if key in content.rows and content.source(key) is SourceClass.USER]
         sources = [one for one in self._ledger.sources(space, own) if not one.echo]
-        turns = self._ledger.turns(space, {source.turn for source in sources})
+        known = {turn.number: turn for turn in content.turns.values()}
+        turns = Known({**known, **self._ledger.turns(space, {source.turn for source in sources} - known.keys())})
         batch = {source.statement: turns[source.turn].batch_id for source in reversed(sources)}
         return [batch[key] if key in batch else content.author(key) for key in keys]
 
