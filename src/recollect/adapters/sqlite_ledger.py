@@ -462,12 +462,6 @@ class SqliteLedger:
             found = _select_in(db, "SELECT * FROM turns WHERE space = ? AND number", space, numbers)
             return Known({row["number"]: codec.turn(row, user_id) for row in found})
 
-    def turn_metadata(self, space: Space, numbers: Iterable[int]) -> dict[int, dict[str, object]]:
-        """The metadata that the user's turns of these numbers were added with."""
-        with self._database.read() as db:
-            found = _select_in(db, "SELECT number, metadata FROM turns WHERE space = ? AND number", space, numbers)
-            return Known({row["number"]: json.loads(row["metadata"]) for row in found})
-
     def sources(self, space: Space, statements: Iterable[int], at: int | None = None) -> list[SourceRecord]:
         """Quotes behind statements, as of number `at` (None: now), in the order of the turns."""
         with self._database.read() as db:

@@ -11,7 +11,7 @@ from typing import TypeAlias
 from ..errors import InvalidInput
 from ..model import Role, SourceClass
 from ..results import Hit
-from ..rules.likeness import bag, is_negative
+from ..rules.likeness import bag, is_negative, may_lie_within
 from ..safety.fence import closing, harmless, opening
 from ..tokens import estimate_tokens
 
@@ -86,7 +86,7 @@ class Page:
 
 
 def chosen(hits: Sequence[Hit], max_tokens: int, fence: str, count: Count) -> Page:
-    """The page of the best hits that fit, by rank. Behind the `OWN_WORDS` best a turn that is told is left out, and a memory of turns that
+    """The best hits that fit, by rank. Behind the `OWN_WORDS` best a turn that is told is left out, and a memory of turns that
     are told waits until nothing else is left; so does an assistant's reply that only says memories again, and is left out
     beside them."""
     echoed = only_repeating(hits)
@@ -115,7 +115,10 @@ def only_repeating(hits: Sequence[Hit]) -> dict[str, set[str]]:
     replies = [hit for hit in hits if hit.kind == "turn" and hit.source is SourceClass.ASSISTANT and not ended(hit)]
     told = [hit for hit in hits if hit.kind == "memory" and not ended(hit)] if replies else ()
     memories = [(hit.id, bag(hit.text)) for hit in told]
+    all_words = _SPOKEN_TO.union(*(words for _, words in memories))
     for hit in replies:
+        if not may_lie_within(hit.text, all_words):
+            continue  # as nearly always
         said = bag(hit.text)
         again = {one: words for one, words in memories if words & said and words - said <= _SPOKEN_TO}
         if again and said <= frozenset().union(*again.values()) and not is_negative(hit.text):
