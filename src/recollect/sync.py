@@ -369,7 +369,7 @@ class Memory:
     def _sought(self, asked: Query) -> futures.Future[list[Hit] | None] | None:
         """A search that needs no loop, under way: our loop's thread would only pass it on."""
         self._check_open()
-        return self._memory._searches.begin(asked)
+        return self._memory._searches.begin(asked, list)
 
     def context(
         self,

@@ -8,10 +8,12 @@ import time
 import unicodedata
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence, Set
+from concurrent.futures import Future
 from contextlib import suppress
+from dataclasses import replace
 from datetime import datetime, timedelta
 from types import TracebackType
-from typing import Any
+from typing import Any, NamedTuple, TypeAlias
 from uuid import uuid4
 
 from .. import check
@@ -48,6 +50,20 @@ REMEMBERS = 1000  # turns of which it can be asked what was shown
 FIRST_WORDS_S = 0.1  # of a stream, during which nothing else is done
 TIMED_OUT = "TimedOut"
 NO_FENCE = "\x00"  # stands in no text that is kept
+
+
+class Asking(NamedTuple):
+    """A turn that begins: its messages, where the user's last one stands (None: nowhere), when it is asked; and what, once our
+    own blocks are taken out."""
+
+    messages: list[Any]
+    place: int | None
+    now: datetime | None
+    query: str = ""
+
+
+Recall: TypeAlias = "Future[Context | None]"
+"""What comes of it in a worker thread; None where the loop has to do it."""
 
 
 class AsyncChatMemory:
@@ -125,24 +141,43 @@ class AsyncChatMemory:
         Never raises for a memory that fails or is slow: see `Shown.error` and `trace.Recalled`. `now`: when it is asked, default
         the present. Raises InvalidInput, Closed, WrongLoop, Forked.
         """
-        told, at = checked(messages), check.spoken("now", now)
+        return await self._before(self._asking(messages, now))
+
+    async def _before(self, asking: Asking, recall: Recall | None = None) -> list[dict[str, Any]]:
+        """`before`. `recall`: under way already, see `_begin_recall`."""
         self._memory._check_loop()
-        place = last_user(told)
-        if place is None:
-            return told
+        if asking.place is None:
+            return asking.messages
         try:
-            fence = await self._fenced()
+            told = without(asking, await self._fenced())
         except RecollectError as error:
             self._went_on(type(error).__name__)
-            return told
-        told = [without_blocks(message, fence) for message in told]
-        query = kept(text_of(field(told[place], "content"), kinds=False))[: check.MAX_QUERY]
-        goes_on = place + 1 < len(told) and self._asked == (place, query)
-        shown = self._shown[self._turn] if goes_on else await self._recalled(query, at, self._texts(told))
-        self._asked = (place, query)
+            return asking.messages
+        shown = self._shown[self._turn] if self._goes_on(told) else await self._recalled(told, recall)
+        self._asked = (asking.place, told.query)
         if shown.text:
-            told[place] = with_block(told[place], shown.text)
-        return told
+            told.messages[asking.place] = with_block(told.messages[asking.place], shown.text)
+        return told.messages
+
+    @staticmethod
+    def _asking(messages: Messages, now: Time) -> Asking:
+        told = checked(messages)
+        return Asking(told, last_user(told), check.spoken("now", now))
+
+    def _goes_on(self, asking: Asking) -> bool:
+        """Whether it is the turn before, whose model calls tools."""
+        place = asking.place
+        return place is not None and place + 1 < len(asking.messages) and self._asked == (place, asking.query)
+
+    def _begin_recall(self, asking: Asking) -> Recall | None:
+        """From any thread: have a worker thread recall what the loop's thread will ask for a moment later. None where that has to
+        go through the loop."""
+        if asking.place is None or self._fence is None or not self._memory._talks.is_warm(self.user_id):
+            return None
+        told = without(asking, self._fence)
+        if not told.query or self._goes_on(told):
+            return None
+        return self._memory._searches.begin(*self._recall_of(told))
 
     def _went_on(self, error: str, query: str = "", seconds: float = 0.0, context: Context | None = None) -> Shown:
         """Note what is shown at the next turn."""
@@ -163,27 +198,25 @@ class AsyncChatMemory:
         emit(self._memory._listener, Recalled(*of))
         return shown
 
-    async def _recalled(self, query: str, now: datetime | None, in_history: Set[str]) -> Shown:
+    async def _recalled(self, asking: Asking, recall: Recall | None) -> Shown:
         """What is remembered on the query, if that comes in time."""
-        if not query:
+        if not asking.query:
             return self._went_on("")
         await self._memory._talks.warm(self.user_id)
         began = time.perf_counter()
         error, context = "", None
         try:
-            context = await self._in_time(query, now, functools.partial(_wanted, in_history))
+            context = await self._in_time(asking, recall)
             error = "" if context is not None else TIMED_OUT
         except RecollectError as problem:
             error = type(problem).__name__
-        return self._went_on(error, query, time.perf_counter() - began, context)
+        return self._went_on(error, asking.query, time.perf_counter() - began, context)
 
-    async def _in_time(self, query: str, now: datetime | None, wanted: Callable[[Hit], bool]) -> Context | None:
+    async def _in_time(self, asking: Asking, recall: Recall | None) -> Context | None:
         """The context; None where it takes too long. A late one goes on until the next turn, for it reads what that needs."""
         if self._late is not None:
             self._late.cancel()
-        task = asyncio.create_task(
-            self._memory._packed(self._query(query, now), self._max_tokens, self._tokenizer, wanted)
-        )
+        task = asyncio.create_task(self._context(asking, recall))
         try:
             await asyncio.wait({task}, timeout=self._patience)
         except asyncio.CancelledError:
@@ -195,11 +228,20 @@ class AsyncChatMemory:
         task.add_done_callback(_seen)
         return None
 
-    def _query(self, text: str, now: datetime | None) -> Query:
-        """As `context` would ask it."""
+    async def _context(self, asking: Asking, recall: Recall | None) -> Context:
+        context = None if recall is None else await asyncio.wrap_future(recall)
+        return await self._memory._searches.made(*self._recall_of(asking)) if context is None else context
+
+    def _recall_of(self, asking: Asking) -> tuple[Query, Callable[[list[Hit]], Context]]:
+        """What is asked, as `context` would ask it, and what makes a context of what is found."""
+        query = self._query(asking)
+        wanted = functools.partial(_wanted, self._texts(asking.messages))
+        return query, self._memory._packing(query, self._max_tokens, self._tokenizer, wanted)
+
+    def _query(self, asking: Asking) -> Query:
         memory = self._memory
-        return memory._asked(
-            text,
+        asked = memory._asked(
+            asking.query,
             user_id=self.user_id,
             agent_id=self._agent_id,
             session_id=None,
@@ -209,11 +251,12 @@ class AsyncChatMemory:
             known_at=None,
             since=None,
             until=None,
-            now=now,
+            now=asking.now,
             min_score=None,
             include=("memories", "turns"),
             graph=True,
         )
+        return replace(asked, fill=True)
 
     @staticmethod
     def _texts(messages: Sequence[object]) -> frozenset[str]:
@@ -371,6 +414,13 @@ class AsyncChatMemory:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         await self.close()
+
+
+def without(asking: Asking, fence: str) -> Asking:
+    """Without what older turns were told, and with what is asked."""
+    told = [without_blocks(message, fence) for message in asking.messages]
+    last = None if asking.place is None else field(told[asking.place], "content")
+    return Asking(told, asking.place, asking.now, kept(text_of(last, kinds=False))[: check.MAX_QUERY])
 
 
 def _wanted(in_history: Set[str], hit: Hit) -> bool:
