@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import threading
 import time
 import unicodedata
 from collections import deque
@@ -44,6 +45,8 @@ from .messages import (
 Messages = Sequence[Any]
 """Messages of OpenAI's chat protocol, as mappings or as a client's objects."""
 Time = datetime | str | float | None
+Wait: TypeAlias = "Callable[[Future[Context | None], float | None], Context | None]"
+"""How what a worker thread does is waited for, so many seconds. Raises TimeoutError."""
 
 CANDIDATES = 60  # hits that are packed, as many as `context` asks for
 REMEMBERS = 1000  # turns of which it can be asked what was shown
@@ -60,10 +63,6 @@ class Asking(NamedTuple):
     place: int | None
     now: datetime | None
     query: str = ""
-
-
-Recall: TypeAlias = "Future[Context | None]"
-"""What comes of it in a worker thread; None where the loop has to do it."""
 
 
 class AsyncChatMemory:
@@ -118,6 +117,7 @@ class AsyncChatMemory:
         self._tokenizer = tokenizer
         self._shown: dict[int, Shown] = {}
         self._turn = 0
+        self._counting = threading.Lock()
         self._asked: tuple[int, str] | None = None  # where the last turn's question stands, and what it says
         self._fence: str | None = None
         self._late: asyncio.Task[Context] | None = None
@@ -143,8 +143,7 @@ class AsyncChatMemory:
         """
         return await self._before(self._asking(messages, now))
 
-    async def _before(self, asking: Asking, recall: Recall | None = None) -> list[dict[str, Any]]:
-        """`before`. `recall`: under way already, see `_begin_recall`."""
+    async def _before(self, asking: Asking) -> list[dict[str, Any]]:
         self._memory._check_loop()
         if asking.place is None:
             return asking.messages
@@ -153,11 +152,16 @@ class AsyncChatMemory:
         except RecollectError as error:
             self._went_on(type(error).__name__)
             return asking.messages
-        shown = self._shown[self._turn] if self._goes_on(told) else await self._recalled(told, recall)
-        self._asked = (asking.place, told.query)
-        if shown.text:
-            told.messages[asking.place] = with_block(told.messages[asking.place], shown.text)
-        return told.messages
+        return self._with(told, self._shown[self._turn] if self._goes_on(told) else await self._recalled(told))
+
+    def _with(self, asking: Asking, shown: Shown) -> list[dict[str, Any]]:
+        """The messages with what is shown."""
+        messages, place = asking.messages, asking.place
+        if place is not None:
+            self._asked = (place, asking.query)
+            if shown.text:
+                messages[place] = with_block(messages[place], shown.text)
+        return messages
 
     @staticmethod
     def _asking(messages: Messages, now: Time) -> Asking:
@@ -169,22 +173,36 @@ class AsyncChatMemory:
         place = asking.place
         return place is not None and place + 1 < len(asking.messages) and self._asked == (place, asking.query)
 
-    def _begin_recall(self, asking: Asking) -> Recall | None:
-        """From any thread: have a worker thread recall what the loop's thread will ask for a moment later. None where that has to
-        go through the loop."""
+    def _before_at_once(self, asking: Asking, wait: Wait) -> list[dict[str, Any]] | None:
+        """The same from any thread without the loop, which would only pass it on to a worker thread; `wait` is how that is waited
+        for. None where it needs the loop. Blocking."""
         if asking.place is None or self._fence is None or not self._memory._talks.is_warm(self.user_id):
             return None
-        told = without(asking, self._fence)
-        if not told.query or self._goes_on(told):
+        told, began = without(asking, self._fence), time.perf_counter()
+        recall = None
+        if told.query and not self._goes_on(told):
+            recall = self._memory._searches.begin(*self._recall_of(told))
+        if recall is None:
             return None
-        return self._memory._searches.begin(*self._recall_of(told))
+        error, context = "", None
+        try:
+            context = wait(recall, self._patience)
+        except TimeoutError:
+            error = TIMED_OUT
+        except RecollectError as problem:
+            error = type(problem).__name__
+        if context is None and not error:
+            return None
+        return self._with(told, self._went_on(error, told.query, time.perf_counter() - began, context))
 
     def _went_on(self, error: str, query: str = "", seconds: float = 0.0, context: Context | None = None) -> Shown:
-        """Note what is shown at the next turn."""
-        self._turn += 1
+        """Note what is shown at the next turn. From any thread."""
         told = context is not None and bool(context.hits)
+        with self._counting:
+            self._turn += 1
+            turn = self._turn
         shown = Shown(
-            turn=self._turn,
+            turn=turn,
             query=query,
             text=context.text if context is not None and told else "",
             hits=context.hits if context is not None else (),
@@ -192,13 +210,13 @@ class AsyncChatMemory:
             seconds=seconds,
             error=error or None,
         )
-        self._shown[self._turn] = shown
-        self._shown.pop(self._turn - REMEMBERS, None)
-        of = (self.user_id, self.session_id, self._turn, len(shown.hits), shown.tokens, seconds, shown.error)
+        self._shown[turn] = shown
+        self._shown.pop(turn - REMEMBERS, None)
+        of = (self.user_id, self.session_id, turn, len(shown.hits), shown.tokens, seconds, shown.error)
         emit(self._memory._listener, Recalled(*of))
         return shown
 
-    async def _recalled(self, asking: Asking, recall: Recall | None) -> Shown:
+    async def _recalled(self, asking: Asking) -> Shown:
         """What is remembered on the query, if that comes in time."""
         if not asking.query:
             return self._went_on("")
@@ -206,17 +224,17 @@ class AsyncChatMemory:
         began = time.perf_counter()
         error, context = "", None
         try:
-            context = await self._in_time(asking, recall)
+            context = await self._in_time(asking)
             error = "" if context is not None else TIMED_OUT
         except RecollectError as problem:
             error = type(problem).__name__
         return self._went_on(error, asking.query, time.perf_counter() - began, context)
 
-    async def _in_time(self, asking: Asking, recall: Recall | None) -> Context | None:
+    async def _in_time(self, asking: Asking) -> Context | None:
         """The context; None where it takes too long. A late one goes on until the next turn, for it reads what that needs."""
         if self._late is not None:
             self._late.cancel()
-        task = asyncio.create_task(self._context(asking, recall))
+        task = asyncio.create_task(self._memory._searches.made(*self._recall_of(asking)))
         try:
             await asyncio.wait({task}, timeout=self._patience)
         except asyncio.CancelledError:
@@ -227,10 +245,6 @@ class AsyncChatMemory:
         self._late = task
         task.add_done_callback(_seen)
         return None
-
-    async def _context(self, asking: Asking, recall: Recall | None) -> Context:
-        context = None if recall is None else await asyncio.wrap_future(recall)
-        return await self._memory._searches.made(*self._recall_of(asking)) if context is None else context
 
     def _recall_of(self, asking: Asking) -> tuple[Query, Callable[[list[Hit]], Context]]:
         """What is asked, as `context` would ask it, and what makes a context of what is found."""

@@ -56,8 +56,8 @@ class ChatMemory:
         """The messages to hand to the model, with what is remembered in front of the user's last message."""
         self._memory._check_open()
         asking = self._chat._asking(messages, now)
-        recall = self._chat._begin_recall(asking)  # it takes a way through two threads more to begin in the loop
-        return self._memory._wait(self._chat._before(asking, recall))
+        told = self._chat._before_at_once(asking, self._memory._heard)
+        return self._memory._wait(self._chat._before(asking)) if told is None else told
 
     def after(self, messages: Messages, reply: object = None, *, now: Time = None) -> None:
         """Learn a turn: the user's messages behind the last answer, and the reply."""
