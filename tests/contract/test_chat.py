@@ -356,6 +356,7 @@ def test_over_its_time_budget_the_turn_goes_on_without_memory_and_says_so(world)
 
 
 def test_a_turn_waits_for_nothing_else_that_the_loop_does(world):
+    world.embedder.batches = True  # it computes in the thread that calls it
     world.memory.add("home = Rome", user_id="u")
     chat = world.chat()
     history = talk(chat, ("hello", "hi"))
