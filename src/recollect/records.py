@@ -438,6 +438,16 @@ class JournalledChunk:
 
 
 @dataclass(frozen=True, slots=True)
+class PaidChunk:
+    """A committed chunk that a model read: how many facts it held, and what was paid for extracting and for deciding them."""
+
+    chunk: JournalledChunk
+    facts: int
+    extracting: Usage
+    deciding: Usage
+
+
+@dataclass(frozen=True, slots=True)
 class Extracted:
     """What call 1 gave for a chunk, verified."""
 
