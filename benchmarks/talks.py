@@ -1,8 +1,8 @@
-"""Talks of which is known what a model answered, gone through as with that model: what a dry run says of them, and what they cost.
+"""Talks of which is known what a model answered: what a dry run says of them, beside what they cost. Minutes.
 
-`readings`: four talks as a capable reader answered our prompts (evals/readings). `recorded`: five conversations of LoCoMo with the
-facts that a large model told of them; no decision was recorded, so each fact is added. Tokens are those of cl100k_base, money is
-gpt-5-mini's. What is not here of the data ($RECOLLECT_DATA) is passed over.
+`readings`: four talks as a capable reader answered our prompts (evals/readings). `recorded`: five conversations of LoCoMo with
+the facts that a large model told of them; no decision was recorded, so each fact is added. Tokens are those of cl100k_base,
+money is gpt-5-mini's. What is not here of the data ($RECOLLECT_DATA) is passed over.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from recollect.memory import chunk_sizes
 from recollect.ports import Chunk, Completion
 from recollect.records import PaidChunk
 from recollect.usage import Usage
-from recollect.writing.estimate import ASSUMED, ENOUGH, Asked, Rates, Waiting, asked, expected, learned
+from recollect.writing.estimate import ASSUMED, ENOUGH, Asked, Rates, Waiting, asked, learned, usage_of
 from recollect.writing.extract import ModelExtractor
 from recollect.writing.replies import ExtractReply
 from recollect_evals.tokens import count
@@ -188,7 +188,7 @@ def real(paid: Sequence[PaidChunk]) -> Usage:
 def off(talk: Talk, rates: Rates, first: int = 0) -> list[str]:
     """By how much calls, tokens and money are off, of the chunks from `first` on."""
     model = Replayed(lambda *_: {})
-    told, paid = expected(model, talk.asked[first:], rates).usual, real(talk.paid[first:])
+    told, paid = usage_of(model, talk.asked[first:], rates).usual, real(talk.paid[first:])
     pairs = [(told.llm_calls, paid.llm_calls), (told.tokens, paid.tokens), (told.cost_usd, paid.cost_usd)]
     return [f"{100 * (one / other - 1):+.0f} %" for one, other in pairs if one is not None and other]
 
@@ -215,7 +215,3 @@ def table() -> str:
                 row.append(", ".join(off(talk, learned(model, rest, None))))
             rows.append([*row, *[""] * (len(head) - len(row))])
     return "\n".join(f"| {' | '.join(row)} |" for row in rows)
-
-
-if __name__ == "__main__":
-    print(table())

@@ -428,7 +428,7 @@ def test_a_dry_run_tells_what_is_then_paid(tmp_path):
             report = ingest(memory, [Conversation(name, sessions)])
         assert report.complete, (name, report)
         assert (planned.conversations, planned.turns, planned.chunks) == (1, report.turns, report.chunks)
-        usual, least, most = (getattr(planned.expected, of) for of in ("usual", "least", "most"))
+        usual, least, most = planned.estimate.usage, planned.estimate.least, planned.estimate.most
         assert usual.llm_calls == report.usage.llm_calls == endpoint.calls
         totals += Counter(read=paid["read"], written=paid["written"])
         totals += Counter(planned_read=usual.input_tokens, planned_written=usual.output_tokens)

@@ -17,7 +17,7 @@ from recollect.memory import chunk_sizes
 from recollect.testing import ModelEndpoint, Reply
 from recollect.tokens import estimate_tokens
 from recollect.usage import Usage
-from recollect.writing.estimate import Expected, as_turns, estimate, shape_tokens
+from recollect.writing.estimate import as_turns, asked, in_chunks, shape_tokens, usage_of
 from recollect.writing.replies import ExtractReply, ReconcileReply
 
 FILE = Path(__file__).parents[2] / "evals" / "readings" / "readings.py"
@@ -153,17 +153,18 @@ def test_the_past_can_be_asked_for(played):
 def test_what_a_talk_alone_costs_is_near_the_estimate(played):
     """How many facts a talk holds is not known beforehand: the money is, in the range that the estimate names."""
     name, reader, _, _, _ = played
-    model, told, expected = LitellmModel("openai/gpt-5-mini", mode="json_schema"), 0, Expected()
+    model, told, chunks = LitellmModel("openai/gpt-5-mini", mode="json_schema"), 0, []
     for one in readings.sittings(name):
         messages = check.messages(list(one.messages), None)
         if one.infer:
-            expected += estimate(model, as_turns(messages), chunk_sizes(len(messages)), one.instructions, told)
+            chunks += in_chunks(as_turns(messages), chunk_sizes(len(messages)), one.instructions, told)
         told += len(messages)
+    planned = usage_of(model, [asked(model, one) for one in chunks])
     paid = Usage(len(reader.calls), reader.read, reader.written)
     least, usual, most, real = (
         (one.input_tokens + one.output_tokens, model.price(one))
-        for one in (expected.least, expected.usual, expected.most, paid)
+        for one in (planned.least, planned.usual, planned.most, paid)
     )
-    assert expected.usual.llm_calls == paid.llm_calls
+    assert planned.usual.llm_calls == paid.llm_calls
     assert least[0] < real[0] < most[0] and least[1] < real[1] < most[1]
     assert abs(usual[0] / real[0] - 1) < 0.15 and abs(usual[1] / real[1] - 1) < 0.2

@@ -6,6 +6,7 @@ import json
 import math
 import random
 import re
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import pytest
@@ -47,9 +48,9 @@ class Reader:
             }
 
 
-def talk(names, messages, seed=0):
-    """Lines of a file: one conversation for each name, of so many messages, short ones and long ones."""
-    chance = random.Random(seed)
+def lines(names, messages):
+    """Lines of a file: one conversation for each name, of so many messages of 5 to 45 words."""
+    chance = random.Random(7)
     for name in names:
         spoken = [
             {
@@ -62,45 +63,79 @@ def talk(names, messages, seed=0):
         yield json.dumps({"id": name, "messages": spoken}) + "\n"
 
 
-def paid(told):
-    usage = told["usage"]
-    return {"calls": usage["llm_calls"], "tokens": usage["tokens"], "money": usage["cost_usd"]}
+@pytest.fixture
+def ingest(cli, tmp_path, monkeypatch):
+    """Ingest a file of conversations with a reader; what `--json` tells. `bare()`: what is printed without it."""
+    monkeypatch.setattr("recollect.adapters.minilm.MiniLM.embed", lambda _, texts: HashEmbedder(384).embed(texts))
+
+    @contextmanager
+    def opened(reader, names, messages):
+        file = tmp_path / "talks.jsonl"
+        file.write_text("".join(lines(names, messages)), encoding="utf-8")
+        with ModelEndpoint(reader) as endpoint:
+            words = ["ingest", file, "--llm", "openai/gpt-5-mini", "--api-base", endpoint.url, "--api-key", "none"]
+
+            def call(*more, code=0):
+                return json.loads(cli(*words, *more, "--json", code=code).stdout)
+
+            call.bare = lambda *more: cli(*words, *more).stdout
+            call.endpoint = endpoint
+            yield call
+
+    return opened
 
 
 def off(planned, real):
-    """By how much each is off."""
-    return {of: paid(planned)[of] / paid(real)[of] - 1 for of in paid(real)}
+    """By how much calls, tokens and money are off."""
+    return {of: planned["usage"][of] / real["usage"][of] - 1 for of in ("llm_calls", "tokens", "cost_usd")}
 
 
-@pytest.mark.parametrize("reader", [Reader(0.3, 12), Reader(1.2, 12), Reader(0.3, 60), Reader(1.2, 60)], ids=str)
-def test_a_second_dry_run_goes_by_what_the_first_chunks_cost(cli, tmp_path, monkeypatch, reader):
-    monkeypatch.setattr("recollect.adapters.minilm.MiniLM.embed", lambda _, texts: HashEmbedder(384).embed(texts))
-    file = tmp_path / "talk.jsonl"
-    file.write_text("".join(talk(["ann"], 480)), encoding="utf-8")
-    with ModelEndpoint(reader) as endpoint:
-        at = ["--llm", "openai/gpt-5-mini", "--api-base", endpoint.url, "--api-key", "none"]
-        dry = ["ingest", file, *at, "--dry-run"]
-        first = json.loads(cli(*dry, "--json").stdout)
-        assert (first["learned_from"], first["known"], first["turns"], first["chunks"]) == (0, 0, 480, 60)
-        part = json.loads(cli("ingest", file, *at, "--budget", "calls=60", "--json", code=1).stdout)
-        second = json.loads(cli(*dry, "--json").stdout)
-        shown = cli(*dry).stdout
-        rest = json.loads(cli("ingest", file, *at, "--json").stdout)
-    print(
-        reader,
-        "first",
-        paid(first),
-        "part",
-        part["chunks"],
-        paid(part),
-        "second",
-        off(second, rest),
-        "first off",
-        off(first, {"usage": {k: part["usage"][k] + rest["usage"][k] for k in ("llm_calls", "tokens", "cost_usd")}}),
-        second["learned_from"],
-        {k: (second[k]["cost_usd"] / rest["usage"]["cost_usd"]) for k in ("least", "most")},
-        {k: second["usage"][k] / rest["usage"][k] for k in ("input_tokens", "output_tokens")},
-    )
-    assert second["learned_from"] == part["chunks"] and second["turns"] == rest["turns"]
-    assert f"as the {part['chunks']} chunks before cost" in shown
-    assert all(abs(one) < 0.15 for one in off(second, rest).values()), off(second, rest)
+def near(planned, real):
+    return all(abs(one) < 0.15 for one in off(planned, real).values())
+
+
+@pytest.mark.parametrize(
+    ("reader", "calls"),
+    [(Reader(0.3, 12), 50), (Reader(1.2, 12), 55), (Reader(0.3, 60), 50), (Reader(1.2, 40), 95)],
+    ids=str,
+)
+def test_a_second_dry_run_goes_by_what_the_first_chunks_cost(ingest, reader, calls):
+    """Stopped by its budget in the middle of a conversation, with chunks that are extracted and not decided."""
+    with ingest(reader, ["ann"], 320) as call:
+        first = call("--dry-run")
+        assert (first["learned_from"], first["known"], first["turns"], first["chunks"]) == (0, 0, 320, 40)
+        part = call("--budget", f"calls={calls}", code=1)
+        second, shown, asked = call("--dry-run"), call.bare("--dry-run"), call.endpoint.calls
+        rest = call()
+        assert asked == calls and part["chunks"] >= 20 and rest["chunks"] >= 8
+        assert (second["learned_from"], second["chunks"], second["turns"]) == (
+            part["chunks"],
+            rest["chunks"],
+            rest["turns"],
+        )
+        assert f"as the {part['chunks']} chunks before cost; by how many facts" in shown
+        assert f"{part['turns']} turns of them are in already" in shown
+        assert near(second, rest), off(second, rest)
+        assert second["least"]["cost_usd"] < rest["usage"]["cost_usd"] < second["most"]["cost_usd"]
+        done = call("--dry-run")
+        assert (done["chunks"], done["known"], done["usage"]["llm_calls"], done["usage"]["cost_usd"]) == (0, 320, 0, 0)
+
+
+def test_conversations_are_foretold_by_the_first_of_them(ingest):
+    with ingest(Reader(1.2, 40), ["ann", "ben", "cyd"], 170) as call:
+        assert not near(call("--dry-run", "--conversation", "ann"), call("--conversation", "ann"))
+        second = call("--dry-run")
+        assert (second["learned_from"], second["known"], second["turns"]) == (21, 170, 340)
+        rest = call()
+        assert near(second, rest), off(second, rest)
+
+
+def test_what_another_model_was_paid_is_not_gone_by(ingest):
+    with ingest(Reader(1.2, 40), ["ann", "ben"], 170) as call:
+        fresh = call("--dry-run", "--conversation", "ben")
+        call("--conversation", "ann")
+        other = call("--dry-run", "--conversation", "ben", "--llm", "openai/gpt-5-nano")
+        told = call("--dry-run", "--conversation", "ben", "--instructions", "Only pets.")
+        assert other["learned_from"] == told["learned_from"] == 0
+        assert other["usage"]["tokens"] == fresh["usage"]["tokens"]
+        assert call("--dry-run", "--conversation", "ben")["learned_from"] == 21

@@ -55,17 +55,23 @@ _OF_STEP = """
     sum(iif({where}, c.output_tokens, 0)) AS {step}_written,
     iif(count(iif({where} AND c.cost_usd IS NULL, 1, NULL)), NULL, total(iif({where}, c.cost_usd, 0))) AS {step}_cost
 """
-# The history has a change for each fact, and one where a turn only says again what is remembered (`writing/repeats.py`).
 _PAID = f"""
     SELECT k.batch_id, k.n,
-      {", ".join(_OF_STEP.format(step=step, where=f"c.purpose = '{step}'") for step in ("extract", "reconcile"))},
-      (SELECT count(*) FROM changes h WHERE h.batch_id = k.batch_id AND h.chunk = k.n AND h.memory_id IS NOT NULL
-        AND h.undoes IS NULL AND h.reason NOT LIKE 'said again by the %') AS facts
+      {", ".join(_OF_STEP.format(step=step, where=f"c.purpose = '{step}'") for step in ("extract", "reconcile"))}
     FROM chunks k JOIN batches b ON b.id = k.batch_id JOIN calls c ON c.batch_id = k.batch_id AND c.chunk = k.n
     WHERE k.state = 'committed' AND k.erased = 0 AND k.model = :model AND k.prompt_id = :prompt_id AND b.infer = 1
       AND NOT coalesce(json_extract(b.options, '$.retells'), 0)
       AND json_extract(b.options, '$.instructions') IS :instructions
     GROUP BY k.batch_id, k.n ORDER BY max(c.id) DESC LIMIT :limit
+"""
+# The history has a change for each fact, and one where a turn only says again what is remembered (`writing/repeats.py`). A memory
+# is told in a line (`writing/reconcile.py`): number and date, slot, event, whose word it is, and its text.
+_MADE = """
+    SELECT count(*) AS facts, coalesce(sum(18 + length(s.text) + iif(s.event_from IS NULL, 0, 21)
+      + iif(s.source = 'user', 0, 20) + coalesce(length(s.subject) + length(s.attribute) + 5, 0)), 0) AS characters
+    FROM changes h JOIN memory_rows r ON r.space = h.space AND r.number = h.row
+    JOIN statements s ON s.space = r.space AND s.number = r.statement
+    WHERE h.batch_id = ? AND h.chunk = ? AND h.undoes IS NULL AND h.reason NOT LIKE 'said again by the %'
 """
 
 
@@ -276,17 +282,18 @@ class SqliteJournal:
         of which something was erased tell nothing, nor do those that were told anew."""
         wanted = {"model": model, "prompt_id": prompt_id, "instructions": instructions, "limit": limit}
         with self._database.read() as db:
-            return [
-                PaidChunk(
-                    load_chunk(db, row["batch_id"], row["n"]),
-                    row["facts"],
-                    *(
-                        Usage(*(row[f"{step}_{of}"] for of in ("calls", "read", "written", "cost")))
-                        for step in ("extract", "reconcile")
-                    ),
-                )
-                for row in db.execute(_PAID, wanted).fetchall()
-            ]
+            return [_paid(db, row) for row in db.execute(_PAID, wanted).fetchall()]
+
+
+def _paid(db: sqlite3.Connection, row: sqlite3.Row) -> PaidChunk:
+    """A row of `_PAID`, with the chunk and what came of it."""
+    made = db.execute(_MADE, (row["batch_id"], row["n"])).fetchone()
+    extracting, deciding = (
+        Usage(*(row[f"{step}_{of}"] for of in ("calls", "read", "written", "cost")))
+        for step in ("extract", "reconcile")
+    )
+    chunk = load_chunk(db, row["batch_id"], row["n"])
+    return PaidChunk(chunk, made["facts"], made["characters"], extracting, deciding)
 
 
 def erased_at_of(db: sqlite3.Connection, batch_id: str) -> int:

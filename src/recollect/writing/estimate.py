@@ -49,10 +49,8 @@ SPREAD = (
 LONG_KNOWN = 1_000  # memories of whom nobody says how many there are
 ENOUGH = 20  # chunks that were paid for: what they cost tells more of the next ones than any measurement elsewhere
 LATEST = 200  # of them that are looked at
-OTHERS = (
-    0.75,
-    1.25,
-)  # facts in other talks, for the same reader: of five talks' each beside the other four -19 % to +35 %
+SHORTEST = 0.1  # lines, of what is assumed: where a model tells fewer tokens than the questions have without them
+OTHERS = (0.8, 1.4)  # facts of a talk, beside what others of the same reader let expect: of five 0.85 to 1.35
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,18 +88,20 @@ class Asked:
 @dataclass(frozen=True, slots=True)
 class Rates:
     """What a model makes of what it is asked. `per_token`: facts, of a token that people say; None: they go by turns.
-    `reading`: tokens of a call, of what is counted; `lines`: the same of lines of facts and memories, beside the assumed ones.
-    `extracting`, `deciding`: calls, of those that are counted. `price`: of the list price. `chunks`: from how many this was
+    All else is so many times what is counted: `extracting`, `deciding` calls; `extract_read`, `decide_read` tokens that such a
+    call reads; `lines`, of facts and memories, as long as is assumed; `price`, as it is listed. `chunks`: from how many this was
     learned; 0: it is assumed."""
 
     per_turn: float = FACTS_PER_TURN
     per_token: float | None = None
     fact_tokens: float = FACT_TOKENS
     decision_tokens: float = DECISION_TOKENS
-    reading: float = 1.0
-    lines: float = 1.0
     extracting: float = 1.0
     deciding: float = 1.0
+    extract_read: float = 1.0
+    decide_read: float = 1.0
+    lines: float = 1.0
+    characters: float = LINE_CHARACTERS
     price: float = 1.0
     chunks: int = 0
 
@@ -160,10 +160,10 @@ class Estimator:
         prompt = ModelExtractor(model).prompt_id
         paid = self._journal.paid(model.name, prompt, self._instructions, LATEST)
         rates = learned(model, paid, self._instructions)
-        return expected(model, chunks, rates), rates
+        return usage_of(model, chunks, rates), rates
 
 
-def expected(model: ChatModel, chunks: Sequence[Asked], rates: Rates = ASSUMED) -> Expected:
+def usage_of(model: ChatModel, chunks: Sequence[Asked], rates: Rates = ASSUMED) -> Expected:
     """The usage of remembering chunks. `cost_usd` is None where the model's price is not known."""
     few, many = OTHERS if rates.chunks else (FEW / FACTS_PER_TURN, MANY / FACTS_PER_TURN)
     return Expected(*(_usage(model, chunks, rates.times(factor)) for factor in (1.0, few, many)))
@@ -180,32 +180,37 @@ def learned(model: ChatModel, paid: Sequence[PaidChunk], instructions: str | Non
     extracting = sum((one.extracting for one in paid), Usage())
     deciding = sum((one.deciding for one in paid), Usage())
     facts = max(1, sum(one.facts for one in paid))
-    said, calls = sum(one.said for one in chunks), sum(one.calls for one in chunks)
+    said, calls = sum(one.said for one in chunks), float(sum(one.calls for one in chunks))
     more = extracting.llm_calls / calls
-    reading = extracting.input_tokens / more / sum(one.tokens for one in chunks)
+    read = extracting.input_tokens / more / sum(one.tokens for one in chunks)
     rates = Rates(
         per_turn=facts / sum(one.turns for one in chunks),
         per_token=facts / said if said else None,
         fact_tokens=extracting.output_tokens / facts,
         decision_tokens=deciding.output_tokens / facts,
-        reading=reading,
         extracting=more,
+        extract_read=read,
+        decide_read=read,
         price=_price(model, extracting + deciding),
         chunks=len(paid),
     )
-    lines = deciding.input_tokens / reading - deciding.llm_calls * _frame(model)
-    rates = replace(rates, lines=_scale(chunks, rates, lines))
-    return replace(rates, deciding=deciding.llm_calls / _to_decide(chunks, rates)[0])
+    rates = _with_lines(model, paid, chunks, rates)
+    calls, lines = _to_decide(chunks, rates)
+    counted = deciding.llm_calls * _frame(model) + lines
+    return replace(rates, deciding=deciding.llm_calls / calls, decide_read=deciding.input_tokens / counted)
 
 
-def _scale(chunks: Sequence[Asked], rates: Rates, lines: float) -> float:
-    """How much longer lines are than assumed, where those of all chunks have so many tokens."""
-    low, high = 0.0, 16.0
-    for _ in range(16):
-        middle = (low + high) / 2
-        less = _to_decide(chunks, replace(rates, lines=middle))[1] < lines
-        low, high = (middle, high) if less else (low, middle)
-    return (low + high) / 2
+def _with_lines(model: ChatModel, paid: Sequence[PaidChunk], chunks: Sequence[Asked], rates: Rates) -> Rates:
+    """How long lines are: in characters as the memories are told, in tokens by the chunks that were decided in one call."""
+    facts = sum(one.facts for one in paid)
+    if facts:
+        rates = replace(rates, characters=sum(one.characters for one in paid) / facts / MEMORY_LINE_TOKENS)
+    frame, read, lines = _frame(model), 0.0, 0.0
+    for one, asked_before in zip(paid, chunks, strict=True):
+        if one.deciding.llm_calls == 1:
+            read += one.deciding.input_tokens / rates.decide_read - frame
+            lines += sum(_lines(one.facts, rates.known(asked_before)))
+    return replace(rates, lines=max(SHORTEST, read / lines)) if lines else rates
 
 
 def _price(model: ChatModel, paid: Usage) -> float:
@@ -242,11 +247,12 @@ def _usage(model: ChatModel, chunks: Sequence[Asked], rates: Rates) -> Usage:
     deciding, lines = _to_decide(chunks, rates)
     deciding *= rates.deciding
     calls = deciding + rates.extracting * sum(one.calls for one in chunks)
-    read = _frame(model) * deciding + lines + rates.extracting * sum(one.tokens for one in chunks)
+    read = rates.extract_read * rates.extracting * sum(one.tokens for one in chunks)
+    read += rates.decide_read * (_frame(model) * deciding + lines)
     told = sum(rates.facts(one) for one in chunks if one.facts is None)
     decided = sum(rates.facts(one) for one in chunks)
     written = told * rates.fact_tokens + decided * rates.decision_tokens
-    total = Usage(round(calls), round(rates.reading * read), round(written))
+    total = Usage(round(calls), round(read), round(written))
     price = model.price(total) if isinstance(model, Priced) else None
     return replace(total, cost_usd=None if price is None else rates.price * price)
 
@@ -264,20 +270,25 @@ def _to_decide(chunks: Sequence[Asked], rates: Rates) -> tuple[float, float]:
         if one.facts == 0:
             continue
         for times, share in SPREAD:
-            some, tokens = _deciding(times * rates.facts(one), rates.known(one), rates.lines)
+            some, tokens = _deciding(times * rates.facts(one), rates.known(one), rates)
             calls += share * some
             read += share * tokens
     return calls, read
 
 
-def _deciding(facts: float, known: float, longer: float) -> tuple[int, float]:
+def _deciding(facts: float, known: float, rates: Rates) -> tuple[int, float]:
     """The calls to decide on facts of one chunk, and the tokens of their lines: two and more where that is too long for one."""
-    numbers = facts * NUMBER_TOKENS * min(MAX_CANDIDATES, known + facts / 2)
-    lines = longer * (facts * FACT_LINE_TOKENS + numbers + beside(facts, known) * MEMORY_LINE_TOKENS)
-    if facts < 2 or lines * LINE_CHARACTERS <= MAX_CHARACTERS:
-        return 1, lines
-    calls, tokens = _deciding(facts / 2, known, longer)
+    lines, numbers = _lines(facts, known)
+    if facts < 2 or lines * rates.characters + numbers * LINE_CHARACTERS <= MAX_CHARACTERS:
+        return 1, rates.lines * (lines + numbers)
+    calls, tokens = _deciding(facts / 2, known, rates)
     return 2 * calls, 2 * tokens
+
+
+def _lines(facts: float, known: float) -> tuple[float, float]:
+    """The tokens of the lines of facts and of the memories beside them, and of the numbers that tell which is beside which."""
+    numbers = facts * NUMBER_TOKENS * min(MAX_CANDIDATES, known + facts / 2)
+    return facts * FACT_LINE_TOKENS + beside(facts, known) * MEMORY_LINE_TOKENS, numbers
 
 
 def beside(facts: float, known: float) -> float:
