@@ -203,7 +203,7 @@ def table() -> str:
     """A row a talk: how many facts a message, and by how much calls, tokens and money are off."""
     model = Replayed(lambda *_: {})
     head = ["talk", "chunks", "facts a message", "as assumed", "with the other talks' facts a message"]
-    head += [f"learned from its first {ENOUGH} chunks", "learned from the other talks"]
+    head += [f"the rest, by its first {ENOUGH} chunks", "by the other talks' chunks"]
     rows = [head, ["---"] * len(head)]
     for talks in (list(of_readings()), list(of_recorded())):
         for talk in talks:
@@ -213,5 +213,16 @@ def table() -> str:
                 row.append(", ".join(off(talk, learned(model, talk.paid[:ENOUGH], None), ENOUGH)))
                 rest = [one for other in talks if other is not talk for one in other.paid]
                 row.append(", ".join(off(talk, learned(model, rest, None))))
-            rows.append([*row, *[""] * (len(head) - len(row))])
-    return "\n".join(f"| {' | '.join(row)} |" for row in rows)
+            rows.append(row)
+        if talks:
+            whole = together(talks)
+            told = f"{whole.facts / whole.turns:.2f}"
+            rows.append([whole.name, str(len(whole.paid)), told, ", ".join(off(whole, ASSUMED))])
+    told = "\n".join(f"| {' | '.join([*row, *[''] * (len(head) - len(row))])} |" for row in rows)
+    return f"Calls, tokens and money that are foretold, beside what was paid:\n\n{told}"
+
+
+def together(talks: Sequence[Talk]) -> Talk:
+    """All of them as one."""
+    paid, asked_for = (tuple(one for talk in talks for one in getattr(talk, of)) for of in ("paid", "asked"))
+    return Talk(f"all {len(talks)}", paid, asked_for)

@@ -137,6 +137,23 @@ def test_at_most_two_calls_a_chunk_and_every_token_counted(played):
     assert used == [endpoint.calls, endpoint.input_tokens, endpoint.output_tokens]
 
 
+def test_the_ledger_knows_of_each_chunk_how_many_facts_it_held_and_what_it_cost(played):
+    """What a dry run learns from: a turn that only says again what is remembered is no fact."""
+    name, reader, endpoint, _, memory = played
+    told = dict.fromkeys(one.instructions for one in readings.sittings(name))
+    prompt = prompts.load("extract", 1).id
+    paid = [
+        one for how in told for one in memory._memory._store.journal.paid("openai/reader", prompt, how, 100)
+    ]  # of the rules' memory: what was paid is in the ledger, whoever opens it
+    paid.sort(key=lambda one: one.chunk.record.first_turn)
+    read = [call for call in reader.calls if call["step"] == "extract"]
+    assert [one.facts for one in paid] == [len(call["reply"]["facts"]) for call in read]
+    used = sum((one.extracting + one.deciding for one in paid), Usage())
+    assert (used.llm_calls, used.input_tokens) == (endpoint.calls, endpoint.input_tokens)
+    decided = [call for call in reader.calls if call["step"] == "reconcile"]
+    assert sum(one.deciding.llm_calls for one in paid) == len(decided)
+
+
 def test_the_past_can_be_asked_for(played):
     name, _, _, _, memory = played
     if name != "mira":

@@ -49,14 +49,14 @@ class Reader:
 
 
 def lines(names, messages):
-    """Lines of a file: one conversation for each name, of so many messages of 5 to 45 words."""
+    """Lines of a file: one conversation for each name, of so many messages of 15 to 35 words."""
     chance = random.Random(7)
     for name in names:
         spoken = [
             {
                 "role": "user",
                 "name": ("Ann", "Bob")[n % 2],
-                "content": f"{n} {' '.join(chance.choices(WORDS, k=chance.randint(5, 45)))}.",
+                "content": f"{n} {' '.join(chance.choices(WORDS, k=chance.randint(15, 35)))}.",
             }
             for n in range(messages)
         ]
