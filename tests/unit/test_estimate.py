@@ -139,6 +139,11 @@ def test_of_few_chunks_nothing_is_learned():
     assert learned(Priced(), paid(ENOUGH - 1), None) == ASSUMED != learned(Priced(), paid(ENOUGH), None)
 
 
+@pytest.mark.parametrize("told", [Usage(), Usage(1, 0, 0, 0.0), Usage(0, 3_000, 500, 0.0)], ids=str)
+def test_of_a_model_that_does_not_tell_what_it_used_nothing_is_learned(told):
+    assert learned(Priced(), [replace(one, extracting=told) for one in paid(ENOUGH)], None) == ASSUMED
+
+
 def test_facts_go_by_what_people_say_and_not_by_what_an_assistant_does():
     rates, model = learned(Priced(), paid(ENOUGH), None), Priced()
     short, long = (of(paid(1, words=words), model)[0] for words in (12, 24))

@@ -170,15 +170,16 @@ def usage_of(model: ChatModel, chunks: Sequence[Asked], rates: Rates = ASSUMED) 
 
 
 def learned(model: ChatModel, paid: Sequence[PaidChunk], instructions: str | None) -> Rates:
-    """What chunks cost, beside what is counted and assumed for the same. Of too few nothing is learned."""
-    if len(paid) < ENOUGH:
+    """What chunks cost, beside what is counted and assumed for the same. Of too few nothing is learned, nor of a model that does
+    not tell what it used."""
+    extracting = sum((one.extracting for one in paid), Usage())
+    deciding = sum((one.deciding for one in paid), Usage())
+    if len(paid) < ENOUGH or not extracting.llm_calls or not extracting.input_tokens:
         return ASSUMED
     chunks = [
         asked(model, Waiting(Chunk(one.turns, one.context, instructions), one.record.first_turn - 1))
         for one in (each.chunk for each in paid)
     ]
-    extracting = sum((one.extracting for one in paid), Usage())
-    deciding = sum((one.deciding for one in paid), Usage())
     facts = max(1, sum(one.facts for one in paid))
     said, calls = sum(one.said for one in chunks), float(sum(one.calls for one in chunks))
     more = extracting.llm_calls / calls
