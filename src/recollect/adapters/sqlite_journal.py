@@ -30,6 +30,7 @@ from .database import Database
 from .tombstones import buried, erased_key, erased_name
 
 CONTEXT_TURNS = 4
+LATE_CALLS = 20_000  # among which chunks are looked for that were paid of late: a store may have millions
 CHUNK = (  # an open one reaches as far as its turns do, not as far as the numbers that are taken for it
     "n, first_turn, state, erased, iif(state = 'open', (SELECT max(t.number) FROM turns t WHERE t.space = chunks.space"
     " AND t.number BETWEEN chunks.first_turn AND chunks.last_turn), last_turn) AS last_turn"
@@ -58,7 +59,10 @@ _OF_STEP = """
 _PAID = f"""
     SELECT k.batch_id, k.n,
       {", ".join(_OF_STEP.format(step=step, where=f"c.purpose = '{step}'") for step in ("extract", "reconcile"))}
-    FROM chunks k JOIN batches b ON b.id = k.batch_id JOIN calls c ON c.batch_id = k.batch_id AND c.chunk = k.n
+    FROM (
+      SELECT DISTINCT batch_id, chunk FROM calls NOT INDEXED WHERE id > (SELECT max(id) FROM calls) - {LATE_CALLS}
+    ) late CROSS JOIN chunks k ON k.batch_id = late.batch_id AND k.n = late.chunk JOIN batches b ON b.id = k.batch_id
+    JOIN calls c ON c.batch_id = k.batch_id AND c.chunk = k.n
     WHERE k.state = 'committed' AND k.erased = 0 AND k.model = :model AND k.prompt_id = :prompt_id AND b.infer = 1
       AND NOT coalesce(json_extract(b.options, '$.retells'), 0)
       AND json_extract(b.options, '$.instructions') IS :instructions
