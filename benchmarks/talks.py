@@ -13,6 +13,8 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import groupby
+from operator import itemgetter
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -81,10 +83,10 @@ def readings() -> ModuleType:
     return module
 
 
-def of_readings() -> Iterator[Talk]:
-    """The four that were read."""
+def of_readings(names: Sequence[str] = ()) -> Iterator[Talk]:
+    """Those that were read; `names`: of these alone."""
     module = readings()
-    for name in module.NEEDS:
+    for name in names or module.NEEDS:
         if module.NEEDS[name].exists():
             sittings = module.sittings(name)
             transcript = module.Transcript(module.calls(name), sittings)
@@ -165,9 +167,10 @@ def gone_through(name: str, model: Replayed, adds: Sequence[tuple[str, Any, str 
     """Add session after session, and look up in the ledger what each chunk cost."""
     told = dict.fromkeys(instructions for _, _, instructions, _ in adds)
     with tempfile.TemporaryDirectory() as folder:
-        for session, messages, instructions, infer in adds:
+        for instructions, group in groupby(adds, key=itemgetter(2)):
             with Memory(folder, llm=model, instructions=instructions) as memory:
-                memory.add(list(messages), user_id=name, session_id=session, infer=infer)
+                for session, messages, _, infer in group:
+                    memory.add(list(messages), user_id=name, session_id=session, infer=infer)
         with Memory(folder, llm=model) as memory:
             prompt, journal = ModelExtractor(model).prompt_id, memory._memory._store.journal
             paid = [(one, how) for how in told for one in journal.paid(model.name, prompt, how, EVERYTHING)]
