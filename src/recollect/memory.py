@@ -792,16 +792,17 @@ class AsyncMemory:
             include,
             graph,
         )
-        return await self._packed(asked, budget, tokenizer)
+        self._check_loop()
+        return await self._searches.made(replace(asked, fill=True), self._packing(asked, budget, tokenizer))
 
-    async def _packed(
+    def _packing(
         self,
         asked: Query,
         budget: int,
         tokenizer: Callable[[str], int] | None,
         wanted: Callable[[Hit], bool] = lambda _: True,
-    ) -> Context:
-        """What is found, as far as it is wanted, as a context."""
+    ) -> Callable[[list[Hit]], Context]:
+        """What makes a context of what is found, as far as it is wanted."""
         from .retrieval.pack import pack
         from .safety.fence import fence_name
 
@@ -810,8 +811,7 @@ class AsyncMemory:
             text, kept, tokens = pack([hit for hit in hits if wanted(hit)], budget, fence, tokenizer)
             return Context(text=text, hits=tuple(kept), tokens=tokens)
 
-        self._check_loop()
-        return await self._searches.made(replace(asked, fill=True), packed)
+        return packed
 
     async def timeline(
         self,

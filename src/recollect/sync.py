@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import concurrent.futures.thread  # noqa: F401 -- see `_close_all`
+import math
 import os
 import threading
 import weakref
@@ -125,12 +126,13 @@ class Memory:
         if self._closed:
             raise Closed("this memory is closed")
 
-    def _heard(self, work: futures.Future[T]) -> T:
-        """What comes of it. Ctrl-C cancels it."""
+    def _heard(self, work: futures.Future[T], within: float | None = None) -> T:
+        """What comes of it. Ctrl-C cancels it. Raises TimeoutError after so many seconds."""
+        left = math.inf if within is None else within
         try:
-            while not futures.wait([work], timeout=_LISTENING).done:
-                pass
-            return work.result()
+            while left > 0 and not futures.wait([work], timeout=min(left, _LISTENING)).done:
+                left -= _LISTENING
+            return work.result(timeout=0)
         except BaseException:
             work.cancel()
             raise
@@ -369,7 +371,7 @@ class Memory:
     def _sought(self, asked: Query) -> futures.Future[list[Hit] | None] | None:
         """A search that needs no loop, under way: our loop's thread would only pass it on."""
         self._check_open()
-        return self._memory._searches.begin(asked)
+        return self._memory._searches.begin(asked, list)
 
     def context(
         self,

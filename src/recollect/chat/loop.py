@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import threading
 import time
 import unicodedata
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence, Set
+from concurrent.futures import Future
 from contextlib import suppress
+from dataclasses import replace
 from datetime import datetime, timedelta
 from types import TracebackType
-from typing import Any
+from typing import Any, NamedTuple, TypeAlias
 from uuid import uuid4
 
 from .. import check
@@ -42,12 +45,24 @@ from .messages import (
 Messages = Sequence[Any]
 """Messages of OpenAI's chat protocol, as mappings or as a client's objects."""
 Time = datetime | str | float | None
+Wait: TypeAlias = "Callable[[Future[Context | None], float | None], Context | None]"
+"""How what a worker thread does is waited for, so many seconds. Raises TimeoutError."""
 
 CANDIDATES = 60  # hits that are packed, as many as `context` asks for
 REMEMBERS = 1000  # turns of which it can be asked what was shown
 FIRST_WORDS_S = 0.1  # of a stream, during which nothing else is done
 TIMED_OUT = "TimedOut"
 NO_FENCE = "\x00"  # stands in no text that is kept
+
+
+class Asking(NamedTuple):
+    """A turn that begins: its messages, where the user's last one stands (None: nowhere), when it is asked; and what, once our
+    own blocks are taken out."""
+
+    messages: list[Any]
+    place: int | None
+    now: datetime | None
+    query: str = ""
 
 
 class AsyncChatMemory:
@@ -102,6 +117,7 @@ class AsyncChatMemory:
         self._tokenizer = tokenizer
         self._shown: dict[int, Shown] = {}
         self._turn = 0
+        self._counting = threading.Lock()
         self._asked: tuple[int, str] | None = None  # where the last turn's question stands, and what it says
         self._fence: str | None = None
         self._late: asyncio.Task[Context] | None = None
@@ -125,31 +141,68 @@ class AsyncChatMemory:
         Never raises for a memory that fails or is slow: see `Shown.error` and `trace.Recalled`. `now`: when it is asked, default
         the present. Raises InvalidInput, Closed, WrongLoop, Forked.
         """
-        told, at = checked(messages), check.spoken("now", now)
+        return await self._before(self._asking(messages, now))
+
+    async def _before(self, asking: Asking) -> list[dict[str, Any]]:
         self._memory._check_loop()
-        place = last_user(told)
-        if place is None:
-            return told
+        if asking.place is None:
+            return asking.messages
         try:
-            fence = await self._fenced()
+            told = without(asking, await self._fenced())
         except RecollectError as error:
             self._went_on(type(error).__name__)
-            return told
-        told = [without_blocks(message, fence) for message in told]
-        query = kept(text_of(field(told[place], "content"), kinds=False))[: check.MAX_QUERY]
-        goes_on = place + 1 < len(told) and self._asked == (place, query)
-        shown = self._shown[self._turn] if goes_on else await self._recalled(query, at, self._texts(told))
-        self._asked = (place, query)
-        if shown.text:
-            told[place] = with_block(told[place], shown.text)
-        return told
+            return asking.messages
+        return self._with(told, self._shown[self._turn] if self._goes_on(told) else await self._recalled(told))
+
+    def _with(self, asking: Asking, shown: Shown) -> list[dict[str, Any]]:
+        """The messages with what is shown."""
+        messages, place = asking.messages, asking.place
+        if place is not None:
+            self._asked = (place, asking.query)
+            if shown.text:
+                messages[place] = with_block(messages[place], shown.text)
+        return messages
+
+    @staticmethod
+    def _asking(messages: Messages, now: Time) -> Asking:
+        told = checked(messages)
+        return Asking(told, last_user(told), check.spoken("now", now))
+
+    def _goes_on(self, asking: Asking) -> bool:
+        """Whether it is the turn before, whose model calls tools."""
+        place = asking.place
+        return place is not None and place + 1 < len(asking.messages) and self._asked == (place, asking.query)
+
+    def _before_at_once(self, asking: Asking, wait: Wait) -> list[dict[str, Any]] | None:
+        """The same from any thread without the loop, which would only pass it on to a worker thread; `wait` is how that is waited
+        for. None where it needs the loop. Blocking."""
+        if asking.place is None or self._fence is None or not self._memory._talks.is_warm(self.user_id):
+            return None
+        told, began = without(asking, self._fence), time.perf_counter()
+        recall = None
+        if told.query and not self._goes_on(told):
+            recall = self._memory._searches.begin(*self._recall_of(told))
+        if recall is None:
+            return None
+        error, context = "", None
+        try:
+            context = wait(recall, self._patience)
+        except TimeoutError:
+            error = TIMED_OUT
+        except RecollectError as problem:
+            error = type(problem).__name__
+        if context is None and not error:
+            return None
+        return self._with(told, self._went_on(error, told.query, time.perf_counter() - began, context))
 
     def _went_on(self, error: str, query: str = "", seconds: float = 0.0, context: Context | None = None) -> Shown:
-        """Note what is shown at the next turn."""
-        self._turn += 1
+        """Note what is shown at the next turn. From any thread."""
         told = context is not None and bool(context.hits)
+        with self._counting:
+            self._turn += 1
+            turn = self._turn
         shown = Shown(
-            turn=self._turn,
+            turn=turn,
             query=query,
             text=context.text if context is not None and told else "",
             hits=context.hits if context is not None else (),
@@ -157,33 +210,31 @@ class AsyncChatMemory:
             seconds=seconds,
             error=error or None,
         )
-        self._shown[self._turn] = shown
-        self._shown.pop(self._turn - REMEMBERS, None)
-        of = (self.user_id, self.session_id, self._turn, len(shown.hits), shown.tokens, seconds, shown.error)
+        self._shown[turn] = shown
+        self._shown.pop(turn - REMEMBERS, None)
+        of = (self.user_id, self.session_id, turn, len(shown.hits), shown.tokens, seconds, shown.error)
         emit(self._memory._listener, Recalled(*of))
         return shown
 
-    async def _recalled(self, query: str, now: datetime | None, in_history: Set[str]) -> Shown:
+    async def _recalled(self, asking: Asking) -> Shown:
         """What is remembered on the query, if that comes in time."""
-        if not query:
+        if not asking.query:
             return self._went_on("")
         await self._memory._talks.warm(self.user_id)
         began = time.perf_counter()
         error, context = "", None
         try:
-            context = await self._in_time(query, now, functools.partial(_wanted, in_history))
+            context = await self._in_time(asking)
             error = "" if context is not None else TIMED_OUT
         except RecollectError as problem:
             error = type(problem).__name__
-        return self._went_on(error, query, time.perf_counter() - began, context)
+        return self._went_on(error, asking.query, time.perf_counter() - began, context)
 
-    async def _in_time(self, query: str, now: datetime | None, wanted: Callable[[Hit], bool]) -> Context | None:
+    async def _in_time(self, asking: Asking) -> Context | None:
         """The context; None where it takes too long. A late one goes on until the next turn, for it reads what that needs."""
         if self._late is not None:
             self._late.cancel()
-        task = asyncio.create_task(
-            self._memory._packed(self._query(query, now), self._max_tokens, self._tokenizer, wanted)
-        )
+        task = asyncio.create_task(self._memory._searches.made(*self._recall_of(asking)))
         try:
             await asyncio.wait({task}, timeout=self._patience)
         except asyncio.CancelledError:
@@ -195,11 +246,16 @@ class AsyncChatMemory:
         task.add_done_callback(_seen)
         return None
 
-    def _query(self, text: str, now: datetime | None) -> Query:
-        """As `context` would ask it."""
+    def _recall_of(self, asking: Asking) -> tuple[Query, Callable[[list[Hit]], Context]]:
+        """What is asked, as `context` would ask it, and what makes a context of what is found."""
+        query = self._query(asking)
+        wanted = functools.partial(_wanted, self._texts(asking.messages))
+        return query, self._memory._packing(query, self._max_tokens, self._tokenizer, wanted)
+
+    def _query(self, asking: Asking) -> Query:
         memory = self._memory
-        return memory._asked(
-            text,
+        asked = memory._asked(
+            asking.query,
             user_id=self.user_id,
             agent_id=self._agent_id,
             session_id=None,
@@ -209,11 +265,12 @@ class AsyncChatMemory:
             known_at=None,
             since=None,
             until=None,
-            now=now,
+            now=asking.now,
             min_score=None,
             include=("memories", "turns"),
             graph=True,
         )
+        return replace(asked, fill=True)
 
     @staticmethod
     def _texts(messages: Sequence[object]) -> frozenset[str]:
@@ -371,6 +428,13 @@ class AsyncChatMemory:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         await self.close()
+
+
+def without(asking: Asking, fence: str) -> Asking:
+    """Without what older turns were told, and with what is asked."""
+    told = [without_blocks(message, fence) for message in asking.messages]
+    last = None if asking.place is None else field(told[asking.place], "content")
+    return Asking(told, asking.place, asking.now, kept(text_of(last, kinds=False))[: check.MAX_QUERY])
 
 
 def _wanted(in_history: Set[str], hit: Hit) -> bool:

@@ -54,7 +54,10 @@ class ChatMemory:
 
     def before(self, messages: Messages, *, now: Time = None) -> list[dict[str, Any]]:
         """The messages to hand to the model, with what is remembered in front of the user's last message."""
-        return self._memory._wait(self._chat.before(messages, now=now))
+        self._memory._check_open()
+        asking = self._chat._asking(messages, now)
+        told = self._chat._before_at_once(asking, self._memory._heard)
+        return self._memory._wait(self._chat._before(asking)) if told is None else told
 
     def after(self, messages: Messages, reply: object = None, *, now: Time = None) -> None:
         """Learn a turn: the user's messages behind the last answer, and the reply."""

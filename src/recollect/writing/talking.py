@@ -177,6 +177,10 @@ class Talking:
         loading = asyncio.ensure_future(self._loaded(user_id))
         await asyncio.wait({loading}, timeout=OPENING_S)
 
+    def is_warm(self, user_id: str | None) -> bool:
+        """Whether that was done."""
+        return user_id in self._warm
+
     async def _loaded(self, user_id: str | None) -> None:
         embedder = self._store.embedder
         try:
