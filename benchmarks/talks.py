@@ -108,7 +108,9 @@ def of_recorded() -> Iterator[Talk]:
             ids = [one["dia_id"] for one in raw["conversation"][key]]
             answers |= answers_of(facts.get(key, ()), ids, [one.content.split("\n")[0] for one in messages])
             adds.append((session.id, [as_given(one) for one in messages], None, True))
-        yield gone_through(file.stem, Replayed(lambda user, extracts, of=answers: answer(of, user, extracts)), adds)
+        yield gone_through(
+            f"{file.stem}, recorded", Replayed(lambda user, extracts, of=answers: answer(of, user, extracts)), adds
+        )
 
 
 def as_given(message: Any) -> dict[str, Any]:
