@@ -123,7 +123,7 @@ def test_a_second_dry_run_goes_by_what_the_first_chunks_cost(ingest, reader, cal
 
 def test_conversations_are_foretold_by_the_first_of_them(ingest):
     """As docs/ingest.md says it."""
-    with ingest(Reader(0.3, 12), ["ann", "ben", "cyd", "dan"], 90) as call:
+    with ingest(Reader(0.3, 12), ["ann", "ben", "cyd", "dan"], 160) as call:
         first = call("--dry-run")
         part = call("--budget", "calls=60", "--concurrency", "2", code=1)
         second = call("--dry-run")
