@@ -11,6 +11,7 @@ import threading
 import weakref
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from concurrent import futures
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from types import TracebackType
@@ -145,6 +146,12 @@ class Memory:
             work.close()
             raise
         return asyncio.run_coroutine_threadsafe(self._outliving(work), self._started()[0])
+
+    def _in_loop(self, function: Callable[..., object], *arguments: object) -> None:
+        """Have it called on our loop, without waiting."""
+        loop, _ = self._started()
+        with suppress(RuntimeError):  # it was closed meanwhile
+            loop.call_soon_threadsafe(function, *arguments)
 
     async def _outliving(self, work: Coroutine[Any, Any, T]) -> T | _Exit:
         """The work's answer. A listener of the caller's may raise SystemExit in the middle of it."""

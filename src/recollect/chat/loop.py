@@ -21,13 +21,14 @@ from .. import check
 from ..errors import Closed, InvalidInput, NotFound, RecollectError, StorageError
 from ..memory import LARGEST, AsyncMemory, UserId
 from ..model import Message, Role, Scope, Turn
-from ..records import NewTurns
+from ..records import Kept, NewTurns
 from ..results import Context, Hit, PendingTurns, Shown
 from ..retrieval.query import Query
 from ..safety.fence import fence_name
+from ..tasks import whole
 from ..times import now as present
 from ..tokens import estimate_tokens
-from ..trace import Recalled, Unheard, Unlearnt, emit
+from ..trace import Heard, Recalled, Unheard, Unlearnt, emit
 from .messages import (
     NOT_YET,
     Exchange,
@@ -63,6 +64,13 @@ class Asking(NamedTuple):
     place: int | None
     now: datetime | None
     query: str = ""
+
+
+class Journalled(NamedTuple):
+    """What came of journalling: what was kept, and what the store refused."""
+
+    heard: list[Kept]
+    refused: Unheard | None
 
 
 class AsyncChatMemory:
@@ -121,7 +129,7 @@ class AsyncChatMemory:
         self._asked: tuple[int, str] | None = None  # where the last turn's question stands, and what it says
         self._fence: str | None = None
         self._late: asyncio.Task[Context] | None = None
-        self._hearing = asyncio.Lock()
+        self._hearing = threading.Lock()
         self._under_way: set[asyncio.Task[Any]] = set()
         self._hurry = asyncio.Event()
         self._unsaved: deque[NewTurns] = deque()
@@ -300,14 +308,25 @@ class AsyncChatMemory:
         """
         told, at = checked(messages), check.spoken("now", now)
         self._memory._check_loop()
-        async with self._hearing:
-            try:
-                new = self._new_turns(exchange(told, reply, await self._fenced()), at)
-            except RecollectError as error:  # without the store's key our own block cannot be told
-                new, self._unsaved_error = self._new_turns(exchange(told, reply, NO_FENCE), at), type(error).__name__
-            if new is not None:
-                self._unsaved.append(new)
-            await self._saved()
+        try:
+            fence = await self._fenced()
+        except RecollectError as error:  # without the store's key our own block cannot be told
+            fence, self._unsaved_error = NO_FENCE, type(error).__name__
+        self._take(told, reply, at, fence)
+        await self._saved()
+
+    def _after_at_once(self, messages: Messages, reply: object, now: Time) -> Future[Journalled] | None:
+        """The same begun from any thread, without the loop, which is told afterwards (`_go_on`). None where it needs the loop."""
+        told, at = checked(messages), check.spoken("now", now)
+        if self._fence is None:
+            return None
+        self._take(told, reply, at, self._fence)
+        return self._memory._store.submit(self._journalled)
+
+    def _take(self, messages: list[Any], reply: object, at: datetime | None, fence: str) -> None:
+        """What a turn brings waits to be journalled."""
+        if (new := self._new_turns(exchange(messages, reply, fence), at)) is not None:
+            self._unsaved.append(new)
 
     def _begin(self, messages: Messages) -> asyncio.Task[None]:
         """Learn what is asked, while the reply is on its way."""
@@ -356,17 +375,37 @@ class AsyncChatMemory:
         )
 
     async def _saved(self) -> None:
-        """Journal what waits, in order; where the store refuses it, it goes on waiting."""
-        while self._unsaved:
+        """Journal what waits."""
+        journalled: Journalled = await whole(self._memory._store.in_thread(self._journalled))
+        self._tell(journalled)
+        self._go_on(journalled)
+
+    def _journalled(self) -> Journalled:
+        """Journal what waits, in order; where the store refuses it, it goes on waiting. Blocking, from any thread."""
+        heard: list[Kept] = []
+        with self._hearing:
             try:
-                await self._memory._talks.hear(self._unsaved[0])
+                while self._unsaved:
+                    heard.append(self._memory._talks.hear(self._unsaved[0]))
+                    self._unsaved.popleft()
             except RecollectError as error:
                 self._unsaved_error = type(error).__name__
                 waiting = sum(len(one.messages) for one in self._unsaved)
-                emit(self._memory._listener, Unheard(self.user_id, self.session_id, waiting, self._unsaved_error))
-                return
-            self._unsaved.popleft()
-        self._unsaved_error = None
+                return Journalled(heard, Unheard(self.user_id, self.session_id, waiting, self._unsaved_error))
+            self._unsaved_error = None
+        return Journalled(heard, None)
+
+    def _tell(self, journalled: Journalled) -> None:
+        """Tell the listener."""
+        for one in journalled.heard:
+            emit(self._memory._listener, Heard(self.user_id, self.session_id, one.new, one.closed))
+        if journalled.refused is not None:
+            emit(self._memory._listener, journalled.refused)
+
+    def _go_on(self, journalled: Journalled) -> None:
+        """In the loop: have it learnt when its time has come."""
+        for one in journalled.heard:
+            self._memory._talks.go_on(self.session_id, one)
 
     def shown(self, turn: int = -1) -> Shown:
         """What the model was shown at a turn, from 1; -1 is the last one. Of the last 1,000 turns since this object was made.
@@ -401,8 +440,7 @@ class AsyncChatMemory:
         await asyncio.gather(*self._under_way)
         self._hurry.clear()
         try:
-            async with self._hearing:
-                await self._saved()
+            await self._saved()
             space = await talks.space(self.user_id)
             if space is not None:
                 await talks.close(space, self.session_id)

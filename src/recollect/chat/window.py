@@ -61,7 +61,12 @@ class ChatMemory:
 
     def after(self, messages: Messages, reply: object = None, *, now: Time = None) -> None:
         """Learn a turn: the user's messages behind the last answer, and the reply."""
-        return self._memory._wait(self._chat.after(messages, reply, now=now))
+        self._memory._check_open()
+        if (begun := self._chat._after_at_once(messages, reply, now)) is None:
+            return self._memory._wait(self._chat.after(messages, reply, now=now))
+        journalled = self._memory._heard(begun)
+        self._memory._in_loop(self._chat._go_on, journalled)
+        return self._chat._tell(journalled)
 
     def _begin(self, messages: Messages) -> None:
         """Learn what is asked, while the reply is on its way."""
