@@ -38,11 +38,17 @@ class Language(ScriptedLanguage):
         return await super().extract(chunk)
 
 
+class Local(Embedder):
+    """Computes in the thread that calls it, as the default embedder does."""
+
+    batches = True
+
+
 class World:
     """A store, what it told, and a conversation with it."""
 
     def __init__(self, folder, embedder=None):
-        self.folder, self.language, self.embedder, self.events = folder, Language(), embedder or Embedder(), []
+        self.folder, self.language, self.embedder, self.events = folder, Language(), embedder or Local(), []
         self._seen = threading.Condition()
         self.memory = self.opened()
 
@@ -356,7 +362,6 @@ def test_over_its_time_budget_the_turn_goes_on_without_memory_and_says_so(world)
 
 
 def test_a_turn_waits_for_nothing_else_that_the_loop_does(world):
-    world.embedder.batches = True  # it computes in the thread that calls it
     world.memory.add("home = Rome", user_id="u")
     chat = world.chat()
     history = talk(chat, ("hello", "hi"))
