@@ -89,6 +89,28 @@ def test_partitions_over_the_memory_budget_are_let_go_and_come_back(memory):
     assert [memory.count(user_id=f"u{n}") for n in range(6)] == [10] * 6
 
 
+def test_the_last_used_stay_within_the_memory_budget(memory):
+    def told(n):
+        memory.add([{"role": "user", "content": f"likes += thing{i} of {n}"} for i in range(10)], user_id=f"u{n}")
+        memory.count(user_id=f"u{n}")
+        return store.ledger.space(f"u{n}")
+
+    store = memory._memory._store
+    partitions = store.partitions
+    spaces = [told(0)]
+    partitions._budget = 3.5 * partitions.loaded()[0].bytes
+    spaces += [told(n) for n in range(1, 8)]
+    assert [one.space for one in partitions.loaded()] == spaces[-3:]
+    assert sum(one.bytes for one in partitions.loaded()) <= partitions._budget
+    partitions.drop(spaces[-1])
+    partitions.get(spaces[0])
+    assert [one.space for one in partitions.loaded()] == [spaces[-3], spaces[-2], spaces[0]]
+    partitions.clear()
+    for n in range(20):  # nobody who has nothing yet is forgotten in the count
+        partitions.get(store.ledger.ensure_space(f"new{n}"))
+    assert len(partitions.loaded()) < 20
+
+
 def test_opening_a_store_loads_no_partition(tmp_path):
     with Memory(tmp_path, llm=ScriptedLanguage(), embedder=HashEmbedder()) as memory:
         memory.add("home = Rome", user_id="u")

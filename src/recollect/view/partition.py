@@ -443,7 +443,7 @@ class Partitions:
             if key_of(self._in_use.settled()) == embedder:
                 raise
             return self.get(space, of)
-        if moved:
+        if moved or space not in self._bytes:
             self._evict(space, partition.bytes)
         return partition
 
