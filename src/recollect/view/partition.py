@@ -11,6 +11,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from contextlib import contextmanager
+from itertools import chain
 from typing import TYPE_CHECKING, NamedTuple
 
 from ..embedding import EmbedderInUse, key_of
@@ -113,19 +114,22 @@ class Partition:
             return self.watermark
 
     def _replay(self) -> None:
-        """Texts come last, and some at a time: all terms and vectors of a user's are not held twice."""
+        """Texts come last, and some at a time, so that not all terms and vectors are held twice. The first ones are read before
+        anything is put: a fault of the disk leaves a view as it was, but one that is loaded or far behind."""
         delta = self._ledger.delta(self.space, self.watermark, self.embedder)
         if delta.cleared:
             self._clear()
             delta = self._ledger.delta(self.space, 0, self.embedder)
+        parts = self._ledger.passages(self.space, self.watermark)
+        parts = chain([next(parts)], parts)
         reach("partition.read")
         self._add_sources(delta.sources)
         self._add_rows(delta.rows)
         self._add_hidings(delta.hidings)
         self.identities.update(((one.one, one.other, one.added), one) for one in delta.identities)
-        since, revision = self.watermark, delta.revision
+        revision = delta.revision
         del delta
-        for passages in self._ledger.passages(self.space, since):
+        for passages in parts:
             self._intervals.put_passages(passages)
             self._surroundings.put_passages(passages)
             self._aside.update((one.number, one) for one in passages)

@@ -145,7 +145,7 @@ class Curator:
         plan = Plan(space, ledger.state(space), batch_id)
         partition = self._store.partitions.get(space)
         chosen = set(ledger.allowed_rows(space, scope, condition))
-        believed = ledger.rows(space, chosen.intersection(partition.believed_rows())).values()
+        believed = ledger.rows(space, sorted(chosen.intersection(partition.believed_rows()))).values()
         memories = dict.fromkeys(row.memory_id for row in believed)
         plan.know(ledger.versions(space, memories))
         for memory_id in memories:
