@@ -8,8 +8,11 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import chain
 
+import pytest
+
 from recollect import Memory
 from recollect.adapters import sqlite_ledger
+from recollect.errors import StorageError
 from recollect.model import Evidence, Scope, Update
 from recollect.retrieval.ordering import Sought, order
 from recollect.retrieval.query import Query
@@ -57,6 +60,30 @@ def test_texts_are_loaded_some_at_a_time(tmp_path, monkeypatch):
         assert followed.snapshot() == fresh.snapshot() and len(fresh) == 40
         assert memory.verify().ok
         assert next(hit.text for hit in memory.search("thing9", user_id="u", min_score=0)) == "likes is thing9"
+
+
+def test_a_view_that_failed_to_load_is_loaded_whole_the_next_time(tmp_path, monkeypatch):
+    monkeypatch.setattr(sqlite_ledger, "AT_ONCE", 100)
+    with Memory(tmp_path, llm=ScriptedLanguage(), embedder=HashEmbedder()) as memory:
+        memory.add([{"role": "user", "content": f"thing{n}"} for n in range(150)], user_id="u", infer=False)
+        store = memory._memory._store
+        space = store.ledger.space("u")
+        whole = store.partitions.fresh(space).snapshot()
+        store.partitions.clear()
+        passages = store.ledger.passages
+
+        def failing(*asked):
+            parts = passages(*asked)
+            yield next(parts)
+            raise StorageError("the disk is gone", stage="read")
+
+        monkeypatch.setattr(store.ledger, "passages", failing)
+        for _ in range(2):
+            with pytest.raises(StorageError):
+                store.partitions.get(space)
+        assert [len(one) for one in store.partitions.loaded()] == [0]
+        monkeypatch.setattr(store.ledger, "passages", passages)
+        assert store.partitions.get(space).snapshot() == whole
 
 
 def test_a_view_holds_few_bytes_of_a_text_and_is_not_held_twice_while_it_is_loaded(tmp_path, monkeypatch):

@@ -20,6 +20,7 @@ from ..failpoints import reach
 from ..ports import Embedder, Ledger, TextIndex, Tokenizer, VectorIndex
 from ..records import (
     Asked,
+    Delta,
     EmbedderKey,
     Hiding,
     Identity,
@@ -115,7 +116,7 @@ class Partition:
 
     def _replay(self) -> None:
         """Texts come last, and some at a time, so that not all terms and vectors are held twice. The first ones are read before
-        anything is put: a fault of the disk leaves a view as it was, but one that is loaded or far behind."""
+        anything is put: a fault of the disk leaves a view as it was, or, where it was loading, with nothing."""
         delta = self._ledger.delta(self.space, self.watermark, self.embedder)
         if delta.cleared:
             self._clear()
@@ -123,19 +124,29 @@ class Partition:
         parts = self._ledger.passages(self.space, self.watermark)
         parts = chain([next(parts)], parts)
         reach("partition.read")
+        try:
+            self._put(delta)
+            revision = delta.revision
+            del delta
+            for passages in parts:
+                self._put_texts(passages)
+        except BaseException:
+            self._clear()
+            raise
+        self.watermark = revision
+
+    def _put(self, delta: Delta) -> None:
         self._add_sources(delta.sources)
         self._add_rows(delta.rows)
         self._add_hidings(delta.hidings)
         self.identities.update(((one.one, one.other, one.added), one) for one in delta.identities)
-        revision = delta.revision
-        del delta
-        for passages in parts:
-            self._intervals.put_passages(passages)
-            self._surroundings.put_passages(passages)
-            self._aside.update((one.number, one) for one in passages)
-            ready = self._ready()
-            self._add_passages([self._aside.pop(number) for number in ready])
-        self.watermark = revision
+
+    def _put_texts(self, passages: Sequence[PassageRecord]) -> None:
+        self._intervals.put_passages(passages)
+        self._surroundings.put_passages(passages)
+        self._aside.update((one.number, one) for one in passages)
+        ready = self._ready()
+        self._add_passages([self._aside.pop(number) for number in ready])
 
     def rebuild(self) -> None:
         """Forget everything and read the ledger from its beginning."""
