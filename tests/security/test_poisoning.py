@@ -173,6 +173,9 @@ def test_the_look_for_words_leaves_nothing_out():
         for name, groups in signs.NEEDED.items():
             if signs.PATTERNS[name].search(low):
                 assert all(any(word in low for word in group) for group in groups), (name, text)
+        for pattern, marks in ((signs.PASTED, signs.PASTED_BY), (signs.SHOWN, signs.SHOWN_BY)):
+            if pattern.search(text) and not signs.GOT.search(text):
+                assert any(mark in text for mark in marks), text
 
 
 # --- a review ----------------------------------------------------------------------------------------------------------
