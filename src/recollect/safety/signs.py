@@ -211,9 +211,7 @@ PASTED = re.compile(
     r"(?:^|\n)(?:>|```|-{3,}|={3,}|\|)|\b(?:from|subject|re|fwd|fw): |\b(?:e-?mail|mail|article|page|text|document|message|read ?me|code|review|post|letter|newsletter|website|site|doc|paste|transcript|output|log|comment|ticket|contract|notes?|pdf|blog|thread|snippet|listing|answer|response|description|file|says|said|reads|wrote)\b[^:\n]{0,60}:\s",
     re.IGNORECASE,
 )
-_GOT = (
-    r"\b(?:got|received|found|saw|sent|forwarded|said|says|wrote|writes|posted|copied|pasted|came) (?:me |us )?(?:this|the following|it)\b[^\n.!?:]{0,80}[.!?:\n]"
-)
+_GOT = r"\b(?:got|received|found|saw|sent|forwarded|said|says|wrote|writes|posted|copied|pasted|came) (?:me |us )?(?:this|the following|it)\b[^\n.!?:]{0,80}[.!?:\n]"
 GOT = re.compile(_GOT, re.IGNORECASE)
 # One of these stands in whatever fits what follows, but for `GOT`, which is a part of it.
 SHOWN_BY = (":", "\n", '"', "“", "«", "„", "`", ">", " -- ", "—", "–")
