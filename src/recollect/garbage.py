@@ -23,15 +23,14 @@ class SetAside:
         self._wished = False
 
     def set_aside(self) -> None:
-        """What is there by now, if nothing is set aside yet. A second time does nothing."""
+        """What is there by now; again, what has come since. Nothing, where another work or the process itself has done it."""
         global _holders, _ours
         with _lock:
-            if self._wished:
-                return
-            self._wished = True
-            _holders += 1
-            if _holders == 1 and not gc.get_freeze_count():
-                _ours = True
+            if not self._wished:
+                self._wished = True
+                _holders += 1
+                _ours = _ours or not gc.get_freeze_count()
+            if _ours and _holders == 1:
                 gc.freeze()
 
     def take_back(self) -> None:

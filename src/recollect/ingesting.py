@@ -160,6 +160,7 @@ class Run:
         """Take up all, and tell what came of it."""
         current = asyncio.current_task()
         self._task = None if current is None else (asyncio.get_running_loop(), current)
+        self._loaded.set_aside()
         try:
             with paced(self._pace):
                 await self._go(conversations)
@@ -316,7 +317,8 @@ class Run:
             part.chunks -= 1
             part.lane.chunks -= 1
             part.lane.room.set()
-        self._loaded.set_aside()  # all that a chunk needs is loaded now
+        if not self.chunks:
+            self._loaded.set_aside()  # with what the first chunk had to load
         self.chunks += 1
         self.turns += turns
         self.decisions.update(decisions)
