@@ -496,10 +496,9 @@ class Writer:
         return cases_of(work.facts, stated, shown, entities, relations)
 
     def _know_same_texts(self, plan: Plan, space: Space, contents: Sequence[Content]) -> None:
-        for key in {text_key(content.text) for content in contents}:
-            rows = self.ledger.rows_by_text(space, key)
-            whole = self.ledger.versions(space, {row.memory_id for row in rows})
-            plan.know(whole, self.ledger.sources(space, {row.statement.number for row in whole}))
+        rows = self.ledger.rows_by_text(space, {text_key(content.text) for content in contents})
+        whole = self.ledger.versions(space, {row.memory_id for row in rows})
+        plan.know(whole, self.ledger.sources(space, {row.statement.number for row in whole}))
 
 
 class Overtaken:
