@@ -52,7 +52,7 @@ from ..safety.redact import Redactor
 from ..safety.trust import Trust
 from ..tasks import cancel, cancelled_after, together, whole
 from ..times import now
-from ..view.partition import Partitions
+from ..view.partition import Partition, Partitions
 from .apply import add_messages, apply_all, quarantine
 from .candidates import again, cases_of, obvious
 from .echoes import Echoes
@@ -432,9 +432,10 @@ class Writer:
         if repeats is None:
             self._know_same_texts(plan, space, work.contents)
             return plan, ()
+        partition = self.partitions.get(space, work.embedder)
         if repeats:
-            repeats.of_known(plan, self.partitions.get(space, work.embedder), self.ledger, moment)
-        cases = self._cases(work.believed, plan, moment)
+            repeats.of_known(plan, partition, self.ledger, moment)
+        cases = self._cases(work.believed, plan, partition, moment)
         self._know_same_texts(plan, space, [content for _, content, _ in work.doubted])
         return plan, cases
 
@@ -479,8 +480,8 @@ class Writer:
             retold[i] = replace(contents[i], text=told[i], terms=self.tokenizer(told[i]), vector=vectors[place])
         return retold
 
-    def _cases(self, work: ChunkWork, plan: Plan, moment: datetime) -> tuple[Case, ...]:
-        space, partition = work.batch.space, self.partitions.get(work.batch.space, work.embedder)
+    def _cases(self, work: ChunkWork, plan: Plan, partition: Partition, moment: datetime) -> tuple[Case, ...]:
+        space = work.batch.space
         beside = Neighbours(self.ledger, partition, plan, moment)
         near = [beside.of(fact, content) for fact, content in zip(work.facts, work.contents, strict=True)]
         numbers = {number for found in near for number, _ in found}
