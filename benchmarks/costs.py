@@ -3,6 +3,7 @@
 Nothing is sent, no key is needed. Reasoning is not in it, see docs/models.md.
 
 python benchmarks/costs.py [--llm NAME …] [--file TALKS.jsonl]
+python benchmarks/costs.py --talks      by how much the estimate is off, of talks of which is known what a model answered
 """
 
 from __future__ import annotations
@@ -93,7 +94,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--llm", nargs="+", default=MODELS, metavar="NAME")
     parser.add_argument("--file", type=Path, help="messages of your own, one JSON object a line")
+    parser.add_argument("--talks", action="store_true", help="by how much the estimate is off, of known talks")
     given = parser.parse_args(arguments)
+    if given.talks:
+        import talks as known
+
+        print(known.table())
+        return
     talks = {"yours": of_file(given.file)} if given.file else {"short": short(), "usual": usual(), "long": long()}
     for name, talk in talks.items():
         mean = sum(len(one["content"]) for one in islice(cycle(talk), SAMPLE)) / SAMPLE

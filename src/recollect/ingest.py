@@ -11,17 +11,16 @@ that it takes comes near (chunks of the longest conversation + 1) × the model's
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
-from .formats import Found
-from .ingesting import OWN, TOLD, Names, Progress, Run, Who, parts, user_of
-from .memory import AsyncMemory, UserId, add_usage, chunk_sizes
+from .formats import Conversation, Found
+from .ingesting import OWN, TOLD, Names, Progress, Rest, Run, Who, key_of, user_of
+from .memory import AsyncMemory, UserId, add_usage, chunk_sizes, scope_of
 from .results import Estimate, IngestReport
 from .sync import Memory
 from .usage import Usage
-from .writing.estimate import Expected, as_turns
+from .writing.estimate import Asked
 
 __all__ = ["OWN", "Forecast", "Interrupted", "Progress", "aingest", "forecast", "ingest"]
 
@@ -88,30 +87,29 @@ async def aingest(
 # --- what it would cost ------------------------------------------------------------------------------------------------
 
 
+NOTHING = Estimate(turns=0, chunks=0, usage=add_usage(Usage()), least=add_usage(Usage()), most=add_usage(Usage()))
+
+
 @dataclass(slots=True)
 class Forecast:
-    """What an ingestion would do, where nothing of it is stored yet. `problems`: as in the report."""
+    """What an ingestion would do. `known`: turns that are there already; `chunks` and `estimate`: of the others. `problems`: as
+    in the report."""
 
     conversations: int = 0
     turns: int = 0
+    known: int = 0
     chunks: int = 0
-    expected: Expected = field(default_factory=Expected)
+    estimate: Estimate = NOTHING
     problems: list[str] = field(default_factory=list)
     problem_count: int = 0
-
-    @property
-    def estimate(self) -> Estimate:
-        """All of it as one."""
-        usual, least, most = (add_usage(one) for one in (self.expected.usual, self.expected.least, self.expected.most))
-        return Estimate(turns=self.turns, chunks=self.chunks, usage=usual, least=least, most=most)
 
 
 def forecast(memory: Memory | None, conversations: Iterable[Found], *, user_id: Who = OWN) -> Forecast:
     """What `ingest` would cost; nothing is sent, nothing stored. `memory` None: conversations and turns alone are counted.
 
-    It takes nothing to be stored yet. How near it comes: docs/models.md.
+    What is in already costs nothing again, what is extracted only the deciding. How near it comes: docs/models.md.
     """
-    found, names, told = Forecast(), Names(), Counter[UserId]()
+    found, names, told, asked = Forecast(), Names(), dict[UserId, int](), list[Asked]()
     for given in conversations:
         one = names.taken(given)
         if isinstance(one, str):
@@ -119,19 +117,37 @@ def forecast(memory: Memory | None, conversations: Iterable[Found], *, user_id: 
             found.problems += [one][: TOLD - len(found.problems)]
             continue
         found.conversations += 1
-        found.turns += one.turns
         if memory is None:
+            found.turns += one.turns
             continue
-        user = user_of(one, user_id)
-        for session in one.sessions:
-            for part in parts(session):
-                sizes = chunk_sizes(len(part))
-                estimate = memory._wait(memory._memory._estimated(as_turns(part), sizes, told[user]))
-                told[user] += len(part)
-                parts_of = (estimate.usage, estimate.least, estimate.most)
-                found.chunks += estimate.chunks
-                found.expected += Expected(*(Usage(**{name: getattr(one, name) for name in _PAID}) for one in parts_of))
+        asked += memory._wait(_counted(memory._memory, one, user_of(one, user_id), told, found))
+    if memory is not None:
+        left = found.turns - found.known
+        found.estimate = memory._wait(memory._memory._expected(left, found.chunks, asked))
     return found
 
 
-_PAID = ("llm_calls", "input_tokens", "output_tokens", "cost_usd")
+async def _counted(
+    memory: AsyncMemory, talk: Conversation, user: UserId, told: dict[UserId, int], found: Forecast
+) -> list[Asked]:
+    """A conversation's chunks that are to be done, part by part as `Run` goes through them. `told`: the turns of each user."""
+    asked: list[Asked] = []
+    estimator, space = memory._estimator, await memory._find(scope_of(user, None, None))
+    if user not in told:
+        told[user] = 0 if space is None else await memory._run(memory._store.journal.last_turn, space)
+    for session in talk.sessions:
+        start, rest = 0, Rest(session.messages)
+        while part := await memory._run(rest.part):
+            key = key_of(talk.id, session.id, start)
+            begun = None if space is None else await memory._run(estimator.begun, space, key)
+            if begun is None:
+                begun = len(part), estimator.new(part, chunk_sizes(len(part)), told[user])
+                told[user] += len(part)
+            there, waiting = begun
+            rest.took(part, there)
+            start += there
+            found.turns += there
+            found.known += there - sum(len(one.chunk.turns) for one in waiting)
+            found.chunks += len(waiting)
+            asked += await memory._run(estimator.counted, waiting)
+    return asked

@@ -6,7 +6,7 @@ import asyncio
 import threading
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any, Final, TypeAlias
@@ -264,7 +264,7 @@ class Run:
             if talk.in_a_row >= IN_A_ROW:
                 talk.left = True
                 return
-            key = _digested(f"ingest/{talk.conversation.id}/{session.id}/{start}")
+            key = key_of(talk.conversation.id, session.id, start)
             begun = await self._memory._begun(
                 [_as_given(message) for message in part], user_id=user, session_id=session.id, idempotency_key=key
             )
@@ -428,15 +428,10 @@ class Rest:
                 next(self._messages, None)
 
 
-def parts(session: Session) -> Iterator[list[Message]]:
-    """The parts of a session of which nothing is in yet."""
-    rest = Rest(session.messages)
-    while part := rest.part():
-        yield part
-
-
-def _digested(key: str) -> str:
-    """A key of bounded length: names in files may be long, and two long ones may begin alike."""
+def key_of(talk: str, session: str, start: int) -> str:
+    """The idempotency key of the part that begins there. Of bounded length: names in files may be long, and two long ones may
+    begin alike."""
+    key = f"ingest/{talk}/{session}/{start}"
     return key if len(key) <= check.MAX_ID else f"ingest/{check.digest(key)}"
 
 

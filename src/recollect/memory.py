@@ -65,6 +65,7 @@ if TYPE_CHECKING:
     from .build import Store
     from .retrieval.query import Query
     from .view.views import Views
+    from .writing.estimate import Asked, Estimator
 
 T = TypeVar("T")
 
@@ -382,19 +383,30 @@ class AsyncMemory:
         """The turns (first, last) of each chunk that would be told anew."""
         return [part for run in await self._run(self._store.journal.retellable, space) for part in cut(*run)]
 
-    async def _estimated(self, turns: Sequence[Turn], sizes: Sequence[int], told: int | None = None) -> Estimate:
-        from .writing.estimate import Expected, estimate
+    async def _estimated(self, turns: Sequence[Turn], sizes: Sequence[int]) -> Estimate:
+        from .writing.estimate import in_chunks
 
-        model, expected = self._store.language.model, Expected()
-        if model is not None:
-            expected = await self._run(estimate, model, turns, sizes, self._instructions, told)
+        waiting = list(in_chunks(turns, sizes, self._instructions, None))
+        asked = await self._run(self._estimator.counted, waiting)
+        return await self._expected(len(turns), len(sizes), asked)
+
+    async def _expected(self, turns: int, chunks: int, asked: Sequence[Asked]) -> Estimate:
+        """What remembering chunks would cost, by what is counted of them."""
+        found, rates = await self._run(self._estimator.expected, asked)
         return Estimate(
-            turns=len(turns),
-            chunks=len(sizes),
-            usage=add_usage(expected.usual),
-            least=add_usage(expected.least),
-            most=add_usage(expected.most),
+            turns=turns,
+            chunks=chunks,
+            usage=add_usage(found.usual),
+            least=add_usage(found.least),
+            most=add_usage(found.most),
+            learned_from=rates.chunks,
         )
+
+    @property
+    def _estimator(self) -> Estimator:
+        from .writing.estimate import Estimator
+
+        return Estimator(self._store.language.model, self._store.journal, self._instructions)
 
     @property
     def spent(self) -> AddUsage:
@@ -780,16 +792,17 @@ class AsyncMemory:
             include,
             graph,
         )
-        return await self._packed(asked, budget, tokenizer)
+        self._check_loop()
+        return await self._searches.made(replace(asked, fill=True), self._packing(asked, budget, tokenizer))
 
-    async def _packed(
+    def _packing(
         self,
         asked: Query,
         budget: int,
         tokenizer: Callable[[str], int] | None,
         wanted: Callable[[Hit], bool] = lambda _: True,
-    ) -> Context:
-        """What is found, as far as it is wanted, as a context."""
+    ) -> Callable[[list[Hit]], Context]:
+        """What makes a context of what is found, as far as it is wanted."""
         from .retrieval.pack import pack
         from .safety.fence import fence_name
 
@@ -798,8 +811,7 @@ class AsyncMemory:
             text, kept, tokens = pack([hit for hit in hits if wanted(hit)], budget, fence, tokenizer)
             return Context(text=text, hits=tuple(kept), tokens=tokens)
 
-        self._check_loop()
-        return await self._searches.made(replace(asked, fill=True), packed)
+        return packed
 
     async def timeline(
         self,

@@ -112,6 +112,7 @@ class Turn:
     name: str | None
     said_at: datetime
     dated: bool
+    metadata: Metadata = field(default_factory=dict, hash=False)
 
     @property
     def wall(self) -> datetime:

@@ -438,6 +438,18 @@ class JournalledChunk:
 
 
 @dataclass(frozen=True, slots=True)
+class PaidChunk:
+    """A committed chunk that a model read: how many facts it held; `characters` of the memories that came of them, as they are
+    shown beside new facts; what was paid for extracting and for deciding them."""
+
+    chunk: JournalledChunk
+    facts: int
+    characters: int
+    extracting: Usage
+    deciding: Usage
+
+
+@dataclass(frozen=True, slots=True)
 class Extracted:
     """What call 1 gave for a chunk, verified."""
 

@@ -237,15 +237,17 @@ class AddUsage(Result):
 
 
 class Estimate(Result):
-    """What an `add` would cost, in the undisturbed case. The prompts are counted; how many facts the messages hold, and so how
-    much is written and compared, nobody knows before they are read: `usage` is usual, `least` and `most` are of talks that
-    hold few, or many."""
+    """What an `add` would cost. The prompts are counted; how many facts the messages hold, and so how much is written and
+    compared, nobody knows before they are read: `usage` is usual, `least` and `most` are of talks that hold few, or many.
+    `learned_from`: by so many chunks that the same model was paid for in this store, of late; 0 where they are too few: then it
+    goes by measurements made elsewhere, of the undisturbed case."""
 
     turns: int
     chunks: int
     usage: AddUsage
     least: AddUsage
     most: AddUsage
+    learned_from: int = 0
 
 
 class Failed(Result):

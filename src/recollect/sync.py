@@ -5,11 +5,13 @@ from __future__ import annotations
 
 import asyncio
 import concurrent.futures.thread  # noqa: F401 -- see `_close_all`
+import math
 import os
 import threading
 import weakref
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from concurrent import futures
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from types import TracebackType
@@ -125,12 +127,13 @@ class Memory:
         if self._closed:
             raise Closed("this memory is closed")
 
-    def _heard(self, work: futures.Future[T]) -> T:
-        """What comes of it. Ctrl-C cancels it."""
+    def _heard(self, work: futures.Future[T], within: float | None = None) -> T:
+        """What comes of it. Ctrl-C cancels it. Raises TimeoutError after so many seconds."""
+        left = math.inf if within is None else within
         try:
-            while not futures.wait([work], timeout=_LISTENING).done:
-                pass
-            return work.result()
+            while left > 0 and not futures.wait([work], timeout=min(left, _LISTENING)).done:
+                left -= _LISTENING
+            return work.result(timeout=0)
         except BaseException:
             work.cancel()
             raise
@@ -143,6 +146,12 @@ class Memory:
             work.close()
             raise
         return asyncio.run_coroutine_threadsafe(self._outliving(work), self._started()[0])
+
+    def _in_loop(self, function: Callable[..., object], *arguments: object) -> None:
+        """Have it called on our loop, without waiting."""
+        loop, _ = self._started()
+        with suppress(RuntimeError):  # it was closed meanwhile
+            loop.call_soon_threadsafe(function, *arguments)
 
     async def _outliving(self, work: Coroutine[Any, Any, T]) -> T | _Exit:
         """The work's answer. A listener of the caller's may raise SystemExit in the middle of it."""
@@ -369,7 +378,7 @@ class Memory:
     def _sought(self, asked: Query) -> futures.Future[list[Hit] | None] | None:
         """A search that needs no loop, under way: our loop's thread would only pass it on."""
         self._check_open()
-        return self._memory._searches.begin(asked)
+        return self._memory._searches.begin(asked, list)
 
     def context(
         self,

@@ -46,6 +46,7 @@ def _of_line(line: str) -> float:
     return sum(_of_piece(piece, known) for piece in pieces)
 
 
+@functools.lru_cache(maxsize=8192)  # most words come again and again
 def _of_piece(piece: str, english: bool) -> float:
     if not piece.isascii():
         return sum(_of_character(ord(one)) for one in piece)

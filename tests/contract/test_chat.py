@@ -38,11 +38,17 @@ class Language(ScriptedLanguage):
         return await super().extract(chunk)
 
 
+class Local(Embedder):
+    """Computes in the thread that calls it, as the default embedder does."""
+
+    batches = True
+
+
 class World:
     """A store, what it told, and a conversation with it."""
 
     def __init__(self, folder, embedder=None):
-        self.folder, self.language, self.embedder, self.events = folder, Language(), embedder or Embedder(), []
+        self.folder, self.language, self.embedder, self.events = folder, Language(), embedder or Local(), []
         self._seen = threading.Condition()
         self.memory = self.opened()
 
@@ -353,6 +359,29 @@ def test_over_its_time_budget_the_turn_goes_on_without_memory_and_says_so(world)
     world.embedder.embed = embed
     patient = world.chat()
     assert "home is Rome" in patient.before(asked)[0]["content"] and patient.shown().error is None
+
+
+def test_a_turn_waits_for_nothing_else_that_the_loop_does(world):
+    world.memory.add("home = Rome", user_id="u")
+    chat = world.chat()
+    history = talk(chat, ("hello", "hi"))
+    go_on, busy = threading.Event(), threading.Event()
+
+    async def occupied():
+        busy.set()
+        assert go_on.wait(60)
+
+    occupying = world.memory._begun(occupied())
+    assert busy.wait(60)
+    try:
+        told = [*history, user("Where is my home?")]
+        assert "home is Rome" in chat.before(told)[-1]["content"]
+        chat.after(told, "In Rome.")
+        assert world.told(Recalled)[-1].turn == len(world.told(Heard)) == 2
+    finally:
+        go_on.set()
+        occupying.result()
+    assert sum(one.turns for one in chat.pending()) == 4
 
 
 def test_the_first_turn_after_a_restart_has_its_memory(world):

@@ -428,7 +428,7 @@ def test_a_dry_run_tells_what_is_then_paid(tmp_path):
             report = ingest(memory, [Conversation(name, sessions)])
         assert report.complete, (name, report)
         assert (planned.conversations, planned.turns, planned.chunks) == (1, report.turns, report.chunks)
-        usual, least, most = (getattr(planned.expected, of) for of in ("usual", "least", "most"))
+        usual, least, most = planned.estimate.usage, planned.estimate.least, planned.estimate.most
         assert usual.llm_calls == report.usage.llm_calls == endpoint.calls
         totals += Counter(read=paid["read"], written=paid["written"])
         totals += Counter(planned_read=usual.input_tokens, planned_written=usual.output_tokens)
@@ -448,6 +448,58 @@ def test_a_dry_run_tells_what_is_then_paid(tmp_path):
             0.25 * totals["read"] + 2 * totals["written"]
         )
         assert 0.85 < written < 1.15 and 0.85 < dollars < 1.15
+
+
+def test_of_a_file_that_grew_what_came_to_it_is_foretold(tmp_path):
+    with ModelEndpoint(reads) as endpoint, opened(tmp_path, endpoint) as memory:
+        assert ingest(memory, [talk("a", 2, 11)]).complete
+        grown, calls = talk("a", 3, 24), endpoint.calls
+        planned = forecast(memory, [grown])
+        assert (planned.turns, planned.known, planned.chunks, planned.estimate.turns) == (72, 22, 7, 50)
+        report = ingest(memory, [grown])
+        assert (report.turns, report.known, report.chunks) == (50, 22, 7)
+        assert planned.estimate.usage.llm_calls == endpoint.calls - calls == 14
+
+
+def test_what_was_erased_since_is_not_foretold(tmp_path):
+    with ModelEndpoint(reads) as endpoint, opened(tmp_path, endpoint) as memory:
+        assert ingest(memory, [talk("a", 2, 11)]).complete
+        memory.erase(user_id="a", session_id="s0")
+        planned, calls = forecast(memory, [talk("a", 2, 11)]), endpoint.calls
+        assert (planned.turns, planned.known, planned.chunks) == (22, 22, 0)
+        assert planned.estimate.usage.llm_calls == 0
+        assert ingest(memory, [talk("a", 2, 11)]).turns == 0 and endpoint.calls == calls
+
+
+def test_what_is_extracted_costs_the_deciding_alone(tmp_path):
+    def no_decisions(request):
+        return reads(request) if extracts(request) else Reply(status=400)
+
+    with ModelEndpoint(no_decisions) as endpoint, opened(tmp_path, endpoint) as memory:
+        assert not ingest(memory, [talk("a", 1, 24)]).complete
+    with ModelEndpoint(reads) as endpoint, opened(tmp_path, endpoint) as memory:
+        planned = forecast(memory, [talk("a", 1, 24)])
+        done = ingest(memory, [talk("a", 1, 24)])
+        assert (planned.known, planned.chunks, planned.turns) == (24 - done.turns, done.chunks, 24)
+        assert planned.estimate.usage.llm_calls == endpoint.calls == done.chunks > 0
+
+
+def test_a_dry_run_goes_by_chunks_that_were_read_in_the_same_way(tmp_path):
+    """Not by what was told anew, nor by what was erased of, nor by what was stored as it is."""
+    with ModelEndpoint(reads) as endpoint, opened(tmp_path, endpoint) as memory:
+        assert ingest(memory, [talk("a", 10, 16)]).complete
+        memory.add("I live in Rome.", user_id="b", infer=False)
+
+        def learned_from():
+            return memory.estimate("I have a dog.").learned_from
+
+        assert learned_from() == 20 == forecast(memory, [talk("c", 1, 8)]).estimate.learned_from
+        memory.retell(user_id="a")
+        assert learned_from() == memory.estimate_retelling(user_id="a").learned_from == 20
+        ingest(memory, [talk("c", 1, 8)])
+        assert learned_from() == 21
+        memory.erase(user_id="a", session_id="s0")
+        assert learned_from() == 0  # 19 are too few
 
 
 # --- what is written of it -----------------------------------------------------------------------------------------------

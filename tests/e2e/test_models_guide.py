@@ -6,6 +6,7 @@ import importlib.util
 import inspect
 import re
 import shlex
+import sys
 from itertools import cycle, islice
 from pathlib import Path
 
@@ -24,9 +25,16 @@ GUIDE = (ROOT / "docs" / "models.md").read_text(encoding="utf-8")
 ADDRESS = "http://127.0.0.1:8080/v1"
 SNIPPETS = re.findall(r"```python\n(.*?)```", GUIDE, re.S)
 COMMANDS = [shlex.split(line)[1:] for line in re.findall(r"^recollect .+$", GUIDE, re.M)]
-_found = importlib.util.spec_from_file_location("costs", ROOT / "benchmarks" / "costs.py")
-costs = importlib.util.module_from_spec(_found)
-_found.loader.exec_module(costs)
+
+
+def benchmark(name):
+    found = importlib.util.spec_from_file_location(name, ROOT / "benchmarks" / f"{name}.py")
+    sys.modules[name] = module = importlib.util.module_from_spec(found)
+    found.loader.exec_module(module)
+    return module
+
+
+costs, talks = benchmark("costs"), benchmark("talks")
 TALK = '{"role": "user", "name": "Ann", "conversation": "alice", "content": "I have a dog named Rex."}\n'
 
 
@@ -180,3 +188,14 @@ def test_the_reference_prints_the_constructor_as_it_is():
 def test_a_longer_timeout_leaves_time_for_all_tries():
     for timeout, deadline in ((None, 180.0), (10, 180.0), (300, 900.0)):
         assert litellm_model("openai/any", Settings(timeout=timeout))._deadline == deadline
+
+
+def test_how_near_the_estimate_comes_is_as_it_is_measured():
+    """Of the talk that is our own; the others want data that is not here."""
+    (mira,) = talks.of_readings(["mira"])
+    (row,) = [row for row in pages.rows(GUIDE, "How near the estimate comes") if row[0] == "mira"]
+    assert row[1:4] == [
+        str(len(mira.paid)),
+        f"{mira.facts / mira.turns:.2f}",
+        ", ".join(talks.off(mira, talks.ASSUMED)),
+    ]

@@ -17,7 +17,7 @@ from recollect.memory import chunk_sizes
 from recollect.testing import ModelEndpoint, Reply
 from recollect.tokens import estimate_tokens
 from recollect.usage import Usage
-from recollect.writing.estimate import Expected, as_turns, estimate, shape_tokens
+from recollect.writing.estimate import as_turns, asked, in_chunks, shape_tokens, usage_of
 from recollect.writing.replies import ExtractReply, ReconcileReply
 
 FILE = Path(__file__).parents[2] / "evals" / "readings" / "readings.py"
@@ -137,6 +137,23 @@ def test_at_most_two_calls_a_chunk_and_every_token_counted(played):
     assert used == [endpoint.calls, endpoint.input_tokens, endpoint.output_tokens]
 
 
+def test_the_ledger_knows_of_each_chunk_how_many_facts_it_held_and_what_it_cost(played):
+    """What a dry run learns from: a turn that only says again what is remembered is no fact."""
+    name, reader, endpoint, _, memory = played
+    told = dict.fromkeys(one.instructions for one in readings.sittings(name))
+    prompt = prompts.load("extract", 1).id
+    paid = [
+        one for how in told for one in memory._memory._store.journal.paid("openai/reader", prompt, how, 100)
+    ]  # of the rules' memory: what was paid is in the ledger, whoever opens it
+    paid.sort(key=lambda one: one.chunk.record.first_turn)
+    read = [call for call in reader.calls if call["step"] == "extract"]
+    assert [one.facts for one in paid] == [len(call["reply"]["facts"]) for call in read]
+    used = sum((one.extracting + one.deciding for one in paid), Usage())
+    assert (used.llm_calls, used.input_tokens) == (endpoint.calls, endpoint.input_tokens)
+    decided = [call for call in reader.calls if call["step"] == "reconcile"]
+    assert sum(one.deciding.llm_calls for one in paid) == len(decided)
+
+
 def test_the_past_can_be_asked_for(played):
     name, _, _, _, memory = played
     if name != "mira":
@@ -153,17 +170,18 @@ def test_the_past_can_be_asked_for(played):
 def test_what_a_talk_alone_costs_is_near_the_estimate(played):
     """How many facts a talk holds is not known beforehand: the money is, in the range that the estimate names."""
     name, reader, _, _, _ = played
-    model, told, expected = LitellmModel("openai/gpt-5-mini", mode="json_schema"), 0, Expected()
+    model, told, chunks = LitellmModel("openai/gpt-5-mini", mode="json_schema"), 0, []
     for one in readings.sittings(name):
         messages = check.messages(list(one.messages), None)
         if one.infer:
-            expected += estimate(model, as_turns(messages), chunk_sizes(len(messages)), one.instructions, told)
+            chunks += in_chunks(as_turns(messages), chunk_sizes(len(messages)), one.instructions, told)
         told += len(messages)
+    planned = usage_of(model, [asked(model, one) for one in chunks])
     paid = Usage(len(reader.calls), reader.read, reader.written)
     least, usual, most, real = (
         (one.input_tokens + one.output_tokens, model.price(one))
-        for one in (expected.least, expected.usual, expected.most, paid)
+        for one in (planned.least, planned.usual, planned.most, paid)
     )
-    assert expected.usual.llm_calls == paid.llm_calls
+    assert planned.usual.llm_calls == paid.llm_calls
     assert least[0] < real[0] < most[0] and least[1] < real[1] < most[1]
     assert abs(usual[0] / real[0] - 1) < 0.15 and abs(usual[1] / real[1] - 1) < 0.2

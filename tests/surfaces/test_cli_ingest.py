@@ -45,8 +45,9 @@ def test_a_folder_with_a_report(cli, folder, tmp_path):
     again = answer(cli("ingest", folder, "--json", code=1))
     assert (again["turns"], again["known"], again["decisions"]) == (0, 4, {})
     dry = answer(cli("ingest", folder, "--dry-run", "--json", code=1))
-    assert (dry["conversations"], dry["turns"], dry["chunks"], dry["problem_count"]) == (3, 4, 3, 1)
-    assert "3 conversations in 3 files. Nothing was sent" in cli("ingest", folder, "--dry-run", code=1).stdout
+    assert (dry["conversations"], dry["known"], dry["turns"], dry["problem_count"]) == (3, 4, 0, 1)
+    shown = cli("ingest", folder, "--dry-run", code=1).stdout
+    assert "3 conversations in 3 files. 4 turns of them are in already. Nothing was sent" in shown
 
 
 def test_a_pattern_and_a_table(cli, tmp_path):

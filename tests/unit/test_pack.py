@@ -44,8 +44,8 @@ def reply(n: int, text: str) -> Hit:
 def test_a_reply_that_only_says_memories_again_is_left_out_beside_them():
     home, dog = hit(1, "The user lives in Hamburg."), hit(2, "The user has a dog named Rex.")
     echo, both = reply(3, "You live in Hamburg."), reply(4, "You live in Hamburg. You have a dog named Rex.")
-    assert chosen([echo, home, both, dog], 1000, FENCE, len) == [home, dog]
-    assert chosen([echo, both, dog], 1000, FENCE, len) == [echo, both, dog]  # nothing else tells it
+    assert chosen([echo, home, both, dog], 1000, FENCE, len).kept == [home, dog]
+    assert chosen([echo, both, dog], 1000, FENCE, len).kept == [echo, both, dog]  # nothing else tells it
 
 
 @pytest.mark.parametrize(
@@ -61,7 +61,7 @@ def test_a_reply_that_only_says_memories_again_is_left_out_beside_them():
 )
 def test_a_reply_that_says_more_or_otherwise_stays(text):
     hits = [hit(1, "The user lives in Hamburg."), reply(2, text)]
-    assert chosen(hits, 1000, FENCE, len) == hits
+    assert chosen(hits, 1000, FENCE, len).kept == hits
 
 
 def jumpy(text: str) -> int:
@@ -110,7 +110,7 @@ def test_what_is_of_one_time_is_told_best_first_whatever_it_is_called():
 def test_a_memory_of_turns_that_are_told_waits_until_nothing_else_is_left():
     first = [hit(n, f"fact {n}", told_by=("turn0",)) for n in range(OWN_WORDS + 1)]
     new = hit(99, "something new", told_by=("turn1",))
-    assert [one.id for one in chosen([*first, new], 5000, FENCE, len)[-2:]] == [new.id, first[-1].id]
+    assert [one.id for one in chosen([*first, new], 5000, FENCE, len).kept[-2:]] == [new.id, first[-1].id]
 
 
 def dated(n: int, text: str, said: str, **more: object) -> Hit:

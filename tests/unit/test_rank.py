@@ -32,7 +32,7 @@ PARAPHRASES = [
 @pytest.mark.parametrize(("one", "other"), CONTRADICTORY)
 def test_contradictions_stay(one, other):
     assert Telling("memory", one).contradicts(Telling("memory", other))
-    assert thinned(np.ones((2, 2), bool), [Telling("memory", one), Telling("memory", other)]) == [0, 1]
+    assert thinned(np.ones((2, 2), bool), {0: Telling("memory", one), 1: Telling("memory", other)}) == [0, 1]
 
 
 @pytest.mark.parametrize(("one", "other"), PARAPHRASES)
@@ -40,7 +40,7 @@ def test_paraphrases_go_behind_what_is_new(one, other):
     assert not Telling("memory", one).contradicts(Telling("memory", other))
     near = np.array([[1, 1, 0], [1, 1, 0], [0, 0, 1]], bool)
     told = [Telling("memory", text) for text in (one, other, "Tom sails.")]
-    assert thinned(near, told) == [0, 2, 1]
+    assert thinned(near, dict(enumerate(told))) == [0, 2, 1]
 
 
 def test_values_times_and_kinds_must_agree_too():

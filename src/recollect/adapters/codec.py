@@ -108,7 +108,7 @@ def memory_row(row: sqlite3.Row) -> Row:
         valid_to=maybe_time(row["valid_to"]),
         recorded=row["recorded"],
         retired=row["retired"],
-        metadata=json.loads(row["metadata"]),
+        metadata=metadata(row["metadata"]),
         expires_at=maybe_time(row["expires_at"]),
         quarantined=bool(row["quarantined"]),
         restores=row["restores"],
@@ -143,7 +143,14 @@ def turn(row: sqlite3.Row, user_id: str | None) -> Turn:
         name=row["name"],
         said_at=at_offset(from_micros(row["said_at"]), row["utc_offset"]),
         dated=bool(row["dated"]),
+        metadata=metadata(row["metadata"]),
     )
+
+
+def metadata(text: str) -> dict[str, Any]:
+    """A caller's own."""
+    found: dict[str, Any] = {} if text == "{}" else json.loads(text)
+    return found
 
 
 def change(row: sqlite3.Row) -> ChangeRecord:

@@ -12,13 +12,25 @@ from ..errors import Erased, LeaseLost, NotFound, StoreCorrupt
 from ..ids import new_id
 from ..model import Fact, Message, Scope, Turn, Usage
 from ..owners import is_gone
-from ..records import Batch, BatchStatus, ChunkRecord, Extracted, JournalledChunk, Lease, NewBatch, NewTurns, Space
+from ..records import (
+    Batch,
+    BatchStatus,
+    ChunkRecord,
+    Extracted,
+    JournalledChunk,
+    Lease,
+    NewBatch,
+    NewTurns,
+    PaidChunk,
+    Space,
+)
 from ..times import from_micros, maybe_micros, maybe_time, now, offset_minutes, to_micros
 from .codec import dump, dump_fact, load_fact, space_name, turn, user_of
 from .database import Database
 from .tombstones import buried, erased_key, erased_name
 
 CONTEXT_TURNS = 4
+LATE_CALLS = 20_000  # among which chunks are looked for that were paid of late: a store may have millions
 CHUNK = (  # an open one reaches as far as its turns do, not as far as the numbers that are taken for it
     "n, first_turn, state, erased, iif(state = 'open', (SELECT max(t.number) FROM turns t WHERE t.space = chunks.space"
     " AND t.number BETWEEN chunks.first_turn AND chunks.last_turn), last_turn) AS last_turn"
@@ -37,6 +49,33 @@ _RETELLABLE = """
             SELECT 1 FROM changes u WHERE u.space = c.space AND u.undoes = c.id
               AND NOT EXISTS (SELECT 1 FROM changes v WHERE v.space = u.space AND v.undoes = u.id)))
     ORDER BY t.number
+"""
+
+_OF_STEP = """
+    sum(iif({where}, c.llm_calls, 0)) AS {step}_calls, sum(iif({where}, c.input_tokens, 0)) AS {step}_read,
+    sum(iif({where}, c.output_tokens, 0)) AS {step}_written,
+    iif(count(iif({where} AND c.cost_usd IS NULL, 1, NULL)), NULL, total(iif({where}, c.cost_usd, 0))) AS {step}_cost
+"""
+_PAID = f"""
+    SELECT k.batch_id, k.n,
+      {", ".join(_OF_STEP.format(step=step, where=f"c.purpose = '{step}'") for step in ("extract", "reconcile"))}
+    FROM (
+      SELECT DISTINCT batch_id, chunk FROM calls NOT INDEXED WHERE id > (SELECT max(id) FROM calls) - {LATE_CALLS}
+    ) late CROSS JOIN chunks k ON k.batch_id = late.batch_id AND k.n = late.chunk JOIN batches b ON b.id = k.batch_id
+    JOIN calls c ON c.batch_id = k.batch_id AND c.chunk = k.n
+    WHERE k.state = 'committed' AND k.erased = 0 AND k.model = :model AND k.prompt_id = :prompt_id AND b.infer = 1
+      AND NOT coalesce(json_extract(b.options, '$.retells'), 0)
+      AND json_extract(b.options, '$.instructions') IS :instructions
+    GROUP BY k.batch_id, k.n ORDER BY max(c.id) DESC LIMIT :limit
+"""
+# The history has a change for each fact, and one where a turn only says again what is remembered (`writing/repeats.py`). A memory
+# is told in a line (`writing/reconcile.py`): number and date, slot, event, whose word it is, and its text.
+_MADE = """
+    SELECT count(*) AS facts, coalesce(sum(18 + length(s.text) + iif(s.event_from IS NULL, 0, 21)
+      + iif(s.source = 'user', 0, 20) + coalesce(length(s.subject) + length(s.attribute) + 5, 0)), 0) AS characters
+    FROM changes h JOIN memory_rows r ON r.space = h.space AND r.number = h.row
+    JOIN statements s ON s.space = r.space AND s.number = r.statement
+    WHERE h.batch_id = ? AND h.chunk = ? AND h.undoes IS NULL AND h.reason NOT LIKE 'said again by the %'
 """
 
 
@@ -84,6 +123,17 @@ class SqliteJournal:
             )
             insert_turns(db, space, batch_id, new, gone)
             return load_batch(db, batch_id), False
+
+    def earlier(self, space: Space, idempotency_key: str) -> Batch | None:
+        """The user's batch of that key, of which all may be erased by now; None where there is none."""
+        with self._database.read() as db:
+            batch_id = find_by_key(db, space, idempotency_key)
+            return None if batch_id is None else load_batch(db, batch_id)
+
+    def last_turn(self, space: Space) -> int:
+        """The number of the user's last turn; 0 where there is none."""
+        with self._database.read() as db:
+            return int(db.execute("SELECT last_turn FROM users WHERE space = ?", (space,)).fetchone()["last_turn"])
 
     def retellable(self, space: Space) -> list[tuple[int, int]]:
         """Runs (first, last) of the user's turns that may be extracted anew, each of one session (or batch) and added alike.
@@ -181,14 +231,7 @@ class SqliteJournal:
 
         Raises Erased where none of its turns is left."""
         with self._database.read() as db:
-            batch = load_batch(db, batch_id, n)
-            record = batch.chunks[0]
-            erased_at = erased_at_of(db, batch_id)
-            turns = turns_of(db, batch, record)
-            facts = journalled_facts(db, batch_id, n) if record.state in ("extracted", "committed") else None
-            context = context_before(db, turns[0], batch.space, facts is None)
-            origin = load_batch(db, turns[0].batch_id, 0) if batch.retells else batch
-            return JournalledChunk(record, turns, context, facts, origin.metadata, origin.expires_at, erased_at)
+            return load_chunk(db, batch_id, n)
 
     def turn_ids(self, batch_id: str) -> list[str]:
         """The ids of a batch's turns, in order."""
@@ -237,6 +280,24 @@ class SqliteJournal:
                 "SELECT llm_calls, input_tokens, output_tokens, cost_usd FROM calls WHERE batch_id = ?", (batch_id,)
             )
             return [(row[0], row[1], row[2], row[3]) for row in rows]
+
+    def paid(self, model: str, prompt_id: str, instructions: str | None, limit: int) -> list[PaidChunk]:
+        """The last chunks, of all users, that a model read by that prompt and with those instructions, the latest first. Those
+        of which something was erased tell nothing, nor do those that were told anew."""
+        wanted = {"model": model, "prompt_id": prompt_id, "instructions": instructions, "limit": limit}
+        with self._database.read() as db:
+            return [_paid(db, row) for row in db.execute(_PAID, wanted).fetchall()]
+
+
+def _paid(db: sqlite3.Connection, row: sqlite3.Row) -> PaidChunk:
+    """A row of `_PAID`, with the chunk and what came of it."""
+    made = db.execute(_MADE, (row["batch_id"], row["n"])).fetchone()
+    extracting, deciding = (
+        Usage(*(row[f"{step}_{of}"] for of in ("calls", "read", "written", "cost")))
+        for step in ("extract", "reconcile")
+    )
+    chunk = load_chunk(db, row["batch_id"], row["n"])
+    return PaidChunk(chunk, made["facts"], made["characters"], extracting, deciding)
 
 
 def erased_at_of(db: sqlite3.Connection, batch_id: str) -> int:
@@ -287,16 +348,20 @@ def ensure_space(db: sqlite3.Connection, user_id: str | None) -> Space:
 
 def find_earlier(db: sqlite3.Connection, space: Space, new: NewBatch) -> str | None:
     """The id of the batch that `new` repeats."""
-    if (key := new.idempotency_key) is not None:
-        query, values = "idempotency_key = ?", [key]
-        if not new.allow_erased:
-            query, values = (
-                "idempotency_key IN (?, ?) ORDER BY idempotency_key <> ?",
-                [key, erased_key(db, space, key), key],
-            )
-    else:  # (what is prefixed with + is kept from the index of keys, of which most are NULL)
-        query, values = "digest = ? AND status <> 'done' AND +idempotency_key IS NULL", [new.digest]
-    row = db.execute(f"SELECT id FROM batches WHERE space = ? AND {query}", (space, *values)).fetchone()
+    if new.idempotency_key is not None:
+        return find_by_key(db, space, new.idempotency_key, erased=not new.allow_erased)
+    row = db.execute(  # (what is prefixed with + is kept from the index of keys, of which most are NULL)
+        "SELECT id FROM batches WHERE space = ? AND digest = ? AND status <> 'done' AND +idempotency_key IS NULL",
+        (space, new.digest),
+    ).fetchone()
+    return None if row is None else row["id"]
+
+
+def find_by_key(db: sqlite3.Connection, space: Space, key: str, *, erased: bool = True) -> str | None:
+    """The id of the batch of an idempotency key; `erased`: or of one that was erased, whose key it was."""
+    keys = [key, erased_key(db, space, key)] if erased else [key, key]
+    query = "SELECT id FROM batches WHERE space = ? AND idempotency_key IN (?, ?) ORDER BY idempotency_key <> ?"
+    row = db.execute(query, (space, *keys, key)).fetchone()
     return None if row is None else row["id"]
 
 
@@ -412,6 +477,18 @@ def load_batch(db: sqlite3.Connection, batch_id: str, n: int | None = None) -> B
         dropped=options.get("dropped", 0),
         successive=options.get("successive", False),
     )
+
+
+def load_chunk(db: sqlite3.Connection, batch_id: str, n: int) -> JournalledChunk:
+    """A chunk of a batch. Raises Erased where none of its turns is left."""
+    batch = load_batch(db, batch_id, n)
+    record = batch.chunks[0]
+    erased_at = erased_at_of(db, batch_id)
+    turns = turns_of(db, batch, record)
+    facts = journalled_facts(db, batch_id, n) if record.state in ("extracted", "committed") else None
+    context = context_before(db, turns[0], batch.space, facts is None)
+    origin = load_batch(db, turns[0].batch_id, 0) if batch.retells else batch
+    return JournalledChunk(record, turns, context, facts, origin.metadata, origin.expires_at, erased_at)
 
 
 def turns_of(db: sqlite3.Connection, batch: Batch, chunk: ChunkRecord) -> tuple[Turn, ...]:

@@ -86,7 +86,7 @@ _QUARANTINED_OF = f"""
       SELECT 1 FROM sources s JOIN memory_rows r ON r.space = s.space AND r.statement = s.statement
       WHERE s.space = h.space AND s.turn = h.turn AND s.retired IS NULL AND r.retired IS NULL AND r.quarantined = 1)
 """
-_IN_LIMIT = 500  # parameters of one statement; SQLite's own limit is higher
+_IN_LIMIT = 512  # parameters of one statement, a power of two; SQLite's own limit is higher
 
 
 class SqliteLedger:
@@ -457,12 +457,6 @@ class SqliteLedger:
             found = _select_in(db, "SELECT * FROM turns WHERE space = ? AND number", space, numbers)
             return Known({row["number"]: codec.turn(row, user_id) for row in found})
 
-    def turn_metadata(self, space: Space, numbers: Iterable[int]) -> dict[int, dict[str, object]]:
-        """The metadata that the user's turns of these numbers were added with."""
-        with self._database.read() as db:
-            found = _select_in(db, "SELECT number, metadata FROM turns WHERE space = ? AND number", space, numbers)
-            return Known({row["number"]: json.loads(row["metadata"]) for row in found})
-
     def sources(self, space: Space, statements: Iterable[int], at: int | None = None) -> list[SourceRecord]:
         """Quotes behind statements, as of number `at` (None: now), in the order of the turns."""
         with self._database.read() as db:
@@ -776,11 +770,15 @@ def _count(db: sqlite3.Connection, source: str, values: Sequence[object]) -> int
 def _select_in(
     db: sqlite3.Connection, query: str, space: Space, values: Iterable[object], suffix: str = ""
 ) -> list[sqlite3.Row]:
-    """`query IN (values)` for one space, in slices of bounded size. Queries are our own constants."""
+    """`query IN (values)` for one space, in slices of bounded size. Queries are our own constants.
+
+    Slices are filled up to a power of two with what they have already: SQLite takes a statement of a known text as it is, and
+    needs as long to read a new one as to run it."""
     wanted = list(dict.fromkeys(values))
     found: list[sqlite3.Row] = []
     for start in range(0, len(wanted), _IN_LIMIT):
         part = wanted[start : start + _IN_LIMIT]
+        part += part[:1] * ((1 << (len(part) - 1).bit_length()) - len(part))
         found += db.execute(f"{query} IN ({','.join('?' * len(part))}){suffix}", (space, *part)).fetchall()
     return found
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
+from collections import deque
 from collections.abc import Sequence
 from datetime import datetime
 
@@ -93,13 +94,19 @@ class _Hearing:
         return Kept(self._space, len(new), row and maybe_time(row["closes_at"]), tuple(self._closed))
 
     def _tail(self) -> list[Turn]:
-        """The session's last turns; none where it begins."""
+        """The session's last turns, back to where the user's last ones begin; none where the session does."""
         scope = self._heard.scope
         rows = self._db.execute(
             "SELECT * FROM turns WHERE space = ? AND session_id = ? ORDER BY number DESC LIMIT ?",
             (self._space, scope.session_id, LOOKS_BACK),
-        ).fetchall()
-        return [turn(row, scope.user_id) for row in reversed(rows)]
+        )
+        tail: deque[Turn] = deque()
+        for row in rows:
+            one = turn(row, scope.user_id)
+            if tail and tail[0].role is Role.USER is not one.role:
+                break
+            tail.appendleft(one)
+        return [*tail]
 
     def _new(self, tail: Sequence[Turn]) -> list[tuple[int, Message]]:
         """The messages, with their places, that are not there already, and were not erased before."""

@@ -4,27 +4,31 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import threading
 import time
 import unicodedata
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence, Set
+from concurrent.futures import Future
 from contextlib import suppress
+from dataclasses import replace
 from datetime import datetime, timedelta
 from types import TracebackType
-from typing import Any
+from typing import Any, NamedTuple, TypeAlias
 from uuid import uuid4
 
 from .. import check
 from ..errors import Closed, InvalidInput, NotFound, RecollectError, StorageError
 from ..memory import LARGEST, AsyncMemory, UserId
 from ..model import Message, Role, Scope, Turn
-from ..records import NewTurns
+from ..records import Kept, NewTurns
 from ..results import Context, Hit, PendingTurns, Shown
 from ..retrieval.query import Query
 from ..safety.fence import fence_name
+from ..tasks import whole
 from ..times import now as present
 from ..tokens import estimate_tokens
-from ..trace import Recalled, Unheard, Unlearnt, emit
+from ..trace import Heard, Recalled, Unheard, Unlearnt, emit
 from .messages import (
     NOT_YET,
     Exchange,
@@ -42,12 +46,31 @@ from .messages import (
 Messages = Sequence[Any]
 """Messages of OpenAI's chat protocol, as mappings or as a client's objects."""
 Time = datetime | str | float | None
+Wait: TypeAlias = "Callable[[Future[Context | None], float | None], Context | None]"
+"""How what a worker thread does is waited for, so many seconds. Raises TimeoutError."""
 
 CANDIDATES = 60  # hits that are packed, as many as `context` asks for
 REMEMBERS = 1000  # turns of which it can be asked what was shown
 FIRST_WORDS_S = 0.1  # of a stream, during which nothing else is done
 TIMED_OUT = "TimedOut"
 NO_FENCE = "\x00"  # stands in no text that is kept
+
+
+class Asking(NamedTuple):
+    """A turn that begins: its messages, where the user's last one stands (None: nowhere), when it is asked; and what, once our
+    own blocks are taken out."""
+
+    messages: list[Any]
+    place: int | None
+    now: datetime | None
+    query: str = ""
+
+
+class Journalled(NamedTuple):
+    """What came of journalling: what was kept, and what the store refused."""
+
+    heard: list[Kept]
+    refused: Unheard | None
 
 
 class AsyncChatMemory:
@@ -102,10 +125,11 @@ class AsyncChatMemory:
         self._tokenizer = tokenizer
         self._shown: dict[int, Shown] = {}
         self._turn = 0
+        self._counting = threading.Lock()
         self._asked: tuple[int, str] | None = None  # where the last turn's question stands, and what it says
         self._fence: str | None = None
         self._late: asyncio.Task[Context] | None = None
-        self._hearing = asyncio.Lock()
+        self._hearing = threading.Lock()
         self._under_way: set[asyncio.Task[Any]] = set()
         self._hurry = asyncio.Event()
         self._unsaved: deque[NewTurns] = deque()
@@ -125,31 +149,68 @@ class AsyncChatMemory:
         Never raises for a memory that fails or is slow: see `Shown.error` and `trace.Recalled`. `now`: when it is asked, default
         the present. Raises InvalidInput, Closed, WrongLoop, Forked.
         """
-        told, at = checked(messages), check.spoken("now", now)
+        return await self._before(self._asking(messages, now))
+
+    async def _before(self, asking: Asking) -> list[dict[str, Any]]:
         self._memory._check_loop()
-        place = last_user(told)
-        if place is None:
-            return told
+        if asking.place is None:
+            return asking.messages
         try:
-            fence = await self._fenced()
+            told = without(asking, await self._fenced())
         except RecollectError as error:
             self._went_on(type(error).__name__)
-            return told
-        told = [without_blocks(message, fence) for message in told]
-        query = kept(text_of(field(told[place], "content"), kinds=False))[: check.MAX_QUERY]
-        goes_on = place + 1 < len(told) and self._asked == (place, query)
-        shown = self._shown[self._turn] if goes_on else await self._recalled(query, at, self._texts(told))
-        self._asked = (place, query)
-        if shown.text:
-            told[place] = with_block(told[place], shown.text)
-        return told
+            return asking.messages
+        return self._with(told, self._shown[self._turn] if self._goes_on(told) else await self._recalled(told))
+
+    def _with(self, asking: Asking, shown: Shown) -> list[dict[str, Any]]:
+        """The messages with what is shown."""
+        messages, place = asking.messages, asking.place
+        if place is not None:
+            self._asked = (place, asking.query)
+            if shown.text:
+                messages[place] = with_block(messages[place], shown.text)
+        return messages
+
+    @staticmethod
+    def _asking(messages: Messages, now: Time) -> Asking:
+        told = checked(messages)
+        return Asking(told, last_user(told), check.spoken("now", now))
+
+    def _goes_on(self, asking: Asking) -> bool:
+        """Whether it is the turn before, whose model calls tools."""
+        place = asking.place
+        return place is not None and place + 1 < len(asking.messages) and self._asked == (place, asking.query)
+
+    def _before_at_once(self, asking: Asking, wait: Wait) -> list[dict[str, Any]] | None:
+        """The same from any thread without the loop, which would only pass it on to a worker thread; `wait` is how that is waited
+        for. None where it needs the loop. Blocking."""
+        if asking.place is None or self._fence is None or not self._memory._talks.is_warm(self.user_id):
+            return None
+        told, began = without(asking, self._fence), time.perf_counter()
+        recall = None
+        if told.query and not self._goes_on(told):
+            recall = self._memory._searches.begin(*self._recall_of(told))
+        if recall is None:
+            return None
+        error, context = "", None
+        try:
+            context = wait(recall, self._patience)
+        except TimeoutError:
+            error = TIMED_OUT
+        except RecollectError as problem:
+            error = type(problem).__name__
+        if context is None and not error:
+            return None
+        return self._with(told, self._went_on(error, told.query, time.perf_counter() - began, context))
 
     def _went_on(self, error: str, query: str = "", seconds: float = 0.0, context: Context | None = None) -> Shown:
-        """Note what is shown at the next turn."""
-        self._turn += 1
+        """Note what is shown at the next turn. From any thread."""
         told = context is not None and bool(context.hits)
+        with self._counting:
+            self._turn += 1
+            turn = self._turn
         shown = Shown(
-            turn=self._turn,
+            turn=turn,
             query=query,
             text=context.text if context is not None and told else "",
             hits=context.hits if context is not None else (),
@@ -157,33 +218,31 @@ class AsyncChatMemory:
             seconds=seconds,
             error=error or None,
         )
-        self._shown[self._turn] = shown
-        self._shown.pop(self._turn - REMEMBERS, None)
-        of = (self.user_id, self.session_id, self._turn, len(shown.hits), shown.tokens, seconds, shown.error)
+        self._shown[turn] = shown
+        self._shown.pop(turn - REMEMBERS, None)
+        of = (self.user_id, self.session_id, turn, len(shown.hits), shown.tokens, seconds, shown.error)
         emit(self._memory._listener, Recalled(*of))
         return shown
 
-    async def _recalled(self, query: str, now: datetime | None, in_history: Set[str]) -> Shown:
+    async def _recalled(self, asking: Asking) -> Shown:
         """What is remembered on the query, if that comes in time."""
-        if not query:
+        if not asking.query:
             return self._went_on("")
         await self._memory._talks.warm(self.user_id)
         began = time.perf_counter()
         error, context = "", None
         try:
-            context = await self._in_time(query, now, functools.partial(_wanted, in_history))
+            context = await self._in_time(asking)
             error = "" if context is not None else TIMED_OUT
         except RecollectError as problem:
             error = type(problem).__name__
-        return self._went_on(error, query, time.perf_counter() - began, context)
+        return self._went_on(error, asking.query, time.perf_counter() - began, context)
 
-    async def _in_time(self, query: str, now: datetime | None, wanted: Callable[[Hit], bool]) -> Context | None:
+    async def _in_time(self, asking: Asking) -> Context | None:
         """The context; None where it takes too long. A late one goes on until the next turn, for it reads what that needs."""
         if self._late is not None:
             self._late.cancel()
-        task = asyncio.create_task(
-            self._memory._packed(self._query(query, now), self._max_tokens, self._tokenizer, wanted)
-        )
+        task = asyncio.create_task(self._memory._searches.made(*self._recall_of(asking)))
         try:
             await asyncio.wait({task}, timeout=self._patience)
         except asyncio.CancelledError:
@@ -195,11 +254,16 @@ class AsyncChatMemory:
         task.add_done_callback(_seen)
         return None
 
-    def _query(self, text: str, now: datetime | None) -> Query:
-        """As `context` would ask it."""
+    def _recall_of(self, asking: Asking) -> tuple[Query, Callable[[list[Hit]], Context]]:
+        """What is asked, as `context` would ask it, and what makes a context of what is found."""
+        query = self._query(asking)
+        wanted = functools.partial(_wanted, self._texts(asking.messages))
+        return query, self._memory._packing(query, self._max_tokens, self._tokenizer, wanted)
+
+    def _query(self, asking: Asking) -> Query:
         memory = self._memory
-        return memory._asked(
-            text,
+        asked = memory._asked(
+            asking.query,
             user_id=self.user_id,
             agent_id=self._agent_id,
             session_id=None,
@@ -209,11 +273,12 @@ class AsyncChatMemory:
             known_at=None,
             since=None,
             until=None,
-            now=now,
+            now=asking.now,
             min_score=None,
             include=("memories", "turns"),
             graph=True,
         )
+        return replace(asked, fill=True)
 
     @staticmethod
     def _texts(messages: Sequence[object]) -> frozenset[str]:
@@ -243,14 +308,25 @@ class AsyncChatMemory:
         """
         told, at = checked(messages), check.spoken("now", now)
         self._memory._check_loop()
-        async with self._hearing:
-            try:
-                new = self._new_turns(exchange(told, reply, await self._fenced()), at)
-            except RecollectError as error:  # without the store's key our own block cannot be told
-                new, self._unsaved_error = self._new_turns(exchange(told, reply, NO_FENCE), at), type(error).__name__
-            if new is not None:
-                self._unsaved.append(new)
-            await self._saved()
+        try:
+            fence = await self._fenced()
+        except RecollectError as error:  # without the store's key our own block cannot be told
+            fence, self._unsaved_error = NO_FENCE, type(error).__name__
+        self._take(told, reply, at, fence)
+        await self._saved()
+
+    def _after_at_once(self, messages: Messages, reply: object, now: Time) -> Future[Journalled] | None:
+        """The same begun from any thread, without the loop, which is told afterwards (`_go_on`). None where it needs the loop."""
+        told, at = checked(messages), check.spoken("now", now)
+        if self._fence is None:
+            return None
+        self._take(told, reply, at, self._fence)
+        return self._memory._store.submit(self._journalled)
+
+    def _take(self, messages: list[Any], reply: object, at: datetime | None, fence: str) -> None:
+        """What a turn brings waits to be journalled."""
+        if (new := self._new_turns(exchange(messages, reply, fence), at)) is not None:
+            self._unsaved.append(new)
 
     def _begin(self, messages: Messages) -> asyncio.Task[None]:
         """Learn what is asked, while the reply is on its way."""
@@ -299,17 +375,37 @@ class AsyncChatMemory:
         )
 
     async def _saved(self) -> None:
-        """Journal what waits, in order; where the store refuses it, it goes on waiting."""
-        while self._unsaved:
+        """Journal what waits."""
+        journalled: Journalled = await whole(self._memory._store.in_thread(self._journalled))
+        self._tell(journalled)
+        self._go_on(journalled)
+
+    def _journalled(self) -> Journalled:
+        """Journal what waits, in order; where the store refuses it, it goes on waiting. Blocking, from any thread."""
+        heard: list[Kept] = []
+        with self._hearing:
             try:
-                await self._memory._talks.hear(self._unsaved[0])
+                while self._unsaved:
+                    heard.append(self._memory._talks.hear(self._unsaved[0]))
+                    self._unsaved.popleft()
             except RecollectError as error:
                 self._unsaved_error = type(error).__name__
                 waiting = sum(len(one.messages) for one in self._unsaved)
-                emit(self._memory._listener, Unheard(self.user_id, self.session_id, waiting, self._unsaved_error))
-                return
-            self._unsaved.popleft()
-        self._unsaved_error = None
+                return Journalled(heard, Unheard(self.user_id, self.session_id, waiting, self._unsaved_error))
+            self._unsaved_error = None
+        return Journalled(heard, None)
+
+    def _tell(self, journalled: Journalled) -> None:
+        """Tell the listener."""
+        for one in journalled.heard:
+            emit(self._memory._listener, Heard(self.user_id, self.session_id, one.new, one.closed))
+        if journalled.refused is not None:
+            emit(self._memory._listener, journalled.refused)
+
+    def _go_on(self, journalled: Journalled) -> None:
+        """In the loop: have it learnt when its time has come."""
+        for one in journalled.heard:
+            self._memory._talks.go_on(self.session_id, one)
 
     def shown(self, turn: int = -1) -> Shown:
         """What the model was shown at a turn, from 1; -1 is the last one. Of the last 1,000 turns since this object was made.
@@ -344,8 +440,7 @@ class AsyncChatMemory:
         await asyncio.gather(*self._under_way)
         self._hurry.clear()
         try:
-            async with self._hearing:
-                await self._saved()
+            await self._saved()
             space = await talks.space(self.user_id)
             if space is not None:
                 await talks.close(space, self.session_id)
@@ -371,6 +466,13 @@ class AsyncChatMemory:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         await self.close()
+
+
+def without(asking: Asking, fence: str) -> Asking:
+    """Without what older turns were told, and with what is asked."""
+    told = [without_blocks(message, fence) for message in asking.messages]
+    last = None if asking.place is None else field(told[asking.place], "content")
+    return Asking(told, asking.place, asking.now, kept(text_of(last, kinds=False))[: check.MAX_QUERY])
 
 
 def _wanted(in_history: Set[str], hit: Hit) -> bool:

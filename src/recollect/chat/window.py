@@ -54,11 +54,19 @@ class ChatMemory:
 
     def before(self, messages: Messages, *, now: Time = None) -> list[dict[str, Any]]:
         """The messages to hand to the model, with what is remembered in front of the user's last message."""
-        return self._memory._wait(self._chat.before(messages, now=now))
+        self._memory._check_open()
+        asking = self._chat._asking(messages, now)
+        told = self._chat._before_at_once(asking, self._memory._heard)
+        return self._memory._wait(self._chat._before(asking)) if told is None else told
 
     def after(self, messages: Messages, reply: object = None, *, now: Time = None) -> None:
         """Learn a turn: the user's messages behind the last answer, and the reply."""
-        return self._memory._wait(self._chat.after(messages, reply, now=now))
+        self._memory._check_open()
+        if (begun := self._chat._after_at_once(messages, reply, now)) is None:
+            return self._memory._wait(self._chat.after(messages, reply, now=now))
+        journalled = self._memory._heard(begun)
+        self._memory._in_loop(self._chat._go_on, journalled)
+        return self._chat._tell(journalled)
 
     def _begin(self, messages: Messages) -> None:
         """Learn what is asked, while the reply is on its way."""

@@ -11,7 +11,7 @@ from typing import TypeAlias
 from ..errors import InvalidInput
 from ..model import Role, SourceClass
 from ..results import Hit
-from ..rules.likeness import bag, is_negative
+from ..rules.likeness import bag, is_negative, may_lie_within
 from ..safety.fence import closing, harmless, opening
 from ..tokens import estimate_tokens
 
@@ -43,53 +43,70 @@ def pack(
     Tokens are counted by `tokenizer`, else estimated. Raises InvalidInput where it fails.
     """
     count = estimate_tokens if tokenizer is None else counter(tokenizer)
-    kept = chosen(hits, max_tokens, fence, count)
-    while kept:
-        # of one time the best first: ids are random
-        told = sorted(kept, key=lambda hit: (said_at(hit), hit.event_from or said_at(hit)))
-        text = "\n".join([opening(fence), *lines(told, fence), closing(fence)])
+    page = chosen(hits, max_tokens, fence, count)
+    while page.kept:
+        told = page.in_time()
+        text = "\n".join([opening(fence), *page.lines(told), closing(fence)])
         if (tokens := count(text)) <= max_tokens:
             return text, told, tokens
-        kept.pop()  # joined lines may have more tokens than they have one by one
+        page.kept.pop()  # joined lines may have more tokens than they have one by one
     return "", [], 0
 
 
-def chosen(hits: Sequence[Hit], max_tokens: int, fence: str, count: Count) -> list[Hit]:
+class Page:
+    """Hits that fit into `room` tokens beside each other, and the lines that tell them."""
+
+    def __init__(self, fence: str, room: int, count: Count) -> None:
+        self.kept: list[Hit] = []
+        self.turns: set[str] = set()  # that are told
+        self._fence, self._room, self._count = fence, room, count
+        self._lines: dict[str, str] = {}  # by id
+        self._days: set[str] = set()
+
+    def put(self, hit: Hit) -> None:
+        """Keep it, where it fits."""
+        head, text = heading(said_at(hit)), line(hit, self._fence)
+        cost = self._count(text + "\n") + (0 if head in self._days else self._count(head + "\n"))
+        if cost <= self._room:
+            self._room -= cost
+            self.kept.append(hit)
+            self._lines[hit.id] = text
+            self._days.add(head)
+            self.turns.update(source.turn_id for source in hit.sources)
+
+    def in_time(self) -> list[Hit]:
+        """In the order of time; of one time the best first, for ids are random."""
+        return sorted(self.kept, key=lambda hit: (said_at(hit), hit.event_from or said_at(hit)))
+
+    def lines(self, told: Sequence[Hit]) -> Iterator[str]:
+        """A heading for each day, and under it a line for each hit that was said on it. `told`: in the order of time."""
+        for head, day_hits in groupby(told, key=lambda hit: heading(said_at(hit))):
+            yield head
+            yield from (self._lines[hit.id] for hit in day_hits)
+
+
+def chosen(hits: Sequence[Hit], max_tokens: int, fence: str, count: Count) -> Page:
     """The best hits that fit, by rank. Behind the `OWN_WORDS` best a turn that is told is left out, and a memory of turns that
     are told waits until nothing else is left; so does an assistant's reply that only says memories again, and is left out
     beside them."""
     echoed = only_repeating(hits)
-    left = max_tokens - count(f"{opening(fence)}\n{closing(fence)}")
-    kept: list[Hit] = []
+    page = Page(fence, max_tokens - count(f"{opening(fence)}\n{closing(fence)}"), count)
     again: list[Hit] = []
-    told: set[str] = set()
-    days: set[str] = set()
-
-    def put(hit: Hit) -> None:
-        nonlocal left
-        head = heading(said_at(hit))
-        cost = count(line(hit, fence) + "\n") + (0 if head in days else count(head + "\n"))
-        if cost <= left:
-            kept.append(hit)
-            left -= cost
-            days.add(head)
-            told.update(source.turn_id for source in hit.sources)
-
     for place, hit in enumerate(hits):
         if hit.id in echoed:
             continue
-        known = bool(hit.sources) and told.issuperset(source.turn_id for source in hit.sources)
+        known = bool(hit.sources) and page.turns.issuperset(source.turn_id for source in hit.sources)
         if not known or place < OWN_WORDS:
-            put(hit)
+            page.put(hit)
         elif hit.kind == "memory":
             again.append(hit)
     for hit in again:
-        put(hit)
-    shown = {hit.id for hit in kept}
+        page.put(hit)
+    shown = {hit.id for hit in page.kept}
     for hit in hits:
         if not echoed.get(hit.id, shown) <= shown:
-            put(hit)
-    return kept
+            page.put(hit)
+    return page
 
 
 def only_repeating(hits: Sequence[Hit]) -> dict[str, set[str]]:
@@ -98,7 +115,10 @@ def only_repeating(hits: Sequence[Hit]) -> dict[str, set[str]]:
     replies = [hit for hit in hits if hit.kind == "turn" and hit.source is SourceClass.ASSISTANT and not ended(hit)]
     told = [hit for hit in hits if hit.kind == "memory" and not ended(hit)] if replies else ()
     memories = [(hit.id, bag(hit.text)) for hit in told]
+    all_words = _SPOKEN_TO.union(*(words for _, words in memories))
     for hit in replies:
+        if not may_lie_within(hit.text, all_words):
+            continue  # as nearly always
         said = bag(hit.text)
         again = {one: words for one, words in memories if words & said and words - said <= _SPOKEN_TO}
         if again and said <= frozenset().union(*again.values()) and not is_negative(hit.text):
@@ -119,13 +139,6 @@ def counter(tokenizer: Count) -> Count:
         return tokens
 
     return count
-
-
-def lines(told: Sequence[Hit], fence: str) -> Iterator[str]:
-    """A heading for each day, and under it a line for each hit that was said on it. `told`: in the order of time."""
-    for head, day_hits in groupby(told, key=lambda hit: heading(said_at(hit))):
-        yield head
-        yield from (line(hit, fence) for hit in day_hits)
 
 
 def heading(said: datetime) -> str:

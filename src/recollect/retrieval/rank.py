@@ -86,14 +86,19 @@ def _is_mark(word: str) -> bool:
     return word[0] == word[0].upper() or word.casefold() in MARKED
 
 
-def thinned(near: NDArray[np.bool_], tellings: Sequence[Telling]) -> list[int]:
-    """The places of hits, best first, near duplicates of better ones behind all others. `near[i, j]`: i and j are alike."""
-    first: list[int] = []
-    behind: list[int] = []
-    for place, (telling, alike) in enumerate(zip(tellings, near.tolist(), strict=True)):
-        twice = any(alike[better] and not telling.contradicts(tellings[better]) for better in first)
-        (behind if twice else first).append(place)
-    return first + behind
+def thinned(near: NDArray[np.bool_], tellings: Mapping[int, Telling]) -> list[int]:
+    """The places of hits, best first, near duplicates of better ones behind all others. `near[i, j]`: i and j are alike;
+    `tellings`: by place, of those at least that are like another."""
+    import numpy as np
+
+    better: dict[int, list[int]] = {}
+    for place, other in np.argwhere(np.tril(near, -1)).tolist():
+        better.setdefault(place, []).append(other)
+    behind: dict[int, None] = {}
+    for place, others in better.items():  # ascending
+        if any(one not in behind and not tellings[place].contradicts(tellings[one]) for one in others):
+            behind[place] = None
+    return [place for place in range(len(near)) if place not in behind] + [*behind]
 
 
 def crowded(near: NDArray[np.bool_], authors: Sequence[Hashable], limit: int) -> list[int]:

@@ -61,6 +61,10 @@ class Content:
         """This and more."""
         return Content({**self.rows, **more.rows}, {**self.turns, **more.turns})
 
+    def has(self, key: int) -> bool:
+        """Whether it is read."""
+        return key in self.turns or key in self.rows
+
     def source(self, key: int) -> SourceClass:
         """Whose word it is."""
         return SourceClass.of(self.turns[key].role) if key in self.turns else self.rows[key].statement.source
@@ -115,8 +119,9 @@ class Retriever:
 
         Raises EmbeddingModelMismatch where the store's vectors are of another one by now.
         """
-        found = self.find(query, vector, embedder)
-        return [] if found is None else self._hits_of(found, found.kept)
+        with self._ledger.snapshot():
+            found = self.find(query, vector, embedder)
+            return [] if found is None else self._hits_of(found, found.kept)
 
     def sought(self, query: Query, vector: Vectors | None, embedder: Embedder) -> Sought | None:
         """All that a search goes by; None where nothing was ever stored."""
@@ -149,10 +154,10 @@ class Retriever:
                 return None
             kept = above_floor(sought, fused, near)
             twins, same = alike(sought, kept)
-            if same.sum() <= len(kept):  # each is like itself alone: most need not be read
+            if not (like_others := companions(same)):
                 dense = False
                 break
-            content = self._read(sought, kept, content)
+            content = self._read(sought, [kept[place] for place in like_others], content)
             kept, crowd, dense = self._distinct(sought, kept, content, twins, same)
             behind += crowd
             if not crowd:
@@ -160,7 +165,6 @@ class Retriever:
             # What else is there, behind what filled the channels?
             sought = replace(sought, served=sought.served.without([one.key for one in crowd]))
         if dense or behind:
-            content = self._read(sought, kept, content)
             kept = self._spread(sought, [*kept, *behind], content)
         content = self._read(sought, kept[:read], content)
         return Ordered(sought, content, tuple(kept))
@@ -179,17 +183,17 @@ class Retriever:
         sought = replace(found.sought, query=replace(found.sought.query, limit=limit))
         kept = [*first, *found.kept[len(scores) :]]
         twins, same = alike(sought, kept)
-        content = self._read(sought, kept, found.content)
-        kept, crowd, dense = self._distinct(sought, kept, content, twins, same)
-        if dense or crowd:
-            kept = self._spread(sought, [*kept, *crowd], content)
-        return self._hits_of(Ordered(sought, content, ()), kept)
+        with self._ledger.snapshot():
+            content = self._read(sought, [kept[place] for place in companions(same)], found.content)
+            kept, crowd, dense = self._distinct(sought, kept, content, twins, same)
+            if dense or crowd:
+                kept = self._spread(sought, [*kept, *crowd], content)
+            return self._hits_of(Ordered(sought, content, ()), kept)
 
     def _hits_of(self, found: Ordered, kept: Sequence[Ranked]) -> list[Hit]:
         sought = found.sought
         first = kept[: sought.query.limit]
-        with self._ledger.snapshot():
-            return self._hits(sought, first, self._read(sought, first, found.content))
+        return self._hits(sought, first, self._read(sought, first, found.content))
 
     def _distinct(
         self,
@@ -200,14 +204,13 @@ class Retriever:
         same: NDArray[np.bool_],
     ) -> tuple[list[Ranked], list[Ranked], bool]:
         """Near duplicates behind all others, what contradicts a better one where it is; those that are too many of one
-        source; and whether there may be too many of what is not the user's own word. See `alike` for `twins` and `same`."""
-        limit, places = sought.query.limit, thinned(twins, [content.telling(one.key) for one in kept])
+        source; and whether there may be too many of what is not the user's own word. See `alike` for `twins` and `same`;
+        `content`: of those that are like others."""
+        limit = sought.query.limit
+        places = thinned(twins, {place: content.telling(kept[place].key) for place in companions(same)})
         same, kept = same[places][:, places], [kept[place] for place in places]
-        like = same.sum(axis=0)
-        dense = any(
-            n > 1 and content.source(one.key) is not SourceClass.USER for n, one in zip(like, kept, strict=True)
-        )
-        if like.max() <= max(1, limit // 3):  # too few to crowd anything out
+        dense = any(content.source(kept[place].key) is not SourceClass.USER for place in companions(same))
+        if same.sum(axis=0).max() <= max(1, limit // 3):  # too few to crowd anything out
             return kept, [], dense
         crowd = set(crowded(same, self._authors(sought, kept, content), limit))
         stay = [one for place, one in enumerate(kept) if place not in crowd]
@@ -216,18 +219,21 @@ class Retriever:
     def _spread(self, sought: Sought, kept: list[Ranked], content: Content) -> list[Ranked]:
         """Without what is too much of one source beside what else there is."""
         _, same = alike(sought, kept)
-        owned = [content.source(one.key) is SourceClass.USER for one in kept]
+        content = self._read(sought, [kept[place] for place in companions(same)], content)
+        owned = [content.has(one.key) and content.source(one.key) is SourceClass.USER for one in kept]
         authors = self._authors(sought, kept, content)
         return [kept[place] for place in spread(same, authors, owned, sought.query.limit)]
 
     def _authors(self, sought: Sought, kept: Sequence[Ranked], content: Content) -> list[Hashable]:
-        """Whose passages are, in their order: one add of the user's, or all that assistants, tools or documents say."""
+        """Whose passages are, in their order: one add of the user's, or all that assistants, tools or documents say; what is not
+        read, for it is like nothing else, is nobody's."""
         space, keys = sought.partition.space, [one.key for one in kept]
         own = [key for key in keys if key in content.rows and content.source(key) is SourceClass.USER]
         sources = [one for one in self._ledger.sources(space, own) if not one.echo]
-        turns = self._ledger.turns(space, {source.turn for source in sources})
+        known = {turn.number: turn for turn in content.turns.values()}
+        turns = Known({**known, **self._ledger.turns(space, {source.turn for source in sources} - known.keys())})
         batch = {source.statement: turns[source.turn].batch_id for source in reversed(sources)}
-        return [batch[key] if key in batch else content.author(key) for key in keys]
+        return [batch[key] if key in batch else content.author(key) if content.has(key) else key for key in keys]
 
     def scale(self, partition: Partition) -> Scale:
         """How the embedder's cosines are read: as they are where the score was fitted to them."""
@@ -249,7 +255,7 @@ class Retriever:
 
     def _read(self, sought: Sought, kept: Sequence[Ranked], known: Content) -> Content:
         """The rows and turns of passages, beside what is known."""
-        keys = [one.key for one in kept if one.key not in known.rows and one.key not in known.turns]
+        keys = [one.key for one in kept if not known.has(one.key)]
         if not keys:
             return known
         space, served = sought.partition.space, sought.served
@@ -266,7 +272,6 @@ class Retriever:
         said = [content.turns[one.key].number for one in kept if one.key in content.turns]
         sources = Views(self._ledger, space).evidence(told, sought.moment.number) if told else {}
         created = self._ledger.created_at(space, [content.rows[key].memory_id for key in told]) if told else {}
-        metadata = self._ledger.turn_metadata(space, said) if said else {}
         claimed = self._claimed(sought, said, content.rows) if said else set()
         hits = []
         for one in kept:
@@ -275,7 +280,7 @@ class Retriever:
             else:
                 turn = content.turns[one.key]
                 source = SourceClass.CLAIM if turn.number in claimed else SourceClass.of(turn.role)
-                hits.append(turn_hit(turn, source, one, metadata[turn.number], int(served.until[one.key])))
+                hits.append(turn_hit(turn, source, one, int(served.until[one.key])))
         return hits
 
     def _claimed(self, sought: Sought, turns: Sequence[int], known: Mapping[int, Row]) -> set[int]:
@@ -352,6 +357,12 @@ def alike(sought: Sought, kept: Sequence[Ranked]) -> tuple[NDArray[np.bool_], ND
     return near, near | (cosines >= NEAR)
 
 
+def companions(same: NDArray[np.bool_]) -> list[int]:
+    """The places of passages that are like another one; the rest, most of them, need not be read to be told apart."""
+    places: list[int] = (same.sum(axis=0) > 1).nonzero()[0].tolist()
+    return places
+
+
 def memory_hit(row: Row, one: Ranked, created_at: datetime, sources: tuple[Source, ...]) -> Hit:
     """A memory row as a hit."""
     event = row.statement.event
@@ -373,14 +384,14 @@ def memory_hit(row: Row, one: Ranked, created_at: datetime, sources: tuple[Sourc
     )
 
 
-def turn_hit(turn: Turn, source: SourceClass, one: Ranked, metadata: Mapping[str, object], until: int) -> Hit:
+def turn_hit(turn: Turn, source: SourceClass, one: Ranked, until: int) -> Hit:
     """A turn as a hit."""
     return Hit(
         kind="turn",
         id=turn.id,
         text=turn.content,
         score=one.score,
-        metadata=dict(metadata),
+        metadata=dict(turn.metadata),
         created_at=turn.said_at,
         valid_from=turn.said_at,
         until=None if until == BEGINNING else from_micros(until),

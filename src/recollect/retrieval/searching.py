@@ -41,11 +41,11 @@ class Searches:
         """What a worker thread makes of the hits."""
         return await self.store.in_use.apply(partial(self._made, asked, of), self.store.in_thread)
 
-    def begin(self, asked: Query) -> Future[list[Hit] | None] | None:
-        """The hits from one worker thread, without a loop. None, at once or as what comes of it, where that cannot be: then
-        `hits` does it. From any thread. Raises Closed."""
+    def begin(self, asked: Query, of: Callable[[list[Hit]], T]) -> Future[T | None] | None:
+        """The same by one worker thread, without a loop; from any thread. None, at once or as what comes of it, where that cannot
+        be: then `made` does it. Raises Closed."""
         embedder = self.store.embedder
-        return self.store.submit(self._now, asked, list, embedder) if self._is_plain(embedder) else None
+        return self.store.submit(self._now, asked, of, embedder) if self._is_plain(embedder) else None
 
     def _is_plain(self, embedder: Embedder) -> bool:
         """Whether nothing of a search is awaited."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Set
 
 from ..model import Candidate, Fact, Kind, text_key
 from .sentences import FUNCTION_WORDS, words
@@ -106,6 +107,11 @@ def tokens(value: str) -> set[str]:
 
 def bag(text: str) -> set[str]:
     return {_stem(word) for word in words(text) if word not in _PLAIN} | numbers(text)
+
+
+def may_lie_within(text: str, bags: Set[str]) -> bool:
+    """Whether all words of a text's bag, its numbers left aside, are in `bags`; known from the first that is not."""
+    return all(_stem(word) in bags for word in words(text) if word not in _PLAIN)
 
 
 def _stem(word: str) -> str:

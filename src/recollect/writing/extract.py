@@ -54,6 +54,11 @@ class ModelExtractor:
         self._model = model
         self._prompt = prompts.load(*PROMPT)
 
+    @property
+    def prompt_id(self) -> str:
+        """Recorded with every chunk."""
+        return self._prompt.id
+
     async def extract(self, chunk: Chunk) -> Extraction:
         """Facts in the order of the turns; in the undisturbed case by one call."""
         run = _Run(self._model, self._prompt, chunk.instructions)

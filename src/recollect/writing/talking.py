@@ -21,7 +21,7 @@ from ..records import Batch, BatchStatus, Kept, NewTurns, Space
 from ..safety.redact import Redactor
 from ..tasks import cancel, whole
 from ..times import now
-from ..trace import Heard, Listener, Unlearnt, emit
+from ..trace import Listener, Unlearnt, emit
 from .write import Writer
 
 log = logging.getLogger("recollect")
@@ -55,18 +55,17 @@ class Talking:
 
     # --- hearing -------------------------------------------------------------------------------------------------------
 
-    async def hear(self, new: NewTurns) -> Kept:
-        """Journal messages, their secrets redacted; what was closed by it is learnt in the background. Raises StorageError."""
-        redact = functools.partial(self._redactor.messages, new.messages)
-        short = sum(len(one.content) for one in new.messages) <= self._redactor.AT_ONCE
-        safe, redacted = redact() if short else await self._store.in_thread(redact)
-        new = replace(new, messages=safe, redacted=redacted, instructions=self._instructions)
-        kept: Kept = await whole(self._store.in_thread(self._store.talks.hear, new))
-        self._close_later(kept.space, new.scope.session_id, kept.closes_at)
+    def hear(self, new: NewTurns) -> Kept:
+        """Journal messages, their secrets redacted. Blocking, from any thread; the loop is to be told what came of it, see
+        `go_on`. Raises StorageError."""
+        safe, redacted = self._redactor.messages(new.messages)
+        return self._store.talks.hear(replace(new, messages=safe, redacted=redacted, instructions=self._instructions))
+
+    def go_on(self, session_id: str, kept: Kept) -> None:
+        """Have what was closed learnt in the background, and what is open closed when its time has come."""
+        self._close_later(kept.space, session_id, kept.closes_at)
         if kept.closed:
             self.wake(kept.space)
-        emit(self._listener, Heard(new.scope.user_id, new.scope.session_id or "", kept.new, kept.closed))
-        return kept
 
     def _close_later(self, space: Space, session_id: str | None, at: datetime | None) -> None:
         """Close the session's chunk when nothing has come for so long."""
@@ -176,6 +175,10 @@ class Talking:
         self._warm.add(user_id)
         loading = asyncio.ensure_future(self._loaded(user_id))
         await asyncio.wait({loading}, timeout=OPENING_S)
+
+    def is_warm(self, user_id: str | None) -> bool:
+        """Whether that was done."""
+        return user_id in self._warm
 
     async def _loaded(self, user_id: str | None) -> None:
         embedder = self._store.embedder

@@ -30,11 +30,13 @@ def show_estimate(common: Common, estimate: Estimate, *, stderr: bool = False) -
 
 
 def in_range(estimate: Estimate) -> str:
-    """What it may be, between a talk that holds few facts and one that holds many."""
+    """What it may be, between a talk that holds few facts and one that holds many, and whence that is known."""
     least, most = estimate.least, estimate.most
     tokens = [f"{one.input_tokens + one.output_tokens:,}" for one in (least, most)]
     cost = "" if None in (least.cost_usd, most.cost_usd) else f", {money(least)} to {money(most)}"
-    return f"by how many facts the messages hold: {tokens[0]} to {tokens[1]} tokens{cost}"
+    chunks = estimate.learned_from
+    known = f"as the {count(chunks, 'chunk')} before cost; " if chunks else ""
+    return f"{known}by how many facts the messages hold: {tokens[0]} to {tokens[1]} tokens{cost}"
 
 
 def show_paid(usage: AddUsage) -> None:

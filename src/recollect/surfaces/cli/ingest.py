@@ -147,13 +147,19 @@ def at_work(progress: Progress) -> str:
 def foretell(work: Work, planned: Forecast, report: Path | None) -> int:
     """What a run would cost; nothing is sent and nothing stored."""
     common = work.common
-    told = {"conversations": planned.conversations, **unread(work, planned), **planned.estimate.model_dump(mode="json")}
+    told = {
+        "conversations": planned.conversations,
+        "known": planned.known,
+        **unread(work, planned),
+        **planned.estimate.model_dump(mode="json"),
+    }
     if common.json:
         common.answer(told)
     else:
         show_estimate(common, planned.estimate)
         read = f"{count(planned.conversations, 'conversation')} in {count(len(work.inputs), 'file')}"
-        say(f"{read}. Nothing was sent. What is stored already costs nothing again.")
+        there = f" {count(planned.known, 'turn')} of them are in already." if planned.known else ""
+        say(f"{read}.{there} Nothing was sent.")
         show_problems(work, planned)
     if report is not None:
         write(report, as_json(told) + "\n")
