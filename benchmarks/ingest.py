@@ -5,11 +5,12 @@ floor   : (chunks of the longest conversation + 1) × the latency of a call: its
 overhead: processor time per chunk, the endpoint in a process of its own, without what the embedder takes (one that costs next to
           nothing); what as many bare calls by litellm cost, in the same run, is the model's
 
-python benchmarks/ingest.py [--latency 1] [--concurrency 24] [--chunks N] [--turns 100000] [--json FILE]
+python benchmarks/ingest.py [--latency 1] [--concurrency 24] [--chunks N] [--turns 100000 [--users 1]] [--json FILE]
 
 Five conversations of LoCoMo below $RECOLLECT_DATA; `--chunks`: of each at most so many (for a quick look). `--turns`: instead of
-all that a file of one user's one session with so many messages, made for it, with a model that answers at once: how much memory
-it takes, and how long a chunk takes at the beginning and at the end, by the clock and by the processor.
+all that a file of so many messages, made for it, of one user's one session, or of as many as `--users` says, with a model that
+answers at once: how much memory it takes, and how long a chunk takes at the beginning and at the end, by the clock and by the
+processor.
 """
 
 from __future__ import annotations
@@ -33,6 +34,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from pydantic import BaseModel
 from report import Report
 
@@ -196,14 +198,26 @@ WORDS = ["".join(word) for word in product(SYLLABLES, repeat=3)]  # 4,096
 MEASURED = 50  # chunks over which a time is taken
 
 
-def long_file(path: Path, turns: int) -> None:
-    """One session of two people, a message a line, each with a sentence of its own, of words as rare as words are (Zipf)."""
+class Even(HashEmbedder):
+    """Its vectors turned, so that none of their numbers is large, as in a model's; cosines stay what they are."""
+
+    def __init__(self, dim: int) -> None:
+        super().__init__(dim)
+        self._turn = np.linalg.qr(np.random.default_rng(7).standard_normal((dim, dim)))[0].astype(np.float32)
+
+    def embed(self, texts: Sequence[str]) -> Any:
+        return np.stack([vector @ self._turn for vector in super().embed(texts)])
+
+
+def long_file(path: Path, turns: int, users: int) -> None:
+    """Sessions of two people, a message a line, each with a sentence of its own, of words as rare as words are (Zipf)."""
     chance, said_at = random.Random(7), datetime(2024, 1, 1, tzinfo=UTC)
     rarity = list(accumulate(1 / rank for rank in range(1, len(WORDS) + 1)))
     with path.open("w", encoding="utf-8") as file:
         for n in range(turns):
             words = " ".join(chance.choices(WORDS, cum_weights=rarity, k=14))
-            line = {"role": "user", "name": ("Ann", "Ben")[n % 2], "content": f"On day {n} I saw {words}."}
+            line = {"role": "user", "name": ("Ann", "Ben")[n // users % 2], "content": f"On day {n} I saw {words}."}
+            line["conversation"] = f"user {n % users}"
             line["timestamp"] = (said_at + timedelta(minutes=5 * n)).isoformat()
             file.write(json.dumps(line) + "\n")
 
@@ -215,7 +229,7 @@ def megabytes() -> float:
 
 
 def long(options: argparse.Namespace, report: Report) -> None:
-    """A file of `--turns` messages of one user."""
+    """A file of `--turns` messages of `--users` users."""
     seen: list[tuple[int, int, float, float, float]] = []  # turns, chunks, seconds, of the processor, megabytes
 
     def look(progress: Progress) -> None:
@@ -223,12 +237,12 @@ def long(options: argparse.Namespace, report: Report) -> None:
 
     with endpoint(0.0) as (url, ended), tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "long.jsonl"
-        long_file(file, options.turns)
+        long_file(file, options.turns, options.users)
         told: dict[str, Any] = {"llm": "openai/any", "api_base": url, "api_key": "none"}
-        with Memory(Path(folder) / "store", embedder=HashEmbedder(384), **told) as memory:
+        with Memory(Path(folder) / "store", embedder=Even(384), **told) as memory:
             memory.add("I have a dog.", user_id="warm")
             before = megabytes()
-            done = ingest(memory, read(file), user_id="long", concurrency=options.concurrency, on_progress=look)
+            done = ingest(memory, read(file), concurrency=options.concurrency, on_progress=look)
             ended()
     if not done.complete or done.turns != options.turns:
         raise SystemExit(f"not all of it is in: {done}")
@@ -248,6 +262,7 @@ def main() -> None:
     parser.add_argument("--concurrency", type=int, default=24)
     parser.add_argument("--chunks", type=int)
     parser.add_argument("--turns", type=int)
+    parser.add_argument("--users", type=int, default=1)
     parser.add_argument("--json", type=Path, metavar="FILE")
     options = parser.parse_args()
     report = Report()

@@ -34,6 +34,7 @@ from .records import (
     NewBatch,
     NewTurns,
     PaidChunk,
+    PassageRecord,
     PendingVector,
     Quoted,
     Removal,
@@ -165,6 +166,11 @@ class VectorIndex(Protocol):
 
     def __len__(self) -> int: ...
 
+    @property
+    def nbytes(self) -> int:
+        """Roughly what it takes in memory."""
+        ...
+
     def upsert(self, keys: Sequence[int], vectors: Vectors, group: int = 0) -> None:
         """Put vectors of shape (len(keys), dim) under keys ≥ 0; a key that is there is replaced.
 
@@ -196,6 +202,11 @@ class TextIndex(Protocol):
     """BM25 over one user's texts under integer keys. Not thread-safe: its owner holds a lock."""
 
     def __len__(self) -> int: ...
+
+    @property
+    def nbytes(self) -> int:
+        """Roughly what it takes in memory."""
+        ...
 
     def __contains__(self, term: object) -> bool:
         """Whether any text has the term."""
@@ -360,7 +371,11 @@ class Ledger(Protocol):
     def backfill(
         self, space: Space, vectors: Sequence[tuple[PendingVector, Vectors]], embedder: EmbedderKey
     ) -> None: ...
+    def revision(self, space: Space) -> int: ...
     def delta(self, space: Space, since: int, embedder: EmbedderKey | None = None) -> Delta: ...
+    def passages(self, space: Space, since: int = 0) -> Iterator[Sequence[PassageRecord]]: ...
+    def memories_of(self, space: Space, rows: Iterable[int]) -> dict[int, str]: ...
+    def first_rows(self, space: Space, memory_ids: Iterable[str]) -> dict[str, int]: ...
     def rows(self, space: Space, numbers: Iterable[int]) -> dict[int, Row]: ...
     def versions(self, space: Space, memory_ids: Iterable[str], *, retired: bool = False) -> list[Row]: ...
     def statements_of_slot(self, space: Space, slot_key: tuple[str, str]) -> list[int]: ...

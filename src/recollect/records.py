@@ -494,7 +494,6 @@ class RowSpan:
     """A row without its content: what a partition needs to know whether it may be served, and when. Microseconds."""
 
     number: int
-    memory_id: str
     statement: int
     valid_from: int
     valid_to: int | None
@@ -506,19 +505,28 @@ class RowSpan:
     slot: str | None = None  # casefolded subject and attribute
 
 
+class SourceSpan(NamedTuple):
+    """A source without its quote."""
+
+    number: int
+    statement: int
+    turn: int
+    added: int
+    retired: int | None = None
+    echo: bool = False
+
+
 @dataclass(frozen=True, slots=True)
 class Delta:
-    """What happened to a user after a number: new and re-embedded passages; rows, sources, hidings and identities that came or
-    went.
+    """What happened to a user after a number, beside passages: rows, sources, hidings and identities that came or went.
 
     `cleared`: an erasure or a `reembed` lies between; patching is not enough, rebuild from 0.
     """
 
     revision: int
     cleared: bool
-    passages: tuple[PassageRecord, ...]
     rows: tuple[RowSpan, ...]
-    sources: tuple[SourceRecord, ...]
+    sources: tuple[SourceSpan, ...]
     hidings: tuple[Hiding, ...] = ()
     identities: tuple[Identity, ...] = ()
 

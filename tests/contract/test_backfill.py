@@ -27,7 +27,7 @@ def opened(folder, embedder):
 def vectors(memory, user_id="u"):
     """passage → vector, as the ledger has them."""
     ledger = memory._memory._store.ledger
-    return {one.number: one.vector for one in ledger.delta(ledger.space(user_id), 0).passages}
+    return {one.number: one.vector for part in ledger.passages(ledger.space(user_id)) for one in part}
 
 
 def missing(memory, user_id):

@@ -94,8 +94,7 @@ def fits(memory, embedder):
     store, told = memory._memory._store, texts(memory)
     vectors = {}
     for space, _ in store.ledger.spaces():
-        for one in store.ledger.delta(space, 0).passages:
-            vectors[space, one.number] = one.vector
+        vectors |= {(space, one.number): one.vector for part in store.ledger.passages(space) for one in part}
     spelt = list(told.values()) if type(embedder) is HashEmbedder else [text[::-1] for text in told.values()]
     expected = check(HashEmbedder(embedder.dim).embed(spelt), embedder.dim, len(spelt))
     alike = [np.array_equal(vectors[key], row) for key, row in zip(told, expected, strict=True)]

@@ -251,7 +251,7 @@ def test_a_partition_that_went_astray_is_told_and_made_anew(store):
     with opened(store) as memory:
         right = answers(memory)
         (partition,) = [one for one in memory._memory._store.partitions.loaded() if one.space == 2]
-        keys = sorted(partition.turn_of)
+        keys = np.flatnonzero(partition._intervals._passages["turn"]).tolist()
         partition._texts.upsert(keys[0], {"stray": 1})
         (problem,) = memory.verify().problems
         assert "a partition that differs" in problem.what and problem.mendable

@@ -70,7 +70,7 @@ def test_what_is_taken_out_or_changed_is_so_in_the_copies_too(texts, coarse_from
 def test_a_group_with_nothing_allowed_in_it_is_left_out(texts, coarse_from, monkeypatch):
     vectors = filled(texts, groups=2)
     allowed = np.arange(len(texts) + 1) % 2 == 1  # keys of group 0
-    monkeypatch.setattr(vectors._groups[1], "_index", None)
+    monkeypatch.setattr(vectors._groups[1], "_rows", None)
     monkeypatch.setattr(vectors._groups[1]._copies, "nearest", None)
     assert [key for key, _ in vectors.search(texts[4], 5, allowed).pairs()] == brute_force(texts, texts[4], 5, allowed)
     assert vectors.search(texts[4], 5, np.zeros(9, dtype=bool)).pairs() == []

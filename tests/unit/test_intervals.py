@@ -8,7 +8,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from recollect.records import PassageRecord, RowSpan, SourceRecord
+from recollect.records import PassageRecord, RowSpan, SourceSpan
 from recollect.view.intervals import BEGINNING, OPEN, Intervals, Moment, Span, Window
 
 TIMES = st.integers(0, 12)
@@ -22,10 +22,9 @@ def history(rows):
     size = len(rows)
     intervals.put_passages([PassageRecord(n, None, {}, None) for n in range(1, size + 1)])
     intervals.put_passages([PassageRecord(size + n, n, {}, None, said_at=n, committed=n) for n in range(1, size + 1)])
-    intervals.put_sources([SourceRecord(n, n, n, "", added=n) for n in range(1, size + 1)])
+    intervals.put_sources([SourceSpan(n, n, n, added=n) for n in range(1, size + 1)])
     spans = [
-        RowSpan(n, f"mem_{n}", n, since, until, n, None, expires, False)
-        for n, (since, until, expires) in enumerate(rows, start=1)
+        RowSpan(n, n, since, until, n, None, expires, False) for n, (since, until, expires) in enumerate(rows, start=1)
     ]
     intervals.put_rows(spans)
     return intervals, spans
@@ -86,7 +85,7 @@ SOURCES = st.lists(
 @given(SOURCES, st.lists(st.integers(1, 6), max_size=6), st.none() | st.integers(0, 6))
 def test_what_turns_support_is_what_their_quotes_tell(told, turns, number):
     intervals = Intervals()
-    sources = [SourceRecord(n, *one[:2], "", *one[2:]) for n, one in enumerate(told, start=1)]
+    sources = [SourceSpan(n, *one) for n, one in enumerate(told, start=1)]
     intervals.put_sources(sources[:5])
     intervals.quotes(np.array([1]))  # what is kept must not outlive what comes
     intervals.put_sources(sources[5:])

@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+import gc
+import tracemalloc
 from dataclasses import replace
 from datetime import UTC, datetime
+from itertools import chain
+
+import pytest
 
 from recollect import Memory
+from recollect.adapters import sqlite_ledger
+from recollect.errors import StorageError
 from recollect.model import Evidence, Scope, Update
 from recollect.retrieval.ordering import Sought, order
 from recollect.retrieval.query import Query
@@ -39,6 +46,67 @@ def test_a_partition_follows_another_process_and_equals_its_rebuild(tmp_path):
         assert store.partitions.loaded() == [] and first.count(user_id="u") == 1
 
 
+def test_texts_are_loaded_some_at_a_time(tmp_path, monkeypatch):
+    monkeypatch.setattr(sqlite_ledger, "AT_ONCE", 3)
+    with Memory(tmp_path, llm=ScriptedLanguage(), embedder=HashEmbedder()) as memory:
+        memory.add([{"role": "user", "content": f"likes += thing{n}"} for n in range(10)], user_id="u")
+        memory.add("home = Rome", user_id="u")
+        memory.add([{"role": "user", "content": f"likes += place{n}"} for n in range(9)], user_id="u")  # in parts, too
+        store = memory._memory._store
+        space = store.ledger.space("u")
+        parts = [[one.number for one in part] for part in store.ledger.passages(space)]
+        assert [*chain(*parts)] == [*range(1, 41)] and all(0 < len(part) <= 3 for part in parts)
+        followed, fresh = store.partitions.get(space), store.partitions.fresh(space)
+        assert followed.snapshot() == fresh.snapshot() and len(fresh) == 40
+        assert memory.verify().ok
+        assert next(hit.text for hit in memory.search("thing9", user_id="u", min_score=0)) == "likes is thing9"
+
+
+def test_a_view_that_failed_to_load_is_loaded_whole_the_next_time(tmp_path, monkeypatch):
+    monkeypatch.setattr(sqlite_ledger, "AT_ONCE", 100)
+    with Memory(tmp_path, llm=ScriptedLanguage(), embedder=HashEmbedder()) as memory:
+        memory.add([{"role": "user", "content": f"thing{n}"} for n in range(150)], user_id="u", infer=False)
+        store = memory._memory._store
+        space = store.ledger.space("u")
+        whole = store.partitions.fresh(space).snapshot()
+        store.partitions.clear()
+        passages = store.ledger.passages
+
+        def failing(*asked):
+            parts = passages(*asked)
+            yield next(parts)
+            raise StorageError("the disk is gone", stage="read")
+
+        monkeypatch.setattr(store.ledger, "passages", failing)
+        for _ in range(2):
+            with pytest.raises(StorageError):
+                store.partitions.get(space)
+        assert [len(one) for one in store.partitions.loaded()] == [0]
+        monkeypatch.setattr(store.ledger, "passages", passages)
+        assert store.partitions.get(space).snapshot() == whole
+
+
+def test_a_view_holds_few_bytes_of_a_text_and_is_not_held_twice_while_it_is_loaded(tmp_path, monkeypatch):
+    monkeypatch.setattr(sqlite_ledger, "AT_ONCE", 100)
+    with Memory(tmp_path, llm=ScriptedLanguage(), embedder=HashEmbedder()) as memory:
+        told = [f"message {n} tells of thing{n % 50} and place{n % 70} at length, as messages do" for n in range(1_500)]
+        memory.add([{"role": "user", "content": one} for one in told], user_id="u", infer=False)
+        store = memory._memory._store
+        space = store.ledger.space("u")
+        store.partitions.clear()
+        tracemalloc.start()
+        try:
+            partition = store.partitions.get(space)
+            gc.collect()
+            held, most = tracemalloc.get_traced_memory()
+        finally:
+            tracemalloc.stop()
+        # A vector has 256 bytes, in a buffer with room for as many; 10 terms in a memory, 20 in a turn, 8 each; 20 columns.
+        assert len(partition) == 3_000
+        assert held < 800 * len(partition) and most < 2 * held
+        assert held < 1.5 * partition.bytes
+
+
 def test_partitions_over_the_memory_budget_are_let_go_and_come_back(memory):
     partitions = memory._memory._store.partitions
     partitions._budget = 5_000
@@ -47,6 +115,28 @@ def test_partitions_over_the_memory_budget_are_let_go_and_come_back(memory):
         memory.count(user_id=f"u{n}")
     assert len(partitions.loaded()) < 6
     assert [memory.count(user_id=f"u{n}") for n in range(6)] == [10] * 6
+
+
+def test_the_last_used_stay_within_the_memory_budget(memory):
+    def told(n):
+        memory.add([{"role": "user", "content": f"likes += thing{i} of {n}"} for i in range(10)], user_id=f"u{n}")
+        memory.count(user_id=f"u{n}")
+        return store.ledger.space(f"u{n}")
+
+    store = memory._memory._store
+    partitions = store.partitions
+    spaces = [told(0)]
+    partitions._budget = 3.5 * partitions.loaded()[0].bytes
+    spaces += [told(n) for n in range(1, 8)]
+    assert [one.space for one in partitions.loaded()] == spaces[-3:]
+    assert sum(one.bytes for one in partitions.loaded()) <= partitions._budget
+    partitions.drop(spaces[-1])
+    partitions.get(spaces[0])
+    assert [one.space for one in partitions.loaded()] == [spaces[-3], spaces[-2], spaces[0]]
+    partitions.clear()
+    for n in range(20):  # nobody who has nothing yet is forgotten in the count
+        partitions.get(store.ledger.ensure_space(f"new{n}"))
+    assert len(partitions.loaded()) < 20
 
 
 def test_opening_a_store_loads_no_partition(tmp_path):
@@ -153,5 +243,6 @@ def test_a_search_goes_on_with_what_it_saw_while_another_thread_adds(tmp_path):
 
 def hits_passage(store):
     """The passage of the one live row."""
-    partition = store.partitions.get(store.ledger.space("u"))
-    return next(row.statement for row in partition.believed() if row.valid_to is None)
+    space = store.ledger.space("u")
+    rows = store.ledger.rows(space, store.partitions.get(space).believed_rows()).values()
+    return next(row.statement.number for row in rows if row.valid_to is None)

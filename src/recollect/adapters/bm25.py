@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from array import array
+from bisect import bisect_left, insort
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -18,180 +19,257 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    Matches = tuple[NDArray[np.int64] | None, NDArray[np.float64]]  # see `_Group.scored`
+
 K1 = 1.2
 B = 0.75
-GROUPS = 2  # whose texts are compared in length with each other
+GROUPS = 2  # whose texts are compared in length with each other, and searched only where any of them is allowed
+ABSENT = -1
+COUNT_BITS = 32  # of a posting: a key, then how often its text has the term
+COUNT = (1 << COUNT_BITS) - 1
 SPARSE = 16  # from how many places of a column to a text it is cheaper to sort the texts than to pass over the column
-
-
-class _Postings:
-    """The texts that hold a term, and how often: two columns that grow."""
-
-    __slots__ = ("counts", "keys", "term", "weighed")
-
-    def __init__(self, term: str) -> None:
-        self.term, self.keys, self.counts = term, array("q"), array("q")
-        self.weighed: tuple[int, NDArray[np.float64]] | None = None  # by the norms of which number, see `weights`
-
-    def drop(self, key: int) -> None:
-        place = self.keys.index(key)
-        del self.keys[place], self.counts[place]
-
-    def weights(self, norms: NDArray[np.float64], number: int) -> NDArray[np.float64]:
-        """What each count is worth in a text of that length; kept while the norms stay, which change with every text. By their
-        number: norms that are kept for a rare word's sake are as long as the store is large."""
-        import numpy as np
-
-        if self.weighed is None or self.weighed[0] != number:
-            keys = np.frombuffer(self.keys, dtype=np.int64)
-            counts = np.frombuffer(self.counts, dtype=np.int64)
-            self.weighed = number, counts * (K1 + 1) / (counts + norms[keys])
-        return self.weighed[1]
-
-
-class _Held(NamedTuple):
-    """The terms of a text, by their postings, which all texts share; and how often it has each."""
-
-    postings: tuple[_Postings, ...]
-    counts: tuple[int, ...]  # of each
-
-    def same_as(self, terms: Mapping[str, int], counts: tuple[int, ...]) -> bool:
-        """Whether it is this text, its terms in this order."""
-        return self.counts == counts and [own.term for own in self.postings] == [*terms]
+TERM_BYTES = 270  # a term, its place in a dict, and an array
+BLOCK = 64  # scores of which the best is looked at first
 
 
 class Bm25:
-    """Implements `ports.TextIndex`: an inverted index, scored a term at a time."""
+    """Implements `ports.TextIndex`: an inverted index, scored a term at a time.
+
+    A term's postings are all that is kept of a text, 8 bytes for each of its terms. What a text's terms were is not known then:
+    taking one out looks through all terms of its group. That is rare, for where a user erases, their index is made anew.
+    """
 
     def __init__(self) -> None:
         import numpy as np
 
-        self._postings: dict[str, _Postings] = {}
-        self._texts: dict[int, _Held] = {}
-        self._patterns: dict[tuple[int, ...], tuple[int, ...]] = {}  # counts that many texts have alike, kept once
-        self._lengths: NDArray[np.int64] = np.zeros(256, dtype=np.int64)  # by key; 0 where there is no text
-        self._groups: NDArray[np.int8] = np.zeros(256, dtype=np.int8)  # by key
-        self._sizes = [[0, 0] for _ in range(GROUPS)]  # of each group: texts, and terms in them
-        self._norms: NDArray[np.float64] | None = None  # what a text's length does to its counts, by key
-        self._norms_number = 0  # how often they were made
-        self._last: tuple[dict[str, int], NDArray[np.int64], NDArray[np.float64]] | None = None  # see `_matches`
+        self._groups = [_Group() for _ in range(GROUPS)]
+        self._group_of: NDArray[np.int8] = np.full(16, ABSENT, dtype=np.int8)  # by key
+        self._lengths: NDArray[np.int32] = np.zeros(16, dtype=np.int32)  # by key
+        self._size = 0
+        self._last: _Asked | None = None
 
     def __len__(self) -> int:
-        return len(self._texts)
+        return self._size
+
+    @property
+    def nbytes(self) -> int:
+        return self._group_of.nbytes + self._lengths.nbytes + sum(group.nbytes for group in self._groups)
 
     def __contains__(self, term: object) -> bool:
-        return term in self._postings
+        one, other = self._groups
+        return term in one.postings or term in other.postings
 
     def upsert(self, key: int, terms: Mapping[str, int], group: int = 0) -> None:
-        counts = tuple(terms.values())
-        if key in self._texts and self._groups[key] == group and self._texts[key].same_as(terms, counts):
-            return
-        self.remove([key])
-        self._grow(key)
-        self._groups[key], self._lengths[key] = group, sum(counts)
-        self._count(key, 1)
-        postings = []
-        for term, count in terms.items():
-            if (own := self._postings.get(term)) is None:
-                own = self._postings[term] = _Postings(term)
-            own.keys.append(key)
-            own.counts.append(count)
-            postings.append(own)
-        self._texts[key] = _Held(tuple(postings), self._patterns.setdefault(counts, counts))
+        length = sum(terms.values())
+        if key < len(self._group_of) and self._group_of[key] != ABSENT:
+            # A text of that length that has these terms so often has no others.
+            if self._group_of[key] == group and self._lengths[key] == length and self._groups[group].has(key, terms):
+                return
+            self.remove([key])
+        while key >= len(self._group_of):
+            self._grow()
+        self._group_of[key], self._lengths[key] = group, length
+        self._groups[group].add(key, terms, length)
+        self._change(1)
 
-    def _grow(self, key: int) -> None:
+    def _grow(self) -> None:
         import numpy as np
 
-        while key >= len(self._lengths):
-            self._lengths = np.concatenate([self._lengths, np.zeros_like(self._lengths)])
-            self._groups = np.concatenate([self._groups, np.zeros_like(self._groups)])
+        self._group_of = np.concatenate([self._group_of, np.full_like(self._group_of, ABSENT)])
+        self._lengths = np.concatenate([self._lengths, np.zeros_like(self._lengths)])
 
-    def _count(self, key: int, sign: int) -> None:
-        self._norms = self._last = None
-        size = self._sizes[self._groups[key]]
-        size[0] += sign
-        size[1] += sign * int(self._lengths[key])
+    def _change(self, texts: int) -> None:
+        self._size += texts
+        self._last = None
 
     def remove(self, keys: Sequence[int]) -> None:
-        for key in keys:
-            if (held := self._texts.pop(key, None)) is None:
-                continue
-            for own in held.postings:
-                own.drop(key)
-                if not own.keys:
-                    del self._postings[own.term]
-            self._count(key, -1)
-            self._lengths[key] = 0
+        known = [key for key in dict.fromkeys(keys) if key < len(self._group_of)]
+        for number, group in enumerate(self._groups):
+            if gone := [key for key in known if self._group_of[key] == number]:
+                group.remove(gone, int(self._lengths[gone].sum()))
+                self._group_of[gone], self._lengths[gone] = ABSENT, 0
+                self._change(-len(gone))
 
     def idf(self, term: str) -> float:
         """Weight of a term; that of a term which no text has is the highest."""
-        n = len(self._postings[term].keys) if term in self._postings else 0
-        return math.log(1 + (len(self._texts) - n + 0.5) / (n + 0.5))
+        one, other = self._groups
+        n = len(one.postings.get(term, ())) + len(other.postings.get(term, ()))
+        return math.log(1 + (self._size - n + 0.5) / (n + 0.5))
 
     def search(self, terms: Mapping[str, int], k: int, allowed: NDArray[np.bool_] | None = None) -> Scored:
         import numpy as np
 
-        found, scores = self._matches(terms)
+        found = [self._best_of(number, terms, k, allowed) for number in range(GROUPS)]
+        keys, scores = np.concatenate([one.keys for one in found]), np.concatenate([one.scores for one in found])
+        order = np.lexsort((keys, -scores))[: max(k, 0)]
+        return Scored(keys[order], scores[order])
+
+    def _best_of(self, number: int, terms: Mapping[str, int], k: int, allowed: NDArray[np.bool_] | None) -> Scored:
         if allowed is not None:
-            inside = found[: np.searchsorted(found, len(allowed))]  # what came after the mask was made is not in it
-            chosen = allowed[inside]
-            found, scores = inside[chosen], scores[: len(inside)][chosen]
-        return _best(found, scores, k)
+            size = min(len(allowed), len(self._group_of))  # what came after the mask was made is not in it
+            allowed = allowed[:size] & (self._group_of[:size] == number)
+        if k <= 0 or not (self._groups[number].postings if allowed is None else allowed.any()):
+            return Scored.none()
+        return _best(*self._matches(number, terms), k, allowed)
 
-    def _matches(self, terms: Mapping[str, int]) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-        """The keys, ascending, of the texts that hold any of the terms, and their scores. The last ones are kept: a query is
-        asked of memories, of turns, and of what is left of them."""
-        if self._last is None or self._last[0] != terms:
-            self._last = (dict(terms), *self._scored(terms))
-        return self._last[1:]
+    def _matches(self, number: int, terms: Mapping[str, int]) -> Matches:
+        """The scores of a group's texts, see `_Group.scored`. The last ones are kept: a query is asked of all that may be served,
+        and of what is left of it."""
+        if self._last is None or self._last.terms != terms:
+            self._last = _Asked(dict(terms), {term: self.idf(term) * asked for term, asked in terms.items()}, {})
+        last = self._last
+        if number not in last.found:
+            last.found[number] = self._groups[number].scored(last.weights, self._lengths)
+        return last.found[number]
 
-    def _scored(self, terms: Mapping[str, int]) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    def coverage(self, terms: Mapping[str, int], keys: Sequence[int]) -> list[float]:
         import numpy as np
 
-        scores = np.zeros(len(self._lengths))
-        norms = self._norms_now()
-        held = [np.empty(0, dtype=np.int64)]
-        for term, asked in terms.items():
-            if term in self._postings:
-                keys = np.frombuffer(self._postings[term].keys, dtype=np.int64)
-                scores[keys] += self.idf(term) * asked * self._postings[term].weights(norms, self._norms_number)
-                held.append(keys)
-        # Where few texts hold any of the terms, only those are looked at.
-        few = sum(map(len, held)) * SPARSE < len(scores)
-        found = np.unique(np.concatenate(held)) if few else np.flatnonzero(scores)
-        return found, scores[found]
+        weights = {word: min([self.idf(term) for term in word]) for word in words_of(terms)}
+        total = sum(weights.values())
+        covered = np.zeros(len(keys))
+        if not total or not len(keys):
+            return covered.tolist()
+        wanted = np.asarray(keys, dtype=np.int64)
+        for word, weight in weights.items():
+            known = [group.holding(term, wanted) for term in word for group in self._groups if term in group.postings]
+            if known:
+                covered += weight * np.logical_or.reduce(known)
+        shares: list[float] = (covered / total).tolist()
+        return shares
 
-    def _norms_now(self) -> NDArray[np.float64]:
+
+class _Asked(NamedTuple):
+    """A query, what each of its terms weighs, and what was found in groups."""
+
+    terms: dict[str, int]
+    weights: dict[str, float]
+    found: dict[int, Matches]
+
+
+class _Group:
+    """Texts that are compared in length with each other."""
+
+    def __init__(self) -> None:
+        self.postings: dict[str, array[int]] = {}  # term → the texts that hold it, ascending
+        self._last_key = -1
+        self._texts = self._terms = self._places = 0
+        self._norms: NDArray[np.float64] | None = None  # what a text's length does to its counts, by key
+        self._weights: dict[str, NDArray[np.float64]] = {}  # of the postings of terms that were asked for, by the norms
+
+    @property
+    def nbytes(self) -> int:
+        """What terms take, and what postings do."""
+        return len(self.postings) * TERM_BYTES + self._places * 8
+
+    def has(self, key: int, terms: Mapping[str, int]) -> bool:
+        """Whether a text has terms so often."""
+        for term, count in terms.items():
+            own = self.postings.get(term, ())
+            place = bisect_left(own, key << COUNT_BITS | count)
+            if place == len(own) or own[place] != key << COUNT_BITS | count:
+                return False
+        return True
+
+    def add(self, key: int, terms: Mapping[str, int], length: int) -> None:
+        """Put a text that is not here."""
+        is_last, self._last_key = key > self._last_key, max(key, self._last_key)
+        postings, place = self.postings, key << COUNT_BITS
+        for term, count in terms.items():
+            if (own := postings.get(term)) is None:
+                postings[term] = array("q", (place | count,))
+            elif is_last:
+                own.append(place | count)
+            else:
+                insort(own, place | count)
+        self._places += len(terms)
+        self._change(1, length)
+
+    def remove(self, keys: Sequence[int], length: int) -> None:
+        """Take texts out that are here, so many terms in all."""
+        for term, own in [*self.postings.items()]:
+            for key in keys:
+                place = bisect_left(own, key << COUNT_BITS)
+                if place < len(own) and own[place] >> COUNT_BITS == key:
+                    del own[place]
+                    self._places -= 1
+            if not own:
+                del self.postings[term]
+        self._change(-len(keys), -length)
+
+    def _change(self, texts: int, terms: int) -> None:
+        self._texts += texts
+        self._terms += terms
+        self._norms = None
+        self._weights.clear()
+
+    def scored(self, weights: Mapping[str, float], lengths: NDArray[np.int32]) -> Matches:
+        """The keys, ascending, of the texts that hold any of these terms, and what they are worth together; where they are not
+        few, all scores by key."""
+        import numpy as np
+
+        scores = np.zeros(len(lengths))
+        held = [np.empty(0, dtype=np.int64)]
+        for term, weight in weights.items():
+            if term in self.postings:
+                keys, own = self._weighed(term, lengths)
+                scores[keys] += weight * own
+                held.append(keys)
+        if sum(map(len, held)) * SPARSE < len(scores):
+            found = np.unique(np.concatenate(held))
+            return found, scores[found]
+        return None, scores
+
+    def _weighed(self, term: str, lengths: NDArray[np.int32]) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+        """The texts that hold a term, and what its count is worth in texts of their lengths: kept while the norms stay, which
+        every text changes."""
+        import numpy as np
+
+        postings = np.frombuffer(self.postings[term], dtype=np.int64)
+        keys = postings >> COUNT_BITS
+        if (weights := self._weights.get(term)) is None:
+            counts = postings & COUNT
+            weights = self._weights[term] = counts * (K1 + 1) / (counts + self._norms_of(lengths)[keys])
+        return keys, weights
+
+    def _norms_of(self, lengths: NDArray[np.int32]) -> NDArray[np.float64]:
         import numpy as np
 
         if self._norms is None:
-            average = np.array([terms / texts if terms else 1.0 for texts, terms in self._sizes])
-            self._norms = K1 * (1 - B + B * self._lengths / average[self._groups])
-            self._norms_number += 1
+            average = self._terms / self._texts if self._terms else 1.0
+            self._norms = K1 * (1 - B + B * lengths.astype(np.float64) / average)
         return self._norms
 
-    def coverage(self, terms: Mapping[str, int], keys: Sequence[int]) -> list[float]:
-        weights = {word: min([self.idf(term) for term in word]) for word in words_of(terms)}
-        total = sum(weights.values())
-        if not total:
-            return [0.0] * len(keys)
-        known = [([self._postings[term] for term in word if term in self._postings], weights[word]) for word in weights]
-        plain = [(own[0], weight) for own, weight in known if len(own) == 1]
-        several = [(own, weight) for own, weight in known if len(own) > 1]
-        held = [self._texts[key].postings if key in self._texts else () for key in keys]
-        covered = [sum([weight for one, weight in plain if one in postings]) for postings in held]
-        if several:
-            more = [sum([weight for own, weight in several if any(one in own for one in text)]) for text in held]
-            covered = [one + other for one, other in zip(covered, more, strict=True)]
-        return [weight / total for weight in covered]
+    def holding(self, term: str, keys: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """Which texts hold a term that some do."""
+        import numpy as np
+
+        postings = np.frombuffer(self.postings[term], dtype=np.int64)
+        places = np.minimum(postings.searchsorted(keys << COUNT_BITS), len(postings) - 1)
+        held: NDArray[np.bool_] = postings[places] >> COUNT_BITS == keys
+        return held
 
 
-def _best(keys: NDArray[np.int64], scores: NDArray[np.float64], k: int) -> Scored:
-    """The k best, best first, ties by smaller key. `keys` ascend."""
+def _best(
+    keys: NDArray[np.int64] | None, scores: NDArray[np.float64], k: int, allowed: NDArray[np.bool_] | None
+) -> Scored:
+    """The k best of those allowed that are above 0, best first, ties by smaller key. See `_Group.scored`."""
     import numpy as np
 
-    if 0 < k < len(keys):
+    if allowed is not None and keys is None:
+        scores = scores[: len(allowed)] * allowed
+    elif allowed is not None and keys is not None:
+        keys = keys[: keys.searchsorted(len(allowed))]
+        scores = scores[: len(keys)] * allowed[keys]
+    best = scores > 0
+    if k <= len(scores) // BLOCK:  # the k-th best is no worse than the worst of the best of k blocks
+        tops = scores[: len(scores) // BLOCK * BLOCK].reshape(-1, BLOCK).max(axis=1)
+        best &= scores >= np.partition(tops, -k)[-k]
+    places = np.flatnonzero(best)
+    scores = scores[places]
+    if k < len(scores):
         best = scores >= np.partition(scores, -k)[-k]
-        keys, scores = keys[best], scores[best]
-    order = np.argsort(-scores, kind="stable")[: max(k, 0)]
-    return Scored(keys[order], scores[order])
+        places, scores = places[best], scores[best]
+    order = np.argsort(-scores, kind="stable")[:k]
+    places = places[order]
+    return Scored(places if keys is None else keys[places], scores[order])

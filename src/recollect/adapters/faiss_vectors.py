@@ -49,12 +49,16 @@ class FaissVectors:
 
         self.dim = dim
         self._groups: dict[int, _Group] = {}
-        self._group_of: NDArray[np.int64] = np.full(256, ABSENT)  # by key
-        self._place_of: NDArray[np.int64] = np.full(256, ABSENT)  # in its group, by key
+        self._group_of: NDArray[np.int64] = np.full(16, ABSENT)  # by key
+        self._place_of: NDArray[np.int64] = np.full(16, ABSENT)  # in its group, by key
         self._size = 0
 
     def __len__(self) -> int:
         return self._size
+
+    @property
+    def nbytes(self) -> int:
+        return self._group_of.nbytes + self._place_of.nbytes + sum(one.nbytes for one in self._groups.values())
 
     def upsert(self, keys: Sequence[int], vectors: Vectors, group: int = 0) -> None:
         import numpy as np
@@ -144,7 +148,7 @@ class _Group:
         import numpy as np
 
         self._dim = dim
-        self._index = _faiss().IndexFlatIP(dim)
+        self._rows: Vectors = np.empty((0, dim), dtype=np.float32)  # with room for more
         self._copies: _Copies | None = None  # none while there are few vectors
         self.keys: NDArray[np.int64] = np.empty(0, dtype=np.int64)  # by place
         self._restrictions: list[tuple[NDArray[np.bool_], _Restriction]] = []  # of masks that nobody can write to
@@ -153,17 +157,25 @@ class _Group:
         return len(self.keys)
 
     @property
+    def nbytes(self) -> int:
+        """A number of a vector takes four bytes, its copy one."""
+        return self.keys.nbytes + len(self) * self._dim * (4 if self._copies is None else 5)
+
+    @property
     def rows(self) -> Vectors:
-        """The vectors by place: FAISS's own memory, to be read before anything is put or removed."""
-        rows: Vectors = _faiss().rev_swig_ptr(self._index.get_xb(), len(self) * self._dim).reshape(len(self), self._dim)
-        return rows
+        """The vectors by place, to be read before anything is put or removed."""
+        return self._rows[: len(self)]
 
     def put(self, rows: Vectors, ids: NDArray[np.int64]) -> None:
         """Append vectors of shape (len(ids), dim), none of which is here."""
         import numpy as np
 
-        _faiss()
-        self._index.add(rows)
+        size = len(self) + len(rows)
+        if size > len(self._rows):
+            grown = np.empty((max(2 * len(self._rows), size), self._dim), dtype=np.float32)
+            grown[: len(self)] = self.rows  # the rest takes no memory before something is written there
+            self._rows = grown
+        self._rows[len(self) : size] = rows
         self.keys = np.concatenate([self.keys, ids])
         self._restrictions.clear()
         if self._copies is not None:
@@ -176,9 +188,11 @@ class _Group:
         """Take out what is at these places; the others keep their order."""
         import numpy as np
 
-        _faiss()
-        self._index.remove_ids(places)
+        first = int(places.min())
+        behind = np.delete(np.arange(first, len(self)), places - first)
+        self._rows[first : first + len(behind)] = self._rows[behind]
         if self._copies is not None:
+            _faiss()
             self._copies.remove(places)
         self.keys = np.delete(self.keys, places)
         self._restrictions.clear()
@@ -194,10 +208,20 @@ class _Group:
             return np.empty(0, dtype=np.int64), np.empty(0, dtype=np.float32)
         found = None if self._copies is None else self._proven(self._copies, query, k, only)
         if found is None:
-            _faiss()
-            scores, places = self._index.search(query, min(k, only.number), params=only.parameters)
-            found = places[0], scores[0]
+            found = self._exactly(query, min(k, only.number), only)
         return self.keys[found[0]], found[1]
+
+    def _exactly(self, query: Vectors, k: int, only: _Restriction) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+        """The places and cosines of the k nearest, as FAISS's flat index finds them: its vectors would be in its own memory, of
+        small pages, and twice there whenever they need more."""
+        import numpy as np
+
+        faiss = _faiss()
+        places, scores = np.empty(k, dtype=np.int64), np.empty(k, dtype=np.float32)
+        question, rows, *into = (faiss.swig_ptr(one) for one in (query, self._rows, scores, places))
+        selected = None if only.parameters is None else only.parameters.sel
+        faiss.knn_inner_product(question, rows, self._dim, 1, len(self), k, *into, selected)
+        return places, scores
 
     def _proven(
         self, copies: _Copies, query: Vectors, k: int, only: _Restriction

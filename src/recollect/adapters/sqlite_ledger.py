@@ -34,6 +34,7 @@ from ..records import (
     Retirement,
     RowSpan,
     SourceRecord,
+    SourceSpan,
     Space,
     UserRecord,
     UserState,
@@ -58,6 +59,16 @@ _QUOTED = (
     " t.session_id, t.agent_id FROM sources s LEFT JOIN turns t ON t.space = s.space AND t.number = s.turn"
     " WHERE s.space = ? AND s.statement"
 )
+AT_ONCE = 1_000  # passages that are read at a time: as many vectors and term counts are held twice
+_PASSAGES = (
+    "SELECT p.*, t.number AS turn, t.said_at, t.committed, coalesce(t.name, t.role) AS speaker,"
+    " coalesce(t.session_id, t.batch_id) AS session FROM passages p{}"
+    " LEFT JOIN turns t ON p.kind = 'turn' AND t.space = p.space AND t.passage = p.number"
+    " WHERE p.space = ?1 AND p.number > ?2 AND {}p.revised > ?3 ORDER BY p.number LIMIT ?4"
+)
+_ALL_PASSAGES = _PASSAGES.format("", "+")  # by their numbers, not by when they were revised
+_NEW_PASSAGES = _PASSAGES.format(" INDEXED BY passages_by_revision", "")
+_SPAN = "number, statement, valid_from, valid_to, recorded, retired, expires_at, quarantined"
 _TOLD = (
     "SELECT number, event_from, event_to, slot_key FROM statements"
     " WHERE space = ? AND (event_from IS NOT NULL OR slot_key IS NOT NULL) AND number"
@@ -344,38 +355,57 @@ class SqliteLedger:
         """One state of the ledger for all that this thread reads within."""
         return self._database.read()
 
-    def delta(self, space: Space, since: int, embedder: EmbedderKey | None = None) -> Delta:
-        """What a partition at number `since` must learn. Raises EmbeddingModelMismatch where it may hold new vectors, and the
-        store's are not of `embedder`."""
+    def revision(self, space: Space) -> int:
+        """The number of the user's last commit."""
         now = self._database.one("SELECT revision FROM users WHERE space = ?", (space,))
-        if now is not None and now["revision"] == since:
-            return Delta(since, False, (), (), ())  # as before most searches: nothing came
+        return 0 if now is None else int(now["revision"])
+
+    def delta(self, space: Space, since: int, embedder: EmbedderKey | None = None) -> Delta:
+        """What a partition at number `since` must learn, beside `passages`. Raises EmbeddingModelMismatch where it may hold new
+        vectors, and the store's are not of `embedder`."""
         with self._database.read() as db:
             user = db.execute("SELECT revision, cleared_at FROM users WHERE space = ?", (space,)).fetchone()
             check_embedder(db, embedder)
             check_terms(db, self._terms)
-            passages = db.execute(
-                "SELECT p.*, t.number AS turn, t.said_at, t.committed, coalesce(t.name, t.role) AS speaker,"
-                " coalesce(t.session_id, t.batch_id) AS session FROM passages p"
-                " INDEXED BY passages_by_revision"
-                " LEFT JOIN turns t ON p.kind = 'turn' AND t.space = p.space AND t.passage = p.number"
-                " WHERE p.space = ? AND p.revised > ? ORDER BY p.number",
-                (space, since),
-            ).fetchall()
-            rows = _changed(db, "memory_rows", "recorded", space, since)
+            rows = _changed(db, "memory_rows", "recorded", space, since, _SPAN)
             told = {row["number"]: row for row in _select_in(db, _TOLD, space, {row["statement"] for row in rows})}
-            sources = _changed(db, "sources", "added", space, since)
+            sources = _changed(db, "sources", "added", space, since, ", ".join(SourceSpan._fields))
             hidings = _changed(db, "hidings", "added", space, since)
             identities = _changed(db, "identities", "added", space, since)
             return Delta(
                 revision=user["revision"],
                 cleared=since < user["cleared_at"],
-                passages=tuple(_passages(passages)),
                 rows=tuple(_span(row, told.get(row["statement"])) for row in rows),
-                sources=tuple(_source(row) for row in sources),
+                sources=tuple(SourceSpan(*row) for row in sources),
                 hidings=tuple(_hiding(row) for row in hidings),
                 identities=tuple(_identity(row) for row in identities),
             )
+
+    def passages(self, space: Space, since: int = 0) -> Iterator[Sequence[PassageRecord]]:
+        """Texts that came or changed after number `since`, in the order of their numbers, some at a time: within a `snapshot` as
+        they were at one moment."""
+        behind = 0
+        while True:
+            with self._database.read() as db:
+                query = _NEW_PASSAGES if since else _ALL_PASSAGES
+                found = db.execute(query, (space, behind, since, AT_ONCE)).fetchall()
+            yield [*_passages(found)]
+            if len(found) < AT_ONCE:
+                return
+            behind = found[-1]["number"]
+
+    def memories_of(self, space: Space, rows: Iterable[int]) -> dict[int, str]:
+        """The ids of the memories that rows are versions of, by the row's number."""
+        with self._database.read() as db:
+            query = "SELECT number, memory_id FROM memory_rows WHERE space = ? AND number"
+            return Known({row["number"]: row["memory_id"] for row in _select_in(db, query, space, rows)})
+
+    def first_rows(self, space: Space, memory_ids: Iterable[str]) -> dict[str, int]:
+        """The number of each memory's first row."""
+        query = "SELECT memory_id, min(number) AS first FROM memory_rows WHERE space = ? AND memory_id"
+        with self._database.read() as db:
+            found = _select_in(db, query, space, memory_ids, suffix=" GROUP BY memory_id")
+            return Known({row["memory_id"]: row["first"] for row in found})
 
     def rows(self, space: Space, numbers: Iterable[int]) -> dict[int, Row]:
         """The user's rows of these numbers; absent ones are left out."""
@@ -783,10 +813,13 @@ def _select_in(
     return found
 
 
-def _changed(db: sqlite3.Connection, table: str, added: str, space: Space, since: int) -> list[sqlite3.Row]:
-    """What came or was retired after number `since`, in the order of the primary key."""
+def _changed(
+    db: sqlite3.Connection, table: str, added: str, space: Space, since: int, columns: str = "*"
+) -> list[sqlite3.Row]:
+    """What came or was retired after number `since`, in the order of the primary key, which the columns begin with: without the
+    space, unless they are all."""
     parts = [
-        f"SELECT * FROM {table} INDEXED BY {table}_by_{column} WHERE space = :space AND {column} > :since"
+        f"SELECT {columns} FROM {table} INDEXED BY {table}_by_{column} WHERE space = :space AND {column} > :since"
         for column in (added, "retired")
     ]
     query = f"{' UNION '.join(parts)} ORDER BY 1, 2"
@@ -1001,7 +1034,6 @@ def _passages(rows: Sequence[sqlite3.Row]) -> Iterator[PassageRecord]:
 def _span(row: sqlite3.Row, told: sqlite3.Row | None) -> RowSpan:
     return RowSpan(
         row["number"],
-        row["memory_id"],
         row["statement"],
         row["valid_from"],
         row["valid_to"],

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
-from ..records import PassageRecord, SourceRecord
+from ..records import PassageRecord, SourceSpan
 from ..view.intervals import Columns
 from .channels import Channel
 
@@ -40,7 +40,7 @@ class Surroundings:
         numbers = [(self._sessions.setdefault(session, len(self._sessions) + 1),) for _, session in known]
         self._session_of.put([turn for turn, _ in known], numbers)
 
-    def put_sources(self, sources: Sequence[SourceRecord]) -> None:
+    def put_sources(self, sources: Sequence[SourceSpan]) -> None:
         """Quotes: a memory stands where its first one does."""
         import numpy as np
 
@@ -49,6 +49,11 @@ class Surroundings:
         for one, turn in zip(sources, known, strict=True):
             first.setdefault(one.statement, turn or one.turn)
         self._turn_of.put([*first], [(turn,) for turn in first.values()])
+
+    @property
+    def nbytes(self) -> int:
+        """What it takes in memory."""
+        return self._turn_of.nbytes + self._session_of.nbytes
 
     def spots(self, passages: Integers) -> Spots:
         """Where passages stand."""

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from ..build import Store
 from ..errors import StoreCorrupt
@@ -167,27 +167,44 @@ def differs(store: Store, partition: Partition) -> bool:
     for _ in range(TRIES):
         partition.catch_up()
         fresh = store.partitions.fresh(partition.space)
-        passages = store.ledger.delta(partition.space, 0).passages
-        mine, right = view_of(partition, passages), view_of(fresh, passages)
+        asked = Probe.of(store.ledger.passages(partition.space))
+        mine, right = view_of(partition, asked), view_of(fresh, asked)
         if mine[0] == right[0]:
             return mine != right
     return False
 
 
-def view_of(partition: Partition, passages: Sequence[PassageRecord]) -> tuple[object, ...]:
-    """A partition's number and all that it would answer: each passage's cosine to a vector at random, and the scores of a
-    query of all words."""
+class Probe(NamedTuple):
+    """What a user's views are asked to be compared: about these passages, with all of their words and a vector at random."""
+
+    keys: list[int]
+    words: dict[str, int]
+    vector: Vectors | None
+
+    @classmethod
+    def of(cls, parts: Iterable[Sequence[PassageRecord]]) -> Probe:
+        """By a user's passages, some at a time."""
+        import numpy as np
+
+        keys: list[int] = []
+        words: set[str] = set()
+        dim = 0
+        for part in parts:
+            keys += [one.number for one in part]
+            words.update(term for one in part for term in one.terms)
+            dim = dim or next((len(one.vector) for one in part if one.vector is not None), 0)
+        vector = np.random.default_rng(1).standard_normal(dim).astype(np.float32) if dim else None
+        return cls(keys, dict.fromkeys(sorted(words), 1), vector)
+
+
+def view_of(partition: Partition, asked: Probe) -> tuple[object, ...]:
+    """A partition's number and all that it would answer: each passage's cosine to the vector, and the scores of a query of all
+    words."""
     import numpy as np
 
-    before = partition.snapshot()
-    keys = [one.number for one in passages]
-    dims = [len(one.vector) for one in passages if one.vector is not None]
-    probe: Vectors | None = None
-    if dims:
-        probe = np.random.default_rng(1).standard_normal(dims[0]).astype(np.float32)
-    words = dict.fromkeys(sorted({term for one in passages for term in one.terms}), 1)
-    by_words = partition.search(None, words, len(keys), np.ones(max(keys, default=0) + 1, dtype=bool)).text
-    cosines = [cosine for cosine, _ in partition.relevance(probe, {}, keys)]
+    before, keys = partition.snapshot(), asked.keys
+    by_words = partition.search(None, asked.words, len(keys), np.ones(max(keys, default=0) + 1, dtype=bool)).text
+    cosines = [cosine for cosine, _ in partition.relevance(asked.vector, {}, keys)]
     near = [None if cosine is None else round(cosine, 4) for cosine in cosines]
     scores = sorted((key, round(score, 6)) for key, score in by_words.pairs())
     return (*before, near, scores) if partition.snapshot() == before else (-1, None)

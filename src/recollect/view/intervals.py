@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from ..records import Hiding, PassageRecord, RowSpan, SourceRecord
+from ..records import Hiding, PassageRecord, RowSpan, SourceSpan
 
 if TYPE_CHECKING:
     import numpy as np
@@ -59,7 +59,7 @@ class Columns:
         import numpy as np
 
         self._place = {name: place for place, name in enumerate(names)}
-        self._values = np.zeros((len(names), 256), dtype=np.int64)
+        self._values = np.zeros((len(names), 16), dtype=np.int64)
         self._size = 1
 
     def __getitem__(self, name: str) -> Integers:
@@ -81,9 +81,20 @@ class Columns:
         if not numbers:
             return
         self._size = max(self._size, max(numbers) + 1)
-        while self._values.shape[1] < self._size:
-            self._values = np.concatenate([self._values, np.zeros_like(self._values)], axis=1)
+        if (room := self._values.shape[1]) < self._size:
+            grown = np.zeros((len(self._values), max(2 * room, self._size)), dtype=np.int64)
+            grown[:, :room] = self._values  # the rest takes no memory before something is written there
+            self._values = grown
         self._values[:, numbers] = np.asarray(values, dtype=np.int64).T
+
+    @property
+    def nbytes(self) -> int:
+        """What it takes in memory."""
+        return len(self._values) * self._size * 8
+
+    def snapshot(self) -> tuple[bytes, ...]:
+        """Its values, for comparison."""
+        return tuple(self[name].tobytes() for name in self._place)
 
 
 @dataclass(frozen=True)
@@ -186,7 +197,7 @@ class Intervals:
         spans, self._kept = list(rows), None
         self._rows.put([row.number for row in spans], [_row_values(row) for row in spans])
 
-    def put_sources(self, sources: Sequence[SourceRecord]) -> None:
+    def put_sources(self, sources: Sequence[SourceSpan]) -> None:
         """Quotes that came or were retired."""
         self._kept = self._quotes = None
         self._sources.put(
@@ -208,6 +219,15 @@ class Intervals:
         )
 
     @property
+    def nbytes(self) -> int:
+        """What it takes in memory."""
+        return sum(one.nbytes for one in (self._rows, self._sources, self._hidings, self._passages))
+
+    def snapshot(self) -> tuple[tuple[bytes, ...], ...]:
+        """All that a rebuild must reproduce; hidings are numbered as they come."""
+        return self._rows.snapshot(), self._sources.snapshot(), self._passages.snapshot()
+
+    @property
     def passages(self) -> int:
         """One more than the last passage's number: the length of whatever is by passage."""
         return len(self._passages)
@@ -225,6 +245,36 @@ class Intervals:
     def believed(self) -> Mask:
         """By passage: whether a row says it that is believed now, whether or not it holds still."""
         return self._by_passage(self._believed(Moment(0))) > 0
+
+    def believed_rows(self) -> Integers:
+        """The numbers of the rows that are not retired, put aside or not."""
+        numbers: Integers = (self._rows["retired"] == OPEN).nonzero()[0]
+        return numbers
+
+    def unexpired_rows(self, moment: Moment) -> tuple[Integers, Integers]:
+        """The numbers of the rows that are believed at the moment, live or ended, and have not expired; and their statements."""
+        numbers = (self._believed(moment) & (self._rows["expires_at"] > moment.now)).nonzero()[0]
+        return numbers, self._rows["statement"][numbers]
+
+    def approved(self, statements: Sequence[int]) -> set[int]:
+        """Those of the statements that a row ever said which was not put aside."""
+        import numpy as np
+
+        told = self._rows["statement"][self._rows["quarantined"] == 0]
+        return set(told[np.isin(told, statements)].tolist())
+
+    def shown_turns(self, turns: Sequence[int]) -> list[int]:
+        """Those of the turns that are searchable and not hidden."""
+        import numpy as np
+
+        hidden = self._hidings["turn"][self._hidings["retired"] == OPEN]
+        shown = np.setdiff1d(self._passages["turn"], hidden)
+        return [turn for turn, is_shown in zip(turns, np.isin(turns, shown).tolist(), strict=True) if is_shown]
+
+    @property
+    def turns(self) -> int:
+        """How many turns are among the passages."""
+        return int((self._passages["turn"] > 0).sum())
 
     def supported(self, turns: Integers, moment: Moment) -> tuple[Integers, Integers]:
         """The statements that turns support at the moment: places among the turns, ascending, and statements."""

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 # Of a subject's statements, and how many, in a slot of one kind: rules know one for all "events".
 KIND_SHARE, LARGEST_KIND = 0.05, 40
 BETWEEN = "\x1f"  # a slot's subject and its attribute
+LABEL_BYTES = 500  # a label with what finds it, roughly
 
 
 class Labels:
@@ -48,6 +49,19 @@ class Labels:
 
     def __contains__(self, passage: object) -> bool:
         return isinstance(passage, int) and passage < len(self._of) and self._of["label"][passage] > 0
+
+    @property
+    def nbytes(self) -> int:
+        """Roughly what it takes in memory."""
+        return self._of.nbytes + len(self._texts) * LABEL_BYTES
+
+    def snapshot(self) -> list[str]:
+        """The label of each passage."""
+        return [self._texts[label] for label in self._of["label"].tolist()]
+
+    def text(self, passage: int) -> str:
+        """The label of a passage; none where it has none."""
+        return self._texts[int(self._of["label"][passage])] if passage < len(self._of) else ""
 
     def _subject(self, label: int) -> str:
         return self._texts[label].partition(BETWEEN)[0]

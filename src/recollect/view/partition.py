@@ -11,6 +11,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from contextlib import contextmanager
+from itertools import chain
 from typing import TYPE_CHECKING, NamedTuple
 
 from ..embedding import EmbedderInUse, key_of
@@ -19,19 +20,20 @@ from ..failpoints import reach
 from ..ports import Embedder, Ledger, TextIndex, Tokenizer, VectorIndex
 from ..records import (
     Asked,
+    Delta,
     EmbedderKey,
     Hiding,
     Identity,
     PassageRecord,
     RowSpan,
     Scored,
-    SourceRecord,
+    SourceSpan,
     Space,
     words_of,
 )
 from ..retrieval.surroundings import Spots, Surroundings
 from .graph import ENTITY_BYTES, EntityGraph, Related, View
-from .intervals import EVER, OPEN, Intervals, Moment, Served, Window
+from .intervals import EVER, Intervals, Moment, Served, Window
 from .labels import Labels
 
 if TYPE_CHECKING:
@@ -44,7 +46,7 @@ log = logging.getLogger("recollect")
 DEFAULT_MEMORY_BUDGET = 512 * 1024 * 1024  # bytes, for all partitions of a store
 BACKGROUND_SAMPLE = 256  # texts, evenly spread over a user's history
 MEMORIES, TURNS = 0, 1  # groups of vectors: what a fact is compared with is only memories
-ROW_BYTES = 1_100  # a row, or a text's terms, beside its vector: measured on users of 1,000 and 10,000 memories
+USER_BYTES = 20_000  # a user who has next to nothing
 
 
 class Found(NamedTuple):
@@ -77,15 +79,11 @@ class Partition:
         self._vectors = self._new_vectors()
         self._texts = self._new_texts()
         self._intervals = Intervals()
-        self.rows: dict[int, RowSpan] = {}
-        self.turn_of: dict[int, int] = {}  # passage → turn
-        self.sources: dict[int, SourceRecord] = {}
         self.hidings: dict[tuple[int, int], Hiding] = {}
         self._background: tuple[int, tuple[float, int]] | None = None  # with the watermark that it was taken at
         self._hidings_of: dict[int, dict[int, Hiding]] = {}  # turn → those of `hidings`, by the change that hid it
         self._aside: dict[int, PassageRecord] = {}  # what waits for a review
         self._doubted: set[int] = set()  # statements that were ever quarantined
-        self._told: set[int] = set()  # … that were ever not
         self._labels = Labels(self._tokenizer)
         self.identities: dict[tuple[int, int, int], Identity] = {}
         self._graph: EntityGraph | None = None  # made when it is first asked for
@@ -98,9 +96,9 @@ class Partition:
     @property
     def bytes(self) -> int:
         """Roughly what it takes in memory."""
-        dim = getattr(self._vectors, "dim", 0)
         graph = 0 if self._graph is None else len(self._graph) * ENTITY_BYTES
-        return len(self._vectors) * dim * 4 + (len(self._texts) + len(self.rows)) * ROW_BYTES + graph
+        parts = (self._vectors, self._texts, self._intervals, self._labels, self._surroundings)
+        return USER_BYTES + sum(one.nbytes for one in parts) + graph
 
     # --- following the ledger ------------------------------------------------------------------------------------------
 
@@ -110,23 +108,45 @@ class Partition:
         Raises EmbeddingModelMismatch where the store was embedded anew, and stays as it is.
         """
         with self._lock:
-            delta = self._ledger.delta(self.space, self.watermark, self.embedder)
-            if delta.cleared:
-                self._clear()
-                delta = self._ledger.delta(self.space, 0, self.embedder)
-            reach("partition.read")
-            if delta.revision == self.watermark:
+            if self._ledger.revision(self.space) == self.watermark:
                 return self.watermark  # as before most searches: nothing came
-            self._intervals.put_passages(delta.passages)
-            self._surroundings.put_passages(delta.passages)
-            self._add_sources(delta.sources)
-            self._add_rows(delta.rows)
-            self._add_hidings(delta.hidings)
-            self.identities.update(((one.one, one.other, one.added), one) for one in delta.identities)
-            self._aside.update((one.number, one) for one in delta.passages)
-            self._add_passages([self._aside.pop(one.number) for one in [*self._aside.values()] if not self._waits(one)])
-            self.watermark = delta.revision
+            with self._ledger.snapshot():
+                self._replay()
             return self.watermark
+
+    def _replay(self) -> None:
+        """Texts come last, and some at a time, so that not all terms and vectors are held twice. The first ones are read before
+        anything is put: a fault of the disk leaves a view as it was, or, where it was loading, with nothing."""
+        delta = self._ledger.delta(self.space, self.watermark, self.embedder)
+        if delta.cleared:
+            self._clear()
+            delta = self._ledger.delta(self.space, 0, self.embedder)
+        parts = self._ledger.passages(self.space, self.watermark)
+        parts = chain([next(parts)], parts)
+        reach("partition.read")
+        try:
+            self._put(delta)
+            revision = delta.revision
+            del delta
+            for passages in parts:
+                self._put_texts(passages)
+        except BaseException:
+            self._clear()
+            raise
+        self.watermark = revision
+
+    def _put(self, delta: Delta) -> None:
+        self._add_sources(delta.sources)
+        self._add_rows(delta.rows)
+        self._add_hidings(delta.hidings)
+        self.identities.update(((one.one, one.other, one.added), one) for one in delta.identities)
+
+    def _put_texts(self, passages: Sequence[PassageRecord]) -> None:
+        self._intervals.put_passages(passages)
+        self._surroundings.put_passages(passages)
+        self._aside.update((one.number, one) for one in passages)
+        ready = self._ready()
+        self._add_passages([self._aside.pop(number) for number in ready])
 
     def rebuild(self) -> None:
         """Forget everything and read the ledger from its beginning."""
@@ -147,25 +167,26 @@ class Partition:
                 self._vectors.upsert([one.number for one in own], vectors, group)
         for one in passages:
             self._texts.upsert(one.number, one.terms, MEMORIES if one.turn is None else TURNS)
-            if one.turn is not None:
-                self.turn_of[one.number] = one.turn
         self._labels.put({one.number: one.speaker for one in passages if one.speaker is not None}, slots=False)
 
-    def _waits(self, passage: PassageRecord) -> bool:
-        """Whether a text was put aside when it came, and nobody has approved it yet: it takes no part in what scores are made of,
-        else whoever gets texts quarantined could move the scores of others."""
-        if passage.turn is None:
-            return passage.number in self._doubted and passage.number not in self._told
-        return any(
-            one.added <= passage.committed and one.retired is None
-            for one in self._hidings_of.get(passage.turn, {}).values()
-        )
+    def _ready(self) -> list[int]:
+        """Of the texts that came, those that do not wait for a review: what was put aside when it came, and nobody has approved
+        yet, takes no part in what scores are made of, else whoever gets texts quarantined could move the scores of others."""
+        doubted = self._doubted.intersection(self._aside)
+        unapproved = doubted - self._intervals.approved([*doubted]) if doubted else doubted
+        return [
+            number
+            for number, one in self._aside.items()
+            if not (number in unapproved if one.turn is None else self._is_aside(one.turn, one.committed))
+        ]
+
+    def _is_aside(self, turn: int, committed: int) -> bool:
+        hidings = self._hidings_of.get(turn, {}).values()
+        return any(one.added <= committed and one.retired is None for one in hidings)
 
     def _add_rows(self, rows: Sequence[RowSpan]) -> None:
-        for row in rows:
-            self.rows[row.number] = row
-            self._last_statement = max(self._last_statement, row.statement)
-            (self._doubted if row.quarantined else self._told).add(row.statement)
+        self._last_statement = max([self._last_statement, *(row.statement for row in rows)])
+        self._doubted.update(row.statement for row in rows if row.quarantined)
         slots: dict[int, str] = {}
         for row in rows:
             if row.slot is not None and row.statement not in self._labels:
@@ -192,8 +213,7 @@ class Partition:
             log.warning("a damaged vector of space %d is left out: verify() tells, rebuild() mends", self.space)
         return sound
 
-    def _add_sources(self, sources: Sequence[SourceRecord]) -> None:
-        self.sources.update((source.number, source) for source in sources)
+    def _add_sources(self, sources: Sequence[SourceSpan]) -> None:
         self._surroundings.put_sources(
             [one for one in sources if not one.echo]
         )  # which is no evidence: it lifts nothing
@@ -307,7 +327,8 @@ class Partition:
     def told_share(self) -> float:
         """Of how many of the user's turns a memory came, 0..1."""
         with self._lock:
-            return min(self._intervals.told / len(self.turn_of), 1.0) if self.turn_of else 0.0
+            turns = self._intervals.turns - sum(one.turn is not None for one in self._aside.values())
+            return min(self._intervals.told / turns, 1.0) if turns else 0.0
 
     def background(self) -> tuple[float, int]:
         """Mean cosine between two of the user's texts, and of how many pairs that is the mean."""
@@ -365,27 +386,25 @@ class Partition:
         with self._lock:
             return self._intervals.supported(turns, moment)
 
-    def shown_turns(self, turns: Iterable[int]) -> list[int]:
+    def shown_turns(self, turns: Sequence[int]) -> list[int]:
         """Those of the turns that are searchable and not hidden."""
         with self._lock:
-            hidden = {one.turn for one in self.hidings.values() if one.retired is None}
-            searchable = set(self.turn_of.values())
-            return [turn for turn in turns if turn in searchable and turn not in hidden]
+            return self._intervals.shown_turns(turns)
 
-    def believed(self, moment: Moment | None = None) -> list[RowSpan]:
-        """Rows that are not retired, or were not at a moment."""
-        then = moment or Moment(0)
+    def believed_rows(self) -> list[int]:
+        """The numbers of the rows that are not retired."""
         with self._lock:
-            rows = [*self.rows.values()]
-        return [row for row in rows if then.believes(row.recorded, OPEN if row.retired is None else row.retired)]
+            numbers: list[int] = self._intervals.believed_rows().tolist()
+            return numbers
 
-    def first_rows(self) -> dict[str, int]:
-        """memory id → the number of its first row."""
+    def told(self, moment: Moment) -> list[tuple[int, int, str]]:
+        """Of what is believed at the moment, live or ended, and has not expired: the row's number, the statement's, and its slot,
+        "" where it has none."""
         with self._lock:
-            first: dict[str, int] = {}
-            for row in self.rows.values():
-                first[row.memory_id] = min(first.get(row.memory_id, row.number), row.number)
-            return first
+            rows, statements = self._intervals.unexpired_rows(moment)
+            return [
+                (row, one, self._labels.text(one)) for row, one in zip(rows.tolist(), statements.tolist(), strict=True)
+            ]
 
     def quotes(self, passages: Integers) -> Integers:
         """How many quotes tell them, see `Intervals.quotes`."""
@@ -397,9 +416,8 @@ class Partition:
         with self._lock:
             return (
                 self.watermark,
-                dict(self.rows),
-                dict(self.turn_of),
-                dict(self.sources),
+                self._intervals.snapshot(),
+                self._labels.snapshot(),
                 dict(self.hidings),
                 dict(self.identities),
                 len(self._vectors),
@@ -421,6 +439,8 @@ class Partitions:
         self._budget = budget
         self._lock = threading.Lock()
         self._loaded: OrderedDict[Space, Partition] = OrderedDict()
+        self._bytes: dict[Space, int] = {}  # what each took when it last moved
+        self._total = 0  # of these
 
     def get(self, space: Space, of: Embedder | None = None) -> Partition:
         """A user's partition, caught up with the ledger, of the embedder in use.
@@ -438,8 +458,8 @@ class Partitions:
             if key_of(self._in_use.settled()) == embedder:
                 raise
             return self.get(space, of)
-        if moved:
-            self._evict(space)
+        if moved or space not in self._bytes:
+            self._evict(space, partition.bytes)
         return partition
 
     def _loaded_of(self, space: Space, embedder: EmbedderKey) -> Partition:
@@ -451,13 +471,18 @@ class Partitions:
             self._loaded.move_to_end(space)
             return partition
 
-    def _evict(self, but: Space) -> None:
+    def _evict(self, moved: Space, now: int) -> None:
         with self._lock:
-            total = sum(partition.bytes for partition in self._loaded.values())
-            for space in [space for space in self._loaded if space != but]:
-                if total <= self._budget:
-                    return
-                total -= self._loaded.pop(space).bytes
+            if moved in self._loaded:
+                self._total += now - self._bytes.get(moved, 0)
+                self._bytes[moved] = now
+            for space in [*self._loaded] if self._total > self._budget else ():
+                if space != moved and self._total > self._budget:
+                    self._let_go(space)
+
+    def _let_go(self, space: Space) -> None:
+        self._loaded.pop(space, None)
+        self._total -= self._bytes.pop(space, 0)
 
     def fresh(self, space: Space) -> Partition:
         """A user's partition made anew, to compare with: it takes nobody's place."""
@@ -474,9 +499,11 @@ class Partitions:
     def drop(self, space: Space) -> None:
         """Let a user's go."""
         with self._lock:
-            self._loaded.pop(space, None)
+            self._let_go(space)
 
     def clear(self) -> None:
         """Let all go; they come back from the ledger."""
         with self._lock:
             self._loaded.clear()
+            self._bytes.clear()
+            self._total = 0

@@ -14,7 +14,7 @@ from ..filters import Condition
 from ..ids import new_id
 from ..model import Op, Row, Scope, Slot, SourceClass
 from ..ports import Embedder, Ledger
-from ..records import ERASED, QUARANTINED, ChangeRecord, Hiding, Identity, NewTurn, RowSpan, Space
+from ..records import ERASED, QUARANTINED, ChangeRecord, Hiding, Identity, NewTurn, Space
 from ..results import Deleted, TimelineEntry
 from ..retrieval.query import Query
 from ..retrieval.retrieve import Retriever
@@ -42,9 +42,9 @@ class About:
         """The entity of this name; case and spacing do not matter."""
         return cls(frozenset({Slot(name, "").key[0]}), frozenset(ledger.statements_of_entity(space, name)))
 
-    def holds(self, row: RowSpan) -> bool:
-        """Whether a row is about it."""
-        return row.statement in self.statements or (row.slot or "").partition("\x1f")[0] in self.subjects
+    def holds(self, statement: int, slot: str) -> bool:
+        """Whether a statement is about it."""
+        return statement in self.statements or slot.partition("\x1f")[0] in self.subjects
 
 
 class Curator:
@@ -78,8 +78,8 @@ class Curator:
         """Rows that are served at the query's moment, in the order of their memories."""
         partition = self._store.partitions.get(space)
         served = retriever.served(partition, query, retriever.moment(space, query))
-        first = partition.first_rows()
         rows = self._store.ledger.rows(space, served.rows[served.row_mask].tolist()).values()
+        first = self._store.ledger.first_rows(space, (row.memory_id for row in rows))
         return sorted(rows, key=lambda row: (first[row.memory_id], row.number))
 
     def timeline(self, space: Space, moment: Moment, entity: str | None, slot: str | None) -> tuple[TimelineEntry, ...]:
@@ -89,12 +89,10 @@ class Curator:
         about = None if entity is None else About.named(ledger, space, entity)
         attribute = None if slot is None else Slot("", slot).key[1]
         chosen = [
-            row.number
-            for row in partition.believed(moment)
-            if not row.quarantined
-            and (row.expires_at is None or row.expires_at > moment.now)
-            and (about is None or about.holds(row))
-            and (attribute is None or (row.slot or "").partition("\x1f")[2] == attribute)
+            row
+            for row, statement, slot in partition.told(moment)
+            if (about is None or about.holds(statement, slot))
+            and (attribute is None or slot.partition("\x1f")[2] == attribute)
         ]
         return entries(ledger.rows(space, chosen).values(), from_micros(moment.as_of))
 
@@ -147,7 +145,7 @@ class Curator:
         plan = Plan(space, ledger.state(space), batch_id)
         partition = self._store.partitions.get(space)
         chosen = set(ledger.allowed_rows(space, scope, condition))
-        believed = [row for row in partition.believed() if row.number in chosen]
+        believed = ledger.rows(space, sorted(chosen.intersection(partition.believed_rows()))).values()
         memories = dict.fromkeys(row.memory_id for row in believed)
         plan.know(ledger.versions(space, memories))
         for memory_id in memories:

@@ -24,8 +24,8 @@ def forget_told(plan: Plan, ledger: Ledger, partition: Partition, batch: Batch) 
 def told_by(ledger: Ledger, partition: Partition, space: Space, batch: Batch) -> list[str]:
     """Ids of the believed memories all of whose sources are in the batch's turns, oldest first."""
     turns = {number for chunk in batch.chunks for number in range(chunk.first_turn, chunk.last_turn + 1)}
-    believed = partition.believed()
-    sources = ledger.sources(space, {row.statement for row in believed})
+    believed = ledger.rows(space, partition.believed_rows()).values()
+    sources = ledger.sources(space, {row.statement.number for row in believed})
     elsewhere = {one.statement for one in sources if one.turn not in turns and not one.echo}
-    kept = {row.memory_id for row in believed if row.statement in elsewhere}
+    kept = {row.memory_id for row in believed if row.statement.number in elsewhere}
     return list(dict.fromkeys(row.memory_id for row in believed if row.memory_id not in kept))

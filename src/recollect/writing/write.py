@@ -498,7 +498,7 @@ class Writer:
         beside = Neighbours(self.ledger, partition, plan, moment)
         near = [beside.of(fact, content) for fact, content in zip(work.facts, work.contents, strict=True)]
         numbers = {number for found in near for number, _ in found}
-        versions = self.ledger.versions(space, {partition.rows[number].memory_id for number in numbers})
+        versions = self.ledger.versions(space, self.ledger.memories_of(space, numbers).values())
         plan.know(versions, self.ledger.sources(space, {row.statement.number for row in versions}))
         # What another writer retired meanwhile is not there; then the commit is refused, and all is read again.
         rows = {row.number: row for row in versions if row.number in numbers}
