@@ -35,15 +35,18 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from pydantic import BaseModel
 from report import Report
 
 from recollect import Memory
 from recollect.adapters import litellm_setup
 from recollect.adapters.minilm import MiniLM
+from recollect.adapters.shapes import shape
 from recollect.formats import Conversation, Session, read
 from recollect.ingest import Progress, ingest
 from recollect.memory import chunk_sizes
 from recollect.testing import HashEmbedder, ModelEndpoint
+from recollect.writing.replies import ExtractReply, ReconcileReply
 
 SPOKEN = re.compile(r"^\[(\d+)\] ([^:\n]+): (.+)$", re.M)
 FACTS_PER_CHUNK = 5  # about as many as a capable model finds (evals/readings)
@@ -168,21 +171,23 @@ def overhead(report: Report) -> None:
 
 
 async def bare_calls(url: str, times: int) -> float:
-    """Milliseconds of the processor for a call of about the same length by litellm alone."""
+    """Milliseconds of the processor for a call of about the same length, for a reply in the same shape, by litellm alone: whoever
+    wants JSON must send a schema."""
     said = "\n".join(f"[{n}] Ann: {'I saw some birds by the river today. ' * 4}" for n in range(1, 9))
     messages = [{"role": "system", "content": "x" * 5_000}, {"role": "user", "content": f"New messages:\n{said}"}]
     litellm = await litellm_setup.load_async()
 
-    async def once() -> None:
+    async def once(reply: type[BaseModel]) -> None:
+        request = shape(reply, "json_schema").request(messages)
         with litellm_setup.our_call():
             await litellm.acompletion(
-                model="openai/any", api_base=url, api_key="none", messages=messages, **litellm_setup.ONE_LAYER
+                model="openai/any", api_base=url, api_key="none", **request, **litellm_setup.ONE_LAYER
             )
 
-    await once()
+    await once(ExtractReply)
     began = time.process_time()
     for _ in range(times // 10):
-        await asyncio.gather(*(once() for _ in range(10)))
+        await asyncio.gather(*(once(reply) for reply in 5 * (ExtractReply, ReconcileReply)))
     taken = time.process_time() - began
     await litellm_setup.close_clients()
     return 1000 * taken / times

@@ -14,6 +14,7 @@ from typing import Any, Final, TypeAlias
 from . import check
 from .errors import EmbeddingInvalid, Erased, InvalidInput, ModelConfigError, ModelError, RecollectError, Stopped
 from .formats import Conversation, FormatProblem, Found, Session
+from .garbage import SetAside
 from .memory import CHUNK, LARGEST, AsyncMemory, Begun, UserId, add_usage
 from .model import Message
 from .pace import Pace, paced
@@ -148,6 +149,7 @@ class Run:
         self._task: tuple[asyncio.AbstractEventLoop, asyncio.Task[Any]] | None = None
         self._began = time.monotonic()
         self._paid_before = memory._store.purse.used
+        self._loaded = SetAside()
         self.decisions: Counter[str] = Counter()
         self.conversations = self.turns = self.known = self.chunks = self.rejected = self.problem_count = 0
         self.problems: list[str] = []
@@ -158,6 +160,7 @@ class Run:
         """Take up all, and tell what came of it."""
         current = asyncio.current_task()
         self._task = None if current is None else (asyncio.get_running_loop(), current)
+        self._loaded.set_aside()
         try:
             with paced(self._pace):
                 await self._go(conversations)
@@ -168,6 +171,7 @@ class Run:
             raise
         finally:
             await cancel(self._walkers)
+            self._loaded.take_back()
             self._ended.set()
         fatal = self.fatal
         if fatal is not None and (not isinstance(fatal, RecollectError) or isinstance(fatal, InvalidInput)):
@@ -313,6 +317,8 @@ class Run:
             part.chunks -= 1
             part.lane.chunks -= 1
             part.lane.room.set()
+        if not self.chunks:
+            self._loaded.set_aside()  # with what the first chunk had to load
         self.chunks += 1
         self.turns += turns
         self.decisions.update(decisions)

@@ -15,7 +15,7 @@ import recollect
 SOURCE = Path(recollect.__file__).parent
 # From the ground up. A module may import what stands before its own floor, and its own floor where FLOORS says so.
 FLOORS: list[set[str]] = [
-    {"usage", "failpoints"},
+    {"usage", "failpoints", "garbage"},
     {"errors"},
     {"ids", "times", "owners", "tasks", "wording", "attributes", "tokens", "contrasts", "calibration"},
     {"model", "filters"},

@@ -10,18 +10,23 @@ are told by the user.
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter
 from pathlib import Path
 
 import chaos
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis.strategies import from_regex
 
 from recollect import Memory
 from recollect.errors import InvalidInput, NotFound
 from recollect.model import Role, SourceClass
 from recollect.safety import legible, signs
+from recollect.safety.claims import claims
 from recollect.safety.fence import fence_name, harmless, unfenced
 from recollect.safety.quarantine import judge
+from recollect.safety.word_classes import NEEDED_BY_PHRASES, PHRASES
 from recollect.testing import HashEmbedder, ModelEndpoint, ScriptedLanguage
 
 CORPUS = Path(__file__).parent / "corpus"
@@ -168,6 +173,9 @@ def test_the_look_for_words_leaves_nothing_out():
         for name, groups in signs.NEEDED.items():
             if signs.PATTERNS[name].search(low):
                 assert all(any(word in low for word in group) for group in groups), (name, text)
+        for pattern, marks in ((signs.PASTED, signs.PASTED_BY), (signs.SHOWN, signs.SHOWN_BY)):
+            if pattern.search(text) and not signs.GOT.search(text):
+                assert any(mark in text for mark in marks), text
 
 
 # --- a review ----------------------------------------------------------------------------------------------------------
@@ -185,6 +193,25 @@ def seen(memory):
     """All that is served."""
     hits = memory.search(PAYLOAD, user_id="u", include=("memories", "turns"), min_score=0, limit=50)
     return sorted(hit.text for hit in hits)
+
+
+@pytest.mark.parametrize("phrase", NEEDED_BY_PHRASES)
+def test_a_phrase_has_a_word_that_it_is_looked_for_by(phrase):
+    pattern = re.compile(PHRASES[phrase][1], re.MULTILINE)
+
+    @settings(max_examples=300, suppress_health_check=list(HealthCheck))
+    @given(from_regex(pattern))
+    def has_one(text):
+        found = pattern.search(text.lower())
+        if found and found[0].isascii():
+            assert any(word in found[0] for word in NEEDED_BY_PHRASES[phrase].split("|")), found[0]
+
+    has_one()
+
+
+def test_what_is_read_as_i_hides_no_phrase():
+    """ "the user's" is read as "i", after which a word may begin that stood nowhere."""
+    assert "an address" in claims("Pay it to the user'sban now.")[0].why
 
 
 def test_what_is_put_aside_takes_part_in_nothing_until_it_is_approved(poisoned):

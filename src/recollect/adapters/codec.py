@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from ..model import (
@@ -178,9 +177,23 @@ def change(row: sqlite3.Row) -> ChangeRecord:
 
 def dump_fact(fact: Fact) -> str:
     """A fact as JSON."""
-    plain: dict[str, Any] = asdict(fact)
-    plain["event"] = event_columns(fact.event)
-    plain["valid_from"] = maybe_micros(fact.valid_from)
+    slot = fact.slot
+    plain: dict[str, Any] = {
+        "text": fact.text,
+        "kind": fact.kind.value,
+        "evidence": [{"turn_id": one.turn_id, "quote": one.quote} for one in fact.evidence],
+        "slot": slot and {"subject": slot.subject, "attribute": slot.attribute, "many": slot.many},
+        "value": fact.value,
+        "entities": [{"name": one.name, "kind": one.kind} for one in fact.entities],
+        "relations": [
+            {"subject": one.subject, "predicate": one.predicate, "object": one.object} for one in fact.relations
+        ],
+        "event": event_columns(fact.event),
+        "valid_from": maybe_micros(fact.valid_from),
+        "retracts": fact.retracts,
+        "bare_forget": fact.bare_forget,
+        "source": fact.source.value,
+    }
     return dump(plain)
 
 

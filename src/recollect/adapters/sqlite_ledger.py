@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from ..errors import LeaseLost, NotFound, RevisionConflict, TermsChanged, UserClaimed
 from ..filters import Condition
 from ..ids import IdKind
-from ..model import Entity, Relation, Row, Scope, Turn, Usage
+from ..model import Entity, Relation, Row, Scope, Statement, Turn, Usage
 from ..owners import is_gone
 from ..records import (
     ChangeRecord,
@@ -27,7 +27,6 @@ from ..records import (
     Identity,
     Known,
     Names,
-    NewStatement,
     NewTurn,
     PassageRecord,
     PendingVector,
@@ -298,8 +297,7 @@ class SqliteLedger:
             )
 
     def _write_content(self, db: sqlite3.Connection, commit: Commit) -> None:
-        for new in commit.statements:
-            _insert_statement(db, commit, new)
+        _insert_statements(db, commit)
         for turn in commit.new_turns:
             _insert_turn(db, commit, turn.number, turn)
         db.executemany(
@@ -439,14 +437,11 @@ class SqliteLedger:
             )
             return [row[0] for row in found]
 
-    def rows_by_text(self, space: Space, text_key: str) -> list[Row]:
-        """Rows still believed whose text is the same but for case and spacing."""
+    def rows_by_text(self, space: Space, text_keys: Iterable[str]) -> list[Row]:
+        """Rows still believed whose text is one of these but for case and spacing, in the order of their numbers."""
         with self._database.read() as db:
-            found = db.execute(
-                f"{_ROWS} WHERE r.space = ? AND r.retired IS NULL AND m.text_key = ? ORDER BY r.number",
-                (space, text_key),
-            ).fetchall()
-            return [codec.memory_row(row) for row in found]
+            found = _select_in(db, f"{_ROWS} WHERE r.space = ? AND r.retired IS NULL AND m.text_key", space, text_keys)
+            return sorted((codec.memory_row(row) for row in found), key=lambda row: row.number)
 
     def rows_touched(self, space: Space, number: int) -> tuple[list[Row], list[Row]]:
         """The rows that a change inserted, and those that it retired."""
@@ -849,50 +844,73 @@ def _standing_undos(db: sqlite3.Connection, change_ids: set[str]) -> set[str]:
     return undone
 
 
-def _insert_statement(db: sqlite3.Connection, commit: Commit, new: NewStatement) -> None:
-    one, space = new.statement, commit.space
-    db.execute(
+def _insert_statements(db: sqlite3.Connection, commit: Commit) -> None:
+    space = commit.space
+    db.executemany(
         "INSERT INTO passages VALUES (?, ?, 'statement', ?, ?, ?)",
-        (space, one.number, codec.blob(new.vector), codec.dump(dict(new.terms)), commit.revision),
+        [
+            (space, new.statement.number, codec.blob(new.vector), codec.dump(dict(new.terms)), commit.revision)
+            for new in commit.statements
+        ],
     )
-    slot = (one.slot.subject, one.slot.attribute, one.slot.many) if one.slot else (None, None, 0)
-    db.execute(
+    db.executemany(
         "INSERT INTO statements VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        (
-            space,
-            one.number,
-            one.text,
-            one.kind.value,
-            *slot,
-            one.value,
-            *codec.event_columns(one.event),
-            one.source.value,
-            codec.slot_key(one.slot),
-            one.text_key,
-        ),
+        [_statement_columns(space, new.statement) for new in commit.statements],
     )
-    for entity in new.entities:
-        db.execute("INSERT OR IGNORE INTO mentions VALUES (?, ?, ?)", (space, one.number, _entity(db, space, entity)))
-    for relation in new.relations:
-        ends = (
-            _entity(db, space, Entity(relation.subject)),
-            relation.predicate,
-            _entity(db, space, Entity(relation.object)),
-        )
-        db.execute("INSERT OR IGNORE INTO relations VALUES (?, ?, ?, ?, ?)", (space, one.number, *ends))
+    mentions: list[tuple[object, ...]] = []
+    relations: list[tuple[object, ...]] = []
+    entities = _Entities(db, space)
+    for new in commit.statements:
+        number = new.statement.number
+        mentions += [(space, number, entities.number(entity)) for entity in new.entities]
+        for one in new.relations:
+            ends = entities.number(Entity(one.subject)), one.predicate, entities.number(Entity(one.object))
+            relations.append((space, number, *ends))
+    db.executemany("INSERT OR IGNORE INTO mentions VALUES (?, ?, ?)", mentions)
+    db.executemany("INSERT OR IGNORE INTO relations VALUES (?, ?, ?, ?, ?)", relations)
 
 
-def _entity(db: sqlite3.Connection, space: Space, entity: Entity) -> int:
-    """The number of the user's entity of that name, made when new."""
-    key = codec.entity_key(entity.name)
-    row = db.execute("SELECT number FROM entities WHERE space = ? AND key = ?", (space, key)).fetchone()
-    if row is not None:
-        return int(row["number"])
-    number = db.execute(
-        "UPDATE users SET last_entity = last_entity + 1 WHERE space = ? RETURNING last_entity", (space,)
-    ).fetchone()["last_entity"]
-    db.execute("INSERT INTO entities VALUES (?, ?, ?, ?, ?)", (space, number, entity.name, key, entity.kind))
-    return int(number)
+def _statement_columns(space: Space, one: Statement) -> tuple[object, ...]:
+    slot = (one.slot.subject, one.slot.attribute, one.slot.many) if one.slot else (None, None, 0)
+    return (
+        space,
+        one.number,
+        one.text,
+        one.kind.value,
+        *slot,
+        one.value,
+        *codec.event_columns(one.event),
+        one.source.value,
+        codec.slot_key(one.slot),
+        one.text_key,
+    )
+
+
+class _Entities:
+    """The numbers of a user's entities, those that are new made on the way; for one commit."""
+
+    def __init__(self, db: sqlite3.Connection, space: Space) -> None:
+        self._db, self._space = db, space
+        self._numbers: dict[str, int] = {}
+
+    def number(self, entity: Entity) -> int:
+        """That of the entity of this name."""
+        key = codec.entity_key(entity.name)
+        if key not in self._numbers:
+            self._numbers[key] = self._known(key) or self._made(key, entity)
+        return self._numbers[key]
+
+    def _known(self, key: str) -> int | None:
+        query = "SELECT number FROM entities WHERE space = ? AND key = ?"
+        row = self._db.execute(query, (self._space, key)).fetchone()
+        return None if row is None else int(row["number"])
+
+    def _made(self, key: str, entity: Entity) -> int:
+        count = "UPDATE users SET last_entity = last_entity + 1 WHERE space = ? RETURNING last_entity"
+        number = int(self._db.execute(count, (self._space,)).fetchone()["last_entity"])
+        columns = (self._space, number, entity.name, key, entity.kind)
+        self._db.execute("INSERT INTO entities VALUES (?, ?, ?, ?, ?)", columns)
+        return number
 
 
 def _insert_turn(db: sqlite3.Connection, commit: Commit, number: int, turn: NewTurn) -> None:

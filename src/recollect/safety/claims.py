@@ -13,7 +13,7 @@ import re
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 from .legible import decoded, readable
 from .word_classes import (
@@ -22,6 +22,7 @@ from .word_classes import (
     CLASSES,
     I_SAY,
     I_SAY_UNSPACED,
+    NEEDED_BY_PHRASES,
     NO_NAMES,
     NOT_ONES_OWN,
     PHRASES,
@@ -68,6 +69,7 @@ _NOT_OF_ME = re.compile(
 )
 _PATTERNS = {name: re.compile(pattern, re.MULTILINE) for name, (_, pattern) in PHRASES.items()}
 _WEIGHTS = {name: weight for name, (weight, *_) in PHRASES.items()}
+_NEEDED = {name: words.split("|") for name, words in NEEDED_BY_PHRASES.items()}
 _MAX_STEM = 14  # characters
 
 _Classes: TypeAlias = list[tuple[str, float]]
@@ -99,9 +101,21 @@ class Claim:
     why: str
 
 
-@dataclass(frozen=True, slots=True)
-class _Unit:
-    """A sentence or a part of one. `counts`: how much each class that it has counts for."""
+class _Part(NamedTuple):
+    """A sentence or a part of one, as it is `said`, with the classes that its words have. `asked`: what stands before it in its
+    line asks for something."""
+
+    start: int
+    end: int
+    said: str
+    sentence: str
+    counts: Mapping[str, float]
+    asked: bool
+    code: bool
+
+
+class _Unit(NamedTuple):
+    """The same. `counts`: how much each class counts for, there."""
 
     start: int
     end: int
@@ -120,7 +134,11 @@ def claims(text: str, plain: str | None = None) -> list[Claim]:
 
 def _crowded(plain: str, limit: float) -> Iterator[Claim]:
     """Units that reach the limit, alone or with the next. Where one of the two has most of it, the passage is that one."""
-    units = list(_units(plain))
+    parts = list(_parts_of(plain))
+    aside = AN_ASIDE if any(part.asked for part in parts) else 0.0
+    if _done(_together(parts)) + aside < limit:
+        return  # as most texts: all that their words do is too little
+    units = [_unit(part) for part in parts]
     for place in range(len(units)):
         near = units[place : place + TOGETHER]
         counts = _together(near)
@@ -137,7 +155,7 @@ def _done(counts: Mapping[str, float]) -> float:
     return sum(much for name, much in counts.items() if name not in GENERAL)
 
 
-def _together(units: Sequence[_Unit]) -> dict[str, float]:
+def _together(units: Sequence[_Unit | _Part]) -> dict[str, float]:
     counts: dict[str, float] = {}
     for unit in units:
         for name, much in unit.counts.items():
@@ -148,22 +166,31 @@ def _together(units: Sequence[_Unit]) -> dict[str, float]:
 # --- units -------------------------------------------------------------------------------------------------------------
 
 
-def _units(plain: str) -> Iterator[_Unit]:
-    at, asked = 0, False
+def _parts_of(plain: str) -> Iterator[_Part]:
+    at, asked, phrases = 0, False, _phrases(plain)
     for line in plain.split("\n"):
         code = len(_CODE.findall(line)) > 1
         for start, end in _pieces(line, 0, len(line), _SENTENCE_END):
-            sentence = _OF_THE_USER.sub("I", line[start:end])
-            share = OF_CODE if code else _share(sentence)
+            sentence = _as_i(line[start:end])
             for first, last in _parts(line, start, end):
-                if (counts := _counts(line[first:last])) is not None:
-                    if asked:
-                        counts["an aside"] = AN_ASIDE
-                    if _impersonal(line[first:last]):
-                        counts["nobody in it"] = NOBODY
-                    yield _Unit(at + first, at + last, _shared(counts, share))
+                said = line[first:last]
+                if (counts := _classes(said, phrases)) is not None:
+                    yield _Part(at + first, at + last, said, sentence, counts, asked, code)
             asked = bool(_REQUEST.search(sentence))
         at += len(line) + 1
+
+
+def _unit(part: _Part) -> _Unit:
+    counts = dict(part.counts)
+    if _has_a_name(part.said):
+        counts["a name"] = A_NAME
+    if _NUMBER.search(part.said):
+        counts["a number"] = A_NUMBER
+    if part.asked:
+        counts["an aside"] = AN_ASIDE
+    if _impersonal(part.said):
+        counts["nobody in it"] = NOBODY
+    return _Unit(part.start, part.end, _shared(counts, OF_CODE if part.code else _share(part.sentence)))
 
 
 def _pieces(text: str, start: int, end: int, at: re.Pattern[str]) -> Iterator[tuple[int, int]]:
@@ -217,23 +244,32 @@ def _shared(counts: Mapping[str, float], share: float) -> Mapping[str, float]:
 # --- classes -----------------------------------------------------------------------------------------------------------
 
 
-def _counts(said: str) -> dict[str, float] | None:
+def _phrases(plain: str) -> Sequence[str]:
+    """The phrases that it is worth looking for in any part of a text. Where "the user" is read as "I" more may come about."""
+    low = plain.lower()
+    if not low.isascii() or "the user" in low:
+        return list(_PATTERNS)
+    return [name for name in _PATTERNS if name not in _NEEDED or any(map(low.__contains__, _NEEDED[name]))]
+
+
+def _classes(said: str, phrases: Sequence[str]) -> dict[str, float] | None:
     """class → its weight in what is said; None where no word is."""
-    low = _ASKED.sub(" ", _OF_THE_USER.sub("i", said.lower()))
+    low = _ASKED.sub(" ", _as_i(said.lower()))
     words = _WORD.findall(low)
     if not words:
         return None
-    found = {name: _WEIGHTS[name] for name, pattern in _PATTERNS.items() if pattern.search(low)}
-    for name, weight in _classes(said, words):
+    found = {name: _WEIGHTS[name] for name in phrases if _PATTERNS[name].search(low)}
+    for name, weight in _of_words(said, words):
         found[name] = max(found.get(name, 0.0), weight)
-    if _has_a_name(said):
-        found["a name"] = A_NAME
-    if _NUMBER.search(said):
-        found["a number"] = A_NUMBER
     return found
 
 
-def _classes(said: str, words: Sequence[str]) -> Iterator[tuple[str, float]]:
+def _as_i(said: str) -> str:
+    """What tells of "the user" as they would tell it themselves."""
+    return _OF_THE_USER.sub("i", said) if "the user" in said.lower() else said
+
+
+def _of_words(said: str, words: Sequence[str]) -> Iterator[tuple[str, float]]:
     for word in words:
         yield from _WORDS.get(word, ())
         if word[:3] in _HEADS and "_" not in word:

@@ -37,7 +37,8 @@ def decoded(text: str) -> Iterator[tuple[int, int, str]]:
     for place, match in enumerate(_URL_QUERY.finditer(text)):
         if place < MAX_DECODED:
             yield match.start(), match.end(), readable(unquote_plus(match[0]).replace("=", ": ").replace("&", ". "))
-    for place, match in enumerate(one for one in re.finditer(r"\S+", text) if len(_ESCAPED.findall(one[0])) > 3):
+    runs = re.finditer(r"\S+", text) if "%" in text else ()
+    for place, match in enumerate(one for one in runs if len(_ESCAPED.findall(one[0])) > 3):
         if place < MAX_DECODED:
             yield match.start(), match.end(), readable(unquote_plus(match[0]))
     for place, match in enumerate(_BLOB.finditer(text)):

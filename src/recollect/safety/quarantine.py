@@ -21,17 +21,20 @@ from .legible import decoded, hidden_text, readable
 from .signs import (
     ATTACK,
     DESTINATIONS,
+    GOT,
     IMAGE,
     NEEDED,
     OF_OTHERS,
     OWN_VOICE,
     PASTED,
+    PASTED_BY,
     PATTERNS,
     PLAIN_ADVICE,
     SECRETS,
     SENDS,
     SENTENCE_END,
     SHOWN,
+    SHOWN_BY,
     TO_A_MEMORY,
     WEIGHTS,
 )
@@ -56,11 +59,20 @@ Span: TypeAlias = tuple[int, int, str]
 
 def is_shown(quote: str, text: str) -> bool:
     """Whether a quote stands, wholly or in part, in what a user only shows: a letter, a page, a listing."""
-    shown = SHOWN.search(text)
+    shown = _shown(text)
     if shown is None:
         return False
     at = text.find(quote)
     return at < 0 or at + len(quote) > shown.end()
+
+
+def _shown(text: str) -> re.Match[str] | None:
+    """A request about a text, and the beginning of the text. Most messages have no mark of it."""
+    return (SHOWN if any(mark in text for mark in SHOWN_BY) else GOT).search(text)
+
+
+def _pasted(text: str) -> re.Match[str] | None:
+    return PASTED.search(text) if any(mark in text for mark in PASTED_BY) else None
 
 
 class Reader:
@@ -165,7 +177,7 @@ def _orders(text: str, plain: str, source: SourceClass) -> list[Span]:
     if hidden := hidden_text(text):
         return [(hidden.start(), hidden.end(), "text that is not seen")]
     found = list(_crowded(plain, source))
-    if not found and source is SourceClass.USER and (pasted := SHOWN.search(plain) or PASTED.search(plain)):
+    if not found and source is SourceClass.USER and (pasted := _shown(plain) or _pasted(plain)):
         shift = pasted.start()
         found = [(a + shift, b + shift, why) for a, b, why in _crowded(plain[shift:], SourceClass.DOCUMENT)]
     if not found:

@@ -206,17 +206,22 @@ PLAIN_ADVICE = frozenset(
     {"steers an answer", "gives an order", "is to last", "wants to be remembered", "points elsewhere"}
 )
 TO_A_MEMORY = frozenset({"is to last", "wants to be remembered"})
+PASTED_BY = (":", ">", "`", "|", "---", "===")  # one of these stands in whatever fits
 PASTED = re.compile(
     r"(?:^|\n)(?:>|```|-{3,}|={3,}|\|)|\b(?:from|subject|re|fwd|fw): |\b(?:e-?mail|mail|article|page|text|document|message|read ?me|code|review|post|letter|newsletter|website|site|doc|paste|transcript|output|log|comment|ticket|contract|notes?|pdf|blog|thread|snippet|listing|answer|response|description|file|says|said|reads|wrote)\b[^:\n]{0,60}:\s",
     re.IGNORECASE,
 )
+_GOT = r"\b(?:got|received|found|saw|sent|forwarded|said|says|wrote|writes|posted|copied|pasted|came) (?:me |us )?(?:this|the following|it)\b[^\n.!?:]{0,80}[.!?:\n]"
+GOT = re.compile(_GOT, re.IGNORECASE)
+# One of these stands in whatever fits what follows, but for `GOT`, which is a part of it.
+SHOWN_BY = (":", "\n", '"', "“", "«", "„", "`", ">", " -- ", "—", "–")
 # A request about a text, and then the text: that is not the user's own word.
 SHOWN = re.compile(
     r"\b(?:review|check|translate|fix|proofread|summari[sz]e|explain|polish|rewrite|reformat|correct|shorten|improve|edit|analy[sz]e|read|decode|paraphrase|interpret|what (?:does|do you think|is|about)|is (?:this|it|that)|does this|"
     r"(?:here|this) (?:is|are|came|was)|here's|i (?:got|received|found|saw|read)|übersetz\w*|korrigier\w*|prüf\w*|fass\w*|lies|tradui\w*|résum\w*|corrig\w*|vérifi\w*|revisa\w*|traduc\w*|resum\w*|traduci|riassum\w*|controlla|traduz\w*|revise|vertaal|исправь|переведи|перескажи|проверь|翻译|总结|翻訳|要約)\b"
     r"[^\n:]{0,80}?(?::\s|\n|[\"“«„])"
     # … or one that was got from somebody, or that stands below, or behind a dash.
-    r"|\b(?:got|received|found|saw|sent|forwarded|said|says|wrote|writes|posted|copied|pasted|came) (?:me |us )?(?:this|the following|it)\b[^\n.!?:]{0,80}[.!?:\n]"
+    rf"|{_GOT}"
     r"|\A[^\n]{0,200}\b(?:this|these|below|following)\b[^\n]{0,100}\n[ \t]*\n|\A[^\n]{0,120}\b(?:this|these|it|for me)\b[^\n]{0,30} (?:--|—|–) "
     r"|(?:^|\n)(?:>|```)|(?:^|\n)(?:From|Von|De|Da|Van|От): ",
     re.IGNORECASE,

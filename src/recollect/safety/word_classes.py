@@ -429,3 +429,22 @@ SOMEBODY = (
         " seu sua hij zij hem haar он она его её ему ей".split()
     )
 )
+
+# One of these occurs wherever a phrase is found in a text of ASCII: a look for them is twenty times faster than for the phrase. Of the
+# phrases that are missing here none is slow.
+NEEDED_BY_PHRASES: Mapping[str, str] = {
+    "a redirection": "refer|belong|alias|for one|with one|for the one|with the one|for other|with other|for the other|with the other|under"
+    "|archived|moved|merged|saved|stored|renamed|filed|kept|found|replaced|mapped|listed|transferred|look up|look it up|same as|equal"
+    "|stand for|stands for|liegen jetzt|statt|jetzt bei|au lieu de|en lugar de|invece di",
+    "a memory": "remember|store|save|keep|note|record|log|register|retain|associate|consider|treat|learn|file|add|bear|be aware",
+    "an address": "://|www.|@|.com|.net|.org|.io|.ru|.cn|.example|.test|.biz|.info|.xyz|.top|iban|webhook|wallet|endpoint|pastebin|gist"
+    "|bucket|0|1|2|3|4|5|6|7|8|9",
+    "an account": "user|account|profil|workspace|this id|the id|that id|said id|client|customer|member|owner|subscriber|tenant|person"
+    "|conversation|chat|session|caller|patient|employee|device|konto|nutzer|kunde|compte|utilisateur|cuenta|usuario|perfil|utente|conta"
+    "|utilizador|gebruiker|klant",
+    "a repetition": "said|told|established|mentioned|agreed|noted|stated|again|once more| time|over and over|repeatedly| know| agree| say"
+    "| confirm| advise| recommend| show|known|undisputed|for the record|fact|wie gesagt|wie bereits|wie schon|bekanntlich|comme dit"
+    "|tout le monde sait|como dije|como ya dije|todos sab|come detto|tutti sanno|como disse|zoals gezegd",
+    "secrecy": " say| tell| ask| mention| inform| notif| reveal| disclos| explain| show| let|leave| dir| decir| dizer| avis| mencion"
+    "| zu sagen",
+}  # fmt: skip

@@ -230,7 +230,7 @@ class Curator:
 
     def _refuse_twin(self, space: Space, memory_id: str, content: Content) -> None:
         moment = now()
-        for row in self._store.ledger.rows_by_text(space, " ".join(content.text.casefold().split()).rstrip(".")):
+        for row in self._store.ledger.rows_by_text(space, [" ".join(content.text.casefold().split()).rstrip(".")]):
             if row.memory_id != memory_id and row.is_live(moment) and content.same_as(row):
                 raise InvalidInput("text", f"memory {row.memory_id} says the same already")
 
@@ -280,7 +280,7 @@ class Curator:
 
     def _refuse_same(self, space: Space, row: Row) -> None:
         moment, said = now(), row.statement
-        for other in self._store.ledger.rows_by_text(space, said.text_key):
+        for other in self._store.ledger.rows_by_text(space, [said.text_key]):
             if other.is_live(moment) and other.statement.event == said.event:
                 raise InvalidInput("memory_id", f"memory {other.memory_id} says the same already: drop this one")
 
@@ -375,8 +375,7 @@ class Curator:
         rows = ledger.rows_touched(space, change.number)
         sources = ledger.sources_touched(space, change.number)
         memories = {row.memory_id for touched in rows for row in touched}
-        keys = {row.statement.text_key for row in rows[1]}
-        twins = [row for key in sorted(keys) for row in ledger.rows_by_text(space, key)]
+        twins = ledger.rows_by_text(space, {row.statement.text_key for row in rows[1]})
         fresh = [row for row in (*ledger.versions(space, memories), *twins) if not plan.has_retired(row.number)]
         back = {row.statement.number for row in rows[1]}
         known = ledger.sources(space, back | {source.statement for touched in sources for source in touched})

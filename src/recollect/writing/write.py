@@ -52,7 +52,7 @@ from ..safety.redact import Redactor
 from ..safety.trust import Trust
 from ..tasks import cancel, cancelled_after, together, whole
 from ..times import now
-from ..view.partition import Partitions
+from ..view.partition import Partition, Partitions
 from .apply import add_messages, apply_all, quarantine
 from .candidates import again, cases_of, obvious
 from .echoes import Echoes
@@ -337,12 +337,9 @@ class Writer:
             if overtaken.often:
                 await whole(self.in_thread(self.ledger.claim, work.batch.space, self.owner, now() + LEASE))
             try:
-                plan, usage = await self._planned(work, decided)
+                effects, usage = await self._planned(work, decided)
                 spent += usage
-                turns, done, embedder = work.turn_passages(plan), work.done(self.owner, spent), key_of(work.embedder)
-                commit = plan.commit(turns=turns, done=done, embedder=embedder)
-                reach("add.decided")
-                await whole(self.in_thread(self.ledger.commit, commit))
+                commit = await whole(self.in_thread(self._written, work, effects, spent))
             except EmbeddingModelMismatch:
                 if await self.in_thread(self.in_use.settled) is work.embedder:
                     raise
@@ -356,6 +353,15 @@ class Writer:
                 reach("add.committed")
                 await self.committed(work.batch, work.chunk, commit)
                 return
+
+    def _written(self, work: ChunkWork, effects: Callable[[], Plan], spent: Usage) -> Commit:
+        """Work out a chunk's effects and commit them. Blocking."""
+        plan = effects()
+        turns, done, embedder = work.turn_passages(plan), work.done(self.owner, spent), key_of(work.embedder)
+        commit = plan.commit(turns=turns, done=done, embedder=embedder)
+        reach("add.decided")
+        self.ledger.commit(commit)
+        return commit
 
     async def _facts(self, batch: Batch, chunk: JournalledChunk, reader: Reader) -> Sequence[Fact]:
         if not batch.infer:
@@ -401,22 +407,29 @@ class Writer:
 
     # --- deciding ------------------------------------------------------------------------------------------------------
 
-    async def _planned(self, work: ChunkWork, decided: Decided) -> tuple[Plan, Usage]:
-        """The chunk's effects on what is remembered now, and what deciding them cost. See `_decide` for `decided`."""
+    async def _planned(self, work: ChunkWork, decided: Decided) -> tuple[Callable[[], Plan], Usage]:
+        """What works out the chunk's effects on what is remembered now, blocking; and what deciding them cost. See `_decide` for
+        `decided`."""
         moment, believed = now(), work.believed
         repeats = Repeats(believed, self.tokenizer) if work.batch.infer else None
+        plan: Plan
         plan, cases = await self.in_thread(self._seen, work, moment, repeats)
-        answer = Reconciliation(())
-        if work.batch.infer:
-            decisions, answer = await self._decide(work, cases, decided)
-            contents = await self._retold(believed, decisions)
-            apply_all(plan, cases, decisions, contents, moment, answer)
+        decisions, answer = (
+            await self._decide(work, cases, decided) if repeats is not None else ((), Reconciliation(()))
+        )
+        contents = await self._retold(believed, decisions) if repeats is not None else ()
+
+        def effects() -> Plan:
+            if repeats is None:
+                add_messages(plan, believed, moment)
+            else:
+                apply_all(plan, cases, decisions, contents, moment, answer)
             if repeats:
-                await self.in_thread(repeats.of_new, plan, moment)
-        else:
-            add_messages(plan, believed, moment)
-        quarantine(plan, work, moment)
-        return plan, answer.usage
+                repeats.of_new(plan, moment)
+            quarantine(plan, work, moment)
+            return plan
+
+        return effects, answer.usage
 
     def _seen(self, work: ChunkWork, moment: datetime, repeats: Repeats | None) -> tuple[Plan, tuple[Case, ...]]:
         """A plan on what is remembered now, with what only says that again, and each fact beside its candidates; all of it of one
@@ -432,9 +445,10 @@ class Writer:
         if repeats is None:
             self._know_same_texts(plan, space, work.contents)
             return plan, ()
+        partition = self.partitions.get(space, work.embedder)
         if repeats:
-            repeats.of_known(plan, self.partitions.get(space, work.embedder), self.ledger, moment)
-        cases = self._cases(work.believed, plan, moment)
+            repeats.of_known(plan, partition, self.ledger, moment)
+        cases = self._cases(work.believed, plan, partition, moment)
         self._know_same_texts(plan, space, [content for _, content, _ in work.doubted])
         return plan, cases
 
@@ -479,8 +493,8 @@ class Writer:
             retold[i] = replace(contents[i], text=told[i], terms=self.tokenizer(told[i]), vector=vectors[place])
         return retold
 
-    def _cases(self, work: ChunkWork, plan: Plan, moment: datetime) -> tuple[Case, ...]:
-        space, partition = work.batch.space, self.partitions.get(work.batch.space, work.embedder)
+    def _cases(self, work: ChunkWork, plan: Plan, partition: Partition, moment: datetime) -> tuple[Case, ...]:
+        space = work.batch.space
         beside = Neighbours(self.ledger, partition, plan, moment)
         near = [beside.of(fact, content) for fact, content in zip(work.facts, work.contents, strict=True)]
         numbers = {number for found in near for number, _ in found}
@@ -496,10 +510,9 @@ class Writer:
         return cases_of(work.facts, stated, shown, entities, relations)
 
     def _know_same_texts(self, plan: Plan, space: Space, contents: Sequence[Content]) -> None:
-        for key in {text_key(content.text) for content in contents}:
-            rows = self.ledger.rows_by_text(space, key)
-            whole = self.ledger.versions(space, {row.memory_id for row in rows})
-            plan.know(whole, self.ledger.sources(space, {row.statement.number for row in whole}))
+        rows = self.ledger.rows_by_text(space, {text_key(content.text) for content in contents})
+        whole = self.ledger.versions(space, {row.memory_id for row in rows})
+        plan.know(whole, self.ledger.sources(space, {row.statement.number for row in whole}))
 
 
 class Overtaken:
