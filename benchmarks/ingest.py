@@ -3,7 +3,8 @@
 floor   : (chunks of the longest conversation + 1) × the latency of a call: its chunks are decided one after the other, the first
           one's extraction comes before. Where `--concurrency` is less than they need: calls ÷ concurrency × latency
 overhead: processor time per chunk, the endpoint in a process of its own, without what the embedder takes (one that costs next to
-          nothing); what as many bare calls by litellm cost, in the same run, is the model's
+          nothing); what as many bare calls by litellm cost, in the same run, is the model's. On one core, and on all: threads
+          that run side by side wait for Python's lock, and spend time on it. The median of several rounds
 
 python benchmarks/ingest.py [--latency 1] [--concurrency 24] [--chunks N] [--turns 100000 [--users 1]] [--json FILE]
 
@@ -23,11 +24,12 @@ import os
 import random
 import re
 import resource
+import statistics
 import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from datetime import UTC, datetime, timedelta
 from itertools import accumulate, count, product
 from multiprocessing.connection import Connection
@@ -49,6 +51,7 @@ from recollect.testing import HashEmbedder, ModelEndpoint
 from recollect.writing.replies import ExtractReply, ReconcileReply
 
 SPOKEN = re.compile(r"^\[(\d+)\] ([^:\n]+): (.+)$", re.M)
+ROUNDS = 5  # of what is measured by the processor
 FACTS_PER_CHUNK = 5  # about as many as a capable model finds (evals/readings)
 
 
@@ -148,26 +151,53 @@ class Timed(HashEmbedder):
 
 
 def overhead(report: Report) -> None:
-    """Processor time of this process without that of the embedder; and of the client's calls in it."""
+    """On one core, as it is wanted; and on all, where threads that wait for each other cost more."""
+    for name, cores, wanted in (("on one core", on_one_core, "25"), ("on all cores", nullcontext, None)):
+        rounds = [one_round(cores) for _ in range(ROUNDS)]
+        each, bare, calls = (statistics.median(values) for values in zip(*rounds, strict=True))
+        over = statistics.median(with_calls - calls * bare for with_calls, bare, calls in rounds)
+        whole = f"overhead per chunk {name}, but the embedder and {calls:.1f} bare calls"
+        report.value(whole, over, "ms", wanted, with_calls_ms=each, bare_call_ms=bare)
+
+
+def one_round(cores: Callable[[], AbstractContextManager[None]]) -> tuple[float, float, float]:
+    """Milliseconds of this process's processor time for a chunk, without that of the embedder; those of a bare call; calls."""
     embedder = Timed(384)
     chosen = list(talks(12))[:5]
     warm, *measured = [Conversation(f"{one.id}-{n}", one.sessions) for n in range(2) for one in chosen]
     with (
         endpoint(0.05) as (url, ended),
         tempfile.TemporaryDirectory() as folder,
+        cores(),
         Memory(Path(folder), llm="openai/any", api_base=url, api_key="none", embedder=embedder) as memory,
     ):
         ingest(memory, [warm], concurrency=24)  # loads, and fills caches
         began, embedding = time.process_time(), embedder.seconds
         done = ingest(memory, measured, concurrency=24)
         each = 1000 * (time.process_time() - began - embedder.seconds + embedding) / done.chunks
-        calls = done.usage.llm_calls / done.chunks
         bare = asyncio.run(bare_calls(url, 100))
         ended()
-    name = "overhead per chunk, but the embedder"
-    report.value(
-        f"{name} and {calls:.1f} bare calls", each - calls * bare, "ms", "25", with_calls_ms=each, bare_call_ms=bare
-    )
+    return each, bare, done.usage.llm_calls / done.chunks
+
+
+@contextmanager
+def on_one_core() -> Iterator[None]:
+    """This process's threads on one of its cores; on all of them where the system does not let one choose."""
+    if not hasattr(os, "sched_setaffinity"):
+        yield
+        return
+    cores = os.sched_getaffinity(0)
+    put_on({min(cores)})
+    try:
+        yield
+    finally:
+        put_on(cores)
+
+
+def put_on(cores: set[int]) -> None:
+    """Those that there are; others begin where their maker is."""
+    for thread in os.listdir("/proc/self/task"):
+        os.sched_setaffinity(int(thread), cores)
 
 
 async def bare_calls(url: str, times: int) -> float:

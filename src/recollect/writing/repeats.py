@@ -13,7 +13,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from functools import cached_property
+from functools import cached_property, lru_cache
 from itertools import islice
 from typing import NamedTuple, TypeAlias
 
@@ -189,6 +189,7 @@ class Said:
         return of
 
 
+@lru_cache(maxsize=4096)  # what is near to one chunk is near to the next
 def content(text: str, tokenizer: Tokenizer) -> frozenset[str]:
     """The words that carry a text, as they are searched for, in whatever language."""
     return frozenset(term for term in tokenizer(text) if not term.startswith("~"))
