@@ -152,7 +152,7 @@ class Timed(HashEmbedder):
 
 def overhead(report: Report) -> None:
     """On one core, as it is wanted; and on all, where threads that wait for each other cost more."""
-    for name, cores, wanted in (("on one core", on_one_core, "25"), ("on all cores", nullcontext, None)):
+    for name, cores, wanted in (("on one core", on_one_core, "25"), ("on all cores", nullcontext, "")):
         rounds = [one_round(cores) for _ in range(ROUNDS)]
         each, bare, calls = (statistics.median(values) for values in zip(*rounds, strict=True))
         over = statistics.median(with_calls - calls * bare for with_calls, bare, calls in rounds)
@@ -196,8 +196,8 @@ def on_one_core() -> Iterator[None]:
 
 def put_on(cores: set[int]) -> None:
     """Those that there are; others begin where their maker is."""
-    for thread in os.listdir("/proc/self/task"):
-        os.sched_setaffinity(int(thread), cores)
+    for thread in Path("/proc/self/task").iterdir():
+        os.sched_setaffinity(int(thread.name), cores)
 
 
 async def bare_calls(url: str, times: int) -> float:
