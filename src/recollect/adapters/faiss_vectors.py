@@ -25,6 +25,7 @@ COARSE_FROM = 12_000
 SCALE = 400.0  # a step of a copy's bytes is 1/400; numbers beyond ±127/400 are cut, which few of a unit vector's are
 CANDIDATES = 256  # at least, and eight times what is asked for
 ALONE = 250_000  # multiplications that OpenBLAS does in the calling thread; see `_products`
+ROOM = 8  # vectors that a buffer begins with
 KEPT = 4  # masks whose bitmaps are kept: searches of one user mostly have the same ones
 
 _thread = threading.local()
@@ -148,7 +149,7 @@ class _Group:
         import numpy as np
 
         self._dim = dim
-        self._rows: Vectors = np.empty((0, dim), dtype=np.float32)  # with room for more
+        self._rows: Vectors = np.empty((ROOM, dim), dtype=np.float32)
         self._copies: _Copies | None = None  # none while there are few vectors
         self.keys: NDArray[np.int64] = np.empty(0, dtype=np.int64)  # by place
         self._restrictions: list[tuple[NDArray[np.bool_], _Restriction]] = []  # of masks that nobody can write to

@@ -119,9 +119,8 @@ class Retriever:
 
         Raises EmbeddingModelMismatch where the store's vectors are of another one by now.
         """
-        with self._ledger.snapshot():
-            found = self.find(query, vector, embedder)
-            return [] if found is None else self._hits_of(found, found.kept)
+        found = self.find(query, vector, embedder)
+        return [] if found is None else self._hits_of(found, found.kept)
 
     def sought(self, query: Query, vector: Vectors | None, embedder: Embedder) -> Sought | None:
         """All that a search goes by; None where nothing was ever stored."""
@@ -183,17 +182,17 @@ class Retriever:
         sought = replace(found.sought, query=replace(found.sought.query, limit=limit))
         kept = [*first, *found.kept[len(scores) :]]
         twins, same = alike(sought, kept)
-        with self._ledger.snapshot():
-            content = self._read(sought, [kept[place] for place in companions(same)], found.content)
-            kept, crowd, dense = self._distinct(sought, kept, content, twins, same)
-            if dense or crowd:
-                kept = self._spread(sought, [*kept, *crowd], content)
-            return self._hits_of(Ordered(sought, content, ()), kept)
+        content = self._read(sought, [kept[place] for place in companions(same)], found.content)
+        kept, crowd, dense = self._distinct(sought, kept, content, twins, same)
+        if dense or crowd:
+            kept = self._spread(sought, [*kept, *crowd], content)
+        return self._hits_of(Ordered(sought, content, ()), kept)
 
     def _hits_of(self, found: Ordered, kept: Sequence[Ranked]) -> list[Hit]:
         sought = found.sought
         first = kept[: sought.query.limit]
-        return self._hits(sought, first, self._read(sought, first, found.content))
+        with self._ledger.snapshot():  # not before: the view, which others bring on as well, must not be ahead of it
+            return self._hits(sought, first, self._read(sought, first, found.content))
 
     def _distinct(
         self,

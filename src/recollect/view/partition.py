@@ -108,7 +108,9 @@ class Partition:
         Raises EmbeddingModelMismatch where the store was embedded anew, and stays as it is.
         """
         with self._lock:
-            if self._ledger.revision(self.space) == self.watermark:
+            if (
+                self._ledger.revision(self.space) <= self.watermark
+            ):  # less: this thread reads an older state than another did
                 return self.watermark  # as before most searches: nothing came
             with self._ledger.snapshot():
                 self._replay()

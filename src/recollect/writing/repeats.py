@@ -189,7 +189,7 @@ class Said:
         return of
 
 
-@lru_cache(maxsize=4096)  # what is near to one chunk is near to the next
+@lru_cache(maxsize=512)  # what is near to one chunk is near to the next
 def content(text: str, tokenizer: Tokenizer) -> frozenset[str]:
     """The words that carry a text, as they are searched for, in whatever language."""
     return frozenset(term for term in tokenizer(text) if not term.startswith("~"))
