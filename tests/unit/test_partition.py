@@ -62,6 +62,19 @@ def test_texts_are_loaded_some_at_a_time(tmp_path, monkeypatch):
         assert next(hit.text for hit in memory.search("thing9", user_id="u", min_score=0)) == "likes is thing9"
 
 
+def test_a_view_never_goes_back_to_what_a_thread_saw_before(memory):
+    memory.add("home = Rome", user_id="u")
+    store = memory._memory._store
+    space = store.ledger.space("u")
+    partition = store.partitions.get(space)
+    with store.ledger.snapshot():
+        seen = store.ledger.revision(space)
+        memory.add("job = cook", user_id="u")  # by other threads
+        assert memory.search("cook", user_id="u", min_score=0)
+        assert partition.catch_up() == partition.watermark > seen == store.ledger.revision(space)
+    assert partition.snapshot() == store.partitions.fresh(space).snapshot()
+
+
 def test_a_view_that_failed_to_load_is_loaded_whole_the_next_time(tmp_path, monkeypatch):
     monkeypatch.setattr(sqlite_ledger, "AT_ONCE", 100)
     with Memory(tmp_path, llm=ScriptedLanguage(), embedder=HashEmbedder()) as memory:
