@@ -49,7 +49,8 @@ Time = datetime | str | float | None
 Wait: TypeAlias = "Callable[[Future[Context | None], float | None], Context | None]"
 """How what a worker thread does is waited for, so many seconds. Raises TimeoutError."""
 
-CANDIDATES = 60  # hits that are packed, as many as `context` asks for
+# Hits that are packed: the 60 of `context` take a millisecond more, and cover 94.1 % of LoCoMo instead of 94.0.
+CANDIDATES = 50
 REMEMBERS = 1000  # turns of which it can be asked what was shown
 FIRST_WORDS_S = 0.1  # of a stream, during which nothing else is done
 TIMED_OUT = "TimedOut"
