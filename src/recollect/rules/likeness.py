@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Set
+from collections.abc import Iterator, Set
 
 from ..model import Candidate, Fact, Kind, text_key
 from .sentences import FUNCTION_WORDS, words
@@ -106,12 +106,16 @@ def tokens(value: str) -> set[str]:
 
 
 def bag(text: str) -> set[str]:
-    return {_stem(word) for word in words(text) if word not in _PLAIN} | numbers(text)
+    return {*_stems(text), *numbers(text)}
 
 
 def may_lie_within(text: str, bags: Set[str]) -> bool:
     """Whether all words of a text's bag, its numbers left aside, are in `bags`; known from the first that is not."""
-    return all(_stem(word) in bags for word in words(text) if word not in _PLAIN)
+    return all(stem in bags for stem in _stems(text))
+
+
+def _stems(text: str) -> Iterator[str]:
+    return (_stem(word) for word in words(text) if word not in _PLAIN)
 
 
 def _stem(word: str) -> str:
