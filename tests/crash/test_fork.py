@@ -189,6 +189,43 @@ def test_forks_beside_busy_threads_and_children_that_open_the_store_too(tmp_path
     record("fork beside busy threads", FORKS, 0)
 
 
+ENTANGLED = """
+from recollect.adapters.forking import GATE
+memory = opened()
+memory.add("home = Rome", user_id="u")
+database = memory._memory._store.ledger._database
+held, inside, lock = threading.Event(), threading.Event(), threading.Lock()
+
+def read():  # inside, and waits for the other
+    held.wait()
+    with database.read():
+        inside.set()
+        with lock:
+            pass
+
+def work():  # has what the reader waits for, and comes in when the fork is waiting for the reader
+    with lock:
+        held.set()
+        inside.wait()
+        while not GATE._forks:
+            pass
+        assert memory.count(user_id="u") == 1
+
+threads = [threading.Thread(target=one) for one in (read, work)]
+for thread in threads:
+    thread.start()
+inside.wait()
+print(in_child(lambda: opened().close()))
+for thread in threads:
+    thread.join()
+print(memory.count(user_id="u"))
+"""
+
+
+def test_a_fork_waits_for_a_thread_inside_that_waits_for_one_outside(tmp_path):
+    assert run(ENTANGLED, tmp_path).split() == ["0", "1"]
+
+
 MEANWHILE = """
 from recollect.adapters import forking
 forking.PATIENCE_S = 0.05

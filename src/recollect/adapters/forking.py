@@ -17,6 +17,9 @@ from weakref import WeakSet
 from ..errors import Forked
 
 PATIENCE_S = 10.0  # for threads that are inside, at a fork
+# What a fork is let go before. No longer: who waits here may hold the lock of a view for which a thread inside is waiting, and
+# then the fork would wait for both in vain.
+COURTESY_S = 0.05
 
 
 class Inherited(Protocol):
@@ -66,13 +69,13 @@ class ForkGate:
     def _count(self, step: int) -> None:
         with self._turn:
             if step > 0 and self._forks:
-                self._turn.wait_for(lambda: not self._forks)
+                self._turn.wait_for(lambda: not self._forks, COURTESY_S)
             self._threads += step
             if self._forks:
                 self._turn.notify_all()
 
     def before(self) -> None:
-        """Wait until nobody is inside; from then on nobody comes in."""
+        """Wait until nobody is inside; from then on nobody comes in. Meanwhile others are asked to wait, see `COURTESY_S`."""
         self._turn.acquire()
         self._forks += 1
         self._turn.wait_for(lambda: not self._threads, PATIENCE_S)

@@ -107,12 +107,12 @@ class Partition:
 
         Raises EmbeddingModelMismatch where the store was embedded anew, and stays as it is.
         """
-        with self._lock:
-            if (
-                self._ledger.revision(self.space) <= self.watermark
-            ):  # less: this thread reads an older state than another did
-                return self.watermark  # as before most searches: nothing came
-            with self._ledger.snapshot():
+        if (
+            self._ledger.revision(self.space) <= self.watermark
+        ):  # less: this thread reads an older state than another did
+            return self.watermark  # as before most searches: nothing came
+        with self._ledger.snapshot(), self._lock:
+            if self._ledger.revision(self.space) > self.watermark:  # or another thread was faster
                 self._replay()
             return self.watermark
 
