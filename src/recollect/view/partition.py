@@ -107,9 +107,7 @@ class Partition:
 
         Raises EmbeddingModelMismatch where the store was embedded anew, and stays as it is.
         """
-        if (
-            self._ledger.revision(self.space) <= self.watermark
-        ):  # less: this thread reads an older state than another did
+        if self._ledger.revision(self.space) <= self.watermark:  # less: in a thread that reads an older state
             return self.watermark  # as before most searches: nothing came
         with self._ledger.snapshot(), self._lock:
             if self._ledger.revision(self.space) > self.watermark:  # or another thread was faster
