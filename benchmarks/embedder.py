@@ -55,23 +55,19 @@ model = SentenceTransformer(folder, device="cpu")
 answer(lambda texts: model.encode(texts, normalize_embeddings=True, show_progress_bar=False))
 """
 OURS = """
-import onnxruntime
-if THREADS:
-    class Options(onnxruntime.SessionOptions):
-        def __init__(self): super().__init__(); self.intra_op_num_threads = THREADS
-    onnxruntime.SessionOptions = Options
+import os
+if THREADS: os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[-THREADS:])
 from recollect.adapters.minilm import MiniLM
 answer(MiniLM().embed)
 """
 PRODUCTS = """
-import numpy as np, onnx, onnxruntime
+import os
+if THREADS: os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[-THREADS:])
+import numpy as np, onnx
 from recollect.adapters import minilm
 from recollect.adapters.minilm_graph import DIM, LAYERS
-options = onnxruntime.SessionOptions()
-if THREADS: options.intra_op_num_threads = THREADS
-options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+from recollect.adapters.onnx_session import OnnxSession
 embedder = minilm.MiniLM()
-embedder.embed([""])
 shapes = ([(DIM, DIM)] * 4 + [(DIM, 4 * DIM), (4 * DIM, DIM)]) * LAYERS
 random = np.random.default_rng(0)
 scaled = [random.standard_normal(shape, dtype=np.float32) / np.float32(shape[0] ** 0.5) for shape in shapes]
@@ -84,12 +80,13 @@ graph = onnx.helper.make_graph(
     [onnx.numpy_helper.from_array(weight, f"w{n}") for n, weight in enumerate(scaled)],
 )
 model = onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", 20)], ir_version=9)
-session = onnxruntime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
+session = OnnxSession(model.SerializeToString())
+tokenizer, _ = embedder._load()
 given = random.standard_normal((minilm.PLACES + minilm.MAX_TOKENS, DIM), dtype=np.float32)
 def products(texts):
-    lengths = [len(one.ids) for one in embedder._tokenizer.encode_batch_fast(texts)]
+    lengths = [len(one.ids) for one in tokenizer.encode_batch_fast(texts)]
     for run in minilm._runs(lengths):
-        session.run(None, {"x0": given[: sum(lengths[i] for i in run)]})
+        session.run({"x0": given[: sum(lengths[i] for i in run)]})
     return []
 answer(products)
 """

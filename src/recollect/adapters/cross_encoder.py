@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import MissingExtra, RerankerConfigError
+from .onnx_session import OnnxSession
 
 MAX_TOKENS = 512  # of query and text together; what is over is cut from the longer one
 TOKENIZER = "tokenizer.json"
@@ -29,23 +30,21 @@ class CrossEncoder:
     def __init__(self, model: str | Path) -> None:
         self.id = str(model)
         self._lock = threading.Lock()
-        self._tokenizer: Any = None
-        self._session: Any = None
+        self._loaded: tuple[Any, OnnxSession] | None = None
 
     def rerank(self, query: str, texts: Sequence[str]) -> list[float]:
         """The model's logit for each pair: higher is better, of any size."""
         import numpy as np
 
-        self._load()
-        encoded = self._tokenizer.encode_batch([(query, text) for text in texts])
+        tokenizer, session = self._load()
+        encoded = tokenizer.encode_batch([(query, text) for text in texts])
         given = {
             "input_ids": [one.ids for one in encoded],
             "attention_mask": [one.attention_mask for one in encoded],
             "token_type_ids": [one.type_ids for one in encoded],
         }
-        wanted = {one.name for one in self._session.get_inputs()}
-        feed = {name: np.array(rows, dtype=np.int64) for name, rows in given.items() if name in wanted}
-        logits = np.asarray(self._session.run(None, feed)[0], dtype=np.float64)
+        feed = {name: np.array(rows, dtype=np.int64) for name, rows in given.items() if name in session.inputs}
+        logits = np.asarray(session.run(feed), dtype=np.float64)
         if logits.shape not in ((len(texts), 1), (len(texts),)):
             raise RerankerConfigError(
                 f"{self.id}: gives {logits.shape[1:]} numbers for a pair, where a cross-encoder gives one"
@@ -53,19 +52,24 @@ class CrossEncoder:
         scores: list[float] = logits.reshape(-1).tolist()
         return scores
 
-    def _load(self) -> None:
+    def _load(self) -> tuple[Any, OnnxSession]:
         with self._lock:
-            if self._session is not None:
-                return
-            folder = Path(self.id) if Path(self.id).is_dir() else fetched(self.id)
-            graph = next((folder / name for name in GRAPHS if (folder / name).is_file()), None)
-            if graph is None or not (folder / TOKENIZER).is_file():
-                raise RerankerConfigError(f"{self.id}: needs {TOKENIZER} and one of {', '.join(GRAPHS)}")
-            try:
-                self._tokenizer, self._session = _tokenizer(folder / TOKENIZER), _session(graph)
-            except Exception as error:  # tokenizers and onnxruntime have no public classes of their own for it
-                problem = f"{self.id}: its files cannot be loaded ({type(error).__name__})"
-                raise RerankerConfigError(problem) from error
+            if self._loaded is None:
+                self._loaded = loaded(self.id)
+            return self._loaded
+
+
+def loaded(model: str) -> tuple[Any, OnnxSession]:
+    """Its tokenizer, and itself. Raises MissingExtra, RerankerConfigError."""
+    folder = Path(model) if Path(model).is_dir() else fetched(model)
+    graph = next((folder / name for name in GRAPHS if (folder / name).is_file()), None)
+    if graph is None or not (folder / TOKENIZER).is_file():
+        raise RerankerConfigError(f"{model}: needs {TOKENIZER} and one of {', '.join(GRAPHS)}")
+    try:
+        return _tokenizer(folder / TOKENIZER), OnnxSession(str(graph))
+    except Exception as error:  # tokenizers and onnxruntime have no public classes of their own for it
+        problem = f"{model}: its files cannot be loaded ({type(error).__name__})"
+        raise RerankerConfigError(problem) from error
 
 
 def fetched(name: str) -> Path:
@@ -95,11 +99,3 @@ def _tokenizer(file: Path) -> Any:
     tokenizer.enable_truncation(MAX_TOKENS, strategy="longest_first")
     tokenizer.enable_padding()
     return tokenizer
-
-
-def _session(graph: Path) -> Any:
-    import onnxruntime
-
-    options = onnxruntime.SessionOptions()
-    options.log_severity_level = 3
-    return onnxruntime.InferenceSession(str(graph), options, providers=["CPUExecutionProvider"])

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .minilm_graph import DIM, build_graph, inputs
+from .onnx_session import OnnxSession
 from .weights import MODEL, TOKENIZER, find_weights
 
 if TYPE_CHECKING:
@@ -15,9 +16,8 @@ if TYPE_CHECKING:
 
 MAX_TOKENS = 256  # max_seq_length of its sentence_bert_config.json
 AT_ONCE = 1_024  # texts that are tokenised before any is embedded
-PLACES = (
-    384  # of a run, longest text × texts: what a layer works on then fits a processor's own cache. 256 to 512 are alike
-)
+# Of a run, longest text × texts: what a layer works on then fits a processor's own cache. 256 to 512 are alike.
+PLACES = 384
 
 
 class MiniLM:
@@ -33,30 +33,27 @@ class MiniLM:
     def __init__(self, folder: Path | None = None) -> None:
         self._folder = folder
         self._lock = threading.Lock()
-        self._tokenizer: Any = None
-        self._session: Any = None
+        self._loaded: tuple[Any, OnnxSession] | None = None
 
     def embed(self, texts: Sequence[str]) -> Vectors:
         """Unit vectors, float32, of shape (len(texts), 384). Texts are cut after 256 word pieces."""
         import numpy as np
 
-        self._load()
+        tokenizer, session = self._load()
         vectors = np.empty((len(texts), DIM), dtype=np.float32)
         for start in range(0, len(texts), AT_ONCE):
-            encoded = self._tokenizer.encode_batch_fast(list(texts[start : start + AT_ONCE]))
+            encoded = tokenizer.encode_batch_fast(list(texts[start : start + AT_ONCE]))
             tokens = [one.ids for one in encoded]
             for run in _runs([len(one) for one in tokens]):
-                found = self._session.run(None, inputs([tokens[i] for i in run]))[0]
-                vectors[[start + i for i in run]] = found
+                vectors[[start + i for i in run]] = session.run(inputs([tokens[i] for i in run]))
         return vectors
 
-    def _load(self) -> None:
+    def _load(self) -> tuple[Any, OnnxSession]:
         with self._lock:
-            if self._session is not None:
-                return
-            folder = self._folder or find_weights()
-            self._tokenizer = _tokenizer(folder / TOKENIZER)
-            self._session = _session(folder / MODEL)
+            if self._loaded is None:
+                folder = self._folder or find_weights()
+                self._loaded = _tokenizer(folder / TOKENIZER), _session(folder / MODEL)
+            return self._loaded
 
 
 def _runs(lengths: Sequence[int]) -> Iterator[list[int]]:
@@ -79,15 +76,7 @@ def _tokenizer(file: Path) -> Any:
     return tokenizer
 
 
-def _session(weights: Path) -> Any:
-    import onnxruntime
+def _session(weights: Path) -> OnnxSession:
     from safetensors.numpy import load_file
 
-    options = onnxruntime.SessionOptions()
-    options.log_severity_level = 3
-    options.add_session_config_entry(
-        "session.intra_op.allow_spinning", "0"
-    )  # threads that wait for work burn no processor
-    options.enable_mem_pattern = False  # it would keep a plan for every shape that ever came
-    graph = build_graph(load_file(str(weights)))
-    return onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
+    return OnnxSession(build_graph(load_file(str(weights))))
