@@ -141,8 +141,8 @@ class NewTurns:
     scope: Scope
     messages: tuple[Message, ...]
     received_at: datetime
-    known: Callable[[Sequence[Message], Sequence[Turn]], int]
-    full: Callable[[Sequence[Turn]], bool]
+    known: Callable[[Sequence[Message], Sequence[Message]], int]
+    full: Callable[[Sequence[Message]], bool]
     most: int
     idle: timedelta | None
     metadata: Metadata = field(default_factory=dict)

@@ -338,12 +338,14 @@ def insert_call(db: sqlite3.Connection, batch_id: str, n: int, purpose: str, usa
 def ensure_space(db: sqlite3.Connection, user_id: str | None) -> Space:
     """A user's key, made when new."""
     name = space_name(user_id)
-    if db.execute("SELECT 1 FROM users WHERE name = ?", (name,)).fetchone() is None:
-        # One who was erased is back, in the same place: what was erased is still known again.
-        back = db.execute("UPDATE users SET name = ? WHERE name = ?", (name, erased_name(db, name)))
-        if not back.rowcount:
-            db.execute("INSERT INTO users (name) VALUES (?)", (name,))
-    return Space(db.execute("SELECT space FROM users WHERE name = ?", (name,)).fetchone()["space"])
+    found = db.execute("SELECT space FROM users WHERE name = ?", (name,)).fetchone()
+    if found is None:  # one who was erased is back, in the same place: what was erased is still known again
+        found = db.execute(
+            "UPDATE users SET name = ? WHERE name = ? RETURNING space", (name, erased_name(db, name))
+        ).fetchone()
+    if found is None:
+        found = db.execute("INSERT INTO users (name) VALUES (?) RETURNING space", (name,)).fetchone()
+    return Space(found["space"])
 
 
 def find_earlier(db: sqlite3.Connection, space: Space, new: NewBatch) -> str | None:

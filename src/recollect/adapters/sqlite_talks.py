@@ -6,14 +6,15 @@ import json
 import sqlite3
 from collections import deque
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from ..failpoints import reach
 from ..ids import new_id
-from ..model import Message, Role, Turn
+from ..model import Message, Role
 from ..records import Kept, NewTurns, Space
 from ..times import maybe_micros, maybe_time, to_micros
-from .codec import dump, turn
+from .codec import dump
 from .database import Database
 from .sqlite_journal import ensure_space, insert_messages
 from .tombstones import buried
@@ -72,6 +73,18 @@ def _open(db: sqlite3.Connection, which: str, values: Sequence[object]) -> list[
     return [row["id"] for row in found]
 
 
+@dataclass(slots=True)
+class _OpenBatch:
+    """The number of its `first` turn, what was `said` in it, and whether it has `grown`, which is to be noted."""
+
+    id: str
+    first: int
+    said: list[Message] = field(default_factory=list)
+    closes_at: int | None = None
+    redacted: list[tuple[str, int]] = field(default_factory=list)  # kind and place
+    grown: bool = False
+
+
 class _Hearing:
     """One `hear`, step by step, within its transaction."""
 
@@ -79,8 +92,7 @@ class _Hearing:
         self._db, self._heard = db, heard
         self._space = ensure_space(db, heard.scope.user_id)
         self._closed: list[str] = []
-        self._open: str | None = None  # the session's open batch, the number of its first turn, and its turns
-        self._first, self._said = 0, list[Turn]()
+        self._open: _OpenBatch | None = None  # the session's
 
     def kept(self) -> Kept:
         tail = self._tail()
@@ -90,25 +102,25 @@ class _Hearing:
         self._going_on(len(new))
         for place, message in new:
             self._put(place, message)
-        row = self._db.execute("SELECT closes_at FROM batches WHERE id = ?", (self._open,)).fetchone()
-        return Kept(self._space, len(new), row and maybe_time(row["closes_at"]), tuple(self._closed))
+        self._note()
+        closes_at = None if self._open is None else maybe_time(self._open.closes_at)
+        return Kept(self._space, len(new), closes_at, tuple(self._closed))
 
-    def _tail(self) -> list[Turn]:
+    def _tail(self) -> list[Message]:
         """The session's last turns, back to where the user's last ones begin; none where the session does."""
-        scope = self._heard.scope
         rows = self._db.execute(
-            "SELECT * FROM turns WHERE space = ? AND session_id = ? ORDER BY number DESC LIMIT ?",
-            (self._space, scope.session_id, LOOKS_BACK),
+            "SELECT role, content FROM turns WHERE space = ? AND session_id = ? ORDER BY number DESC LIMIT ?",
+            (self._space, self._heard.scope.session_id, LOOKS_BACK),
         )
-        tail: deque[Turn] = deque()
+        tail: deque[Message] = deque()
         for row in rows:
-            one = turn(row, scope.user_id)
+            one = _said(row)
             if tail and tail[0].role is Role.USER is not one.role:
                 break
             tail.appendleft(one)
         return [*tail]
 
-    def _new(self, tail: Sequence[Turn]) -> list[tuple[int, Message]]:
+    def _new(self, tail: Sequence[Message]) -> list[tuple[int, Message]]:
         """The messages, with their places, that are not there already, and were not erased before."""
         heard = self._heard
         known = heard.known(heard.messages, tail)
@@ -131,24 +143,25 @@ class _Hearing:
         ).fetchone()
         if row is None:
             return
-        self._open, self._first, self._said = row["id"], row["first_turn"], self._turns(row["id"])
+        said, redacted = self._turns(row["id"]), json.loads(row["redacted"])
+        self._open = _OpenBatch(row["id"], row["first_turn"], said, row["closes_at"], redacted)
         idle = row["closes_at"] is not None and row["closes_at"] <= to_micros(heard.received_at)
         alike = row["agent_id"] == heard.scope.agent_id and json.loads(row["options"]) == self._options()
-        if idle or not alike or heard.full(self._said) or len(self._said) + coming > heard.most:
-            self._close_own(self._open)
+        if idle or not alike or heard.full(said) or len(said) + coming > heard.most:
+            self._close_own()
 
     def _put(self, place: int, message: Message) -> None:
         """A message at the end of the open batch, which is closed where it is full then."""
-        heard, batch_id = self._heard, self._open or self._opened()
-        number = self._first + len(self._said)
-        insert_messages(self._db, self._space, batch_id, heard, [message], number)
-        self._note(batch_id, place)
-        row = self._db.execute("SELECT * FROM turns WHERE space = ? AND number = ?", (self._space, number)).fetchone()
-        self._said.append(turn(row, heard.scope.user_id))
-        if heard.full(self._said) or len(self._said) == heard.most:
-            self._close_own(batch_id)
+        heard = self._heard
+        batch = self._open = self._open or self._opened()
+        insert_messages(self._db, self._space, batch.id, heard, [message], batch.first + len(batch.said))
+        batch.redacted += [(kind, len(batch.said)) for kind, at in heard.redacted if at == place]
+        batch.said.append(message)
+        batch.grown = True
+        if heard.full(batch.said) or len(batch.said) == heard.most:
+            self._close_own()
 
-    def _opened(self) -> str:
+    def _opened(self) -> _OpenBatch:
         heard, batch_id = self._heard, new_id("batch")
         self._db.execute(
             "INSERT INTO batches (id, space, agent_id, session_id, status, created_at, infer, options, digest)"
@@ -165,35 +178,37 @@ class _Hearing:
         last = self._db.execute(
             "UPDATE users SET last_turn = last_turn + ? WHERE space = ? RETURNING last_turn", (heard.most, self._space)
         ).fetchone()["last_turn"]
-        self._open, self._first, self._said = batch_id, last - heard.most + 1, []
+        first = last - heard.most + 1
         self._db.execute(
             "INSERT INTO chunks VALUES (?, 0, ?, ?, ?, 'open', NULL, NULL, NULL, 0)",
-            (batch_id, self._space, self._first, last),
+            (batch_id, self._space, first, last),
         )
-        return batch_id
+        return _OpenBatch(batch_id, first)
 
-    def _note(self, batch_id: str, place: int) -> None:
-        """When it closes by itself, and what was redacted of the message at a place of the call, which comes last in it."""
-        heard = self._heard
-        row = self._db.execute("SELECT redacted FROM batches WHERE id = ?", (batch_id,)).fetchone()
-        own = ((kind, len(self._said)) for kind, at in heard.redacted if at == place)
-        until = None if heard.idle is None else heard.received_at + heard.idle
+    def _note(self) -> None:
+        """When the open batch closes by itself, and what was redacted in it."""
+        batch, heard = self._open, self._heard
+        if batch is None or not batch.grown:
+            return
+        batch.closes_at = maybe_micros(None if heard.idle is None else heard.received_at + heard.idle)
         self._db.execute(
             "UPDATE batches SET closes_at = ?, redacted = ? WHERE id = ?",
-            (maybe_micros(until), dump([*json.loads(row["redacted"]), *own]), batch_id),
+            (batch.closes_at, dump(batch.redacted), batch.id),
         )
 
-    def _close_own(self, batch_id: str) -> None:
+    def _close_own(self) -> None:
         """Close the session's own; the next message opens another."""
-        self._close(batch_id)
+        self._note()
+        if self._open is not None:
+            self._close(self._open.id)
         self._open = None
 
     def _close(self, batch_id: str) -> None:
         self._closed += close_open(self._db, "id = ?", (batch_id,))
 
-    def _turns(self, batch_id: str) -> list[Turn]:
-        rows = self._db.execute("SELECT * FROM turns WHERE batch_id = ? ORDER BY number", (batch_id,))
-        return [turn(row, self._heard.scope.user_id) for row in rows]
+    def _turns(self, batch_id: str) -> list[Message]:
+        rows = self._db.execute("SELECT role, content FROM turns WHERE batch_id = ? ORDER BY number", (batch_id,))
+        return [_said(row) for row in rows]
 
     def _options(self) -> dict[str, object]:
         heard = self._heard
@@ -203,3 +218,7 @@ class _Hearing:
             "instructions": heard.instructions,
             "talk": True,
         }
+
+
+def _said(row: sqlite3.Row) -> Message:
+    return Message(Role(row["role"]), row["content"])

@@ -20,7 +20,7 @@ from uuid import uuid4
 from .. import check
 from ..errors import Closed, InvalidInput, NotFound, RecollectError, StorageError
 from ..memory import LARGEST, AsyncMemory, UserId
-from ..model import Message, Role, Scope, Turn
+from ..model import Message, Role, Scope
 from ..records import Kept, NewTurns
 from ..results import Context, Hit, PendingTurns, Shown
 from ..retrieval.query import Query
@@ -360,14 +360,14 @@ class AsyncChatMemory:
             metadata=self._metadata,
         )
 
-    def _known(self, answered: str | None, messages: Sequence[Message], tail: Sequence[Turn]) -> int:
+    def _known(self, answered: str | None, messages: Sequence[Message], tail: Sequence[Message]) -> int:
         """How many of the messages the session has already; secrets are redacted in all of them."""
         return known(messages, answered and self._as_kept(answered), tail)
 
     def _as_kept(self, text: str) -> str:
         return self._memory._redactor.text(unicodedata.normalize("NFC", text))
 
-    def _full(self, turns: Sequence[Turn]) -> bool:
+    def _full(self, turns: Sequence[Message]) -> bool:
         """Whether a chunk is to be closed: only behind a reply, for question and answer belong together."""
         if not turns or turns[-1].role is not Role.ASSISTANT:
             return False
@@ -402,6 +402,10 @@ class AsyncChatMemory:
             emit(self._memory._listener, Heard(self.user_id, self.session_id, one.new, one.closed))
         if journalled.refused is not None:
             emit(self._memory._listener, journalled.refused)
+
+    def _put_off(self, journalled: Journalled) -> bool:
+        """From any thread: whether the loop has nothing to do that it would not do anyway."""
+        return all(self._memory._talks.put_off(self.session_id, one) for one in journalled.heard)
 
     def _go_on(self, journalled: Journalled) -> None:
         """In the loop: have it learnt when its time has come."""

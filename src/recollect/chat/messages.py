@@ -10,7 +10,7 @@ from typing import Any
 
 from ..check import MAX_CONTENT, MAX_NAME
 from ..errors import InvalidInput
-from ..model import Message, Turn
+from ..model import Message
 from ..safety.fence import closing, opening, unfenced
 
 _UNKEPT = re.compile("[\x00\ud800-\udfff]")  # what no store takes
@@ -149,7 +149,7 @@ def _name(name: object) -> str | None:
     return name if fits and isinstance(name, str) else None
 
 
-def known(said: Sequence[Said | Message], answered: str | None, tail: Sequence[Turn]) -> int:
+def known(said: Sequence[Said | Message], answered: str | None, tail: Sequence[Message]) -> int:
     """How many of the messages the last turns of the session have already: a message that is asked again, for another reply or
     after tool calls, is the user's last one there, and the history does not know an answer to it."""
     users = [_flat(one.content) for one in said if one.role == "user"]

@@ -65,7 +65,8 @@ class ChatMemory:
         if (begun := self._chat._after_at_once(messages, reply, now)) is None:
             return self._memory._wait(self._chat.after(messages, reply, now=now))
         journalled = self._memory._heard(begun)
-        self._memory._in_loop(self._chat._go_on, journalled)
+        if not self._chat._put_off(journalled):
+            self._memory._in_loop(self._chat._go_on, journalled)
         return self._chat._tell(journalled)
 
     def _begin(self, messages: Messages) -> None:

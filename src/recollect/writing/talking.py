@@ -49,6 +49,7 @@ class Talking:
         self._again: set[Space] = set()
         self._failures: dict[Space, int] = {}
         self._timers: dict[tuple[Space, str | None], asyncio.TimerHandle] = {}
+        self._put_off: dict[tuple[Space, str | None], datetime] = {}  # until when, from any thread
         self._locks: WeakValueDictionary[Space, asyncio.Lock] = WeakValueDictionary()
         self._warm: set[str | None] = set()
         self._stopped = False
@@ -57,19 +58,38 @@ class Talking:
 
     def hear(self, new: NewTurns) -> Kept:
         """Journal messages, their secrets redacted. Blocking, from any thread; the loop is to be told what came of it, see
-        `go_on`. Raises StorageError."""
+        `put_off` and `go_on`. Raises StorageError."""
         safe, redacted = self._redactor.messages(new.messages)
         return self._store.talks.hear(replace(new, messages=safe, redacted=redacted, instructions=self._instructions))
 
+    def put_off(self, session_id: str, kept: Kept) -> bool:
+        """From any thread: let the session's chunk close later, where there is a timer for it. False where the loop is to
+        `go_on`: it is not woken for each turn, for it would take Python's lock from the caller, who has a reply to read."""
+        if kept.closed or kept.closes_at is None:
+            return False
+        key = (kept.space, session_id)
+        self._put_off[key] = kept.closes_at  # before the look: who takes a timer away looks here afterwards
+        return key in self._timers
+
     def go_on(self, session_id: str, kept: Kept) -> None:
-        """Have what was closed learnt in the background, and what is open closed when its time has come."""
+        """In the loop: have what was closed learnt in the background, and what is open closed when its time has come."""
         self._close_later(kept.space, session_id, kept.closes_at)
         if kept.closed:
             self.wake(kept.space)
 
     def _close_later(self, space: Space, session_id: str | None, at: datetime | None) -> None:
         """Close the session's chunk when nothing has come for so long."""
-        self._at((space, session_id), at, functools.partial(self.wake, space))
+        self._at((space, session_id), None)
+        later = self._put_off.pop((space, session_id), None)
+        if times := [one for one in (at, later) if one is not None]:
+            self._at((space, session_id), max(times), functools.partial(self._idle, space, session_id))
+
+    def _idle(self, space: Space, session_id: str | None) -> None:
+        later = self._put_off.pop((space, session_id), None)
+        if later is not None and later > now():
+            self._close_later(space, session_id, later)
+        else:
+            self.wake(space)
 
     def _at(self, key: tuple[Space, str | None], at: datetime | None, action: Callable[[], None] | None = None) -> None:
         """Do something then, in place of what was to be done before; None is never."""
@@ -152,6 +172,7 @@ class Talking:
 
     async def close(self, space: Space, session_id: str) -> None:
         """Close the session's open chunk."""
+        self._put_off.pop((space, session_id), None)
         self._close_later(space, session_id, None)
         await whole(self._store.in_thread(self._store.talks.close, space, session_id))
 
