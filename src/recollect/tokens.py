@@ -19,6 +19,7 @@ _PIECE = re.compile(
 _ENGLISH = frozenset(
     ("the", "and", "of", "to", "with", "for", "his", "her", "that", "has", "from", "they", "at", "by", "you", "their", "she")
 )  # fmt: skip
+LEAST = 0.9  # tokens of a piece: one letter of an alphabet that is not Latin
 # Tokens of a character, from the lowest code point of its range on.
 _SCRIPTS = (
     (0x20000, 3.0),
@@ -28,7 +29,7 @@ _SCRIPTS = (
     (0x3040, 1.2),
     (0x0900, 1.6),
     (0x0590, 1.0),
-    (0, 0.9),
+    (0, LEAST),
 )
 
 HEX = 0.8  # tokens of a random hexadecimal digit: 99 of 100 numbers of 32 digits have 25 or fewer
@@ -37,6 +38,11 @@ HEX = 0.8  # tokens of a random hexadecimal digit: 99 of 100 numbers of 32 digit
 def estimate_tokens(text: str) -> int:
     """Tokens of a text, rather too many than too few."""
     return math.ceil(sum(_of_line(line) for line in text.splitlines(keepends=True)))
+
+
+def fewest_tokens(text: str) -> float:
+    """What `estimate_tokens` says at least, at a fraction of its time: a word has a piece, and no piece costs less."""
+    return LEAST * len(text.split())
 
 
 @functools.lru_cache(maxsize=1024)  # what is packed is counted line by line, then as a whole

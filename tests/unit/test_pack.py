@@ -12,10 +12,10 @@ from recollect import Memory
 from recollect.errors import InvalidInput
 from recollect.model import SourceClass
 from recollect.results import Hit, Source
-from recollect.retrieval.pack import OWN_WORDS, chosen, line, pack, states
+from recollect.retrieval.pack import OWN_WORDS, Page, chosen, line, pack, states
 from recollect.safety.fence import lines_like_ours
 from recollect.testing import HashEmbedder, ScriptedLanguage
-from recollect.tokens import estimate_tokens
+from recollect.tokens import estimate_tokens, fewest_tokens
 from recollect_evals import datasets, tokens
 
 FENCE = "f" * 32
@@ -41,11 +41,15 @@ def reply(n: int, text: str) -> Hit:
     return hit(n, text, "turn").model_copy(update={"source": SourceClass.ASSISTANT, "speaker": "The assistant"})
 
 
+def hits_of(page: Page) -> list[Hit]:
+    return [one.hit for one in page.kept]
+
+
 def test_a_reply_that_only_says_memories_again_is_left_out_beside_them():
     home, dog = hit(1, "The user lives in Hamburg."), hit(2, "The user has a dog named Rex.")
     echo, both = reply(3, "You live in Hamburg."), reply(4, "You live in Hamburg. You have a dog named Rex.")
-    assert chosen([echo, home, both, dog], 1000, FENCE, len).kept == [home, dog]
-    assert chosen([echo, both, dog], 1000, FENCE, len).kept == [echo, both, dog]  # nothing else tells it
+    assert hits_of(chosen([echo, home, both, dog], 1000, FENCE, len)) == [home, dog]
+    assert hits_of(chosen([echo, both, dog], 1000, FENCE, len)) == [echo, both, dog]  # nothing else tells it
 
 
 @pytest.mark.parametrize(
@@ -61,7 +65,7 @@ def test_a_reply_that_only_says_memories_again_is_left_out_beside_them():
 )
 def test_a_reply_that_says_more_or_otherwise_stays(text):
     hits = [hit(1, "The user lives in Hamburg."), reply(2, text)]
-    assert chosen(hits, 1000, FENCE, len).kept == hits
+    assert hits_of(chosen(hits, 1000, FENCE, len)) == hits
 
 
 def jumpy(text: str) -> int:
@@ -110,7 +114,7 @@ def test_what_is_of_one_time_is_told_best_first_whatever_it_is_called():
 def test_a_memory_of_turns_that_are_told_waits_until_nothing_else_is_left():
     first = [hit(n, f"fact {n}", told_by=("turn0",)) for n in range(OWN_WORDS + 1)]
     new = hit(99, "something new", told_by=("turn1",))
-    assert [one.id for one in chosen([*first, new], 5000, FENCE, len).kept[-2:]] == [new.id, first[-1].id]
+    assert [one.id for one in hits_of(chosen([*first, new], 5000, FENCE, len))[-2:]] == [new.id, first[-1].id]
 
 
 def dated(n: int, text: str, said: str, **more: object) -> Hit:
@@ -232,6 +236,19 @@ def test_the_estimate_is_not_too_low_in_other_scripts(text):
 @given(st.text(max_size=300))
 def test_whatever_the_text_the_estimate_is_at_least_a_third(text):
     assert estimate_tokens(text) * 3 + 3 >= tokens.count(text)
+
+
+@settings(deadline=None)
+@given(st.text(max_size=300) | st.text("aÉ1_ .\u00e9\u0301½٣漢🎉<\n\t-", max_size=60))
+def test_the_fewest_tokens_are_never_more_than_the_estimate(text):
+    assert fewest_tokens(text) <= estimate_tokens(text)
+    assert fewest_tokens(" ".join(text.split())) == fewest_tokens(text)
+
+
+def test_what_cannot_fit_is_left_out_as_if_it_had_been_counted():
+    hits = [hit(n, "word " * (n % 23)) for n in range(60)]
+    counted = pack(hits, 150, FENCE, estimate_tokens)
+    assert pack(hits, 150, FENCE) == counted and 100 < counted[2] <= 150
 
 
 def test_lines_of_a_context_are_known_again_and_a_list_of_the_users_own_is_not_taken_for_one(memory):

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Callable, Iterator, Sequence
-from datetime import datetime
+from datetime import date, datetime
 from itertools import groupby
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 from ..errors import InvalidInput
 from ..model import Role, SourceClass
 from ..results import Hit
 from ..rules.likeness import bag, is_negative, may_lie_within
 from ..safety.fence import closing, harmless, opening
-from ..tokens import estimate_tokens
+from ..tokens import estimate_tokens, fewest_tokens
 
 Count: TypeAlias = Callable[[str], int]
 
@@ -43,54 +44,72 @@ def pack(
     Tokens are counted by `tokenizer`, else estimated. Raises InvalidInput where it fails.
     """
     count = estimate_tokens if tokenizer is None else counter(tokenizer)
-    page = chosen(hits, max_tokens, fence, count)
+    page = chosen(hits, max_tokens, fence, count, fewest_tokens if tokenizer is None else nothing_known)
     while page.kept:
         told = page.in_time()
-        text = "\n".join([opening(fence), *page.lines(told), closing(fence)])
+        text = "\n".join([opening(fence), *under_days(told), closing(fence)])
         if (tokens := count(text)) <= max_tokens:
-            return text, told, tokens
+            return text, [one.hit for one in told], tokens
         page.kept.pop()  # joined lines may have more tokens than they have one by one
     return "", [], 0
 
 
-class Page:
-    """Hits that fit into `room` tokens beside each other, and the lines that tell them."""
+class Told(NamedTuple):
+    """A hit, when it was told first, the heading of that day, and the line that tells it."""
 
-    def __init__(self, fence: str, room: int, count: Count) -> None:
-        self.kept: list[Hit] = []
+    hit: Hit
+    said_at: datetime
+    head: str
+    text: str
+
+
+class Page:
+    """Hits that fit into `room` tokens beside each other. `fewest`: what a text has at least, however it is told."""
+
+    def __init__(self, fence: str, room: float, count: Count, fewest: Callable[[str], float]) -> None:
+        self.kept: list[Told] = []
         self.turns: set[str] = set()  # that are told
-        self._fence, self._room, self._count = fence, room, count
-        self._lines: dict[str, str] = {}  # by id
+        self._fence, self._room, self._count, self._fewest = fence, room, count, fewest
         self._days: set[str] = set()
 
     def put(self, hit: Hit) -> None:
         """Keep it, where it fits."""
-        head, text = heading(said_at(hit)), line(hit, self._fence)
-        cost = self._count(text + "\n") + (0 if head in self._days else self._count(head + "\n"))
+        if self._fewest(hit.text) > self._room:
+            return  # as most of what comes when the page is full
+        said = said_at(hit)
+        told = Told(hit, said, heading(said.date()), line(hit, self._fence))
+        cost = self._count(told.text + "\n") + (0 if told.head in self._days else self._count(told.head + "\n"))
         if cost <= self._room:
             self._room -= cost
-            self.kept.append(hit)
-            self._lines[hit.id] = text
-            self._days.add(head)
+            self.kept.append(told)
+            self._days.add(told.head)
             self.turns.update(source.turn_id for source in hit.sources)
 
-    def in_time(self) -> list[Hit]:
+    def in_time(self) -> list[Told]:
         """In the order of time; of one time the best first, for ids are random."""
-        return sorted(self.kept, key=lambda hit: (said_at(hit), hit.event_from or said_at(hit)))
-
-    def lines(self, told: Sequence[Hit]) -> Iterator[str]:
-        """A heading for each day, and under it a line for each hit that was said on it. `told`: in the order of time."""
-        for head, day_hits in groupby(told, key=lambda hit: heading(said_at(hit))):
-            yield head
-            yield from (self._lines[hit.id] for hit in day_hits)
+        return sorted(self.kept, key=lambda one: (one.said_at, one.hit.event_from or one.said_at))
 
 
-def chosen(hits: Sequence[Hit], max_tokens: int, fence: str, count: Count) -> Page:
+def under_days(told: Sequence[Told]) -> Iterator[str]:
+    """A heading for each day, and under it a line for each hit that was said on it. `told`: in the order of time."""
+    for head, of_the_day in groupby(told, key=lambda one: one.head):
+        yield head
+        yield from (one.text for one in of_the_day)
+
+
+def nothing_known(_: str) -> float:
+    """Of a caller's tokens: it may have none for a text."""
+    return 0
+
+
+def chosen(
+    hits: Sequence[Hit], max_tokens: int, fence: str, count: Count, fewest: Callable[[str], float] = nothing_known
+) -> Page:
     """The best hits that fit, by rank. Behind the `OWN_WORDS` best a turn that is told is left out, and a memory of turns that
     are told waits until nothing else is left; so does an assistant's reply that only says memories again, and is left out
     beside them."""
     echoed = only_repeating(hits)
-    page = Page(fence, max_tokens - count(f"{opening(fence)}\n{closing(fence)}"), count)
+    page = Page(fence, max_tokens - count(f"{opening(fence)}\n{closing(fence)}"), count, fewest)
     again: list[Hit] = []
     for place, hit in enumerate(hits):
         if hit.id in echoed:
@@ -102,7 +121,7 @@ def chosen(hits: Sequence[Hit], max_tokens: int, fence: str, count: Count) -> Pa
             again.append(hit)
     for hit in again:
         page.put(hit)
-    shown = {hit.id for hit in page.kept}
+    shown = {one.hit.id for one in page.kept}
     for hit in hits:
         if not echoed.get(hit.id, shown) <= shown:
             page.put(hit)
@@ -141,9 +160,10 @@ def counter(tokenizer: Count) -> Count:
     return count
 
 
-def heading(said: datetime) -> str:
+@functools.lru_cache(maxsize=4096)
+def heading(said: date) -> str:
     """2026-11-24 Tue: with the day of the week, for people say "last Friday"."""
-    return f"{day(said)} {_WEEKDAYS[said.weekday()]}"
+    return f"{said.isoformat()} {_WEEKDAYS[said.weekday()]}"
 
 
 def said_at(hit: Hit) -> datetime:
@@ -160,7 +180,10 @@ def line(hit: Hit, fence: str) -> str:
 
 
 def happened(hit: Hit) -> str:
-    """When that was which is told, or since when it holds; "" where that is the day on which it was told, or the text says it."""
+    """When that was which is told, or since when it holds; "" where that is the day on which it was told, as of all turns, or the
+    text says it."""
+    if hit.kind == "turn":
+        return ""
     if hit.event_from is not None:
         first, last = day(hit.event_from), day(hit.event_to or hit.event_from)
         when = first if first == last else f"{first} to {last}"

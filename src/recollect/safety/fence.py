@@ -49,7 +49,8 @@ def harmless(text: str, fence: str) -> str:
     flat = " ".join(text.split())
     if not (flat.isascii() and flat.isprintable()):  # as nearly all lines are
         flat = "".join(one for one in flat if not unseen(one))
-    return _TAG.sub("‹", flat.replace(fence, "…"))
+    flat = flat.replace(fence, "…")
+    return _TAG.sub("‹", flat) if "<" in flat else flat
 
 
 def unfenced(text: str, fence: str) -> str:
