@@ -56,11 +56,11 @@ def _liked_best(fact: Fact, candidate: Candidate) -> bool:
     return fact.slot.attribute == "likes" and candidate.slot.attribute.startswith("favorite ")
 
 
-def _topic(fact: Fact) -> set[str]:
+def _topic(fact: Fact) -> frozenset[str]:
     return bag(NEGATIVE.sub(" ", fact.text)) - {"longer", "any", "more", "anymore", "forget", "asks", "asked", "user"}
 
 
-def _topic_of(candidate: Candidate) -> set[str]:
+def _topic_of(candidate: Candidate) -> frozenset[str]:
     return bag(candidate.text) - {"user"}
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Iterator, Set
 
@@ -105,8 +106,9 @@ def tokens(value: str) -> set[str]:
     return set(words(value)) | numbers(value)
 
 
-def bag(text: str) -> set[str]:
-    return {*_stems(text), *numbers(text)}
+@functools.lru_cache(maxsize=1024)  # the same memories are looked at turn after turn
+def bag(text: str) -> frozenset[str]:
+    return frozenset(_stems(text)) | numbers(text)
 
 
 def may_lie_within(text: str, bags: Set[str]) -> bool:
@@ -130,7 +132,7 @@ def numbers(text: str) -> set[str]:
     return {number.casefold() for number in _NUMBER.findall(text)}
 
 
-def shared(one: set[str], other: set[str]) -> float:
+def shared(one: Set[str], other: Set[str]) -> float:
     return len(one & other) / len(one | other) if one | other else 0.0
 
 

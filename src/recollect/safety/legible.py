@@ -75,6 +75,25 @@ def readable(text: str) -> str:
     return _SPELT.sub(lambda match: re.sub(r"[ .\-_*]", "", match[0]), text)
 
 
+class _Seen(dict[int, int | None]):
+    """For `str.translate`: what cannot be seen is None. Letters are looked up once, as far as there is room."""
+
+    def __missing__(self, code: int) -> int | None:
+        seen = None if unseen(chr(code)) else code
+        if len(self) < _LETTERS:
+            self[code] = seen
+        return seen
+
+
+_LETTERS = 10_000  # more than a language has
+_SEEN = _Seen()
+
+
+def seen(text: str) -> str:
+    """A text without what cannot be seen, line ends and tabs too."""
+    return text if text.isascii() and text.isprintable() else text.translate(_SEEN)
+
+
 def unseen(character: str) -> bool:
     """Control, zero-width, bidi and tag characters, variation selectors and fillers: they steer or hide, and say nothing."""
     code = ord(character)
