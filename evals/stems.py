@@ -13,8 +13,8 @@ _own = threading.local()
 def stem(word: str, algorithm: Literal["porter", "english"]) -> str:
     """Of a word in lower case: by Porter's algorithm of 1980, or by Snowball's English one, which followed it."""
     if not hasattr(_own, algorithm):  # a thread's own: a stemmer keeps the word that it works on in itself
-        import snowballstemmer
+        import Stemmer
 
-        setattr(_own, algorithm, snowballstemmer.stemmer(algorithm))
+        setattr(_own, algorithm, Stemmer.Stemmer(algorithm, 0))
     stemmer: Any = getattr(_own, algorithm)
     return str(stemmer.stemWord(word))

@@ -14,7 +14,6 @@ import unicodedata
 from collections import Counter
 from collections.abc import Callable, Iterator
 from functools import lru_cache
-from importlib import import_module
 from importlib.metadata import version
 from typing import Any
 
@@ -63,7 +62,7 @@ class TermCounter:
     @property
     def id(self) -> str:
         """Changes where the same text may get other terms."""
-        stems = ".".join(version("snowballstemmer").split(".")[:2])
+        stems = ".".join(version("PyStemmer").split(".")[:2])  # as the algorithms of Snowball that it has
         return f"terms-{VERSION} snowball-{stems}"
 
     def __call__(self, text: str) -> dict[str, int]:
@@ -151,10 +150,11 @@ def _of_script(word: str) -> str:
 
 def _by(language: str, word: str) -> str:
     """By this thread's own stemmer: one keeps the word that it works on in itself."""
+    import Stemmer
+
     known = _own.__dict__.setdefault("stemmers", {})
     if language not in known:
-        module = import_module(f"snowballstemmer.{language}_stemmer")
-        known[language] = getattr(module, f"{language.capitalize()}Stemmer")()
+        known[language] = Stemmer.Stemmer(language, 0)  # no cache of its own: `_stem` has one
     return str(known[language].stemWord(word))
 
 
