@@ -124,9 +124,11 @@ def test_a_second_dry_run_goes_by_what_the_first_chunks_cost(ingest, reader, cal
 def test_conversations_are_foretold_by_the_first_of_them(ingest):
     """As docs/ingest.md says it."""
     with ingest(Reader(0.3, 12), ["ann", "ben", "cyd", "dan"], 160) as call:
-        first = call("--dry-run")
+        first, advised = call("--dry-run"), call.bare("--dry-run")
+        assert "--budget calls=60 --concurrency 2" in advised and first["chunks"] == 80
         part = call("--budget", "calls=60", "--concurrency", "2", code=1)
-        second = call("--dry-run")
+        second, shown = call("--dry-run"), call.bare("--dry-run")
+        assert f"as the {part['chunks']} chunks before" in shown and "--budget" not in shown
         rest = call()
         assert second["learned_from"] == part["chunks"] >= 20 and second["conversations"] == 4
         assert near(second, rest), off(second, rest)

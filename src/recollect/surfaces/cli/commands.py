@@ -457,7 +457,9 @@ def ingest(
     conversation: Annotated[str | None, typer.Option(help="Only this conversation")] = None,
     concurrency: Annotated[int, typer.Option(help="Calls of the model at once")] = 8,
     report: Annotated[Path | None, typer.Option(metavar="FILE.json", help="Write the summary there, in JSON")] = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what it would cost; send nothing")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Only say what it would cost; near once 20 chunks are in. Send nothing")
+    ] = False,
 ) -> None:
     """Remember whole conversations; each is a user of its own unless --user is given. Run again, it goes on.
 

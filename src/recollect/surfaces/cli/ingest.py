@@ -21,6 +21,11 @@ from .safe import as_json, count, plain
 from .view import View
 
 SHOWN = 20  # problems that a terminal is shown
+WORTH_A_PART = 60  # chunks: of fewer, those that make the estimate better are most of the work
+A_PART = (
+    "How much a model finds in them is not known before it has read some: --budget calls=60 --concurrency 2 has about 25 chunks"
+    " remembered, which are not paid again; then --dry-run goes by what these cost."
+)
 
 
 @dataclass(slots=True)
@@ -160,6 +165,8 @@ def foretell(work: Work, planned: Forecast, report: Path | None) -> int:
         read = f"{count(planned.conversations, 'conversation')} in {count(len(work.inputs), 'file')}"
         there = f" {count(planned.known, 'turn')} of them are in already." if planned.known else ""
         say(f"{read}.{there} Nothing was sent.")
+        if common.model is not None and not planned.estimate.learned_from and planned.estimate.chunks > WORTH_A_PART:
+            say(A_PART)
         show_problems(work, planned)
     if report is not None:
         write(report, as_json(told) + "\n")
