@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import functools
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 from .model import EventTime, Precision
 
@@ -365,6 +365,11 @@ def _year_of(match: re.Match[str], context: _Context) -> Told | None:
 
 # --- the table ---------------------------------------------------------------------------------------------------------
 
+
+def _first_words(names: Iterable[str]) -> frozenset[str]:
+    return frozenset(_LETTERS.findall(name.casefold())[0] for name in names)
+
+
 _MONTH = (
     r"(?P<month>January|February|March|April|May|June|July|August|September|October|November|December"
     r"|Jan|Feb|Mar|Apr|Jun|Jul|Aug|Sept|Sep|Oct|Nov|Dec)\b\.?"
@@ -421,10 +426,33 @@ _TABLE: tuple[tuple[str, _Handler], ...] = (
 )  # fmt: skip
 
 
+class _Row(NamedTuple):
+    """Of the table. `needs`: of each of these sets a word stands in whatever the pattern matches."""
+
+    pattern: re.Pattern[str]
+    handler: _Handler
+    needs: tuple[frozenset[str], ...]
+
+
+_LETTERS = re.compile(r"[a-z]+")
+_WORDS = {  # what a group of the table is one of; no row has such a group that may be left out
+    "month": _first_words((*MONTHS, *(month[:3] for month in MONTHS), "Sept")),
+    "weekday": _first_words(("Mon", "Tue", "Tues", "Wed", "Thu", "Thur", "Thurs", "Fri", "Sat", "Sun", *WEEKDAYS))
+    | _first_words(f"{one}s" for one in WEEKDAYS),
+    "season": _first_words(SEASONS),
+    "feast": _first_words(FEASTS),
+    "unit": _first_words(f"{unit}{s}" for unit in ("day", "weekend", "week", "month", "year", "yr") for s in ("", "s")),
+}
+
+
 @functools.cache
-def _table() -> tuple[tuple[re.Pattern[str], _Handler], ...]:
+def _table() -> tuple[_Row, ...]:
     """Compiled on first use: who only reads memories does not pay for it."""
-    return tuple((re.compile(pattern, re.IGNORECASE), handler) for pattern, handler in _TABLE)
+    compiled = [(re.compile(pattern, re.IGNORECASE), handler) for pattern, handler in _TABLE]
+    return tuple(
+        _Row(pattern, handler, tuple(words for name, words in _WORDS.items() if name in pattern.groupindex))
+        for pattern, handler in compiled
+    )
 
 
 _AHEAD = re.compile(
@@ -453,7 +481,10 @@ def find_dates(text: str, anchor: datetime, *, ahead: bool | None = None) -> lis
     context = _Context(when, future, bool(_LASTING.search(text)), bool(_ONGOING.search(text)))
     found: list[DateMention] = []
     taken = bytearray(len(text))
-    for pattern, handler in _table():
+    words = frozenset(_LETTERS.findall(text.casefold()))
+    for pattern, handler, needs in _table():
+        if any(words.isdisjoint(one) for one in needs):
+            continue  # as most rows for most texts
         for match in pattern.finditer(text):
             if len(found) >= _MAX_MENTIONS:
                 break

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from recollect import dates
 from recollect.dates import day, find_dates, resolve, shortly_before
 from recollect.model import Precision
 
@@ -149,3 +150,19 @@ def test_any_text_at_any_time_gives_ordered_mentions_inside_it(text, moment):
         assert ends <= mention.start < mention.end <= len(text)
         assert text[mention.start : mention.end] == mention.text and mention.event.start <= mention.event.end
         ends = mention.end
+
+
+ALL_KINDS = (
+    "on in last next this the two three 5 12 of early mid weeks day days months year ago back now MAY May june Sept. Mon Fridays"
+    " Tues, Thurs Sunday's winter fall 2023 New Year's Eve Christmas Valentine’s Day weekend's yrs from until since morning"
+)
+
+
+@settings(deadline=None, max_examples=400)
+@given(st.lists(st.sampled_from(ALL_KINDS.split(" ")), max_size=9).map(" ".join))
+def test_rows_are_left_out_only_where_they_would_find_nothing(text):
+    found = find_dates(text, MONDAY)
+    with pytest.MonkeyPatch.context() as patched:
+        whole = tuple(row._replace(needs=()) for row in dates._table())
+        patched.setattr(dates, "_table", lambda: whole)
+        assert find_dates(text, MONDAY) == found
