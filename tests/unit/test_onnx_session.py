@@ -1,4 +1,4 @@
-"""A model's threads are on a core each, of those that the process may use, and whoever calls is put back where it was."""
+"""A model's threads are on a core each, of those that the process may use, and whoever calls begins where none of them is."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import sys
 import pytest
 
 from recollect.adapters import onnx_session
-from recollect.adapters.onnx_session import cores, numbered, seated, siblings
+from recollect.adapters.onnx_session import cores, move_to, numbered, siblings
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="this system binds no threads")
 
@@ -31,31 +31,33 @@ def test_where_the_system_does_not_tell_there_is_nothing_to_bind(monkeypatch):
     assert cores() == []
 
 
-def test_who_calls_is_put_back_also_after_a_failure():
-    mine = os.sched_getaffinity(0)
-    first = frozenset([min(mine)])
-    with pytest.raises(ZeroDivisionError), seated(first):
-        assert os.sched_getaffinity(0) == first
-        raise ZeroDivisionError
+def test_who_calls_begins_there_and_may_be_moved_again(monkeypatch):
+    mine, bound = os.sched_getaffinity(0), []
+    monkeypatch.setattr(os, "sched_setaffinity", lambda thread, processors: bound.append((thread, processors)))
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0, 1, 2})
+    move_to(frozenset([1, 3]))
+    assert bound == [(0, {1}), (0, {0, 1, 2})]
+    monkeypatch.undo()
+    move_to(frozenset([min(mine)]))
     assert os.sched_getaffinity(0) == mine
 
 
-def test_who_was_told_to_be_elsewhere_stays_there():
+def test_who_was_told_to_be_elsewhere_stays_there(monkeypatch):
+    def never(*_):
+        raise AssertionError
+
+    monkeypatch.setattr(os, "sched_setaffinity", never)
     mine = os.sched_getaffinity(0)
-    with seated(frozenset([max(mine) + 1])):
-        assert os.sched_getaffinity(0) == mine
-    with seated(frozenset()):
-        assert os.sched_getaffinity(0) == mine
+    for processors in (frozenset([max(mine) + 1]), frozenset(mine), frozenset()):
+        move_to(processors)
 
 
 def test_where_threads_must_not_be_moved_all_goes_on(monkeypatch):
     def forbidden(*_):
         raise PermissionError
 
-    mine = os.sched_getaffinity(0)
     monkeypatch.setattr(os, "sched_setaffinity", forbidden)
-    with seated(frozenset([min(mine)])):
-        assert os.sched_getaffinity(0) == mine
+    move_to(frozenset([min(os.sched_getaffinity(0))]))
 
 
 USED = """

@@ -3,23 +3,22 @@
 A sentence is some fifty matrix products of a tenth of a millisecond, between which all threads wait for each other. Two of them
 on one core, while another is idle, take half as long again; and that is where Linux puts a thread that has just been woken:
 beside the one that woke it. So helpers are bound to cores of their own, as onnxruntime does by itself where it may choose the
-cores (it takes those, too, that this process was told not to use), and whoever calls keeps off these while a model runs.
+cores (it takes those, too, that this process was told not to use), and whoever calls begins on a core where none of them is.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-# How long a thread stays awake for the next product of a run: to sleep and be woken for each takes a seventh of a sentence's
-# time. Between runs threads sleep: onnxruntime's default burns milliseconds after each.
-SPIN_US = 50
+# How long a thread stays awake for the next product of a run: to sleep and be woken for each takes a tenth of a sentence's time.
+# No longer, for others may want the core; between runs threads sleep: onnxruntime's default burns milliseconds after each.
+SPIN_US = 10
 TOPOLOGY = Path("/sys/devices/system/cpu")
 
 
@@ -44,9 +43,9 @@ class OnnxSession:
 
     def run(self, given: Mapping[str, NDArray[Any]]) -> NDArray[Any]:
         """The model's first output."""
-        with seated(self._seat):
-            found: NDArray[Any] = self._session.run(None, given)[0]
-            return found
+        move_to(self._seat)
+        found: NDArray[Any] = self._session.run(None, given)[0]
+        return found
 
 
 def cores() -> list[frozenset[int]]:
@@ -73,19 +72,16 @@ def numbered(cores: Sequence[frozenset[int]]) -> str:
     return ";".join(",".join(str(one + 1) for one in sorted(core)) for core in cores)
 
 
-@contextmanager
-def seated(seat: frozenset[int]) -> Iterator[None]:
-    """Keep this thread on these processors; where it is, where it may use none of them, or must not be moved."""
-    before = os.sched_getaffinity(0) if seat else set[int]()
-    moved = bool(before & seat) and before != before & seat and _moved(before & seat)
-    try:
-        yield
-    finally:
-        if moved:
-            _moved(before)
+def move_to(processors: frozenset[int]) -> None:
+    """Put this thread on one of these processors, from where the system may move it again. It stays where it is where it may use
+    none of them, or must not be moved."""
+    before = os.sched_getaffinity(0) if processors else set[int]()
+    there = before & processors
+    if there and there != before and _bound(there):
+        _bound(before)
 
 
-def _moved(processors: set[int]) -> bool:
+def _bound(processors: set[int]) -> bool:
     try:
         os.sched_setaffinity(0, processors)
     except OSError:  # a container may forbid it: then it takes a little longer
