@@ -16,9 +16,6 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-# How long a thread stays awake for the next product of a run: to sleep and be woken for each takes a tenth of a sentence's time.
-# No longer, for others may want the core; between runs threads sleep: onnxruntime's default burns milliseconds after each.
-SPIN_US = 10
 TOPOLOGY = Path("/sys/devices/system/cpu")
 
 
@@ -30,7 +27,7 @@ class OnnxSession:
 
         options = onnxruntime.SessionOptions()
         options.log_severity_level = 3
-        options.add_session_config_entry("session.intra_op.spin_duration_us", str(SPIN_US))
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")  # who waits burns no processor
         options.enable_mem_pattern = False  # it would keep a plan for every shape that ever came
         first, *others = cores() or [frozenset[int]()]
         if first:
