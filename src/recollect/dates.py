@@ -375,6 +375,7 @@ _MONTH = (
     r"|Jan|Feb|Mar|Apr|Jun|Jul|Aug|Sept|Sep|Oct|Nov|Dec)\b\.?"
 )
 _WEEKDAY = r"(?P<weekday>(?:Mon|Tues|Wednes|Thurs|Fri|Satur|Sun)day|Mon|Tues?|Wed|Thurs?|Fri|Sat|Sun)\b"
+_DIGIT = "(?P<digit>)"  # marks a row that has one
 _YEAR = r"(?P<year>(?:1[89]|20)\d\d)\b"
 _N = (
     r"(?P<n>\d{1,3}|an?\s+few|a\s+few|few|several|some|(?:a\s+)?couple(?:\s+of)?|an?|one|two|three|four|five|six|seven"
@@ -392,10 +393,10 @@ _DAY_NAME = (
 )
 
 _TABLE: tuple[tuple[str, _Handler], ...] = (
-    (r"\b(?P<year>\d{4})-(?P<m>\d\d)-(?P<day>\d\d)\b", _iso),
-    (r"\b(?P<one>\d{1,2})/(?P<two>\d{1,2})/(?P<year>\d{4})\b", _slashed),
-    (rf"\b(?:the\s+)?(?P<day>\d{{1,2}})(?:st|nd|rd|th)?\s+(?:of\s+)?{_MONTH}(?:,?\s+{_YEAR})?", _full_date),
-    (rf"\b{_MONTH}\s+(?:the\s+)?(?P<day>\d{{1,2}})(?:st|nd|rd|th)?\b(?:,?\s+{_YEAR})?", _full_date),
+    (rf"\b(?P<year>\d{{4}})-(?P<m>\d\d)-(?P<day>\d\d)\b{_DIGIT}", _iso),
+    (rf"\b(?P<one>\d{{1,2}})/(?P<two>\d{{1,2}})/(?P<year>\d{{4}})\b{_DIGIT}", _slashed),
+    (rf"\b(?:the\s+)?(?P<day>\d{{1,2}})(?:st|nd|rd|th)?\s+(?:of\s+)?{_MONTH}{_DIGIT}(?:,?\s+{_YEAR})?", _full_date),
+    (rf"\b{_MONTH}\s+(?:the\s+)?(?P<day>\d{{1,2}})(?:st|nd|rd|th)?\b{_DIGIT}(?:,?\s+{_YEAR})?", _full_date),
     (rf"\b(?P<named>{_DAY_NAME})\b", _named_day),
     (rf"\b{_WHICH_WORD}\s+week\s+(?:on\s+)?{_WEEKDAY}", _week_and_day),
     (rf"\b(?:on\s+)?{_WEEKDAY}\s+(?:of\s+)?{_WHICH_WORD}\s+week\b", _week_and_day),
@@ -409,39 +410,42 @@ _TABLE: tuple[tuple[str, _Handler], ...] = (
     (rf"\b(?:about\s+|around\s+|just\s+|like\s+)?{_N}\s+{_UNIT}\s+(?P<ago>ago|back)\b", _some_ago),
     (rf"\bin\s+(?:about\s+|around\s+|just\s+)?{_N}\s+{_UNIT}\b(?!['’])(?P<ago>(?!))?", _some_ago),
     (rf"\b{_N}\s+{_UNIT}\s+from\s+now\b(?P<ago>(?!))?", _some_ago),
-    (r"\b(?:the\s+other\s+day|recently|not\s+long\s+ago|a\s+while\s+(?:ago|back))\b", _lately),
+    (r"\b(?P<lately>the\s+other\s+day|recently|not\s+long\s+ago|a\s+while\s+(?:ago|back))\b", _lately),
     (rf"\b(?:earlier\s+|later\s+)?(?:the\s+)?{_WHICH_WORD}\s+(?P<unit>weekend|week|month|year)\b",
      _which_unit),
     (rf"\b{_WHICH_WORD}\s+{_SEASON}", _which_season),
     (rf"\b(?:on\s+)?{_WHICH_WORD}\s+{_WEEKDAY}(?:\s+(?:morning|afternoon|evening|night)\b)?", _which_weekday),
     (rf"\b(?:on|by|until|till|since)\s+(?P<which>(?!))?{_WEEKDAY}(?:\s+(?:morning|afternoon|evening|night)\b)?",
      _which_weekday),
-    (rf"\b(?:(?P<which>(?!)))?(?:{_PART}\s+)?{_MONTH},?\s+(?:of\s+)?{_YEAR}", _month_of),
+    (rf"\b(?:(?P<which>(?!)))?(?:{_PART}\s+)?{_MONTH},?\s+(?:of\s+)?{_YEAR}{_DIGIT}", _month_of),
     (rf"\b{_WHICH_WORD}(?P<part>(?!))?\s+{_MONTH}(?P<year>(?!))?", _month_of),
     (rf"\b(?:in|since|until|till|by|during)\s+(?P<which>(?!))?(?:{_PART}[\s-]+)?{_MONTH}(?P<year>(?!))?(?!\s+\d)",
      _month_of),
-    (rf"\b(?:the\s+)?{_SEASON}\s+(?:of\s+)?{_YEAR}", _season_of),
-    (rf"\b(?:in|since|until|till|by|during|back\s+in|of)\s+(?:{_PART}\s+)?{_YEAR}(?!\s*(?:people|km|dollars|\w+s\b))",
+    (rf"\b(?:the\s+)?{_SEASON}\s+(?:of\s+)?{_YEAR}{_DIGIT}", _season_of),
+    (rf"\b(?:in|since|until|till|by|during|back\s+in|of)\s+(?:{_PART}\s+)?{_YEAR}{_DIGIT}(?!\s*(?:people|km|dollars|\w+s\b))",
      _year_of),
 )  # fmt: skip
 
 
 class _Row(NamedTuple):
-    """Of the table. `needs`: of each of these sets a word stands in whatever the pattern matches."""
+    """Of the table. `needs`: of these kinds of words (`_WORDS`) one each stands in whatever the pattern matches."""
 
     pattern: re.Pattern[str]
     handler: _Handler
-    needs: tuple[frozenset[str], ...]
+    needs: frozenset[str]
 
 
 _LETTERS = re.compile(r"[a-z]+")
-_WORDS = {  # what a group of the table is one of; no row has such a group that may be left out
+_NUMBER = re.compile(r"\d")
+_WORDS = {  # of which a group of the table has one; no row has such a group that may be left out
     "month": _first_words((*MONTHS, *(month[:3] for month in MONTHS), "Sept")),
     "weekday": _first_words(("Mon", "Tue", "Tues", "Wed", "Thu", "Thur", "Thurs", "Fri", "Sat", "Sun", *WEEKDAYS))
     | _first_words(f"{one}s" for one in WEEKDAYS),
     "season": _first_words(SEASONS),
     "feast": _first_words(FEASTS),
     "unit": _first_words(f"{unit}{s}" for unit in ("day", "weekend", "week", "month", "year", "yr") for s in ("", "s")),
+    "named": frozenset(["yesterday", "tomorrow", "today", "tonight", "morning", "afternoon", "evening", "night"]),
+    "lately": frozenset(("other", "recently", "long", "while")),
 }
 
 
@@ -449,10 +453,15 @@ _WORDS = {  # what a group of the table is one of; no row has such a group that 
 def _table() -> tuple[_Row, ...]:
     """Compiled on first use: who only reads memories does not pay for it."""
     compiled = [(re.compile(pattern, re.IGNORECASE), handler) for pattern, handler in _TABLE]
-    return tuple(
-        _Row(pattern, handler, tuple(words for name, words in _WORDS.items() if name in pattern.groupindex))
-        for pattern, handler in compiled
-    )
+    kinds = {*_WORDS, "digit"}
+    return tuple(_Row(pattern, handler, frozenset(kinds & pattern.groupindex.keys())) for pattern, handler in compiled)
+
+
+def _kinds(text: str) -> set[str]:
+    """Of which kinds a text has a word."""
+    words = frozenset(_LETTERS.findall(text.casefold()))
+    kinds = {name for name, known in _WORDS.items() if not known.isdisjoint(words)}
+    return kinds | {"digit"} if _NUMBER.search(text) else kinds
 
 
 _AHEAD = re.compile(
@@ -476,14 +485,16 @@ _MAX_MENTIONS = 2_000
 def find_dates(text: str, anchor: datetime, *, ahead: bool | None = None) -> list[DateMention]:
     """The times that a text speaks of, in their order, without overlaps; earlier rows of the table go first. `ahead`: whether
     it speaks of the future; None: as its words tell."""
+    kinds = _kinds(text)
+    if not kinds:
+        return []
     when = anchor if anchor.tzinfo else anchor.replace(tzinfo=UTC)
     future = bool(_AHEAD.search(text)) if ahead is None else ahead
     context = _Context(when, future, bool(_LASTING.search(text)), bool(_ONGOING.search(text)))
     found: list[DateMention] = []
     taken = bytearray(len(text))
-    words = frozenset(_LETTERS.findall(text.casefold()))
     for pattern, handler, needs in _table():
-        if any(words.isdisjoint(one) for one in needs):
+        if not needs <= kinds:
             continue  # as most rows for most texts
         for match in pattern.finditer(text):
             if len(found) >= _MAX_MENTIONS:

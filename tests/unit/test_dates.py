@@ -155,6 +155,7 @@ def test_any_text_at_any_time_gives_ordered_mentions_inside_it(text, moment):
 ALL_KINDS = (
     "on in last next this the two three 5 12 of early mid weeks day days months year ago back now MAY May june Sept. Mon Fridays"
     " Tues, Thurs Sunday's winter fall 2023 New Year's Eve Christmas Valentine’s Day weekend's yrs from until since morning"
+    " yesterday tonight recently other long while 2024-05-06 5/6/2024"
 )
 
 
@@ -163,6 +164,11 @@ ALL_KINDS = (
 def test_rows_are_left_out_only_where_they_would_find_nothing(text):
     found = find_dates(text, MONDAY)
     with pytest.MonkeyPatch.context() as patched:
-        whole = tuple(row._replace(needs=()) for row in dates._table())
+        whole = tuple(row._replace(needs=frozenset()) for row in dates._table())
         patched.setattr(dates, "_table", lambda: whole)
+        patched.setattr(dates, "_kinds", lambda _: {"all"})
         assert find_dates(text, MONDAY) == found
+
+
+def test_every_row_needs_something():
+    assert all(row.needs for row in dates._table())
