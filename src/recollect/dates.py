@@ -366,10 +366,6 @@ def _year_of(match: re.Match[str], context: _Context) -> Told | None:
 # --- the table ---------------------------------------------------------------------------------------------------------
 
 
-def _first_words(names: Iterable[str]) -> frozenset[str]:
-    return frozenset(_LETTERS.findall(name.casefold())[0] for name in names)
-
-
 _MONTH = (
     r"(?P<month>January|February|March|April|May|June|July|August|September|October|November|December"
     r"|Jan|Feb|Mar|Apr|Jun|Jul|Aug|Sept|Sep|Oct|Nov|Dec)\b\.?"
@@ -437,6 +433,12 @@ class _Row(NamedTuple):
 
 _LETTERS = re.compile(r"[a-z]+")
 _NUMBER = re.compile(r"\d")
+
+
+def _first_words(names: Iterable[str]) -> frozenset[str]:
+    return frozenset(_LETTERS.findall(name.casefold())[0] for name in names)
+
+
 _WORDS = {  # of which a group of the table has one; no row has such a group that may be left out
     "month": _first_words((*MONTHS, *(month[:3] for month in MONTHS), "Sept")),
     "weekday": _first_words(("Mon", "Tue", "Tues", "Wed", "Thu", "Thur", "Thurs", "Fri", "Sat", "Sun", *WEEKDAYS))

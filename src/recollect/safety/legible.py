@@ -75,6 +75,9 @@ def readable(text: str) -> str:
     return _SPELT.sub(lambda match: re.sub(r"[ .\-_*]", "", match[0]), text)
 
 
+_LETTERS = 10_000  # more than a language has
+
+
 class _Seen(dict[int, int | None]):
     """For `str.translate`: what cannot be seen is None. Letters are looked up once, as far as there is room."""
 
@@ -85,7 +88,6 @@ class _Seen(dict[int, int | None]):
         return seen
 
 
-_LETTERS = 10_000  # more than a language has
 _SEEN = _Seen()
 
 
