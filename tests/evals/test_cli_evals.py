@@ -368,7 +368,11 @@ def test_stopped_by_a_signal_it_records_what_is_under_way_and_says_how_to_go_on(
     with ModelEndpoint(waits) as endpoint:
         with process(*words, *at(endpoint), home=tmp_path / "home") as stopped:
             child.append(stopped)
-            before = [*iter(stopped.stderr.readline, "Stopping: what is under way will be recorded. Ctrl-C again leaves it.\n")]
+            before = [
+                *iter(
+                    stopped.stderr.readline, "Stopping: what is under way will be recorded. Ctrl-C again leaves it.\n"
+                )
+            ]
             go.set()
             _, errors = stopped.communicate(timeout=120)
         assert stopped.returncode == 128 + number and "the same command goes on from there" in errors

@@ -7,6 +7,7 @@ import json
 import os
 import pty
 import re
+import select
 import signal
 import struct
 import subprocess
@@ -80,15 +81,16 @@ def test_a_stopped_ingest_keeps_what_was_committed_and_goes_on_when_run_again(ru
 
 
 def test_a_reader_that_goes_away_ends_it_quietly(run, talk, environment):
-    words = " ".join(map(repr, [*RECOLLECT, "ingest", talk(60)]))
-    done = subprocess.run(
-        ["bash", "-c", f"{words} | head -n 1; echo ${{PIPESTATUS[0]}}"],
-        capture_output=True, text=True, timeout=60, env=environment, check=True,
-    )  # fmt: skip
-    first, code = done.stdout.splitlines()
-    assert (
-        first.startswith("ADD ") and code == "1" and "Traceback" not in done.stderr and "Exception" not in done.stderr
-    )
+    out, into = os.pipe()
+    fcntl.fcntl(into, fcntl.F_SETPIPE_SZ, select.PIPE_BUF)  # less than is to come, however late the reader goes
+    with subprocess.Popen(
+        [*RECOLLECT, "ingest", talk(130)], stdout=into, stderr=-1, text=True, env=environment
+    ) as child:
+        os.close(into)
+        first = os.read(out, 4)
+        os.close(out)
+        _, errors = child.communicate(timeout=60)
+    assert first == b"ADD " and child.returncode == 1 and "Traceback" not in errors and "Exception" not in errors
     for command in (["list", "--user", "long"], ["list", "--user", "long", "--json"], ["history", "x"]):
         words = " ".join(map(repr, [*RECOLLECT, *command]))
         ended = subprocess.run(

@@ -107,7 +107,10 @@ def test_where_there_is_no_store_none_is_made(tmp_path):
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_stopped_it_says_what_went_and_the_same_command_goes_on(cli, tmp_path, number, code):
     words = ["retention", "--older-than", "2024-02-01", "--yes"]
-    begun = [*held("retention.Bar", "event.users == 1"), *words]  # before the second one, who is gone through to the end
+    begun = [
+        *held("retention.Bar", "event.users == 1"),
+        *words,
+    ]  # before the second one, who is gone through to the end
     with subprocess.Popen(begun, stdout=-1, stderr=-1, text=True) as stopped:
         assert stopped.stdout.readline() == "held\n"
         stopped.send_signal(number)
