@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from types import SimpleNamespace
 
 import pytest
@@ -42,7 +43,9 @@ def run(tmp_path, monkeypatch):
     def stop(_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("recollect.surfaces.cli.watch.time", SimpleNamespace(sleep=stop))  # its own: others may sleep
+    monkeypatch.setattr(
+        "recollect.surfaces.cli.watch.time", SimpleNamespace(sleep=stop, monotonic=time.monotonic)
+    )  # its own: others may sleep
 
     def call(*words):
         done = CliRunner().invoke(app, list(words), input="")

@@ -87,3 +87,19 @@ def test_two_stores_writers_are_told_alike(memory, tmp_path):
         other.add("b = 2", user_id="alice")
         other.add("b = 2", user_id="bob")
     assert [(user, change.memory.text) for user, change in follower.look()[0]] == [("alice", "b is 2")]
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_cuts_no_look_short(cli, monkeypatch, number, code):
+    """In the middle of one it could be lost."""
+    cli("add", "I live in Rome.")
+    look, looks = watch.Follower.look, []
+
+    def interrupted(self):
+        os.kill(os.getpid(), number)
+        looks.append(look(self))
+        return looks[-1]
+
+    monkeypatch.setattr(watch.Follower, "look", interrupted)
+    told = cli("watch", "--since", "1d", code=code).stdout
+    assert len(looks) == 1 and "Rome" in told

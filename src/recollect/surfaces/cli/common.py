@@ -441,6 +441,25 @@ def listen_for_termination() -> None:
     signal.signal(signal.SIGTERM, stop)
 
 
+@contextmanager
+def interrupts_noted() -> Iterator[list[KeyboardInterrupt]]:
+    """Ctrl-C and SIGTERM for who looks, in the main thread, whether they came: raised wherever Python is, one that comes in a
+    callback of a weak reference is lost, and a call that was just made is warned of. The second one is raised."""
+    noted: list[KeyboardInterrupt] = []
+
+    def note(number: int, _frame: object) -> None:
+        noted.append(Terminated() if number == signal.SIGTERM else KeyboardInterrupt())
+        if len(noted) > 1:
+            raise noted[-1]
+
+    before = {number: signal.signal(number, note) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield noted
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
 def exit_code_of(error: KeyboardInterrupt) -> int:
     """128 and the signal's number, as shells have it."""
     return TERMINATED if isinstance(error, Terminated) else INTERRUPTED

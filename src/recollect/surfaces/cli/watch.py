@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from ...check import cutoff, positive
-from .common import Common, put, say
+from .common import Common, interrupts_noted, put, say
 from .looking import named_user
 from .safe import as_json, cut, moment
 from .showing import short, show_change
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from ...results import Change, User
 
 MOST = 500  # changes of one look
+LISTENING = 0.1  # seconds: how late Ctrl-C may be heard
 NAME = 16  # characters of a user's id that are shown on a terminal
 User_ = str | None
 
@@ -61,17 +62,19 @@ def follow(common: Common, since: str | None, interval: float) -> None:
     start = None if since is None else cutoff("since", since, datetime.now(UTC))
     pause = positive("interval", interval)
     try:
-        with common.existing() as memory:
+        with common.existing() as memory, interrupts_noted() as stops:
             follower = Follower(memory, common.user, start)
             if not common.json:
                 whose = "everybody" if common.user is None else common.user
                 say(f"Following {whose} in {common.folder()}. Ctrl-C ends it.", stderr=True)
-            while True:
+            while not stops:
                 found, more = follower.look()
                 for user_id, change in found:
                     show(common, user_id, change)
-                if not more:
-                    time.sleep(pause)
+                until = time.monotonic() + (0 if more else pause)
+                while not stops and (left := until - time.monotonic()) > 0:
+                    time.sleep(min(left, LISTENING))
+        raise stops[0]
     except KeyboardInterrupt as stop:
         from .common import exit_code_of
 
