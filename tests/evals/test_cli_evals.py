@@ -12,6 +12,7 @@ import sys
 import threading
 from collections import Counter
 from pathlib import Path
+from queue import SimpleQueue
 from types import SimpleNamespace
 
 import evals_world as world
@@ -180,21 +181,22 @@ def test_recorded_replies_played_again_give_every_number_again_also_after_kills(
 
 def killed(words, tape, phase, nth, tmp_path):
     """Go on with a run until its nth call of a phase, which is not answered; the calls that were."""
-    child, seen, answered = [], Counter(), Counter()
+    child, seen, answered = SimpleQueue(), Counter(), Counter()
 
     def kills(request):
         here = world.phase_of(request)
         seen[here] += 1
         if (here, seen[here]) == (phase, nth):
-            child[0].kill()
-            child[0].wait()
+            one = child.get()
+            one.kill()
+            one.wait()
             return Reply(cut="reset")
         answered[prompt_of(request)] += 1
         return tape.plays(request)
 
     with ModelEndpoint(kills) as endpoint:
         told = process(*words, *at(endpoint), "--out", tmp_path / "killed", home=tmp_path / "home")
-        child.append(told)
+        child.put(told)
         with told:
             assert told.wait(timeout=120) == -signal.SIGKILL
     return answered
@@ -356,18 +358,18 @@ def process(*words, home, **more):
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_stopped_by_a_signal_it_records_what_is_under_way_and_says_how_to_go_on(cli, data, tmp_path, number):
-    go, child, seen = threading.Event(), [], Counter()
+    go, child, seen = threading.Event(), SimpleQueue(), Counter()
 
     def waits(request):
         seen[world.phase_of(request)] += 1
         if seen["answer"] == 6:
-            child[0].send_signal(number)
+            child.get().send_signal(number)
         return Reply(says(request), until=go) if seen["answer"] >= 6 else says(request)
 
     words = ["run", data, "--system", "bm25", "--out", tmp_path / "run"]
     with ModelEndpoint(waits) as endpoint:
         with process(*words, *at(endpoint), home=tmp_path / "home") as stopped:
-            child.append(stopped)
+            child.put(stopped)
             before = [
                 *iter(
                     stopped.stderr.readline, "Stopping: what is under way will be recorded. Ctrl-C again leaves it.\n"

@@ -13,6 +13,7 @@ from collections import Counter
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
+from queue import SimpleQueue
 
 import evals_world as world
 import pytest
@@ -144,20 +145,21 @@ def without_ids(records):
 )
 def test_killed_in_a_phase_that_calls_a_model_and_resumed_no_call_is_made_twice(tmp_path, phase, nth, system):
     only = PHASES[: PHASES.index(phase) + 1]
-    child, seen = [], Counter()
+    child, seen = SimpleQueue(), Counter()
 
     def kills(request):
         here = world.phase_of(request)
         seen[here] += 1
         if (here, seen[here]) != (phase, nth):
             return says(request)
-        child[0].kill()
-        child[0].wait()
+        one = child.get()
+        one.kill()
+        one.wait()
         return Reply(cut="reset")
 
     with ModelEndpoint(kills) as endpoint:
         with process(tmp_path / "killed", url=endpoint.url, system=system, only=only) as killed:
-            child.append(killed)
+            child.put(killed)
             assert killed.wait(timeout=60) == -signal.SIGKILL
         answered = endpoint.calls
         resumed = run_through(tmp_path / "killed", endpoint, system, only)
@@ -201,16 +203,16 @@ def test_what_an_interrupted_ingestion_had_stored_is_not_counted_beside_what_is_
 
 def test_ctrl_c_lets_calls_under_way_end_and_records_them(tmp_path):
     """In a process of its own: the reader's fifth to eighth question are under way when it comes."""
-    go, child = threading.Event(), []
+    go, child = threading.Event(), SimpleQueue()
 
     def waits(request):
         if len(by_phase_answer := [one for one in endpoint.requests if world.phase_of(one) == "answer"]) == 8:
-            child[0].send_signal(signal.SIGINT)
+            child.get().send_signal(signal.SIGINT)
         return Reply(says(request), until=go) if len(by_phase_answer) > 4 else says(request)
 
     with ModelEndpoint(waits) as endpoint:
         with process(tmp_path, url=endpoint.url, system="turns", only=PHASES, concurrency=4) as stopped:
-            child.append(stopped)
+            child.put(stopped)
             assert stopped.stdout.readline() == "stopping\n"
             go.set()
             _, errors = stopped.communicate(timeout=60)
