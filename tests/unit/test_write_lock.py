@@ -25,30 +25,43 @@ def busy(tmp_path):
         yield mine, theirs
 
 
-def test_the_moment_between_two_transactions_of_another_process_is_met(busy, monkeypatch):
-    mine, theirs = busy
-    pauses = []
+@pytest.fixture
+def pauses(busy, monkeypatch):
+    """The pauses between two tries; in the third one the other process is between two transactions."""
+    _, theirs = busy
+    made = []
 
     def between(seconds):
-        pauses.append(seconds)
-        if len(pauses) == 3:
+        made.append(seconds)
+        if len(made) == 3:
             theirs.execute("COMMIT")
 
     monkeypatch.setattr(database, "time", SimpleNamespace(monotonic=time.monotonic, sleep=between))
+    return made
+
+
+def write(mine):
     with mine.write() as db:
         db.execute("INSERT INTO store VALUES ('mine', '1')")
-        with pytest.raises(sqlite3.OperationalError):
-            theirs.execute("BEGIN IMMEDIATE")
+    return True
+
+
+@pytest.mark.parametrize(
+    "work", [write, Database.rewrite, lambda mine: mine.empty_log(1)], ids=["a commit", "a rewrite", "the log's end"]
+)
+def test_the_moment_between_two_transactions_of_another_process_is_met(busy, pauses, work):
+    mine, _ = busy
+    assert work(mine) in (True, None)
     assert len(pauses) == 3 and max(pauses) <= 0.001
 
 
 def test_who_waits_too_long_is_told(busy):
     mine, theirs = busy
-    with pytest.raises(StoreBusy), mine.write():
-        pass
+    with pytest.raises(StoreBusy):
+        write(mine)
+    assert not mine.empty_log(0.1)
     theirs.execute("COMMIT")
-    with mine.write() as db:
-        db.execute("INSERT INTO store VALUES ('mine', '1')")
+    assert write(mine) and mine.empty_log(0.1)
 
 
 def test_every_connection_waits_as_long(tmp_path, monkeypatch):

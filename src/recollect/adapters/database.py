@@ -130,12 +130,12 @@ class Database:
         with GATE.inside(), self._write_lock, faults_named("erase"):
             self._check_open()
             self._writer.execute("PRAGMA synchronous = FULL")
-            self._writer.execute(f"PRAGMA busy_timeout = {round(patience_s * 1000)}")
-            try:
-                busy = self._writer.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
-                return not busy
-            finally:
-                self._writer.execute("PRAGMA busy_timeout = 0")
+            give_up = time.monotonic() + patience_s
+            while self._writer.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]:
+                if time.monotonic() > give_up:
+                    return False
+                time.sleep(POLL_S)
+            return True
 
     def _counted(self) -> int:
         """Count a commit that will be acknowledged; how many there are with it."""
