@@ -350,7 +350,7 @@ class Slow(ScriptedLanguage):
     async def extract(self, chunk):
         told = await super().extract(chunk)
         self.asked.set()
-        await asyncio.to_thread(self.let.wait, 10)
+        await asyncio.to_thread(self.let.wait, 60)
         return told
 
 
@@ -377,7 +377,7 @@ def test_an_add_under_way_is_called_off(tmp_path, elsewhere):
         slow.asked.wait(60)
         receipt = (other if elsewhere else memory).erase(user_id="u")
         slow.let.set()
-        thread.join(30)
+        thread.join(60)
         assert isinstance(told[0], Erased) and told[0].batch_id is None
         assert (receipt.pending, receipt.turns) == (1, 1)
         assert memory.count(user_id="u") == 0 and memory.pending() == [] and other.verify().problems == ()
@@ -396,7 +396,7 @@ def test_an_add_under_way_goes_on_with_what_is_left_and_forgets_what_it_read(tmp
         slow.asked.wait(60)
         memory.erase(user_id="u", before="2024-02-01")
         slow.let.set()
-        thread.join(30)
+        thread.join(60)
         assert (told[0].status, told[0].erased, len(told[0].turn_ids)) == ("done", 1, 1)
         assert texts(memory) == {"likes is tea": None} and memory.verify().problems == ()
     assert found(tmp_path, ["zqrome"]) == []

@@ -191,9 +191,9 @@ class ModelEndpoint:
             writer.write(b"%x\r\n%s\r\n" % (len(data), data))
             await writer.drain()
         if reply.cut is None:
+            self._count(whole["usage"], whole=True)  # before its end is there: who has read it may look at once
             writer.write(b"0\r\n\r\n")
             await writer.drain()
-            self._count(whole["usage"], whole=True)
         return reply.cut is None
 
     def _payload(self, request: Request, reply: Reply, *, computed: bool) -> tuple[bytes, str]:
