@@ -227,6 +227,40 @@ def test_what_is_told_elsewhere_too_stays_without_the_quotes_that_go(memory):
     assert [source.said_at.month for source in memory.sources(item.id)] == [3] and memory.verify().ok
 
 
+def test_a_telling_that_was_undone_keeps_nothing(memory):
+    memory.add(said("likes += tea"), user_id="u", session_id="a", timestamp=EARLY)
+    again = memory.add(said("likes += tea"), user_id="u", session_id="b", timestamp=LATE)
+    memory.undo(again.batch_id)
+    assert memory.erase(user_id="u", session_id="a").memories == 1
+    assert texts(memory) == {} and memory.verify().ok
+
+
+@pytest.mark.parametrize("deed", ["delete", "undo"])
+def test_what_was_told_twice_and_taken_back_is_erased_of_either_session_and_comes_back_by_the_other(memory, deed):
+    first = memory.add(said("likes += tea"), user_id="u", session_id="a", timestamp=EARLY)
+    memory.add(said("likes += tea"), user_id="u", session_id="b", timestamp=LATE)
+    (item,) = memory.get_all(user_id="u")
+    memory.delete(item.id) if deed == "delete" else memory.undo(first.batch_id)
+    taken_back = memory.history(item.id)[-1].id
+    kept, gone = ("b", "a") if deed == "delete" else ("a", "b")
+    memory.erase(user_id="u", session_id=gone)
+    assert texts(memory) == {} and memory.verify().ok
+    memory.undo(taken_back)
+    assert texts(memory) == {"likes is tea": None} and memory.verify().ok
+    assert [source.session_id for source in memory.sources(item.id)] == [kept]
+
+
+def test_what_was_told_twice_once_undone_and_then_deleted_is_gone_for_good(memory):
+    memory.add(said("likes += tea"), user_id="u", session_id="a", timestamp=EARLY)
+    memory.undo(memory.add(said("likes += tea"), user_id="u", session_id="b", timestamp=LATE).batch_id)
+    (item,) = memory.get_all(user_id="u")
+    memory.delete(item.id)
+    memory.erase(user_id="u", session_id="a")
+    with pytest.raises(NotFound):
+        memory.history(item.id)
+    assert memory.verify().ok
+
+
 def test_what_a_caller_deleted_or_retracted_does_not_come_back(memory):
     memory.add(said("home = Rome", "likes += tea"), user_id="u", session_id="a", timestamp=EARLY)
     memory.add(said("home = Oslo", "likes -= tea"), user_id="u", session_id="b", timestamp=LATE)
