@@ -11,6 +11,7 @@ import threading
 from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime
+from unittest import mock
 
 import chaos
 import numpy as np
@@ -401,6 +402,48 @@ def adding(memory, messages, **options):
     thread = threading.Thread(target=add)
     thread.start()
     return thread, told
+
+
+class Local(HashEmbedder):
+    """Computes in the thread that searches, as the default embedder does."""
+
+    batches = True
+
+
+WANTED = {"user_id": "u", "min_score": 0, "include": ("memories",)}
+LOOKS = {  # and after which step of it something is erased
+    "search": (lambda memory, _: [hit.text for hit in memory.search("home likes", **WANTED)], "get"),
+    "context": (lambda memory, _: [hit.text for hit in memory.context("home likes", **WANTED).hits], "get"),
+    "get_all": (lambda memory, _: [item.text for item in memory.get_all(user_id="u")], "rows"),
+    "timeline": (lambda memory, _: [one.text for one in memory.timeline(user_id="u", entity="user").entries], "get"),
+    "get": (lambda memory, gone: memory.get(gone), "versions"),
+    "history": (lambda memory, gone: memory.history(gone), "rows"),
+}
+
+
+@pytest.mark.parametrize("look", LOOKS)
+@pytest.mark.parametrize("embedder", [HashEmbedder, Local])
+def test_what_is_erased_while_it_is_read_is_not_told_of_and_nothing_seems_damaged(tmp_path, look, embedder):
+    """The view has it still, or the ledger's first answer had."""
+    look, step = LOOKS[look]
+    with opened(tmp_path, embedder=embedder()) as memory, opened(tmp_path, embedder=embedder()) as other:
+        gone = memory.add(said("likes += tea"), user_id="u", session_id="a").changes[0].memory.id
+        memory.add(said("home = Rome"), user_id="u", session_id="b")
+        owner = memory._memory._store.partitions if step == "get" else memory._memory._store.ledger
+        method, receipts = getattr(owner, step), []
+
+        def overtaken(*arguments, **more):
+            answer = method(*arguments, **more)
+            if not receipts:
+                receipts.append(other.erase(user_id="u", session_id="a"))
+            return answer
+
+        with mock.patch.object(owner, step, overtaken):
+            try:
+                assert look(memory, gone) == ["home is Rome"]
+            except NotFound as error:
+                assert gone in str(error)
+        assert receipts[0].memories == 1 and memory.verify().ok
 
 
 @pytest.mark.parametrize("elsewhere", [False, True], ids=["this memory", "another memory"])
