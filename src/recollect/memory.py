@@ -348,13 +348,11 @@ class AsyncMemory:
         """
         scope = scope_of(user_id, None, None)
         space = await self._run(self._store.ledger.ensure_space, scope.user_id)
-        journal = self._store.journal
-        spans = await self._spans(space)
-        batch, again = await whole(self._run(journal.open_retelling, space, spans, self._instructions, present()))
+        opening = self._store.journal.open_retelling
+        batch, again = await whole(self._run(opening, space, cut, self._instructions, present()))
         reach("retell.journalled")
         if not again:
-            turns = sum(last - first + 1 for first, last in spans)
-            emit(self._listener, Journalled(batch.id, user_id, turns, len(spans)))
+            emit(self._listener, Journalled(batch.id, user_id, batch.turns, len(batch.chunks)))
         if wait and batch.status != "done":
             await self._finish(batch)
         return await self._look(self._result, batch.id)

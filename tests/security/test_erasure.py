@@ -446,6 +446,22 @@ def test_what_is_erased_while_it_is_read_is_not_told_of_and_nothing_seems_damage
         assert receipts[0].memories == 1 and memory.verify().ok
 
 
+def test_what_is_erased_when_a_retelling_begins_is_not_told_anew(tmp_path):
+    with opened(tmp_path) as memory, opened(tmp_path) as other:
+        memory.add(said("likes += tea"), user_id="u", session_id="a")
+        memory.add(said("home = Rome"), user_id="u", session_id="b")
+        journal = memory._memory._store.journal
+        opening = journal.open_retelling
+
+        def overtaken(*arguments):
+            assert other.erase(user_id="u", session_id="a").memories == 1
+            return opening(*arguments)
+
+        with mock.patch.object(journal, "open_retelling", overtaken):
+            assert memory.retell(user_id="u").status == "done"
+        assert texts(memory) == {"home is Rome": None} and memory.verify().ok
+
+
 @pytest.mark.parametrize("elsewhere", [False, True], ids=["this memory", "another memory"])
 def test_an_add_under_way_is_called_off(tmp_path, elsewhere):
     slow = Slow()
