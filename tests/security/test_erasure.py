@@ -236,6 +236,18 @@ def test_a_telling_that_was_undone_keeps_nothing(memory):
     assert texts(memory) == {} and memory.verify().ok
 
 
+def test_to_undo_the_only_telling_that_is_left_takes_the_memory_back(memory):
+    memory.add(said("likes += tea"), user_id="u", session_id="a", timestamp=EARLY)
+    again = memory.add(said("likes += tea"), user_id="u", session_id="b", timestamp=LATE)
+    memory.erase(user_id="u", session_id="a")
+    (item,) = memory.get_all(user_id="u")
+    (undone,) = memory.undo(again.batch_id)
+    assert texts(memory) == {} and memory.verify().ok
+    assert (undone.op, undone.memory.id) == ("DELETE", item.id)
+    memory.undo(undone.id)
+    assert memory.verify().ok and [source.session_id for source in memory.sources(item.id)] == ["b"]
+
+
 @pytest.mark.parametrize("deed", ["delete", "undo"])
 def test_what_was_told_twice_and_taken_back_is_erased_of_either_session_and_comes_back_by_the_other(memory, deed):
     first = memory.add(said("likes += tea"), user_id="u", session_id="a", timestamp=EARLY)
