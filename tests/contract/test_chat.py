@@ -9,6 +9,7 @@ import json
 import sqlite3
 import threading
 import time
+from datetime import UTC, datetime, timedelta
 
 import faults
 import pytest
@@ -154,6 +155,16 @@ def test_a_chunk_that_goes_on_is_closed_later_and_not_forgotten(world):
     while chat.pending() and time.monotonic() < until:
         time.sleep(0.02)
     assert world.texts() == ["likes is cake", "likes is tea"]
+
+
+def test_a_chunk_is_not_forgotten_where_the_clock_is_set_back(world, monkeypatch):
+    """Its timer is over then, and its time has not come."""
+    chat, set_back = world.chat(close_idle=1.0), timedelta(0)
+    monkeypatch.setattr("recollect.writing.talking.now", lambda: datetime.now(UTC) - set_back)
+    talk(chat, ("home = Rome", "ok"))
+    set_back = timedelta(seconds=1.0)
+    world.wait_for(Committed)
+    assert world.texts() == ["home is Rome"]
 
 
 def test_what_was_said_in_one_conversation_is_learnt_when_another_one_begins(world):

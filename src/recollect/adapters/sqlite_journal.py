@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterable, Sequence, Set
+from collections.abc import Callable, Iterable, Sequence, Set
 from dataclasses import replace
 from datetime import datetime
 
@@ -141,22 +141,17 @@ class SqliteJournal:
         Turns that were hidden, that were stored whole, or behind what the caller corrected or deleted are left as they are.
         """
         with self._database.read() as db:
-            rows = db.execute(_RETELLABLE, {"space": space}).fetchall()
-        runs: list[tuple[int, int]] = []
-        of_run: tuple[object, ...] = ()
-        for number, *added in (tuple(row) for row in rows):
-            if runs and runs[-1][1] == number - 1 and of_run == tuple(added):
-                runs[-1] = (runs[-1][0], number)
-            else:
-                runs.append((number, number))
-            of_run = tuple(added)
-        return runs
+            return _retellable(db, space)
 
     def open_retelling(
-        self, space: Space, spans: Sequence[tuple[int, int]], instructions: str | None, at: datetime
+        self,
+        space: Space,
+        cut: Callable[[int, int], Sequence[tuple[int, int]]],
+        instructions: str | None,
+        at: datetime,
     ) -> tuple[Batch, bool]:
-        """Journal a batch whose chunks are turns that there are already; done at once where there are none. `(batch, True)`
-        when one of the user's is under way."""
+        """Journal a batch whose chunks are the turns that may be extracted anew, their runs `cut` into chunks; done at once where
+        there are none. `(batch, True)` when one of the user's is under way."""
         with self._database.write() as db:
             earlier = db.execute(
                 "SELECT id FROM batches WHERE space = ? AND status <> 'done' AND json_extract(options, '$.retells')",
@@ -164,6 +159,7 @@ class SqliteJournal:
             ).fetchone()
             if earlier is not None:
                 return load_batch(db, earlier["id"]), True
+            spans = [part for run in _retellable(db, space) for part in cut(*run)]
             batch_id = new_id("batch")
             options: dict[str, object] = {
                 "metadata": {},
@@ -287,6 +283,18 @@ class SqliteJournal:
         wanted = {"model": model, "prompt_id": prompt_id, "instructions": instructions, "limit": limit}
         with self._database.read() as db:
             return [_paid(db, row) for row in db.execute(_PAID, wanted).fetchall()]
+
+
+def _retellable(db: sqlite3.Connection, space: Space) -> list[tuple[int, int]]:
+    runs: list[tuple[int, int]] = []
+    of_run: tuple[object, ...] = ()
+    for number, *added in map(tuple, db.execute(_RETELLABLE, {"space": space})):
+        if runs and runs[-1][1] == number - 1 and of_run == tuple(added):
+            runs[-1] = (runs[-1][0], number)
+        else:
+            runs.append((number, number))
+        of_run = tuple(added)
+    return runs
 
 
 def _paid(db: sqlite3.Connection, row: sqlite3.Row) -> PaidChunk:
