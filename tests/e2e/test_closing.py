@@ -46,6 +46,29 @@ def test_close_waits_for_what_other_threads_wait_for(tmp_path):
         assert again.count(user_id="u") == 1 and again.verify().ok
 
 
+def test_a_verb_that_begins_as_another_thread_closes_is_still_answered(tmp_path, monkeypatch):
+    beginning, let, started, results = threading.Event(), threading.Event(), Memory._started, []
+    memory = opened(tmp_path)
+
+    def slow(self):
+        if threading.current_thread() is counter:
+            beginning.set()
+            assert let.wait(60)
+        return started(self)
+
+    monkeypatch.setattr(Memory, "_started", slow)
+    counter = threading.Thread(target=lambda: results.append(memory.count(user_id="u")))
+    counter.start()
+    assert beginning.wait(60)
+    closer = threading.Thread(target=memory.close)
+    closer.start()
+    closer.join(0.2)  # long enough to close, if it does not wait
+    let.set()
+    counter.join(60)
+    closer.join(60)
+    assert results == [0]
+
+
 def test_an_asynchronous_close_under_work_is_named_and_leaves_no_lease(tmp_path):
     async def close_under_work():
         gate = Gate()
