@@ -215,9 +215,9 @@ class SqliteJournal:
         with self._database.write(durable=False) as db:
             db.execute(
                 "UPDATE batches SET lease_owner = NULL, lease_until = NULL, error = ?, attempts = attempts + ?,"
-                " status = CASE WHEN status = 'pending' AND attempts + ? >= ? THEN 'failed' ELSE status END"
+                " status = CASE WHEN ? AND status = 'pending' AND attempts + 1 >= ? THEN 'failed' ELSE status END"
                 " WHERE id = ? AND lease_owner = ?",
-                (error, counted, counted, max_attempts or 1, batch_id, owner),
+                (error, counted, counted, max_attempts, batch_id, owner),
             )
 
     def release_all(self, owner: str) -> None:
