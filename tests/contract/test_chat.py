@@ -248,6 +248,29 @@ def test_many_threads_share_one_conversations_memory(world):
     assert chat.flush() == [] and len(world.texts()) == 12 and world.memory.verify().ok
 
 
+def test_a_turn_is_looked_at_while_another_threads_begins(world):
+    chat = world.chat()
+    chat.before([user("hello")])
+    first, unsaved = chat.shown(), chat._chat._unsaved
+
+    class Shown(dict):
+        def __setitem__(self, turn, shown):
+            assert chat.shown() is first, "until the next one is there"
+            super().__setitem__(turn, shown)
+
+    class Waiting:
+        @property
+        def messages(self):
+            unsaved.append(self)
+            return ["hello"]
+
+    chat._chat._shown = Shown(chat._chat._shown)
+    chat.before([user("hello again")])
+    unsaved.append(Waiting())
+    assert [(one.status, one.turns) for one in chat.pending()] == [("unsaved", 1)]
+    unsaved.clear()
+
+
 def test_users_of_the_same_session_name_do_not_meet(world):
     with world.chat(user_id="alice") as alice, world.chat(user_id="bob") as bob:
         talk(alice, ("home = Rome", "ok"))

@@ -786,6 +786,23 @@ def test_one_model_in_many_loops_and_threads():
     assert found == [["a"]] * 8
 
 
+def test_clients_are_closed_while_another_thread_makes_its_own():
+    clients = litellm_setup.load().in_memory_llm_clients_cache.cache_dict
+
+    class Looked(str):
+        def __str__(self):
+            clients["another"] = None
+            return "looked"
+
+    clients[Looked("looked")] = None
+    try:
+        asyncio.run(litellm_setup.close_clients())
+        assert "another" in clients
+    finally:
+        del clients["looked"]
+        clients.pop("another", None)
+
+
 def python(code: str, **environment: str) -> subprocess.CompletedProcess[str]:
     import os
 
