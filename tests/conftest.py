@@ -89,13 +89,18 @@ def memory(tmp_path):
 
 @pytest.fixture
 def statements(monkeypatch):
-    """The statements that connections are given, with their values filled in."""
+    """The statements that connections are given, with their values filled in. Not those that make one ready: each thread of a
+    pool has its own, and which thread is idle is known to nobody."""
     seen: list[str] = []
     connect = sqlite3.connect
 
+    def trace(statement):
+        if not statement.startswith("PRAGMA"):
+            seen.append(statement)
+
     def traced(*arguments, **options):
         connection = connect(*arguments, **options)
-        connection.set_trace_callback(seen.append)
+        connection.set_trace_callback(trace)
         return connection
 
     monkeypatch.setattr("recollect.adapters.database.sqlite3.connect", traced)

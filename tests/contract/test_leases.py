@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import signal
 import sqlite3
 import subprocess
@@ -72,6 +73,29 @@ def ended(running, *, lost=False):
     out, errors = running.communicate(timeout=60)
     assert (running.returncode, errors.count("\n"), "was taken over by another process" in errors) == (0, lost, lost)
     return out
+
+
+def hang(running, folder):
+    """Stop it where it stands, but not within a transaction: the file would be locked for as long as it hangs."""
+    while True:
+        running.send_signal(signal.SIGSTOP)
+        os.waitid(os.P_PID, running.pid, os.WSTOPPED)
+        if can_be_written(folder, timeout=0):
+            return
+        running.send_signal(signal.SIGCONT)
+        assert can_be_written(folder, timeout=60)
+
+
+def can_be_written(folder, timeout):
+    """Whether nobody is within a transaction, or comes out of it in this many seconds."""
+    with contextlib.closing(sqlite3.connect(folder / "ledger.sqlite3", timeout=timeout, isolation_level=None)) as db:
+        try:
+            db.execute("BEGIN IMMEDIATE")
+        except sqlite3.OperationalError as error:
+            assert error.sqlite_errorcode == sqlite3.SQLITE_BUSY
+            return False
+        db.execute("ROLLBACK")
+        return True
 
 
 def texts(memory):
@@ -178,7 +202,7 @@ def test_a_process_that_hangs_past_its_lease_is_taken_over_and_cannot_commit_whe
     with ModelEndpoint(gate) as endpoint, opened(tmp_path, endpoint) as memory:
         first = child("add", tmp_path, endpoint, lease=0.3)
         assert gate.held.wait(60)
-        first.send_signal(signal.SIGSTOP)
+        hang(first, tmp_path)
         try:
             while not memory.resume().finished:
                 pass
@@ -203,7 +227,7 @@ def test_one_that_wakes_while_another_is_at_it_commits_nothing_and_takes_no_leas
     with ModelEndpoint(slow) as mine, ModelEndpoint(fast) as theirs, opened(tmp_path, theirs) as memory:
         first = child("add", tmp_path, mine, lease=0.3)
         assert slow.held.wait(60)
-        first.send_signal(signal.SIGSTOP)
+        hang(first, tmp_path)
         finished = []
 
         def resume():

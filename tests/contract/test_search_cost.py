@@ -84,9 +84,7 @@ def test_a_search_asks_as_much_of_the_ledger_whatever_a_user_has(memory, counted
         cost(memory, counted, **more)
         statements.clear()
         cost(memory, counted, **more)
-        kinds = Counter(
-            one.split()[0].upper() for one in statements
-        )  # a thread's first connection says more than these
+        kinds = Counter(one.split()[0].upper() for one in statements)
         return kinds["SELECT"], kinds["BEGIN"]
 
     memories = asked(include=("memories",))
