@@ -30,6 +30,8 @@ from .database import Database
 from .tombstones import buried, erased_key, erased_name
 
 CONTEXT_TURNS = 4
+# Batches of one moment are what a user said in one call, cut into several: in the order in which it was said.
+IN_ORDER = "ORDER BY created_at, (SELECT c.first_turn FROM chunks c WHERE c.batch_id = batches.id AND c.n = 0)"
 LATE_CALLS = 20_000  # among which chunks are looked for that were paid of late: a store may have millions
 CHUNK = (  # an open one reaches as far as its turns do, not as far as the numbers that are taken for it
     "n, first_turn, state, erased, iif(state = 'open', (SELECT max(t.number) FROM turns t WHERE t.space = chunks.space"
@@ -187,7 +189,7 @@ class SqliteJournal:
         whose, values = ("", ()) if space is None else ("space = ? AND ", (space,))
         query = f"SELECT id FROM batches WHERE {whose}status <> 'done' AND status IN ({','.join('?' * len(statuses))})"
         with self._database.read() as db:
-            found = db.execute(f"{query} ORDER BY created_at, id", (*values, *statuses)).fetchall()
+            found = db.execute(f"{query} {IN_ORDER}", (*values, *statuses)).fetchall()
             return [load_batch(db, row["id"]) for row in found]
 
     def lease(self, batch_id: str, lease: Lease, now: datetime) -> bool:
@@ -209,9 +211,9 @@ class SqliteJournal:
         with self._database.write(durable=False) as db:
             db.execute(
                 "UPDATE batches SET lease_owner = NULL, lease_until = NULL, error = ?, attempts = attempts + ?,"
-                " status = CASE WHEN status = 'pending' AND attempts + ? >= ? THEN 'failed' ELSE status END"
+                " status = CASE WHEN ? AND status = 'pending' AND attempts + 1 >= ? THEN 'failed' ELSE status END"
                 " WHERE id = ? AND lease_owner = ?",
-                (error, counted, counted, max_attempts or 1, batch_id, owner),
+                (error, counted, counted, max_attempts, batch_id, owner),
             )
 
     def release_all(self, owner: str) -> None:

@@ -124,7 +124,7 @@ class Talking:
             while True:
                 self._again.discard(space)
                 failed = await self.learn(space)
-                if space not in self._again:
+                if failed or space not in self._again:  # a failure's next try is for later, whoever woke it meanwhile
                     break
             if failed:
                 self._retry(space)
