@@ -164,8 +164,11 @@ def erase_and_weigh(say: Say, folder: str, wanted: dict[str, Any]) -> None:
         say(str((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) * 1024))
 
 
-def converse(say: Say, folder: str, talk: list[list[str]], first: int, options: dict[str, Any]) -> None:
-    """Turns of a conversation from `first` on, each said when it is journalled; and when all are learnt, that."""
+def converse(
+    say: Say, folder: str, talk: list[list[str]], first: int, options: dict[str, Any], until: int | None = None
+) -> None:
+    """Turns of a conversation from `first` on, each said when it is journalled; and when all are learnt, that. Before the turn
+    `until` it waits to be killed, however late that comes."""
     with operations.opened(Path(folder)) as memory:
         chat = ChatMemory(memory, user_id="u", session_id="s", recall_seconds=None, **options)
         history = [
@@ -173,11 +176,13 @@ def converse(say: Say, folder: str, talk: list[list[str]], first: int, options: 
             for turn in talk[:first]
             for role, text in zip(("user", "assistant"), turn, strict=True)
         ]
-        for place, (asked, reply) in enumerate(talk[first:], first):
+        for place, (asked, reply) in enumerate(talk[first:until], first):
             history.append({"role": "user", "content": asked})
             chat.after(chat.before(history), reply)
             history.append({"role": "assistant", "content": reply})
             say(str(place))
+        if until is not None:
+            signal.pause()
         assert chat.close() == []
         say("learnt")
 

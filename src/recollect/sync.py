@@ -108,7 +108,7 @@ class Memory:
             trust=trust,
             on_event=on_event,
         )
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         self._own: tuple[asyncio.AbstractEventLoop, threading.Thread] | None = None
         self._closed = False
         self._running: set[asyncio.Task[Any]] = set()
@@ -142,11 +142,13 @@ class Memory:
     def _begun(self, work: Coroutine[Any, Any, T]) -> futures.Future[T | _Exit]:
         """Run a verb on our loop. Raises Forked, Closed."""
         try:
-            self._check_open()
+            self._memory._check_process()  # before the lock, which a thread of the parent's may have had at the fork
+            with self._lock:  # where another thread closes, that comes first, or waits for what was begun before it
+                self._check_open()
+                return asyncio.run_coroutine_threadsafe(self._outliving(work), self._started()[0])
         except RecollectError:
             work.close()
             raise
-        return asyncio.run_coroutine_threadsafe(self._outliving(work), self._started()[0])
 
     def _in_loop(self, function: Callable[..., object], *arguments: object) -> None:
         """Have it called on our loop, without waiting."""

@@ -38,8 +38,9 @@ def test_ten_kills_leave_the_memories_of_an_undisturbed_conversation(tmp_path, z
     assert code == 0 and lines[-1] == "learnt"
     first, killed = 0, str(tmp_path / "killed")
     for _ in range(KILLS):
-        again = [{**case, "folder": killed, "first": first}]
-        ((code, lines),) = zygote.run_all(again, kill_after=[chance.random() * 0.1], lines=2 + chance.randrange(15))
+        heard = 2 + chance.randrange(15)
+        again = [{**case, "folder": killed, "first": first, "until": first + heard + 3}]
+        ((code, lines),) = zygote.run_all(again, kill_after=[chance.random() * 0.05], lines=heard)
         assert code == -signal.SIGKILL
         first = (
             last(lines, first) + 1

@@ -226,6 +226,31 @@ def test_a_fork_waits_for_a_thread_inside_that_waits_for_one_outside(tmp_path):
     assert run(ENTANGLED, tmp_path).split() == ["0", "1"]
 
 
+STEADY = """
+import time
+from recollect.adapters.forking import GATE
+memory = opened()
+lock, stop = threading.Lock(), threading.Event()
+
+def work():  # as commits on a slow disk: there is somebody inside at every moment
+    while not stop.is_set():
+        with GATE.inside(), lock:
+            time.sleep(0.1)
+
+threads = [threading.Thread(target=work) for _ in range(3)]
+for thread in threads:
+    thread.start()
+print(in_child(lambda: opened().close()))
+stop.set()
+for thread in threads:
+    thread.join()
+"""
+
+
+def test_a_fork_comes_about_though_threads_are_inside_by_turns_without_a_pause(tmp_path):
+    assert run(STEADY, tmp_path) == "0\n"
+
+
 MEANWHILE = """
 from recollect.adapters import forking
 forking.PATIENCE_S = 0.05

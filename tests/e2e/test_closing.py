@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import subprocess
 import sys
 import threading
@@ -44,6 +45,22 @@ def test_close_waits_for_what_other_threads_wait_for(tmp_path):
     assert results == ["done"]
     with opened(tmp_path) as again:
         assert again.count(user_id="u") == 1 and again.verify().ok
+
+
+def test_a_verb_that_begins_just_before_the_close_is_done_or_named(tmp_path, monkeypatch):
+    memory = opened(tmp_path)
+    memory.add("home = Rome", user_id="u")
+    check, closer = memory._check_open, threading.Thread(target=memory.close)
+
+    def checked():
+        check()
+        closer.start()
+        closer.join(1)  # it closes now, unless it is kept out
+
+    monkeypatch.setattr(memory, "_check_open", checked)
+    with contextlib.suppress(Closed):
+        assert memory.count(user_id="u") == 1
+    closer.join()
 
 
 def test_an_asynchronous_close_under_work_is_named_and_leaves_no_lease(tmp_path):

@@ -225,7 +225,7 @@ def test_an_export_that_is_stopped_leaves_nothing(store, tmp_path):
 
         memory = AsyncMemory(store, llm=ScriptedLanguage(), embedder=HashEmbedder(), on_event=wait)
         export = asyncio.create_task(memory.export(user_id="alice", path=tmp_path / "alice.json"))
-        assert await asyncio.to_thread(writing.wait, 10)
+        assert await asyncio.to_thread(writing.wait, 60)
         export.cancel()
         with pytest.raises(asyncio.CancelledError):
             await export

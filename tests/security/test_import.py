@@ -426,7 +426,7 @@ def test_an_import_that_is_stopped_leaves_whole_users_and_goes_on(tmp_path):
     async def stopped():
         memory = AsyncMemory(tmp_path / "target", llm=Naming(), embedder=HashEmbedder(16), on_event=wait)
         task = asyncio.create_task(memory.import_file(tmp_path / "x.jsonl"))
-        assert await asyncio.to_thread(reached.wait, 20)
+        assert await asyncio.to_thread(reached.wait, 60)
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task

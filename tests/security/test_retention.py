@@ -339,7 +339,7 @@ def test_an_add_under_way_that_has_expired_is_called_off(tmp_path):
         async def extract(self, chunk):
             told = await super().extract(chunk)
             asked.set()
-            await asyncio.to_thread(let.wait, 10)
+            await asyncio.to_thread(let.wait, 60)
             return told
 
     told = []
@@ -355,7 +355,7 @@ def test_an_add_under_way_that_has_expired_is_called_off(tmp_path):
         asked.wait(60)
         receipt = other.retention()
         let.set()
-        thread.join(30)
+        thread.join(60)
         assert len(told) == 1 and (receipt.pending, receipt.turns) == (1, 1)
         assert memory.verify().problems == () and memory.pending() == []
     assert found(tmp_path, ["zqrome"]) == []

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import gc
 import http.client
 import json
+import socket
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -67,6 +70,23 @@ def test_sixty_four_at_once():
     with ModelEndpoint(waits) as endpoint, ThreadPoolExecutor(64) as pool:
         done = list(pool.map(lambda _: post(endpoint, **HELLO)[0], range(64)))
     assert done == [200] * 64 and endpoint.calls == 64
+
+
+def test_it_ends_with_connections_that_are_just_coming_in(monkeypatch):
+    """Else what is left of them ends when it is collected, in the middle of another test."""
+    gc.collect()  # what others left
+    unraisable = []
+    monkeypatch.setattr("sys.unraisablehook", unraisable.append)
+    for _ in range(50):
+        with ModelEndpoint() as endpoint:
+            address = "127.0.0.1", int(endpoint.url.split(":")[2].split("/")[0])
+            endpoint._loop.call_soon_threadsafe(time.sleep, 0.002)
+            clients = [socket.create_connection(address, 30) for _ in range(3)]
+        assert endpoint._connections == set()
+        for client in clients:
+            client.close()
+    gc.collect()
+    assert unraisable == []
 
 
 def test_embeddings_are_computed_or_scripted():

@@ -35,6 +35,9 @@ from .mark import Mark, compare
 
 FILE_NAME = "ledger.sqlite3"
 BUSY_TIMEOUT_S = 30.0
+# How often the write lock is asked for while another process has it. SQLite by itself asks ten times a second, and one that
+# writes on and on has it again within a fraction of a millisecond: half a minute would pass without meeting such a moment.
+POLL_S = 0.001
 READER_CACHE_KIB = (
     8_000  # of each thread that reads; with SQLite's 2,000 a search among 10,000 memories takes a tenth longer
 )
@@ -57,13 +60,14 @@ class Database:
             make_folder(folder)
             refuse_remains(self.path)
             reach("store.folder")
-            compare(self.path)
+            compare(self.path, busy_timeout_s)
             make_private(self.path)
             self._writer = self._connect()
             try:
                 migrate(self._writer)
                 seals.install_triggers(self._writer)
                 self._mark = Mark(self.path, self._writer)
+                self._writer.execute("PRAGMA busy_timeout = 0")  # `locked` waits in SQLite's place
             except BaseException:
                 self._writer.close()
                 raise
@@ -94,7 +98,7 @@ class Database:
             self._check_open()
             self._writer.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
             reach("database.before_begin")
-            self._writer.execute("BEGIN IMMEDIATE")
+            locked(self._writer, "BEGIN IMMEDIATE", self._busy_timeout_s)
             reach("database.begin")
             try:
                 before = self._writer.total_changes
@@ -118,19 +122,20 @@ class Database:
         with GATE.inside(), self._write_lock, faults_named("erase"):
             self._check_open()
             with closing(self._connect()) as connection, temporary_files(connection, self.path.parent):
-                connection.execute("VACUUM")
+                connection.execute("PRAGMA busy_timeout = 0")
+                locked(connection, "VACUUM", self._busy_timeout_s)
 
     def empty_log(self, patience_s: float) -> bool:
         """Work the log into the file, and cut it to nothing; False where a reader of an old snapshot needs it for longer."""
         with GATE.inside(), self._write_lock, faults_named("erase"):
             self._check_open()
             self._writer.execute("PRAGMA synchronous = FULL")
-            self._writer.execute(f"PRAGMA busy_timeout = {round(patience_s * 1000)}")
-            try:
-                busy = self._writer.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
-                return not busy
-            finally:
-                self._writer.execute(f"PRAGMA busy_timeout = {round(self._busy_timeout_s * 1000)}")
+            give_up = time.monotonic() + patience_s
+            while self._writer.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]:
+                if time.monotonic() > give_up:
+                    return False
+                time.sleep(POLL_S)
+            return True
 
     def _counted(self) -> int:
         """Count a commit that will be acknowledged; how many there are with it."""
@@ -220,15 +225,20 @@ def _set_temporary_folder(connection: sqlite3.Connection, folder: str) -> None:
 
 def use_wal(connection: sqlite3.Connection, timeout_s: float) -> None:
     """Where several processes make a store at once SQLite does not wait for this lock by itself: it calls it a deadlock."""
+    locked(connection, "PRAGMA journal_mode = WAL", timeout_s)
+
+
+def locked(connection: sqlite3.Connection, statement: str, timeout_s: float) -> None:
+    """Execute what takes a lock, as soon as nobody else has it."""
     give_up = time.monotonic() + timeout_s
     while True:
         try:
-            connection.execute("PRAGMA journal_mode = WAL")
+            connection.execute(statement)
             return
         except sqlite3.OperationalError as error:
             if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > give_up:
                 raise
-        time.sleep(0.005)
+        time.sleep(POLL_S)
 
 
 def make_folder(folder: Path) -> None:

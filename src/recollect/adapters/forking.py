@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Protocol
@@ -17,8 +18,9 @@ from weakref import WeakSet
 from ..errors import Forked
 
 PATIENCE_S = 10.0  # for threads that are inside, at a fork
-# What a fork is let go before. No longer: who waits here may hold the lock of a view for which a thread inside is waiting, and
-# then the fork would wait for both in vain.
+# How long a fork is let go before, at least; and as long again as it has waited already, for on a slow disk there would else be
+# somebody inside at every moment. No longer: who waits here may hold the lock of a view for which a thread inside is waiting,
+# and then the fork would wait for both in vain.
 COURTESY_S = 0.05
 
 
@@ -41,6 +43,7 @@ class ForkGate:
         self._turn = threading.Condition()
         self._threads = 0
         self._forks = 0
+        self._since = 0.0  # when the first of those that wait began to
         self._mine = threading.local()
 
     def add(self, database: Inherited) -> None:
@@ -69,7 +72,8 @@ class ForkGate:
     def _count(self, step: int) -> None:
         with self._turn:
             if step > 0 and self._forks:
-                self._turn.wait_for(lambda: not self._forks, COURTESY_S)
+                waited = time.monotonic() - self._since
+                self._turn.wait_for(lambda: not self._forks, max(COURTESY_S, waited))
             self._threads += step
             if self._forks:
                 self._turn.notify_all()
@@ -77,6 +81,8 @@ class ForkGate:
     def before(self) -> None:
         """Wait until nobody is inside; from then on nobody comes in. Meanwhile others are asked to wait, see `COURTESY_S`."""
         self._turn.acquire()
+        if not self._forks:
+            self._since = time.monotonic()
         self._forks += 1
         self._turn.wait_for(lambda: not self._threads, PATIENCE_S)
 

@@ -45,16 +45,17 @@ class Mark:
         os.close(self._file)
 
 
-def compare(ledger: Path) -> None:
+def compare(ledger: Path, timeout_s: float) -> None:
     """Raises StoreCorrupt where a ledger is not the one that its mark tells of, or lacks commits that were acknowledged.
 
-    It is opened for reading only: a log that does not belong to it must not be worked into it.
+    It is opened for reading only: a log that does not belong to it must not be worked into it. `timeout_s`: for a process that
+    is just closing it.
     """
     mark = path_of(ledger)
     content = mark.read_bytes() if mark.exists() else b""
     if len(content) != _LENGTH or _digest(content[:24]) != content[24:]:
         return  # a new store's, or torn: it tells nothing
-    with closing(sqlite3.connect(f"{ledger.absolute().as_uri()}?mode=ro", uri=True)) as connection:
+    with closing(sqlite3.connect(f"{ledger.absolute().as_uri()}?mode=ro", timeout=timeout_s, uri=True)) as connection:
         store, commits = _known(connection)
     accept = f"If this copy is the one that you want, delete {mark.name}."
     if content[:16] != store:

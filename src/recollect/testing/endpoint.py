@@ -128,9 +128,10 @@ class ModelEndpoint:
 
     async def _stop(self) -> None:
         self._server.close()
-        for task in self._connections:
-            task.cancel()
-        await asyncio.gather(*self._connections, return_exceptions=True)
+        while others := asyncio.all_tasks() - {asyncio.current_task()}:  # a connection may be just coming in
+            for task in others:
+                task.cancel()
+            await asyncio.gather(*others, return_exceptions=True)
 
     def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = self._loop.create_task(self._serve(reader, writer))
@@ -191,9 +192,9 @@ class ModelEndpoint:
             writer.write(b"%x\r\n%s\r\n" % (len(data), data))
             await writer.drain()
         if reply.cut is None:
+            self._count(whole["usage"], whole=True)  # before its end is there: who has read it may look at once
             writer.write(b"0\r\n\r\n")
             await writer.drain()
-            self._count(whole["usage"], whole=True)
         return reply.cut is None
 
     def _payload(self, request: Request, reply: Reply, *, computed: bool) -> tuple[bytes, str]:
