@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
+import functools
+import gc
 import http.client
 import json
+import socket
+import sys
+import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -53,6 +59,30 @@ def test_what_broke_off_is_not_billed():
             post(endpoint, **HELLO)
         assert post(endpoint, **HELLO) == (200, {}) and post(endpoint, **HELLO)[0] == 500
     assert endpoint.calls == endpoint.input_tokens == 0 and len(endpoint.requests) == 4
+
+
+def test_who_is_being_let_in_when_it_ends_leaves_nothing_behind(monkeypatch):
+    left, go_on = [], threading.Event()
+    monkeypatch.setattr(sys, "unraisablehook", left.append)
+
+    async def later(work):
+        await asyncio.sleep(0)  # until the caller is at the door
+        await work
+
+    def end(loop, work):
+        ending = asyncio.run_coroutine_threadsafe(later(work), loop)
+        go_on.set()
+        return ending.result()
+
+    with ModelEndpoint() as endpoint:
+        endpoint._wait = functools.partial(end, endpoint._loop)
+        endpoint._loop.call_soon_threadsafe(go_on.wait)
+        host, port = endpoint.url.split("/")[2].split(":")
+        caller = socket.create_connection((host, int(port)))
+    caller.close()
+    del endpoint
+    gc.collect()
+    assert left == []
 
 
 def test_sixty_four_at_once():
