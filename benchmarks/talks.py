@@ -198,6 +198,13 @@ def off(talk: Talk, rates: Rates, first: int = 0) -> list[str]:
     return [f"{100 * (one / other - 1):+.0f} %" for one, other in pairs if one is not None and other]
 
 
+def between(talk: Talk) -> str:
+    """By how much the least and the most money that is assumed are off."""
+    told, paid = usage_of(Replayed(lambda *_: {}), talk.asked), real(talk.paid).cost_usd
+    ends = (told.least.cost_usd, told.most.cost_usd)
+    return " to ".join(f"{100 * (one / paid - 1):+.0f} %" for one in ends if one is not None and paid)
+
+
 def others(talks: Sequence[Talk], talk: Talk) -> Rates:
     """What is assumed, with as many facts a message as the other talks had."""
     rest = [one for one in talks if one is not talk]
@@ -207,12 +214,14 @@ def others(talks: Sequence[Talk], talk: Talk) -> Rates:
 def table() -> str:
     """A row a talk: how many facts a message, and by how much calls, tokens and money are off."""
     model = Replayed(lambda *_: {})
-    head = ["talk", "chunks", "facts a message", "as assumed", "with the other talks' facts a message"]
+    head = ["talk", "chunks", "facts a message", "as assumed", "least and most money"]
+    head += ["with the other talks' facts a message"]
     head += [f"the rest, by its first {ENOUGH} chunks", "by the other talks' chunks"]
     rows = [head, ["---"] * len(head)]
     for talks in (list(of_readings()), list(of_recorded())):
         for talk in talks:
             row = [talk.name, str(len(talk.paid)), f"{talk.facts / talk.turns:.2f}", ", ".join(off(talk, ASSUMED))]
+            row.append(between(talk))
             row.append(", ".join(off(talk, others(talks, talk))) if len(talks) > 1 else "")
             if len(talk.paid) > 2 * ENOUGH:
                 row.append(", ".join(off(talk, learned(model, talk.paid[:ENOUGH], None), ENOUGH)))
@@ -222,7 +231,7 @@ def table() -> str:
         if talks:
             whole = together(talks)
             told = f"{whole.facts / whole.turns:.2f}"
-            rows.append([whole.name, str(len(whole.paid)), told, ", ".join(off(whole, ASSUMED))])
+            rows.append([whole.name, str(len(whole.paid)), told, ", ".join(off(whole, ASSUMED)), between(whole)])
     told = "\n".join(f"| {' | '.join([*row, *[''] * (len(head) - len(row))])} |" for row in rows)
     return f"Calls, tokens and money that are foretold, beside what was paid:\n\n{told}"
 

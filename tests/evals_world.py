@@ -234,8 +234,14 @@ def work(folder, url, system, only, concurrency=1, dies_at=None):
     if dies_at:
         mine.dies_at = dies_at
     with opened(Path(folder) / "run", data, [mine]) as run:
-        phases(run, data, [mine], url, only=only, concurrency=concurrency)
+        phases(run, data, [mine], url, only=only, concurrency=concurrency, progress=stopping)
     mine.close()
+
+
+def stopping(progress):
+    """Say so when Ctrl-C was heard."""
+    if progress.stopping:
+        print("stopping", flush=True)
 
 
 def related(system):

@@ -7,7 +7,7 @@ import functools
 import json
 import logging
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from . import check
 from .budget import Budget, Purse
 from .embedding import EmbedderInUse
-from .errors import Closed, EmbedderUnavailable, EmbeddingModelMismatch, InvalidInput
+from .errors import Closed, EmbedderUnavailable, EmbeddingModelMismatch, InvalidInput, StoreCorrupt
 from .failpoints import reach
 from .ports import (
     Audit,
@@ -121,8 +121,20 @@ class Store:
         """Run blocking code in a worker thread. Raises Closed where the store was closed meanwhile."""
         return await asyncio.wrap_future(self.submit(function, *arguments))
 
+    async def steady(self, look: Callable[[], Awaitable[T]]) -> T:
+        """What comes of work that only reads; done again where something was erased meanwhile, for then the ledger lacks what
+        was seen of it before. Raises StoreCorrupt where nothing was."""
+        erasures = None
+        while True:
+            try:
+                return await look()
+            except StoreCorrupt:
+                before, erasures = erasures, await self.in_thread(self.ledger.erasures)
+                if erasures in (0, before):
+                    raise
+
     def submit(self, function: Callable[..., T], *arguments: Any) -> Future[T]:
-        """The same from a thread without a loop."""
+        """As `in_thread`, from a thread without a loop."""
         try:
             return self.executor.submit(function, *arguments)
         except RuntimeError:  # the executor takes no more

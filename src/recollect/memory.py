@@ -254,7 +254,7 @@ class AsyncMemory:
         )
         if wait:
             await self._concluded(begun)
-        return await self._run(self._result, begun.batch.id)
+        return await self._look(self._result, begun.batch.id)
 
     async def _begun(
         self,
@@ -348,16 +348,14 @@ class AsyncMemory:
         """
         scope = scope_of(user_id, None, None)
         space = await self._run(self._store.ledger.ensure_space, scope.user_id)
-        journal = self._store.journal
-        spans = await self._spans(space)
-        batch, again = await whole(self._run(journal.open_retelling, space, spans, self._instructions, present()))
+        opening = self._store.journal.open_retelling
+        batch, again = await whole(self._run(opening, space, cut, self._instructions, present()))
         reach("retell.journalled")
         if not again:
-            turns = sum(last - first + 1 for first, last in spans)
-            emit(self._listener, Journalled(batch.id, user_id, turns, len(spans)))
+            emit(self._listener, Journalled(batch.id, user_id, batch.turns, len(batch.chunks)))
         if wait and batch.status != "done":
             await self._finish(batch)
-        return await self._run(self._result, batch.id)
+        return await self._look(self._result, batch.id)
 
     async def estimate(
         self,
@@ -465,7 +463,7 @@ class AsyncMemory:
         extra = None if metadata is None else self._redactor.metadata(check.metadata("metadata", metadata))[0]
         space = await self._space_of("mem", "memory_id", memory_id, user_id)
         row = await self._alone(self._curator.update(space, memory_id, checked, extra))
-        return (await self._run(self._views(space).items, [row]))[0]
+        return (await self._look(self._views(space).items, [row]))[0]
 
     async def delete(self, memory_id: str, *, user_id: MaybeUser = OPERATOR) -> None:
         """Take a memory back. It stays in the history, and `undo` brings it back. Raises NotFound."""
@@ -536,7 +534,7 @@ class AsyncMemory:
         kind: IdKind = "batch" if is_batch else "chg"
         space = await self._space_of(kind, "change_or_batch_id", change_or_batch_id, user_id)
         records = await self._alone(self._curator.undo(space, change_or_batch_id))
-        return await self._run(self._views(space).changes, records)
+        return await self._look(self._views(space).changes, records)
 
     async def quarantine(self, *, user_id: UserId) -> list[Quarantined]:
         """What waits for a review, oldest first: memories that were put aside and messages that were taken out of search, for
@@ -546,7 +544,7 @@ class AsyncMemory:
         if space is None:
             return []
         views = self._views(space)
-        return await self._run(lambda: views.quarantine(*self._store.ledger.quarantined(space)))
+        return await self._look(lambda: views.quarantine(*self._store.ledger.quarantined(space)))
 
     async def approve(self, memory_id: str, *, user_id: MaybeUser = OPERATOR) -> Change:
         """Bring in a memory that waits for a review, with the messages that were hidden with it; or, by its id, such a
@@ -564,7 +562,7 @@ class AsyncMemory:
             "turn" if memory_id.startswith("turn_") else "mem", "memory_id", memory_id, user_id
         )
         record = await self._alone(self._curator.review(space, memory_id, approved=approved))
-        return (await self._run(self._views(space).changes, [record]))[0]
+        return (await self._look(self._views(space).changes, [record]))[0]
 
     async def merge_entities(self, one: str, other: str, *, user_id: UserId) -> Change:
         """Say that two of a user's entities are one, each by a name that memories have for it, however it is spaced or written.
@@ -586,7 +584,7 @@ class AsyncMemory:
         if space is None:
             raise NotFound("entity", names[0])
         record = await self._alone(self._curator.identify(space, *names, same=same))
-        return (await self._run(self._views(space).changes, [record]))[0]
+        return (await self._look(self._views(space).changes, [record]))[0]
 
     async def entity_graph(
         self,
@@ -606,12 +604,12 @@ class AsyncMemory:
         from .build import as_networkx
         from .view.graph import View
 
-        rows = await self._served(user_id, None, None, None, as_of, known_at)
-        space = await self._find(scope_of(user_id, None, None))
-        if space is None or not rows:
-            return await self._run(as_networkx, View(), [])
-        view = await self._run(self._curator.view, space, rows)
-        return await self._run(as_networkx, view, rows)
+        def drawn(space: Space | None) -> MultiDiGraph:
+            rows = [] if space is None else self._curator.served(self._retriever, space, query)
+            return as_networkx(self._curator.view(space, rows) if space is not None and rows else View(), rows)
+
+        query = self._all_of(user_id, None, None, None, as_of, known_at)
+        return await self._look(drawn, await self._find(query.scope))
 
     async def pending(self) -> list[PendingBatch]:
         """Batches that were accepted and are not finished, oldest first; of conversations too, which may be open still."""
@@ -847,14 +845,14 @@ class AsyncMemory:
             return Timeline(entity=who, slot=what)
         moment = await self._run(self._retriever.moment, space, query)
         return Timeline(
-            entity=who, slot=what, entries=await self._run(self._curator.timeline, space, moment, who, what)
+            entity=who, slot=what, entries=await self._look(self._curator.timeline, space, moment, who, what)
         )
 
     async def get(self, memory_id: str, *, user_id: MaybeUser = OPERATOR) -> MemoryItem:
         """A memory as it is believed now: its live version, else its last. Raises NotFound, also where it was deleted."""
         space = await self._space_of("mem", "memory_id", memory_id, user_id)
-        row = await self._run(self._curator.current, space, memory_id)
-        return (await self._run(self._views(space).items, [row]))[0]
+        views = self._views(space)
+        return (await self._look(lambda: views.items([self._curator.current(space, memory_id)])))[0]
 
     async def get_all(
         self,
@@ -869,17 +867,21 @@ class AsyncMemory:
         after: str | None = None,
     ) -> list[MemoryItem]:
         """A user's memories in the order in which they were recorded; `after` (an id) goes on from there."""
-        rows = await self._served(user_id, agent_id, session_id, metadata_filter, as_of, known_at)
+        query = self._all_of(user_id, agent_id, session_id, metadata_filter, as_of, known_at)
         if after is not None:
             check_id("after", after, "mem")
-            places = [i for i, row in enumerate(rows) if row.memory_id == after]
-            if not places:
-                raise NotFound("memory", after)
-            rows = rows[places[0] + 1 :]
-        if limit is not None:
-            rows = rows[: check.whole("limit", limit)]
-        space = await self._find(scope_of(user_id, None, None))
-        return [] if space is None else await self._run(self._views(space).items, rows)
+        most = None if limit is None else check.whole("limit", limit)
+
+        def listed(space: Space | None) -> list[MemoryItem]:
+            rows = [] if space is None else self._curator.served(self._retriever, space, query)
+            if after is not None:
+                places = [i for i, row in enumerate(rows) if row.memory_id == after]
+                if not places:
+                    raise NotFound("memory", after)
+                rows = rows[places[0] + 1 :]
+            return [] if space is None else self._views(space).items(rows[:most])
+
+        return await self._look(listed, await self._find(query.scope))
 
     async def count(
         self,
@@ -892,14 +894,17 @@ class AsyncMemory:
         known_at: datetime | str | float | None = None,
     ) -> int:
         """How many memories `get_all` would return."""
-        return len(await self._served(user_id, agent_id, session_id, metadata_filter, as_of, known_at))
+        query = self._all_of(user_id, agent_id, session_id, metadata_filter, as_of, known_at)
+        space = await self._find(query.scope)
+        return 0 if space is None else len(await self._look(self._curator.served, self._retriever, space, query))
 
-    async def _served(
+    def _all_of(
         self, user_id: UserId, agent_id: Any, session_id: Any, metadata_filter: Any, as_of: Any, known_at: Any
-    ) -> list[Any]:
+    ) -> Query:
+        """A query for all that fits, its arguments checked."""
         from .retrieval.query import Query
 
-        query = Query(
+        return Query(
             text="",
             scope=scope_of(user_id, agent_id, session_id),
             now=present(),
@@ -907,22 +912,21 @@ class AsyncMemory:
             as_of=check.maybe_time("as_of", as_of),
             known_at=check.maybe_time("known_at", known_at),
         )
-        space = await self._find(query.scope)
-        if space is None:
-            return []
-        return await self._run(self._curator.served, self._retriever, space, query)
 
     async def history(self, memory_id: str, *, user_id: MaybeUser = OPERATOR) -> list[Change]:
         """Every change that a memory went through, in order. Raises NotFound."""
         space = await self._space_of("mem", "memory_id", memory_id, user_id)
-        records = await self._run(self._curator.history, space, memory_id)
-        return await self._run(self._views(space).changes, records)
+        views = self._views(space)
+        found = await self._look(lambda: views.changes(self._curator.history(space, memory_id)))
+        if not found:  # it was erased meanwhile
+            raise NotFound("memory", memory_id)
+        return found
 
     async def sources(self, memory_id: str, *, user_id: MaybeUser = OPERATOR) -> list[Source]:
         """The quotes behind a memory's current version, in the order of the turns. Raises NotFound."""
         space = await self._space_of("mem", "memory_id", memory_id, user_id)
         row = await self._run(self._curator.current, space, memory_id)
-        found = await self._run(self._views(space).sources, [row.statement.number])
+        found = await self._look(self._views(space).sources, [row.statement.number])
         return list(found.get(row.statement.number, ()))
 
     async def changes(
@@ -949,7 +953,7 @@ class AsyncMemory:
                 number, await self._run(self._store.ledger.number_at, space, start - timedelta(microseconds=1))
             )
         records = await self._run(self._store.ledger.changes_after, space, number, most)
-        return await self._run(self._views(space).changes, records)
+        return await self._look(self._views(space).changes, records)
 
     async def users(self) -> list[User]:
         """Everybody of whom the store has something, in the order in which they came."""
@@ -1246,6 +1250,11 @@ class AsyncMemory:
         self._check_loop()
         answer: T = await self._store.in_thread(function, *arguments)
         return answer
+
+    async def _look(self, function: Callable[..., T], *arguments: Any) -> T:
+        """As `_run`, for what only reads; see `Store.steady`."""
+        self._check_loop()
+        return await self._store.steady(partial(self._store.in_thread, function, *arguments))
 
     @property
     def _is_forked(self) -> bool:

@@ -130,8 +130,9 @@ class Memory:
     def _heard(self, work: futures.Future[T], within: float | None = None) -> T:
         """What comes of it. Ctrl-C cancels it. Raises TimeoutError after so many seconds."""
         left = math.inf if within is None else within
+        over = _held_until(work)
         try:
-            while left > 0 and not futures.wait([work], timeout=min(left, _LISTENING)).done:
+            while left > 0 and not over.acquire(timeout=min(left, _LISTENING)):
                 left -= _LISTENING
             return work.result(timeout=0)
         except BaseException:
@@ -628,6 +629,15 @@ class _Exit:
     """What must end the caller, and would otherwise end our loop, with the caller waiting forever."""
 
     error: BaseException
+
+
+def _held_until(work: futures.Future[Any]) -> threading.Lock:
+    """A lock that is held until the work is over. Ctrl-C in the middle of `futures.wait`, which is Python, would leave the work's
+    own lock held: whoever ends the work, our loop or a worker, would wait for it forever. Nothing comes in between in a lock."""
+    over = threading.Lock()
+    over.acquire()
+    work.add_done_callback(lambda _: over.release())
+    return over
 
 
 def _run(loop: asyncio.AbstractEventLoop) -> None:

@@ -11,6 +11,7 @@ import pytest
 
 from recollect import AsyncMemory
 from recollect.build import Store
+from recollect.errors import ModelUnavailable
 from recollect.testing import HashEmbedder, ScriptedLanguage
 from tests.chaos import record
 
@@ -267,5 +268,38 @@ def test_a_lease_is_given_back_before_the_cancelled_one_goes_on(tmp_path):
             with pytest.raises(asyncio.CancelledError):
                 await work
             assert held(tmp_path) == 0 and len(await memory.pending()) == 1
+
+    asyncio.run(run())
+
+
+def test_a_cancelled_try_is_none_where_an_earlier_one_failed(tmp_path):
+    """It stays pending, as it was: nobody has to ask for it."""
+
+    class Failing(Thinking):
+        failed = False
+
+        async def extract(self, chunk):
+            if not self.failed:
+                self.failed = True
+                raise ModelUnavailable("down")
+            self.asked.set()
+            await self.let.wait()
+            return await super().extract(chunk)
+
+    async def run():
+        failing = Failing()
+        failing.asked, failing.let = asyncio.Event(), asyncio.Event()
+        async with AsyncMemory(tmp_path, llm=failing, embedder=HashEmbedder()) as memory:
+            with pytest.raises(ModelUnavailable):
+                await memory.add("likes += tea", user_id="u")
+            work = asyncio.create_task(memory.resume())
+            await failing.asked.wait()
+            work.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await work
+            (left,) = await memory.pending()
+            assert (left.status, left.attempts, left.error) == ("pending", 1, "Interrupted")
+            failing.let.set()
+            assert (await memory.resume()).finished == (left.batch_id,) and await texts(memory) == ["likes is tea"]
 
     asyncio.run(run())

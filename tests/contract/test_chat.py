@@ -9,6 +9,7 @@ import json
 import sqlite3
 import threading
 import time
+from datetime import UTC, datetime, timedelta
 
 import faults
 import pytest
@@ -65,7 +66,7 @@ class World:
 
     def wait_for(self, kind, times=1):
         with self._seen:
-            assert self._seen.wait_for(lambda: len(self.told(kind)) >= times, 20), kind
+            assert self._seen.wait_for(lambda: len(self.told(kind)) >= times, 60), kind
 
     def chat(self, **options):
         options = {"user_id": "u", "session_id": "s", "close_idle": None, "recall_seconds": None, **options}
@@ -80,6 +81,12 @@ def world(tmp_path):
     made = World(tmp_path / "store")
     yield made
     made.memory.close()
+
+
+@pytest.fixture
+def only_when_asked(monkeypatch):
+    """Nothing is learnt in the background."""
+    monkeypatch.setattr("recollect.writing.talking.Talking.wake", lambda self, space: None)
 
 
 def user(content):
@@ -120,16 +127,17 @@ def test_a_turn_is_on_disk_when_after_returns_and_learnt_when_its_chunk_is_close
     assert chat.flush() == [] and world.memory.verify().ok
 
 
-def test_a_chunk_is_closed_by_tokens_behind_a_reply_and_never_grows_past_ten(world):
+def test_a_chunk_is_closed_by_tokens_behind_a_reply_and_never_grows_past_ten(world, only_when_asked):
     with world.chat(close_tokens=50) as chat:
         talk(chat, ("likes += tea", "so " * 60), ("likes += milk", "ok"))
     assert world.language.chunks == [["likes += tea", "so " * 60], ["likes += milk", "ok"]]
     world.language.chunks.clear()
     with world.chat(session_id="t", close_turns=10) as chat:
-        chat.after([user(f"likes += thing{n}") for n in range(13)])
-        assert sum(one.turns for one in chat.pending()) == 13
-    assert [len(chunk) for chunk in world.language.chunks] == [10, 3]
-    assert len(world.texts()) == 15 and world.memory.verify().ok
+        said = [f"likes += thing{n}" for n in range(33)]
+        chat.after([user(text) for text in said])
+        assert [one.turns for one in chat.pending()] == [10, 10, 10, 3]
+    assert world.language.chunks == [said[:10], said[10:20], said[20:30], said[30:]]
+    assert len(world.texts()) == 35 and world.memory.verify().ok
 
 
 def test_question_and_answer_stay_together(world):
@@ -150,10 +158,20 @@ def test_a_chunk_that_goes_on_is_closed_later_and_not_forgotten(world):
     history = talk(chat, ("likes += tea", "ok"))
     time.sleep(0.1)  # the first turn's time is over before the second one's
     talk(chat, ("likes += cake", "ok"), history=history)
-    until = time.monotonic() + 20
+    until = time.monotonic() + 60
     while chat.pending() and time.monotonic() < until:
         time.sleep(0.02)
     assert world.texts() == ["likes is cake", "likes is tea"]
+
+
+def test_a_chunk_is_not_forgotten_where_the_clock_is_set_back(world, monkeypatch):
+    """Its timer is over then, and its time has not come."""
+    chat, set_back = world.chat(close_idle=1.0), timedelta(0)
+    monkeypatch.setattr("recollect.writing.talking.now", lambda: datetime.now(UTC) - set_back)
+    talk(chat, ("home = Rome", "ok"))
+    set_back = timedelta(seconds=1.0)
+    world.wait_for(Committed)
+    assert world.texts() == ["home is Rome"]
 
 
 def test_what_was_said_in_one_conversation_is_learnt_when_another_one_begins(world):
@@ -239,6 +257,29 @@ def test_many_threads_share_one_conversations_memory(world):
     for thread in threads:
         thread.join()
     assert chat.flush() == [] and len(world.texts()) == 12 and world.memory.verify().ok
+
+
+def test_a_turn_is_looked_at_while_another_threads_begins(world):
+    chat = world.chat()
+    chat.before([user("hello")])
+    first, unsaved = chat.shown(), chat._chat._unsaved
+
+    class Shown(dict):
+        def __setitem__(self, turn, shown):
+            assert chat.shown() is first, "until the next one is there"
+            super().__setitem__(turn, shown)
+
+    class Waiting:
+        @property
+        def messages(self):
+            unsaved.append(self)
+            return ["hello"]
+
+    chat._chat._shown = Shown(chat._chat._shown)
+    chat.before([user("hello again")])
+    unsaved.append(Waiting())
+    assert [(one.status, one.turns) for one in chat.pending()] == [("unsaved", 1)]
+    unsaved.clear()
 
 
 def test_users_of_the_same_session_name_do_not_meet(world):
@@ -353,7 +394,8 @@ def test_an_agents_conversation_recalls_what_that_agent_knows(world):
 # --- a memory that fails -----------------------------------------------------------------------------------------------
 
 
-def test_over_its_time_budget_the_turn_goes_on_without_memory_and_says_so(world):
+def test_over_its_time_budget_the_turn_goes_on_without_memory_and_says_so(world, monkeypatch):
+    monkeypatch.setattr("recollect.writing.talking.OPENING_S", 0.02)
     world.memory.add("home = Rome", user_id="u")
     go_on, embed = threading.Event(), world.embedder.embed
 
@@ -395,8 +437,9 @@ def test_a_turn_waits_for_nothing_else_that_the_loop_does(world):
     assert sum(one.turns for one in chat.pending()) == 4
 
 
-def test_the_first_turn_after_a_restart_has_its_memory(world):
-    """What is loaded once does not count, though it takes longer than the budget."""
+def test_the_first_turn_after_a_restart_has_its_memory(world, monkeypatch):
+    """What is loaded once does not count: a turn's time begins when that is there."""
+    monkeypatch.setattr("recollect.writing.talking.OPENING_S", 60)
     world.memory.add("home = Rome", user_id="u")
     world.memory.close()
     world.memory = world.opened()
@@ -405,13 +448,15 @@ def test_the_first_turn_after_a_restart_has_its_memory(world):
 
     def slow(*arguments):
         if not read:
-            time.sleep(2.2)
-        read.append(arguments)
-        return get(*arguments)
+            time.sleep(0.2)
+        found = get(*arguments)
+        read.append(time.perf_counter())
+        return found
 
     partitions.get = slow
-    chat = world.chat(recall_seconds=2.0)
+    chat = world.chat(recall_seconds=60)
     assert "home is Rome" in chat.before([user("Where is my home?")])[0]["content"] and len(read) > 1
+    assert chat.shown().seconds < time.perf_counter() - read[0]
 
 
 def test_a_failing_recall_never_fails_the_chat(world):
@@ -445,13 +490,32 @@ def test_a_model_that_is_down_leaves_turns_pending_and_the_chat_goes_on(world):
 
 def test_what_failed_is_tried_again_by_itself(world, monkeypatch):
     monkeypatch.setattr("recollect.writing.talking.RETRY_S", (0.01,))
-    world.language.down = True
-    chat = world.chat(close_turns=2)
-    talk(chat, ("home = Rome", "ok"))
-    world.wait_for(Unlearnt)
-    world.language.down = False
+    extract = world.language.extract
+
+    async def down_once(chunk):
+        world.language.down = not world.language.chunks
+        return await extract(chunk)
+
+    world.language.extract = down_once
+    talk(world.chat(close_turns=2), ("home = Rome", "ok"))
     world.wait_for(Committed)
-    assert world.texts() == ["home is Rome"]
+    assert len(world.told(Unlearnt)) == 1 and world.texts() == ["home is Rome"]
+
+
+def test_who_comes_while_it_fails_does_not_have_it_tried_again_at_once(world):
+    talks, extract = world.memory._memory._talks, world.language.extract
+
+    async def woken_meanwhile(chunk):
+        (space,) = talks._learning
+        talks.wake(space)  # as a turn of another conversation does
+        return await extract(chunk)
+
+    world.language.down, world.language.extract = True, woken_meanwhile
+    talk(world.chat(close_turns=2), ("home = Rome", "ok"))
+    world.wait_for(Unlearnt)
+    while talks._learning:
+        time.sleep(0.001)
+    assert [one.attempts for one in world.memory.pending()] == [1] and len(world.told(Unlearnt)) == 1
 
 
 def test_what_failed_five_times_is_tried_again_on_request(world):
@@ -466,7 +530,7 @@ def test_what_failed_five_times_is_tried_again_on_request(world):
 
 
 @pytest.mark.skipif(faults.library() is None, reason="the SQLite library that Python uses cannot be found")
-def test_a_full_disk_leaves_turns_in_this_process_until_it_has_room(tmp_path):
+def test_a_full_disk_leaves_turns_in_this_process_until_it_has_room(tmp_path, only_when_asked):
     with faults.Disk() as disk:
         world = World(tmp_path / "store")
         chat = world.chat()
@@ -566,8 +630,7 @@ def test_what_was_left_is_learnt_when_the_user_is_back(world):
     assert world.texts() == ["home is Rome", "job is cook"]
 
 
-def test_resume_closes_what_is_idle_and_flush_all(world, monkeypatch):
-    monkeypatch.setattr("recollect.writing.talking.Talking.wake", lambda self, space: None)  # nothing in the background
+def test_resume_closes_what_is_idle_and_flush_all(world, only_when_asked):
     talk(world.chat(session_id="a", close_idle=0.01), ("home = Rome", "ok"))
     talk(world.chat(session_id="b", close_idle=1000), ("job = cook", "ok"))
     world.memory.close()

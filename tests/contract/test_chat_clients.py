@@ -8,6 +8,7 @@ import copy
 import gc
 import json
 import threading
+import time
 
 import pytest
 from openai import (
@@ -280,9 +281,10 @@ def test_what_has_no_memory_passes_through(memory):
 
 def test_errors_reach_the_caller_as_they_are_and_nothing_is_learnt(memory, litellm):
     replies = [Reply(status=code, headers={"Retry-After": "1"}) for code in (401, 429, 500)]
-    with ModelEndpoint([*replies, Reply("late", delay=2), *replies]) as endpoint, openai_client(endpoint) as bare:
-        client = remembering(bare, memory, **OPTIONS).with_options(timeout=0.5)
-        for kind in (AuthenticationError, RateLimitError, InternalServerError, APITimeoutError):
+    late = Reply("late", until=threading.Event())
+    with ModelEndpoint([*replies, *replies, late]) as endpoint, openai_client(endpoint) as bare:
+        client = remembering(bare, memory, **OPTIONS)
+        for kind in (AuthenticationError, RateLimitError, InternalServerError):
             with pytest.raises(kind):
                 client.chat.completions.create(model="any", messages=user("likes += tea"))
         completion = remembering(litellm.completion, memory, **OPTIONS)
@@ -297,6 +299,8 @@ def test_errors_reach_the_caller_as_they_are_and_nothing_is_learnt(memory, litel
                     max_retries=0,
                 )
             assert caught.value.status_code == code
+        with pytest.raises(APITimeoutError):
+            client.with_options(timeout=0.5).chat.completions.create(model="any", messages=user("likes += tea"))
         assert client.recollect.flush() == [] and turns(memory) == []
 
 
@@ -416,6 +420,48 @@ def test_a_function_of_ones_own(memory, tmp_path):
     assert asyncio.run(converse()) == 1
 
 
+def test_what_is_asked_is_learnt_once_and_in_order_however_fast_the_next_turn_comes(memory, tmp_path):
+    """While a reply comes in pieces, its question is learnt on the side: not once more behind the turns that follow."""
+    said = ["home = Rome", "ok", "home = Bonn", "home = Oslo", "fine"]
+    first, history = user(said[0]), [*user(said[0]), {"role": "assistant", "content": "ok"}, *user(said[2])]
+
+    @remembers(memory, **OPTIONS)
+    def chat(messages):
+        yield from ("fine",) if messages[-1]["content"].endswith("Oslo") else ("o", "k")
+
+    assert "".join(chat(first)) == "ok" and next(chat(history)) == "o"  # nobody waits for the rest of that one
+    assert "".join(chat([*history, *user(said[3])])) == "fine"
+    assert chat.recollect.flush() == [] and turns(memory) == said
+
+    async def converse():
+        async with async_opened(tmp_path / "async") as opened:
+
+            @remembers(opened, **OPTIONS)
+            async def chat(messages):
+                for piece in ("fine",) if messages[-1]["content"].endswith("Oslo") else ("o", "k"):
+                    yield piece
+
+            assert "".join([piece async for piece in chat(first)]) == "ok" and await anext(chat(history)) == "o"
+            assert [piece async for piece in chat([*history, *user(said[3])])] == ["fine"]
+            assert await chat.recollect.flush() == []
+            return [one["content"] for one in (await opened.export(user_id="u"))["turns"]]
+
+    assert asyncio.run(converse()) == said
+
+
+def test_a_question_is_learnt_while_its_reply_is_on_its_way(memory):
+    @remembers(memory, **OPTIONS)
+    def chat(messages):
+        yield from ("o", "k")
+
+    reply = chat(user("home = Rome"))
+    assert next(reply) == "o"
+    while not turns(memory):
+        time.sleep(0.01)
+    assert turns(memory) == ["home = Rome"] and list(reply) == ["k"]
+    assert chat.recollect.flush() == [] and turns(memory) == ["home = Rome", "ok"]
+
+
 def test_a_function_that_yields_its_reply(memory, tmp_path):
     memory.add("home = Rome", user_id="u")
 
@@ -451,6 +497,17 @@ def test_a_memory_that_is_closed_meanwhile_does_not_lose_the_reply(tmp_path, cap
 
         answer = remembering(closing, memory, **OPTIONS)(model="any", messages=HOME)
         assert answer.choices[0].message.content == "hello" and "closed" in caplog.text
+
+
+def test_nor_a_reply_in_pieces(tmp_path, caplog):
+    with opened(tmp_path) as memory:
+
+        def closing(messages, stream):
+            memory.close()
+            return iter(("he", "llo"))
+
+        reply = remembering(closing, memory, **OPTIONS)(HOME, stream=True)
+        assert list(reply) == ["he", "llo"] and "closed" in caplog.text
 
 
 def test_the_wrong_kind_of_memory_or_client_is_named(memory, tmp_path):

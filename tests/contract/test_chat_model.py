@@ -348,18 +348,19 @@ def test_what_may_pass_is_tried_three_times_in_all(reply):
 
 
 def test_a_slow_endpoint_is_a_timeout():
-    error, endpoint = failing(lambda _: Reply({"facts": []}, delay=5), timeout=0.15)
-    assert type(error) is ModelUnavailable and len(endpoint.requests) == 3
+    never, time = threading.Event(), Time()
+    error, _ = failing(lambda _: Reply({"facts": []}, until=never), timeout=0.15, time=time)
+    assert type(error) is ModelUnavailable and len(time.slept) == 2  # between three tries
     assert error.usage == Usage()
 
 
 def test_nobody_listening_is_unavailable_and_keeps_its_cause():
-    with ModelEndpoint() as endpoint:
-        url = endpoint.url
     time = Time()
-    model = LitellmModel("openai/any", api_base=url, api_key="none", mode="tools", sleep=time.sleep, clock=time.clock)
-    with pytest.raises(ModelUnavailable) as caught:
-        ask(model)
+    with socket.socket() as taken, pytest.raises(ModelUnavailable) as caught:
+        taken.bind(("127.0.0.1", 0))  # else another process may listen there meanwhile
+        url = f"http://127.0.0.1:{taken.getsockname()[1]}/v1"
+        options = {"api_key": "none", "mode": "tools", "sleep": time.sleep, "clock": time.clock}
+        ask(LitellmModel("openai/any", api_base=url, **options))
     assert caught.value.__cause__ is not None and len(time.slept) == 2
 
 
@@ -476,14 +477,14 @@ def test_cancelling_passes_through():
     async def run(endpoint):
         model = model_at(endpoint)
         task = asyncio.create_task(model.complete(MESSAGES, Facts))
-        await asyncio.to_thread(came.wait, 30)
+        await asyncio.to_thread(came.wait, 120)  # litellm may have to be loaded first
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
         await model.aclose()
 
     came = threading.Event()
-    with ModelEndpoint(lambda _: came.set() or Reply({"facts": []}, delay=30)) as endpoint:
+    with ModelEndpoint(lambda _: came.set() or Reply({"facts": []}, until=threading.Event())) as endpoint:
         asyncio.run(run(endpoint))
     assert len(endpoint.requests) == 1
 
@@ -759,7 +760,14 @@ def test_a_hundred_at_once():
         await model.aclose()
         return done
 
-    with ModelEndpoint(lambda _: {"facts": ["a"]}, latency=0.3) as endpoint:
+    many = threading.Event()
+
+    def script(_):
+        if endpoint.most_at_once >= 64:
+            many.set()
+        return Reply({"facts": ["a"]}, until=many)
+
+    with ModelEndpoint(script) as endpoint:
         done = asyncio.run(run(endpoint))
     assert [one.value.facts for one in done] == [["a"]] * 100
     assert endpoint.calls == 100 and endpoint.most_at_once >= 64
@@ -776,6 +784,23 @@ def test_one_model_in_many_loops_and_threads():
             thread.join()
         found += [ask(model).value.facts for _ in range(4)]
     assert found == [["a"]] * 8
+
+
+def test_clients_are_closed_while_another_thread_makes_its_own():
+    clients = litellm_setup.load().in_memory_llm_clients_cache.cache_dict
+
+    class Looked(str):
+        def __str__(self):
+            clients["another"] = None
+            return "looked"
+
+    clients[Looked("looked")] = None
+    try:
+        asyncio.run(litellm_setup.close_clients())
+        assert "another" in clients
+    finally:
+        del clients["looked"]
+        clients.pop("another", None)
 
 
 def python(code: str, **environment: str) -> subprocess.CompletedProcess[str]:

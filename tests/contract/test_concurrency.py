@@ -306,10 +306,10 @@ def test_readers_do_not_wait_for_a_model_that_the_same_user_waits_for(tmp_path, 
 
 
 class Watching(ScriptedLanguage):
-    """Thinks until the user's partition is in memory, or for ten seconds."""
+    """Thinks until the user's partition is in memory, or for a minute."""
 
     async def extract(self, chunk):
-        for _ in range(1000):
+        for _ in range(6000):
             if self.memory._store.partitions.loaded():
                 return await super().extract(chunk)
             await asyncio.sleep(0.01)

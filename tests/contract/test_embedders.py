@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import logging
+import socket
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
@@ -180,11 +181,23 @@ def test_what_may_pass_is_tried_three_times_in_all(reply):
 
 
 def test_a_slow_endpoint_and_one_that_is_gone_are_unavailable():
-    error, endpoint = failing(lambda _: Reply(delay=5), timeout=0.1)
-    assert type(error) is EmbedderUnavailable and len(endpoint.requests) == 3
-    with pytest.raises(EmbedderUnavailable) as caught:
-        hosted(endpoint).embed(["a"])
-    assert caught.value.__cause__ is not None
+    with socket.create_server(("127.0.0.1", 0)) as silent:  # the system takes connections in, and nobody answers
+        silent.setblocking(False)
+        address = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        embedder = LitellmEmbedder("openai/any", api_base=address, api_key="none", timeout=0.1, sleep=lambda _: None)
+        with pytest.raises(EmbedderUnavailable):
+            embedder.embed(["a"])
+        for _ in range(3):
+            silent.accept()[0].close()
+        with pytest.raises(BlockingIOError):
+            silent.accept()
+    with socket.socket() as gone:
+        gone.bind(("127.0.0.1", 0))  # nobody else gets the port, and nobody listens
+        address = f"http://127.0.0.1:{gone.getsockname()[1]}"
+        embedder = LitellmEmbedder("openai/any", api_base=address, api_key="none", sleep=lambda _: None)
+        with pytest.raises(EmbedderUnavailable) as caught:
+            embedder.embed(["a"])
+        assert caught.value.__cause__ is not None
 
 
 def test_retry_after_and_the_deadline():

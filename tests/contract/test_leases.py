@@ -9,6 +9,7 @@ import sqlite3
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -118,18 +119,20 @@ def kind(request):
 
 @pytest.mark.parametrize("nth", range(1, 2 * CHUNKS))
 def test_a_process_killed_in_its_nth_call_is_followed_by_one_that_finishes_once(tmp_path, model, nth):
-    first, count = None, 0
+    first, known, count = None, threading.Event(), 0
 
     def killing(request):
         nonlocal count
         count += 1
         if count == nth:
+            assert known.wait(60)
             first.send_signal(signal.SIGKILL)
             first.wait()
         return model(request)
 
     with ModelEndpoint(killing) as endpoint:
         first = child("add", tmp_path, endpoint)
+        known.set()
         first.communicate()
         assert first.returncode == -signal.SIGKILL
         done = {one for request in endpoint.requests for one in PEOPLE if f"{one} " in request.text}
@@ -168,14 +171,28 @@ def lease_of(folder):
         return db.execute("SELECT lease_until FROM batches WHERE lease_owner IS NOT NULL").fetchone()[0]
 
 
+def returned(monkeypatch, owner, name):
+    """An event that is set when a method has returned."""
+    event, method = threading.Event(), getattr(owner, name)
+
+    def telling(*arguments):
+        answer = method(*arguments)
+        event.set()
+        return answer
+
+    monkeypatch.setattr(owner, name, telling)
+    return event
+
+
 @pytest.mark.parametrize("of", ["extract", "reconcile"])
-def test_a_living_process_renews_its_lease_and_is_waited_for(tmp_path, model, of):
+def test_a_living_process_renews_its_lease_and_is_waited_for(tmp_path, model, of, monkeypatch):
     gate = Gate(model, of)
     with ModelEndpoint(gate) as endpoint, opened(tmp_path, endpoint) as memory:
-        first = child("add", tmp_path, endpoint, lease=3.0)
+        first = child("add", tmp_path, endpoint, lease=9.0)
         assert gate.held.wait(60)
         seen = {lease_of(tmp_path)}
         while len(seen) < 5:  # long past the first lease
+            time.sleep(0.1)
             seen.add(lease_of(tmp_path))
         (pending,) = memory.pending()
         assert (pending.attempts, pending.error, pending.chunks) == (0, None, CHUNKS)
@@ -183,8 +200,10 @@ def test_a_living_process_renews_its_lease_and_is_waited_for(tmp_path, model, of
         same = []
         waiting = threading.Thread(target=lambda: same.append(memory.add(MESSAGES, user_id="ann")))
         flushing = threading.Thread(target=lambda: same.append(memory.flush()))
+        journalled = returned(monkeypatch, memory._memory._store.journal, "open_batch")
         for thread in (waiting, flushing):
             thread.start()
+        assert journalled.wait(60)  # else it may come when the first is done, and be a new one
         gate.let.set()
         assert ended(first) == "done\n"
         for thread in (waiting, flushing):

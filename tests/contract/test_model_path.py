@@ -8,6 +8,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -101,19 +102,25 @@ def test_two_calls_per_chunk_and_none_to_read(memory, endpoint):
 
 
 def test_chunks_are_extracted_side_by_side_and_committed_in_order(tmp_path, model):
-    def late(request):
-        """The first chunk's extraction comes last."""
-        return Reply(
-            model(request), delay=0.6 if "Person0 " in request.text and "New facts" not in request.text else 0.2
-        )
+    together, others, events = threading.Event(), threading.Event(), []
 
-    committed = []
-    with ModelEndpoint(late) as endpoint, opened(tmp_path, endpoint, on_event=committed.append) as memory:
+    def late(request):
+        """All four extractions are under way before the first one ends; the first chunk's comes last."""
+        if asked(endpoint).count("extract") == 4:
+            together.set()
+        first = "Person0 " in request.text and "New facts" not in request.text
+        return Reply(model(request), until=others if first else together)
+
+    def heard(event):
+        events.append((type(event).__name__, getattr(event, "chunk", None)))
+        if [name for name, _ in events].count("Extracted") == 3:
+            others.set()
+
+    with ModelEndpoint(late) as endpoint, opened(tmp_path, endpoint, on_event=heard) as memory:
         memory.add(messages(SAID[:32]), user_id="ann")
         assert endpoint.most_at_once >= 4
-    chunks = [event.chunk for event in committed if type(event).__name__ == "Committed"]
-    extracted = [event.chunk for event in committed if type(event).__name__ == "Extracted"]
-    assert chunks == [0, 1, 2, 3] and extracted[-1] == 0
+    assert [chunk for name, chunk in events if name == "Committed"] == [0, 1, 2, 3]
+    assert [chunk for name, chunk in events if name == "Extracted"][-1] == 0
 
 
 def test_a_user_does_not_wait_for_another(tmp_path, model):
@@ -245,9 +252,10 @@ with Memory(sys.argv[1], llm="openai/any", api_base=sys.argv[2], api_key="none",
 
 
 def test_facts_are_not_paid_for_again_after_a_kill(tmp_path, model):
-    child = None
+    child, known = None, threading.Event()
 
     def killing(request):
+        assert known.wait(60)
         if "New facts:" in request.text and child.poll() is None:
             child.send_signal(signal.SIGKILL)
         return model(request)
@@ -255,7 +263,8 @@ def test_facts_are_not_paid_for_again_after_a_kill(tmp_path, model):
     with ModelEndpoint(killing) as endpoint:
         command = [sys.executable, "-c", WRITER, str(tmp_path), endpoint.url, *SAID[:3]]
         child = subprocess.Popen(command, stderr=subprocess.DEVNULL)
-        assert child.wait(60) == -signal.SIGKILL
+        known.set()
+        assert child.wait() == -signal.SIGKILL
         with opened(tmp_path, endpoint) as memory:
             (pending,) = memory.pending()
             assert texts(memory) == TOLD[:1] and memory.verify().ok

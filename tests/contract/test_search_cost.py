@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections import Counter
 
 import pytest
@@ -10,6 +11,7 @@ from recollect import Memory
 from recollect.adapters import bm25
 from recollect.adapters.database import Database
 from recollect.adapters.faiss_vectors import _Group, _Restriction
+from recollect.build import WORKERS
 from recollect.testing import HashEmbedder, ScriptedLanguage
 from recollect.view.intervals import Intervals
 
@@ -45,7 +47,11 @@ def counted(monkeypatch):
 
 
 def stored(memory, count):
+    """Add so many; when that is done, every worker has ended too: what an add has read ahead is waited for by nobody."""
     memory.add([{"role": "user", "content": f"pet{n} = a cat{n}"} for n in range(count)], user_id="u")
+    free = threading.Barrier(WORKERS)
+    for one in [memory._memory._store.submit(free.wait) for _ in range(WORKERS)]:
+        one.result()
 
 
 def cost(memory, counted, include=BOTH, **asked):

@@ -194,8 +194,9 @@ def test_how_near_the_estimate_comes_is_as_it_is_measured():
     """Of the talk that is our own; the others want data that is not here."""
     (mira,) = talks.of_readings(["mira"])
     (row,) = [row for row in pages.rows(GUIDE, "How near the estimate comes") if row[0] == "mira"]
-    assert row[1:4] == [
+    assert row[1:5] == [
         str(len(mira.paid)),
         f"{mira.facts / mira.turns:.2f}",
         ", ".join(talks.off(mira, talks.ASSUMED)),
+        talks.between(mira),
     ]

@@ -93,8 +93,15 @@ def test_a_finished_run_has_nothing_left_to_do(folder):
 def test_many_at_once_record_the_same_as_one_after_the_other(tmp_path):
     found = []
     for n in (1, 8):
-        # Long enough for all eight to be under way together, on a busy machine too.
-        with ModelEndpoint(says, latency=0.05 * n) as endpoint, opened(tmp_path / str(n), DATA, [Turns()]) as run:
+        together = threading.Event()
+
+        def waits(request, n=n, together=together):
+            """Until so many are under way together."""
+            if endpoint.most_at_once == n:
+                together.set()
+            return Reply(says(request), until=together)
+
+        with ModelEndpoint(waits) as endpoint, opened(tmp_path / str(n), DATA, [Turns()]) as run:
             phases(run, DATA, [Turns()], endpoint.url, only=["ingest"])
             system = Turns()
             phases(run, DATA, [system], endpoint.url, only=["search", "answer", "judge"], concurrency=n)
@@ -199,12 +206,13 @@ def test_ctrl_c_lets_calls_under_way_end_and_records_them(tmp_path):
     def waits(request):
         if len(by_phase_answer := [one for one in endpoint.requests if world.phase_of(one) == "answer"]) == 8:
             child[0].send_signal(signal.SIGINT)
-            threading.Timer(0.3, go.set).start()
         return Reply(says(request), until=go) if len(by_phase_answer) > 4 else says(request)
 
     with ModelEndpoint(waits) as endpoint:
         with process(tmp_path, url=endpoint.url, system="turns", only=PHASES, concurrency=4) as stopped:
             child.append(stopped)
+            assert stopped.stdout.readline() == "stopping\n"
+            go.set()
             _, errors = stopped.communicate(timeout=60)
         assert stopped.returncode == -signal.SIGINT and errors.rstrip().endswith("KeyboardInterrupt")
         assert len(Run.read(tmp_path / "run").good("answers", "turns-by-words")) == 8 == endpoint.calls

@@ -11,6 +11,7 @@ import threading
 from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime
+from unittest import mock
 
 import chaos
 import numpy as np
@@ -227,6 +228,52 @@ def test_what_is_told_elsewhere_too_stays_without_the_quotes_that_go(memory):
     assert [source.said_at.month for source in memory.sources(item.id)] == [3] and memory.verify().ok
 
 
+def test_a_telling_that_was_undone_keeps_nothing(memory):
+    memory.add(said("likes += tea"), user_id="u", session_id="a", timestamp=EARLY)
+    again = memory.add(said("likes += tea"), user_id="u", session_id="b", timestamp=LATE)
+    memory.undo(again.batch_id)
+    assert memory.erase(user_id="u", session_id="a").memories == 1
+    assert texts(memory) == {} and memory.verify().ok
+
+
+def test_to_undo_the_only_telling_that_is_left_takes_the_memory_back(memory):
+    memory.add(said("likes += tea"), user_id="u", session_id="a", timestamp=EARLY)
+    again = memory.add(said("likes += tea"), user_id="u", session_id="b", timestamp=LATE)
+    memory.erase(user_id="u", session_id="a")
+    (item,) = memory.get_all(user_id="u")
+    (undone,) = memory.undo(again.batch_id)
+    assert texts(memory) == {} and memory.verify().ok
+    assert (undone.op, undone.memory.id) == ("DELETE", item.id)
+    memory.undo(undone.id)
+    assert memory.verify().ok and [source.session_id for source in memory.sources(item.id)] == ["b"]
+
+
+@pytest.mark.parametrize("deed", ["delete", "undo"])
+def test_what_was_told_twice_and_taken_back_is_erased_of_either_session_and_comes_back_by_the_other(memory, deed):
+    first = memory.add(said("likes += tea"), user_id="u", session_id="a", timestamp=EARLY)
+    memory.add(said("likes += tea"), user_id="u", session_id="b", timestamp=LATE)
+    (item,) = memory.get_all(user_id="u")
+    memory.delete(item.id) if deed == "delete" else memory.undo(first.batch_id)
+    taken_back = memory.history(item.id)[-1].id
+    kept, gone = ("b", "a") if deed == "delete" else ("a", "b")
+    memory.erase(user_id="u", session_id=gone)
+    assert texts(memory) == {} and memory.verify().ok
+    memory.undo(taken_back)
+    assert texts(memory) == {"likes is tea": None} and memory.verify().ok
+    assert [source.session_id for source in memory.sources(item.id)] == [kept]
+
+
+def test_what_was_told_twice_once_undone_and_then_deleted_is_gone_for_good(memory):
+    memory.add(said("likes += tea"), user_id="u", session_id="a", timestamp=EARLY)
+    memory.undo(memory.add(said("likes += tea"), user_id="u", session_id="b", timestamp=LATE).batch_id)
+    (item,) = memory.get_all(user_id="u")
+    memory.delete(item.id)
+    memory.erase(user_id="u", session_id="a")
+    with pytest.raises(NotFound):
+        memory.history(item.id)
+    assert memory.verify().ok
+
+
 def test_what_a_caller_deleted_or_retracted_does_not_come_back(memory):
     memory.add(said("home = Rome", "likes += tea"), user_id="u", session_id="a", timestamp=EARLY)
     memory.add(said("home = Oslo", "likes -= tea"), user_id="u", session_id="b", timestamp=LATE)
@@ -367,6 +414,64 @@ def adding(memory, messages, **options):
     thread = threading.Thread(target=add)
     thread.start()
     return thread, told
+
+
+class Local(HashEmbedder):
+    """Computes in the thread that searches, as the default embedder does."""
+
+    batches = True
+
+
+WANTED = {"user_id": "u", "min_score": 0, "include": ("memories",)}
+LOOKS = {  # and after which step of it something is erased
+    "search": (lambda memory, _: [hit.text for hit in memory.search("home likes", **WANTED)], "get"),
+    "context": (lambda memory, _: [hit.text for hit in memory.context("home likes", **WANTED).hits], "get"),
+    "get_all": (lambda memory, _: [item.text for item in memory.get_all(user_id="u")], "rows"),
+    "timeline": (lambda memory, _: [one.text for one in memory.timeline(user_id="u", entity="user").entries], "get"),
+    "get": (lambda memory, gone: memory.get(gone), "versions"),
+    "history": (lambda memory, gone: memory.history(gone), "rows"),
+}
+
+
+@pytest.mark.parametrize("look", LOOKS)
+@pytest.mark.parametrize("embedder", [HashEmbedder, Local])
+def test_what_is_erased_while_it_is_read_is_not_told_of_and_nothing_seems_damaged(tmp_path, look, embedder):
+    """The view has it still, or the ledger's first answer had."""
+    look, step = LOOKS[look]
+    with opened(tmp_path, embedder=embedder()) as memory, opened(tmp_path, embedder=embedder()) as other:
+        gone = memory.add(said("likes += tea"), user_id="u", session_id="a").changes[0].memory.id
+        memory.add(said("home = Rome"), user_id="u", session_id="b")
+        owner = memory._memory._store.partitions if step == "get" else memory._memory._store.ledger
+        method, receipts = getattr(owner, step), []
+
+        def overtaken(*arguments, **more):
+            answer = method(*arguments, **more)
+            if not receipts:
+                receipts.append(other.erase(user_id="u", session_id="a"))
+            return answer
+
+        with mock.patch.object(owner, step, overtaken):
+            try:
+                assert look(memory, gone) == ["home is Rome"]
+            except NotFound as error:
+                assert gone in str(error)
+        assert receipts[0].memories == 1 and memory.verify().ok
+
+
+def test_what_is_erased_when_a_retelling_begins_is_not_told_anew(tmp_path):
+    with opened(tmp_path) as memory, opened(tmp_path) as other:
+        memory.add(said("likes += tea"), user_id="u", session_id="a")
+        memory.add(said("home = Rome"), user_id="u", session_id="b")
+        journal = memory._memory._store.journal
+        opening = journal.open_retelling
+
+        def overtaken(*arguments):
+            assert other.erase(user_id="u", session_id="a").memories == 1
+            return opening(*arguments)
+
+        with mock.patch.object(journal, "open_retelling", overtaken):
+            assert memory.retell(user_id="u").status == "done"
+        assert texts(memory) == {"home is Rome": None} and memory.verify().ok
 
 
 @pytest.mark.parametrize("elsewhere", [False, True], ids=["this memory", "another memory"])

@@ -10,11 +10,11 @@ from recollect.surfaces.cli.commands import app
 
 @pytest.fixture
 def cli(tmp_path):
-    """Call it with words; what it printed. `code`: how it must end."""
+    """Call it with words; what it printed. `code`: how it must end; `given`: what it reads."""
     runner = CliRunner()
 
-    def call(*words, code=0):
-        done = runner.invoke(app, ["--store", str(tmp_path / "store"), *map(str, words)])
+    def call(*words, code=0, given=None):
+        done = runner.invoke(app, ["--store", str(tmp_path / "store"), *map(str, words)], input=given)
         assert done.exit_code == code, done.output
         return done
 

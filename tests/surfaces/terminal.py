@@ -1,7 +1,9 @@
-"""A terminal of our own: a command on it, keys typed when something stands there, and what the terminal was sent."""
+"""A terminal of our own: a command on it, keys typed when something stands there, and what the terminal was sent. And a command
+that is held where a signal shall find it."""
 
 from __future__ import annotations
 
+import codecs
 import fcntl
 import os
 import pty
@@ -35,6 +37,9 @@ class Terminal:
         )
         os.close(slave)
         self.raw = ""  # all that came
+        self._decoded = codecs.getincrementaldecoder("utf-8")(
+            "replace"
+        ).decode  # a read may end in the middle of a letter
         self._told = 0
 
     def __enter__(self):
@@ -89,18 +94,50 @@ class Terminal:
             got = os.read(self._master, 65536)
         except OSError:  # the terminal is gone with the process
             return None
-        return got.decode("utf-8", "replace") or None
+        return self._decoded(got) if got else None
 
     def type(self, text):
         """Keys."""
         os.write(self._master, text.encode())
 
 
+def held(view, when):
+    """`recollect` that says "held" when what it shows progress by (module.class) is told of an event of which `when` is true, and
+    goes on when a signal has reached the work: what the signal finds does not hang on how fast anybody is."""
+    module, name = view.split(".")
+    return [sys.executable, "-c", _HELD.format(module=module, name=name, when=when)]
+
+
+_HELD = """
+import threading
+from concurrent.futures import Future
+from recollect.surfaces.cli import {module}, main
+
+view, reached = {module}.{name}, threading.Event()
+told, cancel = view.on_event, Future.cancel
+
+def on_event(self, event):
+    told(self, event)
+    if not reached.is_set() and ({when}):
+        print("held", flush=True)
+        reached.wait()
+
+def cancelled(self):
+    done = cancel(self)
+    reached.set()
+    return done
+
+view.on_event, Future.cancel = on_event, cancelled
+main()
+"""
+
+
 # The terminal becomes the process' own before anything else happens in it.
 _OWNING = """
 import fcntl, sys, termios
 fcntl.ioctl(0, termios.TIOCSCTTY, 0)
-from recollect.surfaces.cli import main
+from recollect.surfaces.cli import chat, main
+chat.RECALL_S = None  # a machine that does something else besides takes as long as it takes
 main()
 """
 

@@ -12,13 +12,17 @@ import pytest
 from rich.cells import cell_len
 
 from recollect import Memory
+from recollect.surfaces.cli import chat
+from recollect.surfaces.cli.chat import Heard
 from recollect.surfaces.cli.readers import asks
 from recollect.surfaces.cli.terminal import Writer
 from recollect.testing import ModelEndpoint, Reply
 
-from .terminal import RECOLLECT, Terminal, plain
+from .terminal import AGAIN, RECOLLECT, Terminal, plain
 
 PROMPT = r"(^|\n)> $"
+# As long as recalling takes, on a machine that does something else besides.
+PATIENT = [*RECOLLECT[:2], "from recollect.surfaces.cli import chat; chat.RECALL_S = None; " + RECOLLECT[2]]
 
 
 @pytest.fixture
@@ -68,7 +72,7 @@ def test_offline_memories_are_quoted_shown_forgotten_and_brought_back(environmen
 def test_the_same_question_again_and_again_makes_no_memory(environment):
     asked = "I live in Rome.\n" + "Where do I live?\n" * 6
     done = subprocess.run(
-        [*RECOLLECT, "chat", "--json"],
+        [*PATIENT, "chat", "--json"],
         input=asked,
         capture_output=True,
         text=True,
@@ -89,7 +93,7 @@ def test_why_lists_what_fits_best_and_all_of_it_where_that_is_wanted(environment
         for kind in kinds:
             memory.add(f"I like {kind} for breakfast.", user_id="default")
     done = subprocess.run(
-        [*RECOLLECT, "chat"],
+        [*PATIENT, "chat"],
         input="What do I like for breakfast? Do I like honey for breakfast?\n/why\n/why all\n",
         capture_output=True,
         text=True,
@@ -137,7 +141,11 @@ def test_with_a_model_answers_stream_stop_and_fail_without_ending_the_conversati
             terminal.type("Tell me a long story\n")
             terminal.until(r"Once")
             terminal.type("\x03")
+            # Between a word and the waiting for the next one Ctrl-C wakes nobody, and is noticed with that.
+            next_word = threading.Timer(AGAIN, held.set)
+            next_word.start()
             assert "[stopped]" in terminal.until(PROMPT)
+            next_word.cancel()
             held.set()
             terminal.type("fail now\n")
             assert "ModelConfigError" in terminal.until(PROMPT)
@@ -152,6 +160,22 @@ def test_with_a_model_answers_stream_stop_and_fail_without_ending_the_conversati
     with Memory(environment["RECOLLECT_HOME"]) as memory:
         kept = {turn.text for turn in memory.search("fail Acme", user_id="ann", include=("turns",), min_score=0)}
         assert {"fail now", "I work at Acme."} <= kept and memory.pending() == []
+
+
+def test_ctrl_c_behind_an_answer_ends_no_conversation(cli, monkeypatch):
+    """Pressed to stop it, a moment too late: while what was learnt is shown."""
+    show, shown = Heard.show, []
+
+    def interrupted(self, common):
+        show(self, common)
+        shown.append(common)
+        if len(shown) == 2:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(Heard, "show", interrupted)
+    monkeypatch.setattr(chat, "RECALL_S", None)
+    told = cli("chat", given="I live in Rome.\nWhere do I live?\n")
+    assert "learnt:" in told.stdout and "- The user lives in Rome." in told.stdout and "stopped" in told.stderr
 
 
 @pytest.mark.parametrize(

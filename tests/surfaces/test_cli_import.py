@@ -6,8 +6,6 @@ import json
 import signal
 import sqlite3
 import subprocess
-import sys
-import time
 from contextlib import closing
 
 import pytest
@@ -17,7 +15,7 @@ from recollect import Memory
 from recollect.surfaces.cli.commands import app
 from recollect.testing import HashEmbedder, ScriptedLanguage
 
-RECOLLECT = [sys.executable, "-c", "from recollect.surfaces.cli import main; main()"]
+from .terminal import held
 
 
 @pytest.fixture
@@ -109,7 +107,8 @@ def test_what_does_not_go_together_is_said(cli, file, monkeypatch, words, told):
     assert told in cli(*words, code=2).stderr
 
 
-def test_ctrl_c_leaves_whole_users_and_the_same_command_goes_on(elsewhere, tmp_path):
+@pytest.mark.parametrize("step", ["importing", "embedding"])
+def test_ctrl_c_leaves_whole_users_and_the_same_command_goes_on(elsewhere, tmp_path, step):
     """While the users come, or while their vectors are made."""
     out, ledger = tmp_path / "many.jsonl", tmp_path / "elsewhere" / "ledger.sqlite3"
     with Memory(tmp_path / "many", llm=ScriptedLanguage(), embedder=HashEmbedder(16)) as memory:
@@ -118,11 +117,9 @@ def test_ctrl_c_leaves_whole_users_and_the_same_command_goes_on(elsewhere, tmp_p
             memory.add(said, user_id=user, infer=False)
         memory.export_all(out)
     words = ["--store", str(tmp_path / "elsewhere"), "import", str(out)]
-    with subprocess.Popen([*RECOLLECT, *words], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
-        for _ in range(1_200):
-            if (ledger.exists() and users(ledger)) or process.poll() is not None:
-                break
-            time.sleep(0.05)
+    begun = [*held("importing.Bar", f"getattr(event, 'step', '') == {step!r} and event.done"), *words]
+    with subprocess.Popen(begun, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdout.readline() == "held\n"
         process.send_signal(signal.SIGINT)
         _, told = process.communicate(timeout=60)
     assert process.returncode == 130 and "stopped; everything that was committed is kept" in told
@@ -137,9 +134,6 @@ def test_ctrl_c_leaves_whole_users_and_the_same_command_goes_on(elsewhere, tmp_p
 def users(ledger):
     """How many messages each user has."""
     with closing(sqlite3.connect(f"file:{ledger}?mode=ro", uri=True)) as db:
-        try:
-            return dict(
-                db.execute("SELECT u.name, count(*) FROM users u JOIN turns USING (space) GROUP BY u.name").fetchall()
-            )
-        except sqlite3.OperationalError:  # the tables are being made
-            return {}
+        return dict(
+            db.execute("SELECT u.name, count(*) FROM users u JOIN turns USING (space) GROUP BY u.name").fetchall()
+        )

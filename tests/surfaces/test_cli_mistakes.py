@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import pytest
 from typer.main import get_command
@@ -41,7 +42,7 @@ def run(tmp_path, monkeypatch):
     def stop(_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("recollect.surfaces.cli.watch.time.sleep", stop)
+    monkeypatch.setattr("recollect.surfaces.cli.watch.time", SimpleNamespace(sleep=stop))  # its own: others may sleep
 
     def call(*words):
         done = CliRunner().invoke(app, list(words), input="")

@@ -6,8 +6,6 @@ import json
 import os
 import signal
 import subprocess
-import sys
-import time
 from collections import Counter
 
 import pytest
@@ -15,7 +13,7 @@ import pytest
 from recollect import Memory
 from recollect.testing import ModelEndpoint, Reply, ScriptedLanguage
 
-RECOLLECT = [sys.executable, "-c", "from recollect.surfaces.cli import main; main()", "reembed"]
+from .terminal import RECOLLECT, held
 
 
 @pytest.fixture
@@ -39,7 +37,7 @@ def environment(tmp_path, endpoint):
 def run(environment):
     def call(*words):
         settings = {"capture_output": True, "text": True, "timeout": 120, "env": environment, "check": False}
-        return subprocess.run([*RECOLLECT, *words], **settings)
+        return subprocess.run([*RECOLLECT, "reembed", *words], **settings)
 
     return call
 
@@ -77,28 +75,26 @@ def test_without_a_name_it_goes_on_with_the_one_under_way_or_asks_for_one(run, e
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_stopped_it_loses_nothing_and_says_how_to_go_on(run, endpoint, environment, number):
-    endpoint._latency = 0.2
-    with subprocess.Popen([*RECOLLECT, *hosted(endpoint)], stderr=-1, text=True, env=environment) as child:
-        while len(endpoint.requests) < 4:  # the dimension, and three batches
-            time.sleep(0.01)
+    begun = [*held("reembed.Bar", "event.done == 192"), "reembed", *hosted(endpoint)]  # three batches of 64
+    with subprocess.Popen(begun, stdout=-1, stderr=-1, text=True, env=environment) as child:
+        assert child.stdout.readline() == "held\n"
         child.send_signal(number)
         _, errors = child.communicate(timeout=60)
     before = len(endpoint.requests)
     assert child.returncode == 128 + number and "Traceback" not in errors
-    assert "of 400 passages embedded, and kept: the same command goes on from there" in errors
-    endpoint._latency = 0
+    assert "192 of 400 passages embedded, and kept: the same command goes on from there" in errors
     done = run("--embedder-api-base", endpoint.url)
     assert done.returncode == 0 and "done already" in done.stderr and before < len(endpoint.requests)
     assert sum(asked(endpoint).values()) == 400
 
 
-def test_a_fault_is_named_and_says_how_to_go_on(run, endpoint, environment):
-    with subprocess.Popen([*RECOLLECT, *hosted(endpoint)], stderr=-1, text=True, env=environment) as child:
-        endpoint._latency = 0.2
-        while len(endpoint.requests) < 3:
-            time.sleep(0.01)
-        endpoint._embeddings = lambda _: Reply(status=401)
-        _, errors = child.communicate(timeout=60)
-    assert child.returncode == 1 and "goes on from there" in errors and "EmbedderConfigError" in errors
+def test_a_fault_is_named_and_says_how_to_go_on(run, endpoint):
+    def refused_at_last(request):
+        return Reply(endpoint._embedded(request)) if len(endpoint.requests) <= 3 else Reply(status=401)
+
+    endpoint._embeddings = refused_at_last
+    failed = run(*hosted(endpoint))
+    assert failed.returncode == 1 and "EmbedderConfigError" in failed.stderr
+    assert "128 of 400 passages embedded, and kept: the same command goes on from there" in failed.stderr
     done = run(*hosted(endpoint), "--json")
     assert done.stdout == "" and json.loads(done.stderr)["error"] == "EmbedderConfigError"

@@ -6,7 +6,6 @@ import json
 import shutil
 import signal
 import subprocess
-import sys
 from unittest import mock
 
 import pytest
@@ -19,6 +18,8 @@ from recollect.adapters.sqlite_erasure import SqliteErasure
 from recollect.errors import StorageFull
 from recollect.surfaces.cli.commands import app
 from recollect.testing import HashEmbedder
+
+from .terminal import held
 
 
 @pytest.fixture(scope="module")
@@ -103,35 +104,20 @@ def test_where_there_is_no_store_none_is_made(tmp_path):
     assert done.exit_code == 2 and "no store" in done.output and not (tmp_path / "none").exists()
 
 
-STOPPED = """
-import os, time
-from recollect.adapters.sqlite_erasure import SqliteErasure
-from recollect.surfaces.cli import main
-
-erase, users = SqliteErasure.erase, []
-
-def stopping(self, *arguments, **options):
-    users.append(1)
-    if len(users) == 2:
-        os.kill(os.getpid(), {signal})
-        time.sleep(3)  # until the one that waits has been told, on a busy machine too
-    return erase(self, *arguments, **options)
-
-SqliteErasure.erase = stopping
-main()
-"""
-
-
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_stopped_it_says_what_went_and_the_same_command_goes_on(cli, tmp_path, number, code):
     words = ["retention", "--older-than", "2024-02-01", "--yes"]
-    stopped = subprocess.run(
-        [sys.executable, "-c", STOPPED.format(signal=int(number)), *words],
-        capture_output=True, text=True, timeout=60, check=False,
-    )  # fmt: skip
-    assert stopped.returncode == code, stopped.stderr
-    assert "2 of 3 users done, erased so far: 2 memories, 2 turns" in stopped.stderr
-    assert "goes on from there" in stopped.stderr and "Traceback" not in stopped.stderr
+    begun = [
+        *held("retention.Bar", "event.users == 1"),
+        *words,
+    ]  # before the second one, who is gone through to the end
+    with subprocess.Popen(begun, stdout=-1, stderr=-1, text=True) as stopped:
+        assert stopped.stdout.readline() == "held\n"
+        stopped.send_signal(number)
+        _, errors = stopped.communicate(timeout=60)
+    assert stopped.returncode == code, errors
+    assert "2 of 3 users done, erased so far: 2 memories, 2 turns" in errors
+    assert "goes on from there" in errors and "Traceback" not in errors
     assert [len(texts(cli, user)) for user in ("ann", "bob", "eve")] == [1, 1, 2]
     receipt = json.loads(cli(*words, "--json").stdout)
     assert receipt["users"] == 1 and receipt["complete"]

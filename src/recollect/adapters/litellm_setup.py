@@ -193,7 +193,8 @@ async def close_clients() -> None:
         return
     cache = _loaded.in_memory_llm_clients_cache
     ours = f"-{id(asyncio.get_running_loop())}"
-    for key in [key for key in cache.cache_dict if str(key).endswith(ours)]:
+    keys = list(cache.cache_dict)  # other threads make theirs meanwhile
+    for key in [key for key in keys if str(key).endswith(ours)]:
         client = cache.cache_dict[key]
         cache.delete_cache(key)
         close = getattr(client, "close", None) or getattr(client, "aclose", None)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterable, Sequence, Set
+from collections.abc import Callable, Iterable, Sequence, Set
 from dataclasses import replace
 from datetime import datetime
 
@@ -30,6 +30,8 @@ from .database import Database
 from .tombstones import buried, erased_key, erased_name
 
 CONTEXT_TURNS = 4
+# Batches of one moment are what a user said in one call, cut into several: in the order in which it was said.
+IN_ORDER = "ORDER BY created_at, (SELECT c.first_turn FROM chunks c WHERE c.batch_id = batches.id AND c.n = 0)"
 LATE_CALLS = 20_000  # among which chunks are looked for that were paid of late: a store may have millions
 CHUNK = (  # an open one reaches as far as its turns do, not as far as the numbers that are taken for it
     "n, first_turn, state, erased, iif(state = 'open', (SELECT max(t.number) FROM turns t WHERE t.space = chunks.space"
@@ -141,22 +143,17 @@ class SqliteJournal:
         Turns that were hidden, that were stored whole, or behind what the caller corrected or deleted are left as they are.
         """
         with self._database.read() as db:
-            rows = db.execute(_RETELLABLE, {"space": space}).fetchall()
-        runs: list[tuple[int, int]] = []
-        of_run: tuple[object, ...] = ()
-        for number, *added in (tuple(row) for row in rows):
-            if runs and runs[-1][1] == number - 1 and of_run == tuple(added):
-                runs[-1] = (runs[-1][0], number)
-            else:
-                runs.append((number, number))
-            of_run = tuple(added)
-        return runs
+            return _retellable(db, space)
 
     def open_retelling(
-        self, space: Space, spans: Sequence[tuple[int, int]], instructions: str | None, at: datetime
+        self,
+        space: Space,
+        cut: Callable[[int, int], Sequence[tuple[int, int]]],
+        instructions: str | None,
+        at: datetime,
     ) -> tuple[Batch, bool]:
-        """Journal a batch whose chunks are turns that there are already; done at once where there are none. `(batch, True)`
-        when one of the user's is under way."""
+        """Journal a batch whose chunks are the turns that may be extracted anew, their runs `cut` into chunks; done at once where
+        there are none. `(batch, True)` when one of the user's is under way."""
         with self._database.write() as db:
             earlier = db.execute(
                 "SELECT id FROM batches WHERE space = ? AND status <> 'done' AND json_extract(options, '$.retells')",
@@ -164,6 +161,7 @@ class SqliteJournal:
             ).fetchone()
             if earlier is not None:
                 return load_batch(db, earlier["id"]), True
+            spans = [part for run in _retellable(db, space) for part in cut(*run)]
             batch_id = new_id("batch")
             options: dict[str, object] = {
                 "metadata": {},
@@ -191,7 +189,7 @@ class SqliteJournal:
         whose, values = ("", ()) if space is None else ("space = ? AND ", (space,))
         query = f"SELECT id FROM batches WHERE {whose}status <> 'done' AND status IN ({','.join('?' * len(statuses))})"
         with self._database.read() as db:
-            found = db.execute(f"{query} ORDER BY created_at, id", (*values, *statuses)).fetchall()
+            found = db.execute(f"{query} {IN_ORDER}", (*values, *statuses)).fetchall()
             return [load_batch(db, row["id"]) for row in found]
 
     def lease(self, batch_id: str, lease: Lease, now: datetime) -> bool:
@@ -213,9 +211,9 @@ class SqliteJournal:
         with self._database.write(durable=False) as db:
             db.execute(
                 "UPDATE batches SET lease_owner = NULL, lease_until = NULL, error = ?, attempts = attempts + ?,"
-                " status = CASE WHEN status = 'pending' AND attempts + ? >= ? THEN 'failed' ELSE status END"
+                " status = CASE WHEN ? AND status = 'pending' AND attempts + 1 >= ? THEN 'failed' ELSE status END"
                 " WHERE id = ? AND lease_owner = ?",
-                (error, counted, counted, max_attempts or 1, batch_id, owner),
+                (error, counted, counted, max_attempts, batch_id, owner),
             )
 
     def release_all(self, owner: str) -> None:
@@ -287,6 +285,18 @@ class SqliteJournal:
         wanted = {"model": model, "prompt_id": prompt_id, "instructions": instructions, "limit": limit}
         with self._database.read() as db:
             return [_paid(db, row) for row in db.execute(_PAID, wanted).fetchall()]
+
+
+def _retellable(db: sqlite3.Connection, space: Space) -> list[tuple[int, int]]:
+    runs: list[tuple[int, int]] = []
+    of_run: tuple[object, ...] = ()
+    for number, *added in map(tuple, db.execute(_RETELLABLE, {"space": space})):
+        if runs and runs[-1][1] == number - 1 and of_run == tuple(added):
+            runs[-1] = (runs[-1][0], number)
+        else:
+            runs.append((number, number))
+        of_run = tuple(added)
+    return runs
 
 
 def _paid(db: sqlite3.Connection, row: sqlite3.Row) -> PaidChunk:

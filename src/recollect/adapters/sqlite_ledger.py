@@ -183,6 +183,11 @@ class SqliteLedger:
             ).fetchall()
         return [UserRecord(codec.user_of(name), number, from_micros(at) if at else None) for name, number, at in rows]
 
+    def erasures(self) -> int:
+        """A number that every erasure moves; 0 where there was none."""
+        with self._database.read() as db:
+            return int(db.execute("SELECT total(erased_at) FROM users").fetchone()[0])
+
     # --- users ---------------------------------------------------------------------------------------------------------
 
     def space(self, user_id: str | None) -> Space | None:

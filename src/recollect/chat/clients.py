@@ -365,7 +365,7 @@ class _Stream(_Proxy):
     def __init__(self, inner: Any, chat: ChatMemory, messages: list[Any]) -> None:
         super().__init__(inner)
         self._chat, self._messages, self._gathered = chat, messages, _Gathered()
-        chat._begin(messages)
+        self._begun = chat._begin(messages)
         self._chunks = self._passed()
 
     def __iter__(self) -> Iterator[Any]:
@@ -379,6 +379,7 @@ class _Stream(_Proxy):
             self._gathered.take(chunk)
             yield chunk
         if (reply := self._gathered.reply) is not None:
+            self._chat._over(self._begun)
             _learn(self._chat, self._messages, reply)
 
 
@@ -388,7 +389,7 @@ class _AsyncStream(_Proxy):
     def __init__(self, inner: Any, chat: AsyncChatMemory, messages: list[Any]) -> None:
         super().__init__(inner)
         self._chat, self._messages, self._gathered = chat, messages, _Gathered()
-        chat._begin(messages)
+        self._begun = chat._begin(messages)
         self._chunks = self._passed()
 
     def __aiter__(self) -> AsyncIterator[Any]:
@@ -402,6 +403,7 @@ class _AsyncStream(_Proxy):
             self._gathered.take(chunk)
             yield chunk
         if (reply := self._gathered.reply) is not None:
+            self._chat._over(self._begun)
             await _learnt(self._chat, self._messages, reply)
 
 

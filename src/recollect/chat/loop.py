@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import Callable, Mapping, Sequence, Set
 from concurrent.futures import Future
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from types import TracebackType
 from typing import Any, NamedTuple, TypeAlias
@@ -65,6 +65,13 @@ class Asking(NamedTuple):
     place: int | None
     now: datetime | None
     query: str = ""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Begun:
+    """A turn whose reply is on its way."""
+
+    messages: list[Any]
 
 
 class Journalled(NamedTuple):
@@ -131,8 +138,9 @@ class AsyncChatMemory:
         self._fence: str | None = None
         self._late: asyncio.Task[Context] | None = None
         self._hearing = threading.Lock()
+        self._taking = threading.Lock()
         self._under_way: set[asyncio.Task[Any]] = set()
-        self._hurry = asyncio.Event()
+        self._begun: list[Begun] = []
         self._unsaved: deque[NewTurns] = deque()
         self._unsaved_error: str | None = None
         self._woken = self._closed = False
@@ -208,19 +216,18 @@ class AsyncChatMemory:
         """Note what is shown at the next turn. From any thread."""
         told = context is not None and bool(context.hits)
         with self._counting:
-            self._turn += 1
-            turn = self._turn
-        shown = Shown(
-            turn=turn,
-            query=query,
-            text=context.text if context is not None and told else "",
-            hits=context.hits if context is not None else (),
-            tokens=context.tokens if context is not None and told else 0,
-            seconds=seconds,
-            error=error or None,
-        )
-        self._shown[turn] = shown
-        self._shown.pop(turn - REMEMBERS, None)
+            turn = self._turn + 1
+            shown = self._shown[turn] = Shown(
+                turn=turn,
+                query=query,
+                text=context.text if context is not None and told else "",
+                hits=context.hits if context is not None else (),
+                tokens=context.tokens if context is not None and told else 0,
+                seconds=seconds,
+                error=error or None,
+            )
+            self._turn = turn  # last: other threads look up what is shown at it
+            self._shown.pop(turn - REMEMBERS, None)
         of = (self.user_id, self.session_id, turn, len(shown.hits), shown.tokens, seconds, shown.error)
         emit(self._memory._listener, Recalled(*of))
         return shown
@@ -309,39 +316,68 @@ class AsyncChatMemory:
         """
         told, at = checked(messages), check.spoken("now", now)
         self._memory._check_loop()
-        try:
-            fence = await self._fenced()
-        except RecollectError as error:  # without the store's key our own block cannot be told
-            fence, self._unsaved_error = NO_FENCE, type(error).__name__
-        self._take(told, reply, at, fence)
+        fence = await self._fence_or_none()
+        self._take(fence, told, reply, at)
         await self._saved()
+
+    async def _fence_or_none(self) -> str:
+        """The user's delimiter; where the store's key cannot be read, one that nothing has: our own block cannot be told then."""
+        try:
+            return await self._fenced()
+        except RecollectError as error:
+            self._unsaved_error = type(error).__name__
+            return NO_FENCE
 
     def _after_at_once(self, messages: Messages, reply: object, now: Time) -> Future[Journalled] | None:
         """The same begun from any thread, without the loop, which is told afterwards (`_go_on`). None where it needs the loop."""
         told, at = checked(messages), check.spoken("now", now)
         if self._fence is None:
             return None
-        self._take(told, reply, at, self._fence)
+        self._take(self._fence, told, reply, at)
         return self._memory._store.submit(self._journalled)
 
-    def _take(self, messages: list[Any], reply: object, at: datetime | None, fence: str) -> None:
-        """What a turn brings waits to be journalled."""
+    def _take(self, fence: str, messages: list[Any], reply: object, at: datetime | None) -> None:
+        """What a turn brings waits to be journalled, behind what was asked before it."""
+        with self._taking:
+            self._take_begun(fence)
+            self._take_turn(fence, messages, reply, at)
+
+    def _take_begun(self, fence: str) -> None:
+        for one in self._begun:
+            self._take_turn(fence, one.messages, NOT_YET, None)
+        self._begun.clear()
+
+    def _take_turn(self, fence: str, messages: list[Any], reply: object, at: datetime | None) -> None:
         if (new := self._new_turns(exchange(messages, reply, fence), at)) is not None:
             self._unsaved.append(new)
 
-    def _begin(self, messages: Messages) -> asyncio.Task[None]:
-        """Learn what is asked, while the reply is on its way."""
-        task = asyncio.get_running_loop().create_task(self._asked_of(messages))
+    def _asks(self, messages: Messages) -> Begun:
+        """A turn whose reply is on its way: what is asked is learnt with that (`_over`), before the next turn, or `_soon`.
+        From any thread."""
+        begun = Begun(checked(messages))
+        with self._taking:
+            self._begun.append(begun)
+        return begun
+
+    def _over(self, begun: Begun) -> None:
+        """The reply is there, and brings what was asked. From any thread."""
+        with self._taking, suppress(ValueError):  # it is taken already
+            self._begun.remove(begun)
+
+    def _begin(self, messages: Messages) -> Begun:
+        """In the loop: learn what is asked, while the reply is on its way."""
+        task = asyncio.get_running_loop().create_task(self._soon())
         self._under_way.add(task)
         task.add_done_callback(self._under_way.discard)
-        return task
+        return self._asks(messages)
 
-    async def _asked_of(self, messages: Messages) -> None:
+    async def _soon(self) -> None:
         """Not before the reply's first words should be there, for they go first."""
-        with suppress(TimeoutError):
-            await asyncio.wait_for(self._hurry.wait(), FIRST_WORDS_S)
-        with suppress(Closed):  # it was not waited for
-            await self.after(messages, NOT_YET)
+        await asyncio.sleep(FIRST_WORDS_S)
+        if self._begun:
+            with suppress(Closed):  # it was not waited for
+                self._memory._check_loop()
+                await self._saved()
 
     def _new_turns(self, said: Exchange, at: datetime | None) -> NewTurns | None:
         """What is to be journalled of a turn."""
@@ -377,6 +413,10 @@ class AsyncChatMemory:
 
     async def _saved(self) -> None:
         """Journal what waits."""
+        if self._begun:
+            fence = await self._fence_or_none()
+            with self._taking:
+                self._take_begun(fence)
         journalled: Journalled = await whole(self._memory._store.in_thread(self._journalled))
         self._tell(journalled)
         self._go_on(journalled)
@@ -391,10 +431,13 @@ class AsyncChatMemory:
                     self._unsaved.popleft()
             except RecollectError as error:
                 self._unsaved_error = type(error).__name__
-                waiting = sum(len(one.messages) for one in self._unsaved)
-                return Journalled(heard, Unheard(self.user_id, self.session_id, waiting, self._unsaved_error))
+                return Journalled(heard, Unheard(self.user_id, self.session_id, self._waiting(), self._unsaved_error))
             self._unsaved_error = None
         return Journalled(heard, None)
+
+    def _waiting(self) -> int:
+        """How many messages wait to be journalled."""
+        return sum(len(one.messages) for one in self._unsaved.copy())  # a copy: other threads go on
 
     def _tell(self, journalled: Journalled) -> None:
         """Tell the listener."""
@@ -433,7 +476,7 @@ class AsyncChatMemory:
         return [*found, *self._unsaved_turns()]
 
     def _unsaved_turns(self) -> list[PendingTurns]:
-        waiting = sum(len(one.messages) for one in self._unsaved)
+        waiting = self._waiting()
         return [PendingTurns(status="unsaved", turns=waiting, error=self._unsaved_error)] if waiting else []
 
     async def flush(self) -> list[PendingTurns]:
@@ -441,9 +484,6 @@ class AsyncChatMemory:
         where that cannot be told, and Closed, WrongLoop, Forked."""
         self._memory._check_loop()
         talks = self._memory._talks
-        self._hurry.set()
-        await asyncio.gather(*self._under_way)
-        self._hurry.clear()
         try:
             await self._saved()
             space = await talks.space(self.user_id)

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from types import TracebackType
 from typing import Any
 
+from ..errors import Closed
 from ..memory import UserId
 from ..results import PendingTurns, Shown
 from ..sync import Memory
-from .loop import AsyncChatMemory, Messages, Time
+from .loop import AsyncChatMemory, Begun, Messages, Time
 
 
 class ChatMemory:
@@ -69,13 +71,16 @@ class ChatMemory:
             self._memory._in_loop(self._chat._go_on, journalled)
         return self._chat._tell(journalled)
 
-    def _begin(self, messages: Messages) -> None:
-        """Learn what is asked, while the reply is on its way."""
+    def _begin(self, messages: Messages) -> Begun:
+        """A turn whose reply is on its way."""
+        begun = self._chat._asks(messages)
+        with suppress(Closed):  # the reply is not lost to its caller
+            self._memory._begun(self._chat._soon())
+        return begun
 
-        async def begun() -> None:
-            await self._chat._begin(messages)
-
-        self._memory._begun(begun())
+    def _over(self, begun: Begun) -> None:
+        """The reply is there."""
+        self._chat._over(begun)
 
     def shown(self, turn: int = -1) -> Shown:
         """What the model was shown at a turn, from 1; -1 is the last one. Raises NotFound."""

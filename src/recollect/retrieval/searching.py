@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from ..build import Store
 from ..embedding import Batcher, is_local
-from ..errors import EmbedderError, EmbedderUnavailable, EmbeddingModelMismatch
+from ..errors import EmbedderError, EmbedderUnavailable, EmbeddingModelMismatch, StoreCorrupt
 from ..ports import Embedder, Reranker
 from ..results import Hit
 from ..trace import Listener, emit
@@ -39,7 +39,8 @@ class Searches:
 
     async def made(self, asked: Query, of: Callable[[list[Hit]], T]) -> T:
         """What a worker thread makes of the hits."""
-        return await self.store.in_use.apply(partial(self._made, asked, of), self.store.in_thread)
+        made = partial(self._made, asked, of)
+        return await self.store.steady(lambda: self.store.in_use.apply(made, self.store.in_thread))
 
     def begin(self, asked: Query, of: Callable[[list[Hit]], T]) -> Future[T | None] | None:
         """The same by one worker thread, without a loop; from any thread. None, at once or as what comes of it, where that cannot
@@ -52,11 +53,12 @@ class Searches:
         return self.store.reranker is None and is_local(embedder)
 
     def _now(self, asked: Query, of: Callable[[list[Hit]], T], embedder: Embedder) -> T | None:
-        """None where the embedder is busy, fails, or is not the store's any more: who awaits can do something about it."""
+        """None where the embedder is busy, fails, or is not the store's any more, or where what was found is gone: who awaits can
+        do something about it."""
         try:
             vectors = self.batcher.now(embedder, [asked.text])
             found = None if vectors is None else self.retriever.search(asked, vectors[0], embedder)
-        except (EmbedderError, EmbeddingModelMismatch):
+        except (EmbedderError, EmbeddingModelMismatch, StoreCorrupt):
             return None
         return None if found is None else of(found)
 

@@ -106,7 +106,7 @@ class ModelEndpoint:
         self._latency = latency
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="model-endpoint", daemon=True)
-        self._connections: set[asyncio.Task[None]] = set()  # kept, for the loop itself does not
+        self._connections: set[asyncio.Task[None]] = set()
         self.requests: list[Request] = []
         self.calls = self.input_tokens = self.output_tokens = 0
         self.most_at_once = self._now = 0
@@ -128,8 +128,7 @@ class ModelEndpoint:
 
     async def _stop(self) -> None:
         self._server.close()
-        # Who is just being let in has a connection a moment later: again, until there is nobody.
-        while others := asyncio.all_tasks() - {asyncio.current_task()}:
+        while others := asyncio.all_tasks() - {asyncio.current_task()}:  # a connection may be just coming in
             for task in others:
                 task.cancel()
             await asyncio.gather(*others, return_exceptions=True)

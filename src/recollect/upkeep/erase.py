@@ -193,12 +193,20 @@ class _Planner:
         return bool(left) and not self.words(self._history.words[statement]) & only
 
     def _tellings(self, statement: int) -> dict[int, set[int]]:
-        """The turns of each telling, by the change that brought it. Those of a retraction speak against it."""
+        """The turns of each telling, by the change that brought it. Those of a retraction speak against it. What was taken back
+        while the statement was believed tells it no longer, neither now nor where the statement comes back by an undo."""
         found: dict[int, set[int]] = {}
+        until = self._believed_until(statement)
         for source in self._sources_of.get(statement, ()):
-            if self._ops.get(source.added) is not Op.DELETE:
+            stands = source.retired is None or (until is not None and source.retired >= until)
+            if stands and self._ops.get(source.added) is not Op.DELETE:
                 found.setdefault(source.added, set()).add(source.turn)
         return found
+
+    def _believed_until(self, statement: int) -> int | None:
+        """The change that took back the last row that says it; None where one is believed."""
+        ends = [row.retired for row in self._rows_of.get(statement, ())]
+        return max((end for end in ends if end is not None), default=None) if None not in ends else None
 
     def _cited(self, statement: int) -> frozenset[int]:
         return frozenset[int]().union(*self._tellings(statement).values())
@@ -472,7 +480,7 @@ class _Again:
             }
             versions = [row for row in self._believed() if row.memory_id == memory_id]
             versions.sort(key=lambda row: (row.valid_from, planner.first_told(row) or 0))
-            for row, later in zip(versions, [*versions[1:], None], strict=True):
+            for row, later in zip(versions, [*versions[1:], None], strict=False):  # none, where the memory was deleted
                 ends = [] if later is None else [later.valid_from]
                 if row.valid_to is not None and row.valid_to not in begun:
                     ends.append(row.valid_to)  # retracted

@@ -375,6 +375,7 @@ class Curator:
         rows = ledger.rows_touched(space, change.number)
         sources = ledger.sources_touched(space, change.number)
         memories = {row.memory_id for touched in rows for row in touched}
+        memories |= {change.memory_id} if change.memory_id is not None else set()
         twins = ledger.rows_by_text(space, {row.statement.text_key for row in rows[1]})
         fresh = [row for row in (*ledger.versions(space, memories), *twins) if not plan.has_retired(row.number)]
         back = {row.statement.number for row in rows[1]}

@@ -33,7 +33,10 @@ if TYPE_CHECKING:
     from pydantic import BaseModel
 
 FACTS_PER_TURN = 0.67  # of four conversations together
-FEW, MANY = 0.45, 0.95  # of one of them: somewhat less than the poorest had (0.50), and more than the richest (0.93)
+FEW, MANY = (
+    0.45,
+    1.4,
+)  # of nine talks of two readers: somewhat less than the poorest had (0.50), and more than the richest (1.29)
 FACT_TOKENS = 175  # of a fact in a reply, with its fields: 165 to 182
 FACT_LINE_TOKENS = 45  # of a fact in the question of the reconciler, without the numbers of what it is beside
 NUMBER_TOKENS = 1.7  # of each of these

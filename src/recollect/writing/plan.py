@@ -6,7 +6,7 @@ the whole plan where that revision has moved. Rows are never altered: what ends 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -326,6 +326,9 @@ class Plan:
         for source in evidence:
             if source.statement in bare:
                 self._add_source(source.statement, source.turn, source.quote, number, echo=source.echo)
+        untold = self._untold({source.statement for source in added})
+        for row in untold:
+            self._retire(row, number)
         self._retired_hidings += [replace(one, retired=number) for one in hidings[0]]
         # Undos of undos may have brought a turn's hiding back twice; what ended both hides it once again.
         ended = {(one.turn, one.origin): one for one in hidings[1]}
@@ -333,11 +336,17 @@ class Plan:
         self._retired_identities += [replace(one, retired=number) for one in identities[0]]
         said = {(one.one, one.other, one.origin): one for one in identities[1]}
         self._identities += [replace(one, added=number, retired=None) for one in said.values()]
-        op = {Op.ADD: Op.DELETE, Op.DELETE: Op.ADD}.get(change.op, change.op)
-        shown = back[-1] if back else (inserted[-1] if inserted else None)
+        op = Op.DELETE if untold else {Op.ADD: Op.DELETE, Op.DELETE: Op.ADD}.get(change.op, change.op)
+        taken = [*untold, *inserted]
+        shown = back[-1] if back else (taken[-1] if taken else None)
         previous = inserted[-1] if inserted and back else None
         why = Why(reason="undo", undoes=change.id)
         self._record(number, op, shown, why, previous=previous, memory_id=change.memory_id)
+
+    def _untold(self, statements: Set[int]) -> list[Row]:
+        """Believed rows that say one of these, and that nothing tells any more: what else did was erased."""
+        said = [row for row in self._believed.values() if row.statement.number in statements]
+        return [row for row in said if all(source.echo for source in self._sources_of(row))]
 
     def _standing(self, row: Row) -> Row:
         for believed in self._believed.values():

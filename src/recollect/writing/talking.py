@@ -82,12 +82,14 @@ class Talking:
         self._at((space, session_id), None)
         later = self._put_off.pop((space, session_id), None)
         if times := [one for one in (at, later) if one is not None]:
-            self._at((space, session_id), max(times), functools.partial(self._idle, space, session_id))
+            at = max(times)
+            self._at((space, session_id), at, functools.partial(self._idle, space, session_id, at))
 
-    def _idle(self, space: Space, session_id: str | None) -> None:
-        later = self._put_off.pop((space, session_id), None)
-        if later is not None and later > now():
-            self._close_later(space, session_id, later)
+    def _idle(self, space: Space, session_id: str | None, at: datetime) -> None:
+        """Its time is over; or not yet, where that was put off, or the clock was set back meanwhile."""
+        at = self._put_off.pop((space, session_id), at)
+        if at > now():
+            self._close_later(space, session_id, at)
         else:
             self.wake(space)
 
@@ -122,7 +124,7 @@ class Talking:
             while True:
                 self._again.discard(space)
                 failed = await self.learn(space)
-                if space not in self._again:
+                if failed or space not in self._again:  # a failure's next try is for later, whoever woke it meanwhile
                     break
             if failed:
                 self._retry(space)

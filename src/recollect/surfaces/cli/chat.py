@@ -331,28 +331,36 @@ def greet(talk: Talk) -> None:
 
 
 def converse(talk: Talk) -> None:
-    """Line by line. What is wrong with one is said, and the next one is awaited."""
+    """Line by line. Ctrl-C, whatever it finds, ends no conversation."""
     for line in lines(Prompt(talk)):
-        talk.heard.show(talk.common)
-        if not (line or "").strip():
-            continue
         try:
-            if not str(line).startswith("/"):
-                talk.turn(str(line))
-            elif not talk.command(str(line)):
+            if not done(talk, line or ""):
                 return
         except Terminated:
             raise
         except KeyboardInterrupt:
             say("stopped", stderr=True)
-        except RecollectError as error:
-            name, problem, code = describe(error)
-            talk.failed = talk.failed or talk.common.json
-            if talk.common.json:
-                put(as_json({"error": name, "message": problem, "exit_code": code}, indent=None), stderr=True)
-            else:
-                say(plain(problem) if code in (BAD_INPUT, NOT_FOUND) else f"{name}: {plain(problem)}", stderr=True)
+
+
+def done(talk: Talk, line: str) -> bool:
+    """Do what a line says; whether the conversation goes on. What is wrong with it is said, and the next one is awaited."""
+    goes_on = True
+    talk.heard.show(talk.common)
+    try:
+        if line.startswith("/"):
+            goes_on = talk.command(line)
+        elif line.strip():
+            talk.turn(line)
+    except RecollectError as error:
+        name, problem, code = describe(error)
+        talk.failed = talk.failed or talk.common.json
+        if talk.common.json:
+            put(as_json({"error": name, "message": problem, "exit_code": code}, indent=None), stderr=True)
+        else:
+            say(plain(problem) if code in (BAD_INPUT, NOT_FOUND) else f"{name}: {plain(problem)}", stderr=True)
+    if goes_on:
         talk.heard.show(talk.common)
+    return goes_on
 
 
 class Prompt:
