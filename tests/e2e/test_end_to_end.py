@@ -30,15 +30,17 @@ def run(code, folder, **extra):
     )
 
 
-def test_readme_snippets_run_as_printed(tmp_path):
-    snippets = re.findall(r"```python\n(.*?)```", README, re.S)
-    assert snippets
-    for n, snippet in enumerate(snippets):
-        done = run(snippet, tmp_path / str(n))
-        assert done.returncode == 0, done.stderr
+SNIPPETS = re.findall(r"```python\n(.*?)```", README, re.S)
+
+
+@pytest.mark.parametrize("snippet", SNIPPETS, ids=range(len(SNIPPETS)))
+def test_readme_snippets_run_as_printed(tmp_path, snippet):
+    done = run(snippet, tmp_path)
+    assert done.returncode == 0, done.stderr
 
 
 def test_readme_names_commands_that_exist():
+    assert SNIPPETS
     blocks = README.split("```")[1::2]
     named = set(re.findall(r"^recollect ([a-z]+)", "\n".join(blocks), re.M))
     known = {command.name or command.callback.__name__ for command in app.registered_commands}

@@ -115,6 +115,7 @@ def outcome(memory, model, user, payload, kind):
     return "harm" if items[payload["fact"]].source is SourceClass.USER else "by trust"
 
 
+@pytest.mark.timeout(1200)  # thousands of commits, each of which waits for the disk
 def test_payloads_through_a_model_that_obeys(obedient):
     memory, model = obedient
     every = corpus("payloads")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sqlite3
-import time
 from contextlib import closing
 from types import SimpleNamespace
 
@@ -36,7 +35,7 @@ def pauses(busy, monkeypatch):
         if len(made) == 3:
             theirs.execute("COMMIT")
 
-    monkeypatch.setattr(database, "time", SimpleNamespace(monotonic=time.monotonic, sleep=between))
+    monkeypatch.setattr(database, "time", SimpleNamespace(monotonic=lambda: 0.0, sleep=between))
     return made
 
 
