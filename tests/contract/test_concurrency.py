@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from recollect import AsyncMemory, Memory
-from recollect.errors import StoreBusy
+from recollect.errors import NotFound, StoreBusy
 from recollect.owners import new_owner
 from recollect.testing import HashEmbedder, ModelEndpoint, Reply, ScriptedLanguage
 from recollect.times import now
@@ -64,7 +64,7 @@ CHILD = """
 import json, random, sys
 from recollect import Memory
 from recollect.errors import InvalidInput, NotFound, UndoConflict
-from recollect.errors import StoreBusy
+from recollect.errors import NotFound, StoreBusy
 from recollect.owners import new_owner
 from recollect.testing import HashEmbedder, ScriptedLanguage
 me, rounds = int(sys.argv[2]), int(sys.argv[3])
@@ -326,3 +326,40 @@ def test_a_cold_partition_is_read_while_a_model_thinks(tmp_path):
             return await memory.add("likes += tea", user_id="u")
 
     assert [change.op for change in asyncio.run(run()).changes] == ["NONE"]
+
+
+CHANGED_MEANWHILE = {  # what is done to a memory, or to one that waits for a review; before which look another takes both away
+    "update": (lambda memory, one, _: memory.update(one, "likes is rum"), 2, NotFound),
+    "update of metadata": (lambda memory, one, _: memory.update(one, metadata={"n": 1}), 2, NotFound),
+    "delete_all": (lambda memory, *_: memory.delete_all(user_id="u"), 1, 1),
+    "drop": (lambda memory, _, waits: memory.drop(waits), 1, NotFound),
+    "approve": (lambda memory, _, waits: memory.approve(waits), 1, NotFound),
+}
+
+
+@pytest.mark.parametrize("verb", CHANGED_MEANWHILE)
+def test_a_change_is_planned_on_one_state_of_what_another_process_changes_meanwhile(tmp_path, verb):
+    act, place, outcome = CHANGED_MEANWHILE[verb]
+    options = {"llm": ScriptedLanguage(), "embedder": HashEmbedder(), "trust": {"tool": 0}}
+    with Memory(tmp_path, **options) as memory, Memory(tmp_path, **options) as other:
+        memory.add("home = Rome", user_id="u")
+        one = memory.add("likes += tea", user_id="u").changes[0].memory.id
+        memory.add({"role": "tool", "content": "likes += gin"}, user_id="u")
+        (waits,) = memory.quarantine(user_id="u")
+        ledger, looks = memory._memory._store.ledger, []
+        look = ledger.versions
+
+        def overtaken(*arguments, **options):
+            looks.append(1)
+            if len(looks) == place:
+                other.delete(one)
+                other.drop(waits.id)
+            return look(*arguments, **options)
+
+        ledger.versions = overtaken
+        if outcome is NotFound:
+            with pytest.raises(NotFound):
+                act(memory, one, waits.id)
+        else:
+            assert act(memory, one, waits.id) == outcome
+        assert len(looks) >= place and memory.verify().problems == ()

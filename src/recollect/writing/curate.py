@@ -48,7 +48,7 @@ class About:
 
 
 class Curator:
-    """Every verb plans on the user's revision and commits with compare-and-set, as the write path does."""
+    """Every verb plans on one state of the ledger and commits with compare-and-set, as the write path does."""
 
     def __init__(self, store: Store, writer: Writer) -> None:
         self._store, self._writer = store, writer
@@ -138,24 +138,28 @@ class Curator:
             deleted: Deleted = await self._store.in_thread(self._delete_all, space, scope, condition)
             return deleted
 
-        return await self._retried(space, attempt)
+        async def done(_: Embedder) -> Deleted:
+            return await self._retried(space, attempt)
+
+        return await self._store.in_use.apply(done, self._store.in_thread)
 
     def _delete_all(self, space: Space, scope: Scope, condition: Condition | None) -> Deleted:
         ledger, batch_id = self._store.ledger, new_id("batch")
-        plan = Plan(space, ledger.state(space), batch_id)
-        partition = self._store.partitions.get(space)
-        chosen = set(ledger.allowed_rows(space, scope, condition))
-        believed = ledger.rows(space, sorted(chosen.intersection(partition.believed_rows()))).values()
-        memories = dict.fromkeys(row.memory_id for row in believed)
-        plan.know(ledger.versions(space, memories))
-        for memory_id in memories:
-            plan.retire_all(plan.versions(memory_id), Why("deleted by the caller"))
-        fitting = set(ledger.allowed_turns(space, scope, condition))
-        turns = partition.shown_turns(sorted(fitting))
-        waiting = [one for one in ledger.quarantined(space)[1] if one.turn in fitting]
-        if turns or waiting:
-            why = Why(f"deleted by the caller: {len(turns) + len(waiting)} turns taken out of search")
-            plan.hide(turns, why, waiting)
+        with ledger.snapshot():
+            plan = Plan(space, ledger.state(space), batch_id)
+            partition = self._store.partitions.get(space)
+            chosen = set(ledger.allowed_rows(space, scope, condition))
+            believed = ledger.rows(space, sorted(chosen.intersection(partition.believed_rows()))).values()
+            memories = dict.fromkeys(row.memory_id for row in believed)
+            plan.know(ledger.versions(space, memories))
+            for memory_id in memories:
+                plan.retire_all(plan.versions(memory_id), Why("deleted by the caller"))
+            fitting = set(ledger.allowed_turns(space, scope, condition))
+            turns = partition.shown_turns(sorted(fitting))
+            waiting = [one for one in ledger.quarantined(space)[1] if one.turn in fitting]
+            if turns or waiting:
+                why = Why(f"deleted by the caller: {len(turns) + len(waiting)} turns taken out of search")
+                plan.hide(turns, why, waiting)
         if plan.changes:
             ledger.commit(plan.commit())
         served = {row.memory_id for row in believed if not row.quarantined}
@@ -187,33 +191,39 @@ class Curator:
         embedder: Embedder,
     ) -> Row:
         ledger = self._store.ledger
-        plan = Plan(space, ledger.state(space))
-        target = self.current(space, memory_id)
-        plan.know(ledger.versions(space, [memory_id]))
-        merged = {**target.metadata, **(metadata or {})}
-        why = Why("corrected by the caller")
-        if text is None:
-            row = plan.restate(target, why, metadata=merged, expires_at=target.expires_at, op=Op.UPDATE)
-            ledger.commit(plan.commit())
-            return row
-        turn = self._own_turn(space, text, plan, vector)
-        content = Content(
+        turns: tuple[NewTurn, ...] = ()
+        with ledger.snapshot():
+            plan = Plan(space, ledger.state(space))
+            target = self.current(space, memory_id)
+            plan.know(ledger.versions(space, [memory_id]))
+            merged = {**target.metadata, **(metadata or {})}
+            why = Why("corrected by the caller")
+            if text is None:
+                row = plan.restate(target, why, metadata=merged, expires_at=target.expires_at, op=Op.UPDATE)
+            else:
+                turns = (self._own_turn(space, text, plan, vector),)
+                content = self._correction(space, target, text, turns[0], merged)
+                self._refuse_twin(space, memory_id, content)
+                row = plan.revise(target, content, why, keep_sources=False)
+        ledger.commit(plan.commit(new_turns=turns, embedder=key_of(embedder) if turns else None))
+        return row
+
+    def _correction(self, space: Space, target: Row, text: str, turn: NewTurn, metadata: Mapping[str, Any]) -> Content:
+        """What a memory says once it is corrected; all but the text as it was."""
+        entities = self._store.ledger.entities(space, [target.statement.number])
+        return Content(
             text=text.strip(),
             kind=target.statement.kind,
             source=SourceClass.USER,
             terms=self._store.tokenizer(text),
-            vector=vector,
+            vector=turn.vector,
             quotes=((turn.number, text),),
             slot=target.statement.slot,
             event=target.statement.event,
-            entities=ledger.entities(space, [target.statement.number]).get(target.statement.number, ()),
-            metadata=merged,
+            entities=entities.get(target.statement.number, ()),
+            metadata=metadata,
             expires_at=target.expires_at,
         )
-        self._refuse_twin(space, memory_id, content)
-        row = plan.revise(target, content, why, keep_sources=False)
-        ledger.commit(plan.commit(new_turns=[turn], embedder=key_of(embedder)))
-        return row
 
     def _own_turn(self, space: Space, text: str, plan: Plan, vector: Any) -> NewTurn:
         ledger = self._store.ledger
@@ -248,15 +258,16 @@ class Curator:
 
     def _review(self, space: Space, identifier: str, approved: bool) -> ChangeRecord:
         ledger = self._store.ledger
-        plan = Plan(space, ledger.state(space))
-        rows, hidden = self._waiting(space, identifier)
-        plan.know(ledger.versions(space, {row.memory_id for row in rows}))
-        if approved:
-            for row in rows:
-                self._refuse_same(space, row)
-            plan.approve(rows, hidden, Why("approved by the caller"))
-        else:
-            plan.drop(rows, hidden, Why("dropped by the caller"))
+        with ledger.snapshot():
+            plan = Plan(space, ledger.state(space))
+            rows, hidden = self._waiting(space, identifier)
+            plan.know(ledger.versions(space, {row.memory_id for row in rows}))
+            if approved:
+                for row in rows:
+                    self._refuse_same(space, row)
+                plan.approve(rows, hidden, Why("approved by the caller"))
+            else:
+                plan.drop(rows, hidden, Why("dropped by the caller"))
         recorded_at = ledger.commit(plan.commit())
         return replace(plan.changes[-1], recorded_at=recorded_at)
 
@@ -343,20 +354,23 @@ class Curator:
 
     def _undo(self, space: Space, identifier: str) -> list[ChangeRecord]:
         ledger = self._store.ledger
-        state = ledger.state(space)
-        if identifier.startswith("batch_"):
-            targets = list(reversed(ledger.changes(space, batch_id=identifier)))
-            undone = ledger.undone([one.id for one in targets])
-            # What an add took out of search for a review stays so: undoing its memories must not show them as turns.
-            targets = [one for one in targets if one.id not in undone and (one.memory_id or one.flag != QUARANTINED)]
-            targets = [one for one in targets if not self._left_nothing(space, one)]
-        else:
-            targets = [ledger.change(identifier)]
-            if ledger.undone([identifier]):
-                raise UndoConflict(f"{identifier} is undone already")
-        plan = Plan(space, state)
-        for change in targets:
-            self._plan_undo(plan, space, change)
+        with ledger.snapshot():
+            state = ledger.state(space)
+            if identifier.startswith("batch_"):
+                targets = list(reversed(ledger.changes(space, batch_id=identifier)))
+                undone = ledger.undone([one.id for one in targets])
+                # What an add took out of search for a review stays so: undoing its memories must not show them as turns.
+                targets = [
+                    one for one in targets if one.id not in undone and (one.memory_id or one.flag != QUARANTINED)
+                ]
+                targets = [one for one in targets if not self._left_nothing(space, one)]
+            else:
+                targets = [ledger.change(identifier)]
+                if ledger.undone([identifier]):
+                    raise UndoConflict(f"{identifier} is undone already")
+            plan = Plan(space, state)
+            for change in targets:
+                self._plan_undo(plan, space, change)
         if not targets:
             return []
         recorded_at = ledger.commit(plan.commit())
