@@ -565,11 +565,13 @@ class SaidTurn:
 
 @dataclass(frozen=True, slots=True)
 class History:
-    """All of a user's ledger that an erasure is planned on. `words`: of each statement, all its texts in one."""
+    """All of a user's ledger that an erasure is planned on. `words`: of each statement, all its texts in one. `names`: of
+    (statement, entity) where one mentions the other."""
 
     state: UserState
     turns: Mapping[int, SaidTurn]
     words: Mapping[int, str]
+    names: Mapping[tuple[int, int], str]
     rows: Mapping[int, Row]
     sources: Mapping[int, SourceRecord]
     hidden: frozenset[int]  # turns that were ever taken out of search
@@ -583,7 +585,8 @@ class Removal:
 
     `everything`: all of the user. Rows go with their `statements`. `blanked`: turns and what is left of them. `echoes`: turns
     that are found by words of one that went or was blanked before them. `talks`: batches of the talks that it touches.
-    `altered`: rows that stay with other metadata or times. `scrubbed`: changes that lose all content; `unexplained`: those that
+    `altered`: rows that stay with other metadata or times. `unnamed`: (statement, entity) of those that stay without mentioning
+    it; `unslotted`: statements that stay without their slot. `scrubbed`: changes that lose all content; `unexplained`: those that
     lose their reason. `dated_before`: of which messages the texts are known again, None for those dated before the erasure. The
     rest comes on top.
     """
@@ -597,6 +600,8 @@ class Removal:
     echoes: frozenset[int] = frozenset()
     talks: frozenset[str] = frozenset()
     altered: tuple[Row, ...] = ()
+    unnamed: frozenset[tuple[int, int]] = frozenset()
+    unslotted: frozenset[int] = frozenset()
     scrubbed: frozenset[int] = frozenset()
     unexplained: frozenset[int] = frozenset()
     retired: tuple[Retirement, ...] = ()

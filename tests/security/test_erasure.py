@@ -18,6 +18,7 @@ import numpy as np
 import operations
 import pytest
 from knowing import KnowingModel
+from naming import Naming
 from remnants import GONE, STAYS, Pairs, Refining, Tattler, everything_of, found, opened, plant, said, vectors_of
 
 from recollect import failpoints
@@ -739,6 +740,24 @@ def test_a_store_that_is_open_elsewhere_forgets_it_too(tmp_path):
         one.add(said("home = Bonn"), user_id="u")
         assert [hit.text for hit in other.search("home", user_id="u", min_score=0)] == ["home is Bonn"]
         assert other.verify().ok and one.verify().ok
+
+
+def test_a_correction_that_stays_does_not_name_whom_only_the_erased_turns_named(tmp_path):
+    with opened(tmp_path, llm=Naming()) as memory:
+        memory.add(said("meet Zqbob & Anna & Eva", "zqhome = Rome"), user_id="u", session_id="a", timestamp=EARLY)
+        memory.add(said("meet Eva"), user_id="u", session_id="b", timestamp=LATE)
+        memory.update(of(memory, "meet Zqbob & Anna & Eva").id, "Anna was not there")
+        memory.update(of(memory, "zqhome is Rome").id, "lives in Bonn")
+        memory.separate_entities("Zqbob", "Anna", user_id="u")
+        assert memory.erase(user_id="u", session_id="a").complete
+        assert found(tmp_path, ["Zqbob", "zqbob", "zqhome"]) == [] and memory.verify().problems == ()
+        assert sorted(texts(memory)) == ["Anna was not there", "lives in Bonn", "meet Eva"]
+        named = {one for one, of in memory.entity_graph(user_id="u").nodes(data=True) if of["type"] == "entity"}
+        assert named == {"Anna", "Eva"}
+        assert [one.text for one in memory.timeline(user_id="u", entity="Eva").entries] == [
+            "Anna was not there",
+            "meet Eva",
+        ]
 
 
 def test_times_of_the_receipt(memory):

@@ -43,6 +43,10 @@ _WORDS = (
     " || ' ' || coalesce((SELECT group_concat(r.predicate, ' ') FROM relations r"
     " WHERE r.space = m.space AND r.statement = m.number), '') AS words FROM statements m WHERE space = ?"
 )
+_NAMES = (
+    "SELECT n.statement, n.entity, e.name FROM mentions n JOIN entities e ON e.space = n.space AND e.number = n.entity"
+    " WHERE n.space = ?"
+)
 _TURNS = (
     "SELECT t.*, json_extract(b.options, '$.expires_at') AS expires_at FROM turns t LEFT JOIN batches b ON b.id = t.batch_id"
     " WHERE t.space = ? ORDER BY t.number"
@@ -123,6 +127,14 @@ class SqliteErasure:
         counted["memories"] = before - _memories(db, space)
         for table in ("mentions", "relations"):
             _delete(db, table, "statement", space, removal.statements)
+        db.executemany(
+            "DELETE FROM mentions WHERE space = ? AND statement = ? AND entity = ?",
+            [(space, statement, entity) for statement, entity in sorted(removal.unnamed)],
+        )
+        db.executemany(
+            "UPDATE statements SET subject = NULL, attribute = NULL, many = 0, slot_key = NULL WHERE space = ? AND number = ?",
+            [(space, statement) for statement in sorted(removal.unslotted)],
+        )
         _delete(db, "hidings", "turn", space, removal.turns)
         db.executemany(
             "UPDATE turns SET content = ?, blanked = 1 WHERE space = ? AND number = ?",
@@ -211,6 +223,7 @@ def _history(db: sqlite3.Connection, space: Space) -> History:
         state=UserState(user["revision"], user["last_row"], user["last_passage"], user["last_source"]),
         turns={row["number"]: _said(row) for row in turns},
         words={row["number"]: row["words"] for row in db.execute(_WORDS, (space,))},
+        names={(row["statement"], row["entity"]): row["name"] for row in db.execute(_NAMES, (space,))},
         rows={row.number: row for row in every_row(db, space)},
         sources={source.number: source for source in every_source(db, space)},
         hidden=frozenset(row["turn"] for row in hidden),

@@ -5,6 +5,7 @@ The rule: what is left is what would be there had it never been said.
 - By session or date, the turns go. A version of a memory stays while one telling of it, the quotes that one change brought, is
   wholly outside of them; or while it has other evidence and no word that only the erased turns told. What goes is as if it had
   never been told: the version before it, which it closed or reworded, is open again. What was retracted stays retracted.
+  A correction, which stays, leaves the names and the slot that it took over, where only the erased turns told them.
 - A memory goes with all its versions, with what it took over when it was merged, and with the turns that only it quotes; in
   those that other memories quote too its own quotes are blanked.
 - What only says a memory again (an echo) is no telling of it, and keeps nothing: it goes with the memory, or is blanked in turns
@@ -23,13 +24,14 @@ from datetime import UTC, datetime
 from functools import cached_property
 
 from ..ids import new_id
-from ..model import Op, Row
+from ..model import Op, Row, Slot
 from ..ports import Tokenizer
 from ..records import ERASED, ChangeRecord, Hiding, History, Removal, Retirement, SaidTurn, SourceRecord
 from ..times import from_micros, to_micros
 from ..writing.evidence import WORD, loosen
 
 BEGINNING = datetime.min.replace(tzinfo=UTC)  # of the calendar
+SPEAKER = "user"  # the subject of slots of whoever speaks, which nobody needs to tell
 BLANK = "█████"  # of one length, whatever it stands for
 
 
@@ -129,6 +131,8 @@ class _Planner:
             echoes=frozenset(self._echoes()),
             talks=frozenset(turn.batch_id for turn in self._history.turns.values() if turn.talk in self._talks),
             altered=tuple(self.altered.values()),
+            unnamed=frozenset(self._unnamed()),
+            unslotted=frozenset(self._unslotted()),
             scrubbed=frozenset(self._scrubbed()),
             unexplained=frozenset(self._unexplained()),
             retired=() if again is None else tuple(again.retired),
@@ -368,6 +372,44 @@ class _Planner:
 
     def _given(self, turns: Iterable[int]) -> set[tuple[str, str]]:
         return {(key, repr(value)) for turn in turns for key, value in self._history.turns[turn].metadata.items()}
+
+    # --- what a version that stays took over from one that goes ----------------------------------------------------------
+
+    def _unnamed(self) -> Iterator[tuple[int, int]]:
+        for (statement, entity), name in self._history.names.items():
+            if statement in self._inherited and self.words(name) & self._taken_over(statement):
+                yield statement, entity
+
+    def _unslotted(self) -> Iterator[int]:
+        for statement, slot in self._inherited.items():
+            named = slot and self.words(f"{slot.subject} {slot.attribute}") - self.words(SPEAKER)
+            if named and named & self._taken_over(statement):
+                yield statement
+
+    @cached_property
+    def _inherited(self) -> Mapping[int, Slot | None]:
+        """Statements that stay of memories of which others go, with their slots."""
+        every = self._history.rows.values() if self._wanted.by_turns else ()
+        memories = {row.memory_id for row in every if not self.stays(row)}
+        return {
+            row.statement.number: row.statement.slot
+            for row in every
+            if row.memory_id in memories and self.stays(row) and self._cited(row.statement.number) - self.turns
+        }
+
+    def _taken_over(self, statement: int) -> frozenset[str]:
+        """Words that erased turns told, and neither its own text nor any turn that stays."""
+        return self._only_erased - self.words(self._texts[statement])
+
+    @cached_property
+    def _texts(self) -> Mapping[int, str]:
+        return {row.statement.number: row.statement.text for row in self._history.rows.values()}
+
+    @cached_property
+    def _only_erased(self) -> frozenset[str]:
+        return self._said(self.turns) - self._said(self._history.turns.keys() - self.turns)
+
+    # --- changes ---------------------------------------------------------------------------------------------------------
 
     def _scrubbed(self) -> Iterator[int]:
         """Changes that brought, ended or told of what goes."""
