@@ -736,3 +736,25 @@ def test_searches_adds_and_listings_from_many_threads_over_several_switches(tmp_
         for thread in threads:
             thread.join()
         assert problems == [] and memory.pending() == [] and fits(memory, Hooked("new-64"))
+
+
+@pytest.mark.parametrize("place", ["audit.of_user", "partitions.loaded", "partitions.fresh", "ledger.passages"])
+@pytest.mark.parametrize("dim", [16, 64])
+def test_a_store_that_is_verified_while_the_vectors_are_exchanged_is_as_whole_as_before(
+    tmp_path, monkeypatch, place, dim
+):
+    with opened(tmp_path) as memory:
+        say(memory)
+        memory.search("home", user_id="u")
+        part, look = place.split(".")
+        looked, done = getattr(getattr(memory._memory._store, part), look), []
+
+        def exchanged_meanwhile(*arguments):
+            found = looked(*arguments) if look == "loaded" else None
+            if not done:
+                done.append(1)  # first: others look there too
+                memory.reembed(Hooked(dim=dim))
+            return looked(*arguments) if found is None else found
+
+        monkeypatch.setattr(getattr(memory._memory._store, part), look, exchanged_meanwhile)
+        assert memory.verify().problems == () and done and fits(memory, Hooked(dim=dim))

@@ -9,7 +9,8 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from ..build import Store
-from ..errors import StoreCorrupt
+from ..embedding import key_of
+from ..errors import EmbeddingModelMismatch, StoreCorrupt
 from ..model import Row
 from ..records import Fault, PassageRecord, Space
 from ..results import Problem, Rebuilt, VerifyReport
@@ -83,7 +84,8 @@ def of_user(store: Store, space: Space) -> list[Problem]:
 
 def ledger_of(store: Store, space: Space) -> Iterator[Problem]:
     """What is wrong with a user's memories."""
-    yield from named(place(space), store.audit.of_user(space, dimension(store)))
+    with store.ledger.snapshot():  # vectors and embedder of one state: a reembed exchanges both
+        yield from named(place(space), store.audit.of_user(space, dimension(store)))
     yield from named(place(space), false_quotes(store, space))
     yield from named(place(space), twins(store, space))
 
@@ -163,14 +165,22 @@ def partition_of(store: Store, space: Space) -> Iterator[Problem]:
 
 
 def differs(store: Store, partition: Partition) -> bool:
-    """Whether a partition is another than its rebuild, at a number that both are at. Without one, writers are too busy."""
-    for _ in range(TRIES):
-        partition.catch_up()
-        fresh = store.partitions.fresh(partition.space)
-        asked = Probe.of(store.ledger.passages(partition.space))
-        mine, right = view_of(partition, asked), view_of(fresh, asked)
-        if mine[0] == right[0]:
-            return mine != right
+    """Whether a partition is another than its rebuild, at a number that both are at. Without one, writers are too busy; one of
+    an embedder that a `reembed` exchanged meanwhile is used no more.
+
+    Raises EmbeddingModelMismatch where that was another process, or another memory of this one.
+    """
+    try:
+        for _ in range(TRIES):
+            partition.catch_up()
+            fresh = store.partitions.fresh(partition.space, partition.embedder)
+            asked = Probe.of(store.ledger.passages(partition.space), partition.embedder.dim)
+            mine, right = view_of(partition, asked), view_of(fresh, asked)
+            if mine[0] == right[0]:
+                return mine != right
+    except EmbeddingModelMismatch:
+        if key_of(store.in_use.settled()) == partition.embedder:
+            raise
     return False
 
 
@@ -179,21 +189,19 @@ class Probe(NamedTuple):
 
     keys: list[int]
     words: dict[str, int]
-    vector: Vectors | None
+    vector: Vectors
 
     @classmethod
-    def of(cls, parts: Iterable[Sequence[PassageRecord]]) -> Probe:
+    def of(cls, parts: Iterable[Sequence[PassageRecord]], dim: int) -> Probe:
         """By a user's passages, some at a time."""
         import numpy as np
 
         keys: list[int] = []
         words: set[str] = set()
-        dim = 0
         for part in parts:
             keys += [one.number for one in part]
             words.update(term for one in part for term in one.terms)
-            dim = dim or next((len(one.vector) for one in part if one.vector is not None), 0)
-        vector = np.random.default_rng(1).standard_normal(dim).astype(np.float32) if dim else None
+        vector = np.random.default_rng(1).standard_normal(dim).astype(np.float32)
         return cls(keys, dict.fromkeys(sorted(words), 1), vector)
 
 

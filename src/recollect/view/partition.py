@@ -484,9 +484,9 @@ class Partitions:
         self._loaded.pop(space, None)
         self._total -= self._bytes.pop(space, 0)
 
-    def fresh(self, space: Space) -> Partition:
-        """A user's partition made anew, to compare with: it takes nobody's place."""
-        partition = self._make(space, key_of(self._in_use.embedder))
+    def fresh(self, space: Space, of: EmbedderKey | None = None) -> Partition:
+        """A user's partition made anew, to compare with: it takes nobody's place. `of`: None is the embedder in use."""
+        partition = self._make(space, of or key_of(self._in_use.embedder))
         partition.catch_up()
         return partition
 
