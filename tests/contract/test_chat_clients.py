@@ -449,6 +449,37 @@ def test_what_is_asked_is_learnt_once_and_in_order_however_fast_the_next_turn_co
     assert asyncio.run(converse()) == said
 
 
+def test_replies_in_pieces_that_come_beside_each_other_bring_their_questions_once(memory, tmp_path):
+    """Of two that come at a time, the first one's question stands before the other turn when its end is there."""
+    asked = [user("home = Rome"), user("likes += tea")]
+    said = ["home = Rome", "likes += tea", "likes += tea, fine", "home = Rome, fine"]
+
+    @remembers(memory, **OPTIONS)
+    def chat(messages):
+        yield from (messages[-1]["content"].rpartition("\n")[2], ", fine")
+
+    one, other = map(chat, asked)
+    next(one)
+    assert "".join(other) == said[2] and "".join(one) == ", fine"
+    assert chat.recollect.flush() == [] and turns(memory) == said
+
+    async def converse():
+        async with async_opened(tmp_path / "async") as opened:
+
+            @remembers(opened, **OPTIONS)
+            async def chat(messages):
+                for piece in (messages[-1]["content"].rpartition("\n")[2], ", fine"):
+                    yield piece
+
+            one, other = map(chat, asked)
+            await anext(one)
+            assert [len([piece async for piece in reply]) for reply in (other, one)] == [2, 1]
+            assert await chat.recollect.flush() == []
+            return [one["content"] for one in (await opened.export(user_id="u"))["turns"]]
+
+    assert asyncio.run(converse()) == said
+
+
 def test_a_question_is_learnt_while_its_reply_is_on_its_way(memory):
     @remembers(memory, **OPTIONS)
     def chat(messages):
@@ -459,6 +490,9 @@ def test_a_question_is_learnt_while_its_reply_is_on_its_way(memory):
     while not turns(memory):
         time.sleep(0.01)
     assert turns(memory) == ["home = Rome"] and list(reply) == ["k"]
+    assert chat.recollect.flush() == [] and turns(memory) == ["home = Rome", "ok"]
+    reply = chat(user("home = Rome"))  # asked once more, with the same reply
+    assert next(reply) == "o" and chat.recollect.flush() == [] and list(reply) == ["k"]
     assert chat.recollect.flush() == [] and turns(memory) == ["home = Rome", "ok"]
 
 

@@ -364,7 +364,7 @@ class _Stream(_Proxy):
 
     def __init__(self, inner: Any, chat: ChatMemory, messages: list[Any]) -> None:
         super().__init__(inner)
-        self._chat, self._messages, self._gathered = chat, messages, _Gathered()
+        self._chat, self._gathered = chat, _Gathered()
         self._begun = chat._begin(messages)
         self._chunks = self._passed()
 
@@ -379,8 +379,8 @@ class _Stream(_Proxy):
             self._gathered.take(chunk)
             yield chunk
         if (reply := self._gathered.reply) is not None:
-            self._chat._over(self._begun)
-            _learn(self._chat, self._messages, reply)
+            self._chat._over(self._begun, reply)
+            _learn(self._chat, [], None)
 
 
 class _AsyncStream(_Proxy):
@@ -388,7 +388,7 @@ class _AsyncStream(_Proxy):
 
     def __init__(self, inner: Any, chat: AsyncChatMemory, messages: list[Any]) -> None:
         super().__init__(inner)
-        self._chat, self._messages, self._gathered = chat, messages, _Gathered()
+        self._chat, self._gathered = chat, _Gathered()
         self._begun = chat._begin(messages)
         self._chunks = self._passed()
 
@@ -403,8 +403,8 @@ class _AsyncStream(_Proxy):
             self._gathered.take(chunk)
             yield chunk
         if (reply := self._gathered.reply) is not None:
-            self._chat._over(self._begun)
-            await _learnt(self._chat, self._messages, reply)
+            self._chat._over(self._begun, reply)
+            await _learnt(self._chat, [], None)
 
 
 class _Managed:

@@ -67,11 +67,13 @@ class Asking(NamedTuple):
     query: str = ""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(slots=True, eq=False)
 class Begun:
-    """A turn whose reply is on its way."""
+    """A turn whose reply is on its way, or there. `asked`: what the user said waits to be journalled already, or is."""
 
     messages: list[Any]
+    reply: object
+    asked: bool = False
 
 
 class Journalled(NamedTuple):
@@ -344,25 +346,31 @@ class AsyncChatMemory:
 
     def _take_begun(self, fence: str) -> None:
         for one in self._begun:
-            self._take_turn(fence, one.messages, NOT_YET, None)
+            self._take_turn(fence, one.messages, one.reply, None, asked=one.asked)
+            one.asked = True
         self._begun.clear()
 
-    def _take_turn(self, fence: str, messages: list[Any], reply: object, at: datetime | None) -> None:
-        if (new := self._new_turns(exchange(messages, reply, fence), at)) is not None:
+    def _take_turn(
+        self, fence: str, messages: list[Any], reply: object, at: datetime | None, *, asked: bool = False
+    ) -> None:
+        if (new := self._new_turns(exchange(messages, reply, fence), at, asked)) is not None:
             self._unsaved.append(new)
 
     def _asks(self, messages: Messages) -> Begun:
         """A turn whose reply is on its way: what is asked is learnt with that (`_over`), before the next turn, or `_soon`.
         From any thread."""
-        begun = Begun(checked(messages))
+        begun = Begun(checked(messages), NOT_YET)
         with self._taking:
             self._begun.append(begun)
         return begun
 
-    def _over(self, begun: Begun) -> None:
-        """The reply is there, and brings what was asked. From any thread."""
-        with self._taking, suppress(ValueError):  # it is taken already
-            self._begun.remove(begun)
+    def _over(self, begun: Begun, reply: object) -> None:
+        """The reply is there, and is learnt with what comes next, with what was asked where that is not taken already: other
+        turns may stand behind it. From any thread."""
+        with self._taking:
+            begun.reply = reply
+            if begun not in self._begun:
+                self._begun.append(begun)
 
     def _begin(self, messages: Messages) -> Begun:
         """In the loop: learn what is asked, while the reply is on its way."""
@@ -379,8 +387,8 @@ class AsyncChatMemory:
                 self._memory._check_loop()
                 await self._saved()
 
-    def _new_turns(self, said: Exchange, at: datetime | None) -> NewTurns | None:
-        """What is to be journalled of a turn."""
+    def _new_turns(self, said: Exchange, at: datetime | None, asked: bool) -> NewTurns | None:
+        """What is to be journalled of a turn. `asked`: what the user says in it is known."""
         if not said.said:
             return None
         return NewTurns(
@@ -389,16 +397,17 @@ class AsyncChatMemory:
                 Message(Role(one.role), unicodedata.normalize("NFC", one.content), one.name, at) for one in said.said
             ),
             received_at=present(),
-            known=functools.partial(self._known, said.answered),
+            known=functools.partial(self._known, said.answered, asked),
             full=self._full,
             most=LARGEST,
             idle=self._idle,
             metadata=self._metadata,
         )
 
-    def _known(self, answered: str | None, messages: Sequence[Message], tail: Sequence[Message]) -> int:
+    def _known(self, answered: str | None, asked: bool, messages: Sequence[Message], tail: Sequence[Message]) -> int:
         """How many of the messages the session has already; secrets are redacted in all of them."""
-        return known(messages, answered and self._as_kept(answered), tail)
+        least = sum(one.role is Role.USER for one in messages) if asked else 0
+        return max(least, known(messages, answered and self._as_kept(answered), tail))
 
     def _as_kept(self, text: str) -> str:
         return self._memory._redactor.text(unicodedata.normalize("NFC", text))

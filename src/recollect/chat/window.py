@@ -78,9 +78,9 @@ class ChatMemory:
             self._memory._begun(self._chat._soon())
         return begun
 
-    def _over(self, begun: Begun) -> None:
-        """The reply is there."""
-        self._chat._over(begun)
+    def _over(self, begun: Begun, reply: object) -> None:
+        """The reply is there, and is learnt with what comes next."""
+        self._chat._over(begun, reply)
 
     def shown(self, turn: int = -1) -> Shown:
         """What the model was shown at a turn, from 1; -1 is the last one. Raises NotFound."""
