@@ -86,7 +86,7 @@ def texts(memory):
     with store.reembedding._database.read() as db:
         passages = waiting(db, "passages p", "ORDER BY p.space, p.number", ())
     told = passage_texts(store.journal, passages)
-    return {(one.space, one.passage): text for one, text in zip(passages, told, strict=True)}
+    return {(one.space, one.passage): text for one, text in told.items()}
 
 
 def fits(memory, embedder):

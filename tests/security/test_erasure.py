@@ -595,6 +595,36 @@ def test_a_vector_of_what_a_text_was_is_not_put_to_what_it_is(tmp_path):
         assert found(tmp_path, ["zqrome"], [one.tobytes() for one in wrong]) == [] and memory.verify().problems == ()
 
 
+@pytest.mark.parametrize("wanted", [{"session_id": "s"}, {"before": LATE}], ids=["a chunk", "a part of a chunk"])
+@pytest.mark.parametrize("verb", ["add", "resume", "reembed"])
+def test_what_is_erased_as_its_vector_is_to_be_made_holds_up_nobody(tmp_path, verb, wanted):
+    class Down(HashEmbedder):
+        def embed(self, texts):
+            raise ConnectionError
+
+    early, late = (dict(said(text)[0], timestamp=time) for text, time in (("home = zqrome", EARLY), ("tea", LATE)))
+    with opened(tmp_path, embedder=Down()) as memory:
+        memory.add([early, late], user_id="u", session_id="s")
+    with opened(tmp_path) as memory, opened(tmp_path) as other:
+        journal, erased = memory._memory._store.journal, []
+        read = journal.chunk
+
+        def erased_meanwhile(batch_id, n):
+            if not erased:
+                erased.append(other.erase(user_id="u", **wanted))
+            return read(batch_id, n)
+
+        journal.chunk = erased_meanwhile
+        if verb == "add":
+            assert memory.add(said("home = Bonn"), user_id="v").status == "done"
+        elif verb == "resume":
+            assert memory.resume().failed == {}
+        else:
+            assert memory.reembed(HashEmbedder(16)).embedder == "hash-16"
+        assert erased and memory.verify().problems == () and found(tmp_path, ["zqrome"]) == []
+        assert memory.count(user_id="v") == (verb == "add")
+
+
 def test_new_vectors_of_a_reembed_under_way_go_too(tmp_path):
     class Cut(HashEmbedder):
         calls = 0

@@ -8,7 +8,7 @@ from itertools import groupby
 from typing import TYPE_CHECKING
 
 from ..embedding import key_of
-from ..errors import EmbedderError
+from ..errors import EmbedderError, Erased
 from ..failpoints import reach
 from ..ports import Embedder, Journal
 from ..records import PendingVector, Space
@@ -57,11 +57,13 @@ class Backfill:
     async def _fill_batch(self, space: Space, passages: Sequence[PendingVector]) -> bool:
         writer = self._writer
         texts = await writer.in_thread(passage_texts, writer.journal, passages)
+        if not texts:
+            return True  # all were erased meanwhile
 
         async def fill(embedder: Embedder) -> None:
-            vectors: Vectors = await writer.batcher.embed(embedder, texts)
+            vectors: Vectors = await writer.batcher.embed(embedder, list(texts.values()))
             reach("backfill.embedded")
-            filled = list(zip(passages, vectors, strict=True))
+            filled = list(zip(texts, vectors, strict=True))
             async with writer.queue(space):
                 await writer.in_thread(writer.ledger.backfill, space, filled, key_of(embedder))
 
@@ -73,15 +75,25 @@ class Backfill:
         return True
 
 
-def passage_texts(journal: Journal, passages: Iterable[PendingVector]) -> list[str]:
-    """What each passage is found by: a statement's text, and of a turn the very text that its chunk gave it."""
+def passage_texts(journal: Journal, passages: Iterable[PendingVector]) -> dict[PendingVector, str]:
+    """What each passage is found by: a statement's text, and of a turn the very text that its chunk gave it. Turns that were
+    erased meanwhile are left out."""
     known: dict[tuple[str, int], dict[int, str]] = {}
 
-    def of_turn(chunk: tuple[str, int], turn: int) -> str:
-        if chunk not in known:
+    def of_chunk(chunk: tuple[str, int]) -> dict[int, str]:
+        try:
             journalled = journal.chunk(*chunk)
-            numbers = [one.number for one in journalled.turns]
-            known[chunk] = dict(zip(numbers, turn_texts(journalled), strict=True))
-        return known[chunk][turn]
+        except Erased:
+            return {}
+        numbers = [one.number for one in journalled.turns]
+        return dict(zip(numbers, turn_texts(journalled), strict=True))
 
-    return [one.text if one.chunk is None else of_turn(one.chunk, one.turn) for one in passages]
+    texts: dict[PendingVector, str] = {}
+    for one in passages:
+        if one.chunk is not None and one.chunk not in known:
+            known[one.chunk] = of_chunk(one.chunk)
+        if one.chunk is None:
+            texts[one] = one.text
+        elif one.turn in known[one.chunk]:
+            texts[one] = known[one.chunk][one.turn]
+    return texts

@@ -111,9 +111,9 @@ class Reembedder:
 
     async def _embed_batch(self, target: Embedder, missing: Sequence[PendingVector]) -> None:
         texts = await self._in_thread(passage_texts, self._store.journal, missing)
-        vectors = await embed(target, texts, self._in_thread)
+        vectors = await embed(target, list(texts.values()), self._in_thread)
         reach("reembed.embedded")
-        kept = list(zip(missing, vectors, strict=True))
+        kept = list(zip(texts, vectors, strict=True))
         until: datetime = now() + LEASE
         await self._in_thread(self._vectors.keep, self._writer.owner, until, kept)
         reach("reembed.kept")
