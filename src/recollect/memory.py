@@ -372,14 +372,18 @@ class AsyncMemory:
     async def estimate_retelling(self, *, user_id: UserId) -> Estimate:
         """What `retell` would cost, before anything is sent: nothing with rules. How near it comes: docs/models.md."""
         space = await self._find(scope_of(user_id, None, None))
-        spans = [] if space is None else await self._spans(space)
-        numbers = [number for first, last in spans for number in range(first, last + 1)]
-        turns = await self._run(self._store.ledger.turns, space, numbers) if numbers else {}
-        return await self._estimated([turns[number] for number in numbers], [1 + last - first for first, last in spans])
+        chunks = [] if space is None else await self._run(self._retellable, space)
+        return await self._estimated([turn for chunk in chunks for turn in chunk], [len(chunk) for chunk in chunks])
 
-    async def _spans(self, space: Space) -> list[tuple[int, int]]:
-        """The turns (first, last) of each chunk that would be told anew."""
-        return [part for run in await self._run(self._store.journal.retellable, space) for part in cut(*run)]
+    def _retellable(self, space: Space) -> list[list[Turn]]:
+        """The turns of each chunk that would be told anew."""
+        ledger = self._store.ledger
+        with ledger.snapshot():
+            spans = [
+                range(first, last + 1) for run in self._store.journal.retellable(space) for first, last in cut(*run)
+            ]
+            turns = ledger.turns(space, [number for span in spans for number in span])
+            return [[turns[number] for number in span] for span in spans]
 
     async def _estimated(self, turns: Sequence[Turn], sizes: Sequence[int]) -> Estimate:
         from .writing.estimate import in_chunks
@@ -463,7 +467,14 @@ class AsyncMemory:
         extra = None if metadata is None else self._redactor.metadata(check.metadata("metadata", metadata))[0]
         space = await self._space_of("mem", "memory_id", memory_id, user_id)
         row = await self._alone(self._curator.update(space, memory_id, checked, extra))
-        return (await self._look(self._views(space).items, [row]))[0]
+
+        def corrected() -> MemoryItem:
+            found = self._store.ledger.rows(space, [row.number])
+            if row.number not in found:  # it was erased meanwhile
+                raise NotFound("memory", memory_id)
+            return self._views(space).items([found[row.number]])[0]
+
+        return await self._look(corrected)
 
     async def delete(self, memory_id: str, *, user_id: MaybeUser = OPERATOR) -> None:
         """Take a memory back. It stays in the history, and `undo` brings it back. Raises NotFound."""
@@ -543,8 +554,13 @@ class AsyncMemory:
         space = await self._find(scope_of(user_id, None, None))
         if space is None:
             return []
-        views = self._views(space)
-        return await self._look(lambda: views.quarantine(*self._store.ledger.quarantined(space)))
+        ledger, views = self._store.ledger, self._views(space)
+
+        def waiting() -> list[Quarantined]:
+            with ledger.snapshot():
+                return views.quarantine(*ledger.quarantined(space))
+
+        return await self._run(waiting)
 
     async def approve(self, memory_id: str, *, user_id: MaybeUser = OPERATOR) -> Change:
         """Bring in a memory that waits for a review, with the messages that were hidden with it; or, by its id, such a

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import pkgutil
 import shutil
 import signal
 import sqlite3
@@ -457,6 +458,42 @@ def test_what_is_erased_while_it_is_read_is_not_told_of_and_nothing_seems_damage
             except NotFound as error:
                 assert gone in str(error)
         assert receipts[0].memories == 1 and memory.verify().ok
+
+
+VERBS = {  # what is done, and the look before which it is erased
+    "update": (lambda memory, gone: memory.update(gone, metadata={"n": 1}), "recollect.view.views.Views.items"),
+    "quarantine": (lambda memory, _: memory.quarantine(user_id="u"), "recollect.view.views.Views.quarantine"),
+    "estimate_retelling": (
+        lambda memory, _: memory.estimate_retelling(user_id="u").turns,
+        "recollect.adapters.sqlite_ledger.SqliteLedger.turns",
+    ),
+}
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_what_is_erased_between_two_looks_of_a_verb_makes_nothing_seem_damaged(tmp_path, monkeypatch, verb):
+    monkeypatch.setattr("recollect.upkeep.erasing.PATIENCE_S", 0.1)  # it meets a reader of the state before
+    act, step = VERBS[verb]
+    with opened(tmp_path, trust={"tool": 0}) as memory, opened(tmp_path) as other:
+        gone = memory.add(said("likes += tea"), user_id="u", session_id="a").changes[0].memory.id
+        memory.add({"role": "tool", "content": "likes += gin"}, user_id="u", session_id="a")
+        whole, part = step.rsplit(".", 1)
+        owner = pkgutil.resolve_name(whole)
+        method, receipts = getattr(owner, part), []
+
+        def overtaken(*arguments):
+            if not receipts:
+                receipts.append(None)
+                receipts.append(other.erase(user_id="u"))
+            return method(*arguments)
+
+        with mock.patch.object(owner, part, overtaken):
+            if verb == "update":
+                with pytest.raises(NotFound):
+                    act(memory, gone)
+            else:
+                assert act(memory, gone)  # as it was when the verb looked first
+        assert receipts[1].memories == 2 and memory.verify().problems == ()
 
 
 def test_what_is_erased_when_a_retelling_begins_is_not_told_anew(tmp_path):
