@@ -528,6 +528,7 @@ class AsyncMemory:
     async def undo(self, change_or_batch_id: str, *, user_id: MaybeUser = OPERATOR) -> list[Change]:
         """Take back a change, or all of a batch from its last to its first; the changes that did it.
 
+        A memory goes with its last telling, where an erasure left no other.
         Raises NotFound, UndoConflict where later changes build on it.
         """
         is_batch = isinstance(change_or_batch_id, str) and change_or_batch_id.startswith("batch_")

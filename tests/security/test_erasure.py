@@ -248,6 +248,20 @@ def test_to_undo_the_only_telling_that_is_left_takes_the_memory_back(memory):
     assert memory.verify().ok and [source.session_id for source in memory.sources(item.id)] == ["b"]
 
 
+def test_a_retraction_is_no_telling_that_could_be_left(memory):
+    memory.add(said("likes += tea"), user_id="u", session_id="a", timestamp=EARLY)
+    again = memory.add(said("likes += tea"), user_id="u", session_id="b", timestamp=LATE)
+    over = memory.add(said("likes -= tea"), user_id="u", session_id="c", timestamp="2024-06-01")
+    memory.erase(user_id="u", session_id="a")
+    (undone,) = memory.undo(again.batch_id)
+    assert undone.op == "DELETE" and memory.get_all(user_id="u", as_of="2024-05-01") == []
+    with pytest.raises(UndoConflict):
+        memory.undo(over.batch_id)
+    memory.undo(undone.id)
+    memory.undo(over.batch_id)
+    assert texts(memory) == {"likes is tea": None} and memory.verify().ok
+
+
 @pytest.mark.parametrize("deed", ["delete", "undo"])
 def test_what_was_told_twice_and_taken_back_is_erased_of_either_session_and_comes_back_by_the_other(memory, deed):
     first = memory.add(said("likes += tea"), user_id="u", session_id="a", timestamp=EARLY)

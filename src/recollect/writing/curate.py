@@ -387,4 +387,6 @@ class Curator:
         said, unsaid = ledger.identities_touched(space, change.number)
         standing = ledger.identities(space, {one.origin for one in said})
         hidings, identities = (ledger.hidings(space, origins), ended), (standing, unsaid)
-        plan.undo(change, rows, sources, evidence, hidings, identities, now())
+        brought_by = ledger.changes_at(space, {source.added for source in known})
+        retractions = {one.number for one in brought_by if one.op is Op.DELETE}
+        plan.undo(change, rows, sources, evidence, hidings, identities, retractions, now())
