@@ -498,10 +498,10 @@ class AsyncMemory:
     ) -> Receipt:
         """Destroy a memory, or what a user said in a session, before a time, or ever, and all that came of it. There is no undo.
 
-        What is left is what would be there had it never been said: a version told elsewhere too stays, one that was ended by what
-        goes holds again. A memory goes with the turns that only it quotes; in others its quotes are blanked. Adds under way raise
-        Erased where nothing of theirs is left, else they go on with what is. Messages dated before the erasure that are handed in
-        again are left out, unless `allow_erased=True`. Backups are yours to deal with.
+        What is left is what would be there had it never been said: a version told elsewhere too stays, unless that was undone;
+        one that was ended by what goes holds again. A memory goes with the turns that only it quotes; in others its quotes are
+        blanked. Adds under way raise Erased where nothing of theirs is left, else they go on with what is. Messages dated
+        before the erasure that are handed in again are left out, unless `allow_erased=True`. Backups are yours to deal with.
 
         A session or a time needs `user_id`; None, said explicitly, is the shared space. A scoped memory is told its own user once
         more to erase all of it; without any argument that is InvalidInput. Raises NotFound, InvalidInput.
@@ -926,9 +926,14 @@ class AsyncMemory:
     async def sources(self, memory_id: str, *, user_id: MaybeUser = OPERATOR) -> list[Source]:
         """The quotes behind a memory's current version, in the order of the turns. Raises NotFound."""
         space = await self._space_of("mem", "memory_id", memory_id, user_id)
-        row = await self._run(self._curator.current, space, memory_id)
-        found = await self._look(self._views(space).sources, [row.statement.number])
-        return list(found.get(row.statement.number, ()))
+        views = self._views(space)
+
+        def quoted() -> list[Source]:
+            statement = self._curator.current(space, memory_id).statement.number
+            return list(views.sources([statement]).get(statement, ()))
+
+        found = await self._look(quoted)
+        return found or await self._look(quoted)  # that version was erased meanwhile
 
     async def changes(
         self,

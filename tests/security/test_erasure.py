@@ -444,6 +444,7 @@ LOOKS = {  # and after which step of it something is erased
     "timeline": (lambda memory, _: [one.text for one in memory.timeline(user_id="u", entity="user").entries], "get"),
     "get": (lambda memory, gone: memory.get(gone), "versions"),
     "history": (lambda memory, gone: memory.history(gone), "rows"),
+    "sources": (lambda memory, gone: memory.sources(gone), "versions"),
 }
 
 
