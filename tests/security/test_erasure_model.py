@@ -198,7 +198,7 @@ deeds = st.lists(
         st.tuples(st.just("say"), st.sampled_from("abc"), st.just("likes += tea")),
         st.tuples(st.just("say"), st.sampled_from("abc"), st.sampled_from(["likes -= tea", "likes += milk"])),
         st.tuples(st.just("undo"), st.integers(0, DAYS)),
-        st.tuples(st.just("delete"), st.integers(0, 3)),
+        st.tuples(st.sampled_from(["delete", "update"]), st.integers(0, 3)),
         st.tuples(st.just("erase"), st.sampled_from("abc")),
     ),
     min_size=4,
@@ -249,6 +249,16 @@ class Tellings:
             self.memory.delete(item.id)
             self.untouched.discard(item.text)
             self.changes.append((self.memory.history(item.id)[-1].id, None))
+
+    def update(self, day, which):
+        items = self.memory.get_all(user_id="u")
+        if items:
+            item = items[which % len(items)]
+            text = self.memory.update(item.id, f"likes is cake on day {day}").text
+            self.untouched.discard(item.text)
+            (source,) = self.memory.sources(item.id)
+            self.told[source.turn_id] = text, source.session_id
+            self.changes.append((self.memory.history(item.id)[-1].id, source.turn_id))
 
     def erase(self, _day, session):
         assert self.memory.erase(user_id="u", session_id=session).complete
