@@ -372,14 +372,16 @@ class AsyncMemory:
     async def estimate_retelling(self, *, user_id: UserId) -> Estimate:
         """What `retell` would cost, before anything is sent: nothing with rules. How near it comes: docs/models.md."""
         space = await self._find(scope_of(user_id, None, None))
-        spans = [] if space is None else await self._spans(space)
-        numbers = [number for first, last in spans for number in range(first, last + 1)]
-        turns = await self._run(self._store.ledger.turns, space, numbers) if numbers else {}
-        return await self._estimated([turns[number] for number in numbers], [1 + last - first for first, last in spans])
+        spans, turns = ([], []) if space is None else await self._run(self._retold, space)
+        return await self._estimated(turns, [1 + last - first for first, last in spans])
 
-    async def _spans(self, space: Space) -> list[tuple[int, int]]:
-        """The turns (first, last) of each chunk that would be told anew."""
-        return [part for run in await self._run(self._store.journal.retellable, space) for part in cut(*run)]
+    def _retold(self, space: Space) -> tuple[list[tuple[int, int]], list[Turn]]:
+        """What would be told anew: the turns (first, last) of each chunk, and the turns."""
+        with self._store.ledger.snapshot():  # an erasure takes turns away
+            spans = [part for run in self._store.journal.retellable(space) for part in cut(*run)]
+            numbers = [number for first, last in spans for number in range(first, last + 1)]
+            turns = self._store.ledger.turns(space, numbers)
+        return spans, [turns[number] for number in numbers]
 
     async def _estimated(self, turns: Sequence[Turn], sizes: Sequence[int]) -> Estimate:
         from .writing.estimate import in_chunks

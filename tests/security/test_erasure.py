@@ -489,6 +489,23 @@ def test_what_is_erased_when_a_retelling_begins_is_not_told_anew(tmp_path):
         assert texts(memory) == {"home is Rome": None} and memory.verify().ok
 
 
+def test_what_is_erased_while_a_retelling_is_estimated_is_estimated_still(tmp_path, monkeypatch):
+    monkeypatch.setattr("recollect.upkeep.erasing.PATIENCE_S", 0.01)  # the estimate reads an older state
+    with opened(tmp_path) as memory, opened(tmp_path) as other:
+        memory.add(said("likes += tea"), user_id="u", session_id="a")
+        journal = memory._memory._store.journal
+        retellable = journal.retellable
+
+        def overtaken(space):
+            found = retellable(space)
+            assert other.erase(user_id="u", session_id="a").turns == 1
+            return found
+
+        with mock.patch.object(journal, "retellable", overtaken):
+            assert memory.estimate_retelling(user_id="u").turns == 1
+        assert memory.estimate_retelling(user_id="u").turns == 0 and memory.verify().ok
+
+
 @pytest.mark.parametrize("elsewhere", [False, True], ids=["this memory", "another memory"])
 def test_an_add_under_way_is_called_off(tmp_path, elsewhere):
     slow = Slow()
