@@ -465,7 +465,14 @@ class AsyncMemory:
         extra = None if metadata is None else self._redactor.metadata(check.metadata("metadata", metadata))[0]
         space = await self._space_of("mem", "memory_id", memory_id, user_id)
         row = await self._alone(self._curator.update(space, memory_id, checked, extra))
-        return (await self._look(self._views(space).items, [row]))[0]
+
+        def corrected() -> MemoryItem:
+            found = list(self._store.ledger.rows(space, [row.number]).values())
+            if not found:  # it was erased meanwhile
+                raise NotFound("memory", memory_id)
+            return self._views(space).items(found)[0]
+
+        return await self._look(corrected)
 
     async def delete(self, memory_id: str, *, user_id: MaybeUser = OPERATOR) -> None:
         """Take a memory back. It stays in the history, and `undo` brings it back. Raises NotFound."""

@@ -445,6 +445,10 @@ LOOKS = {  # and after which step of it something is erased
     "get": (lambda memory, gone: memory.get(gone), "versions"),
     "history": (lambda memory, gone: memory.history(gone), "rows"),
     "sources": (lambda memory, gone: memory.sources(gone), "versions"),
+    "changes": (
+        lambda memory, _: [one.memory.text for one in memory.changes(user_id="u") if one.memory],
+        "changes_after",
+    ),
 }
 
 
@@ -487,6 +491,23 @@ def test_what_is_erased_when_a_retelling_begins_is_not_told_anew(tmp_path):
         with mock.patch.object(journal, "open_retelling", overtaken):
             assert memory.retell(user_id="u").status == "done"
         assert texts(memory) == {"home is Rome": None} and memory.verify().ok
+
+
+@pytest.mark.parametrize("correction", [{"text": "likes is milk"}, {"metadata": {"a": 1}}])
+def test_what_is_erased_just_behind_its_correction_is_not_found(tmp_path, correction):
+    with opened(tmp_path) as memory, opened(tmp_path) as other:
+        gone = memory.add(said("likes += tea"), user_id="u").changes[0].memory.id
+        ledger = memory._memory._store.ledger
+        commit = ledger.commit
+
+        def overtaken(effects):
+            at = commit(effects)
+            assert other.erase(gone).memories == 1
+            return at
+
+        with mock.patch.object(ledger, "commit", overtaken), pytest.raises(NotFound):
+            memory.update(gone, **correction)
+        assert memory.count(user_id="u") == 0 and memory.verify().ok
 
 
 def test_what_is_erased_while_a_retelling_is_estimated_is_estimated_still(tmp_path, monkeypatch):
