@@ -439,7 +439,7 @@ class AsyncMemory:
         def shown() -> list[Change]:
             return self._views(batch.space).changes(self._store.ledger.changes_at(batch.space, numbers))
 
-        changes = tuple(await self._store.in_thread(shown))
+        changes = tuple(await self._store.steady(partial(self._store.in_thread, shown)))
         emit(self._listener, Committed(batch.id, chunk.record.n, len(batch.chunks), len(chunk.turns), changes))
 
     def _on_extracted(self, batch: Batch, chunk: int, facts: int, rejected: int) -> None:

@@ -510,6 +510,25 @@ def test_what_is_erased_just_behind_its_correction_is_not_found(tmp_path, correc
         assert memory.count(user_id="u") == 0 and memory.verify().ok
 
 
+def test_what_is_erased_while_its_commit_is_told_of_fails_no_add(tmp_path):
+    events = []
+    with opened(tmp_path, on_event=events.append) as memory, opened(tmp_path) as other:
+        memory.add(said("home = Rome"), user_id="u", session_id="b")
+        ledger, receipts = memory._memory._store.ledger, []
+        rows = ledger.rows
+
+        def overtaken(*arguments):
+            found = rows(*arguments)
+            if not receipts and any(row.statement.text == "likes is tea" for row in found.values()):
+                receipts.append(other.erase(user_id="u", session_id="a"))
+            return found
+
+        with mock.patch.object(ledger, "rows", overtaken):
+            told = memory.add(said("likes += tea"), user_id="u", session_id="a")
+        assert receipts[0].memories == 1 and told.erased == 1 and texts(memory) == {"home is Rome": None}
+        assert [type(one).__name__ for one in events].count("Committed") == 2 and memory.verify().ok
+
+
 def test_what_is_erased_while_a_retelling_is_estimated_is_estimated_still(tmp_path, monkeypatch):
     monkeypatch.setattr("recollect.upkeep.erasing.PATIENCE_S", 0.01)  # the estimate reads an older state
     with opened(tmp_path) as memory, opened(tmp_path) as other:
