@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import shutil
 import signal
@@ -491,6 +492,32 @@ def test_what_is_erased_when_a_retelling_begins_is_not_told_anew(tmp_path):
         with mock.patch.object(journal, "open_retelling", overtaken):
             assert memory.retell(user_id="u").status == "done"
         assert texts(memory) == {"home is Rome": None} and memory.verify().ok
+
+
+@pytest.mark.parametrize(
+    ("work", "step"),
+    [
+        (lambda memory, gone: memory.update(gone, "likes is milk"), "versions"),
+        (lambda memory, _: memory.delete_all(user_id="u"), "rows"),
+    ],
+    ids=["update", "delete_all"],
+)
+def test_what_is_erased_while_it_is_changed_is_gone(tmp_path, monkeypatch, work, step):
+    monkeypatch.setattr("recollect.upkeep.erasing.PATIENCE_S", 0.01)  # an older state is being read
+    with opened(tmp_path) as memory, opened(tmp_path) as other:
+        gone = memory.add(said("likes += tea"), user_id="u", session_id="a").changes[0].memory.id
+        ledger, receipts = memory._memory._store.ledger, []
+        method = getattr(ledger, step)
+
+        def overtaken(*arguments):
+            answer = method(*arguments)
+            if not receipts:
+                receipts.append(other.erase(user_id="u", session_id="a"))
+            return answer
+
+        with mock.patch.object(ledger, step, overtaken), contextlib.suppress(NotFound):
+            assert work(memory, gone) == 0
+        assert receipts[0].memories == 1 and memory.count(user_id="u") == 0 and memory.verify().ok
 
 
 @pytest.mark.parametrize("correction", [{"text": "likes is milk"}, {"metadata": {"a": 1}}])

@@ -144,10 +144,11 @@ class Curator:
         ledger, batch_id = self._store.ledger, new_id("batch")
         plan = Plan(space, ledger.state(space), batch_id)
         partition = self._store.partitions.get(space)
-        chosen = set(ledger.allowed_rows(space, scope, condition))
-        believed = ledger.rows(space, sorted(chosen.intersection(partition.believed_rows()))).values()
-        memories = dict.fromkeys(row.memory_id for row in believed)
-        plan.know(ledger.versions(space, memories))
+        with ledger.snapshot():  # what another process takes meanwhile is refused at the commit
+            chosen = set(ledger.allowed_rows(space, scope, condition))
+            believed = ledger.rows(space, sorted(chosen.intersection(partition.believed_rows()))).values()
+            memories = dict.fromkeys(row.memory_id for row in believed)
+            plan.know(ledger.versions(space, memories))
         for memory_id in memories:
             plan.retire_all(plan.versions(memory_id), Why("deleted by the caller"))
         fitting = set(ledger.allowed_turns(space, scope, condition))
@@ -187,9 +188,10 @@ class Curator:
         embedder: Embedder,
     ) -> Row:
         ledger = self._store.ledger
-        plan = Plan(space, ledger.state(space))
-        target = self.current(space, memory_id)
-        plan.know(ledger.versions(space, [memory_id]))
+        with ledger.snapshot():  # what another process takes meanwhile is refused at the commit
+            plan = Plan(space, ledger.state(space))
+            target = self.current(space, memory_id)
+            plan.know(ledger.versions(space, [memory_id]))
         merged = {**target.metadata, **(metadata or {})}
         why = Why("corrected by the caller")
         if text is None:
