@@ -146,7 +146,8 @@ class Curator:
         partition = self._store.partitions.get(space)
         with ledger.snapshot():  # what another process takes meanwhile is refused at the commit
             chosen = set(ledger.allowed_rows(space, scope, condition))
-            believed = ledger.rows(space, sorted(chosen.intersection(partition.believed_rows()))).values()
+            known = ledger.rows(space, sorted(chosen.intersection(partition.believed_rows()))).values()
+            believed = [row for row in known if row.retired is None]
             memories = dict.fromkeys(row.memory_id for row in believed)
             plan.know(ledger.versions(space, memories))
         for memory_id in memories:
