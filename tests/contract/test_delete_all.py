@@ -163,8 +163,8 @@ def test_two_processes_at_once_take_back_what_there_is_once(tmp_path, monkeypatc
         store, counts = memory._memory._store, []
         get = store.partitions.get
 
-        def overtaken(space):
-            view = get(space)
+        def overtaken(*arguments):
+            view = get(*arguments)
             if not counts:
                 counts.append(other.delete_all(user_id="u"))
             return view
