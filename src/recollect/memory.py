@@ -441,7 +441,7 @@ class AsyncMemory:
         def shown() -> list[Change]:
             return self._views(batch.space).changes(self._store.ledger.changes_at(batch.space, numbers))
 
-        changes = tuple(await self._store.in_thread(shown))
+        changes = tuple(await self._store.steady(partial(self._store.in_thread, shown)))
         emit(self._listener, Committed(batch.id, chunk.record.n, len(batch.chunks), len(chunk.turns), changes))
 
     def _on_extracted(self, batch: Batch, chunk: int, facts: int, rejected: int) -> None:
@@ -509,10 +509,10 @@ class AsyncMemory:
     ) -> Receipt:
         """Destroy a memory, or what a user said in a session, before a time, or ever, and all that came of it. There is no undo.
 
-        What is left is what would be there had it never been said: a version told elsewhere too stays, one that was ended by what
-        goes holds again. A memory goes with the turns that only it quotes; in others its quotes are blanked. Adds under way raise
-        Erased where nothing of theirs is left, else they go on with what is. Messages dated before the erasure that are handed in
-        again are left out, unless `allow_erased=True`. Backups are yours to deal with.
+        What is left is what would be there had it never been said: a version told elsewhere too stays, unless that was undone;
+        one that was ended by what goes holds again. A memory goes with the turns that only it quotes; in others its quotes are
+        blanked. Adds under way raise Erased where nothing of theirs is left, else they go on with what is. Messages dated
+        before the erasure that are handed in again are left out, unless `allow_erased=True`. Backups are yours to deal with.
 
         A session or a time needs `user_id`; None, said explicitly, is the shared space. A scoped memory is told its own user once
         more to erase all of it; without any argument that is InvalidInput. Raises NotFound, InvalidInput.
@@ -539,6 +539,7 @@ class AsyncMemory:
     async def undo(self, change_or_batch_id: str, *, user_id: MaybeUser = OPERATOR) -> list[Change]:
         """Take back a change, or all of a batch from its last to its first; the changes that did it.
 
+        A memory goes with its last telling, where an erasure left no other.
         Raises NotFound, UndoConflict where later changes build on it.
         """
         is_batch = isinstance(change_or_batch_id, str) and change_or_batch_id.startswith("batch_")
@@ -941,9 +942,14 @@ class AsyncMemory:
     async def sources(self, memory_id: str, *, user_id: MaybeUser = OPERATOR) -> list[Source]:
         """The quotes behind a memory's current version, in the order of the turns. Raises NotFound."""
         space = await self._space_of("mem", "memory_id", memory_id, user_id)
-        row = await self._run(self._curator.current, space, memory_id)
-        found = await self._look(self._views(space).sources, [row.statement.number])
-        return list(found.get(row.statement.number, ()))
+        views = self._views(space)
+
+        def quoted() -> list[Source]:
+            statement = self._curator.current(space, memory_id).statement.number
+            return list(views.sources([statement]).get(statement, ()))
+
+        found = await self._look(quoted)
+        return found or await self._look(quoted)  # that version was erased meanwhile
 
     async def changes(
         self,

@@ -130,8 +130,8 @@ class Memory:
     def _heard(self, work: futures.Future[T], within: float | None = None) -> T:
         """What comes of it. Ctrl-C cancels it. Raises TimeoutError after so many seconds."""
         left = math.inf if within is None else within
-        over = _held_until(work)
         try:
+            over = _held_until(work)
             while left > 0 and not over.acquire(timeout=min(left, _LISTENING)):
                 left -= _LISTENING
             return work.result(timeout=0)
@@ -633,7 +633,8 @@ class _Exit:
 
 def _held_until(work: futures.Future[Any]) -> threading.Lock:
     """A lock that is held until the work is over. Ctrl-C in the middle of `futures.wait`, which is Python, would leave the work's
-    own lock held: whoever ends the work, our loop or a worker, would wait for it forever. Nothing comes in between in a lock."""
+    own lock held: whoever ends the work, our loop or a worker, would wait for it forever. Nothing comes in between in a lock; to
+    add a callback takes the work's own once, and is open to Ctrl-C for one instruction of Python's."""
     over = threading.Lock()
     over.acquire()
     work.add_done_callback(lambda _: over.release())

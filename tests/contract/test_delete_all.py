@@ -152,3 +152,23 @@ def test_turns_that_were_hidden_twice_by_undoings_are_hidden_once_again(memory):
     assert seen(memory) == {"hello there"}
     undone(shown_for_good)
     assert seen(memory) == set() and memory.verify().ok
+
+
+def test_two_processes_at_once_take_back_what_there_is_once(tmp_path, monkeypatch):
+    def opened():
+        return Memory(tmp_path, llm=ScriptedLanguage(), embedder=HashEmbedder())
+
+    with opened() as memory, opened() as other:
+        fill(memory)
+        store, counts = memory._memory._store, []
+        get = store.partitions.get
+
+        def overtaken(*arguments):
+            view = get(*arguments)
+            if not counts:
+                counts.append(other.delete_all(user_id="u"))
+            return view
+
+        monkeypatch.setattr(store.partitions, "get", overtaken)
+        assert memory.delete_all(user_id="u") == 0 and counts == [2]
+        assert seen(memory) == set() and memory.verify().ok

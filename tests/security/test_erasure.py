@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import pkgutil
 import shutil
@@ -250,6 +251,20 @@ def test_to_undo_the_only_telling_that_is_left_takes_the_memory_back(memory):
     assert memory.verify().ok and [source.session_id for source in memory.sources(item.id)] == ["b"]
 
 
+def test_a_retraction_is_no_telling_that_could_be_left(memory):
+    memory.add(said("likes += tea"), user_id="u", session_id="a", timestamp=EARLY)
+    again = memory.add(said("likes += tea"), user_id="u", session_id="b", timestamp=LATE)
+    over = memory.add(said("likes -= tea"), user_id="u", session_id="c", timestamp="2024-06-01")
+    memory.erase(user_id="u", session_id="a")
+    (undone,) = memory.undo(again.batch_id)
+    assert undone.op == "DELETE" and memory.get_all(user_id="u", as_of="2024-05-01") == []
+    with pytest.raises(UndoConflict):
+        memory.undo(over.batch_id)
+    memory.undo(undone.id)
+    memory.undo(over.batch_id)
+    assert texts(memory) == {"likes is tea": None} and memory.verify().ok
+
+
 @pytest.mark.parametrize("deed", ["delete", "undo"])
 def test_what_was_told_twice_and_taken_back_is_erased_of_either_session_and_comes_back_by_the_other(memory, deed):
     first = memory.add(said("likes += tea"), user_id="u", session_id="a", timestamp=EARLY)
@@ -432,6 +447,11 @@ LOOKS = {  # and after which step of it something is erased
     "timeline": (lambda memory, _: [one.text for one in memory.timeline(user_id="u", entity="user").entries], "get"),
     "get": (lambda memory, gone: memory.get(gone), "versions"),
     "history": (lambda memory, gone: memory.history(gone), "rows"),
+    "sources": (lambda memory, gone: memory.sources(gone), "versions"),
+    "changes": (
+        lambda memory, _: [one.memory.text for one in memory.changes(user_id="u") if one.memory],
+        "changes_after",
+    ),
 }
 
 
@@ -510,6 +530,85 @@ def test_what_is_erased_when_a_retelling_begins_is_not_told_anew(tmp_path):
         with mock.patch.object(journal, "open_retelling", overtaken):
             assert memory.retell(user_id="u").status == "done"
         assert texts(memory) == {"home is Rome": None} and memory.verify().ok
+
+
+@pytest.mark.parametrize(
+    ("work", "step"),
+    [
+        (lambda memory, gone: memory.update(gone, "likes is milk"), "versions"),
+        (lambda memory, _: memory.delete_all(user_id="u"), "rows"),
+    ],
+    ids=["update", "delete_all"],
+)
+def test_what_is_erased_while_it_is_changed_is_gone(tmp_path, monkeypatch, work, step):
+    monkeypatch.setattr("recollect.upkeep.erasing.PATIENCE_S", 0.01)  # an older state is being read
+    with opened(tmp_path) as memory, opened(tmp_path) as other:
+        gone = memory.add(said("likes += tea"), user_id="u", session_id="a").changes[0].memory.id
+        ledger, receipts = memory._memory._store.ledger, []
+        method = getattr(ledger, step)
+
+        def overtaken(*arguments):
+            answer = method(*arguments)
+            if not receipts:
+                receipts.append(other.erase(user_id="u", session_id="a"))
+            return answer
+
+        with mock.patch.object(ledger, step, overtaken), contextlib.suppress(NotFound):
+            assert work(memory, gone) == 0
+        assert receipts[0].memories == 1 and memory.count(user_id="u") == 0 and memory.verify().ok
+
+
+@pytest.mark.parametrize("correction", [{"text": "likes is milk"}, {"metadata": {"a": 1}}])
+def test_what_is_erased_just_behind_its_correction_is_not_found(tmp_path, correction):
+    with opened(tmp_path) as memory, opened(tmp_path) as other:
+        gone = memory.add(said("likes += tea"), user_id="u").changes[0].memory.id
+        ledger = memory._memory._store.ledger
+        commit = ledger.commit
+
+        def overtaken(effects):
+            at = commit(effects)
+            assert other.erase(gone).memories == 1
+            return at
+
+        with mock.patch.object(ledger, "commit", overtaken), pytest.raises(NotFound):
+            memory.update(gone, **correction)
+        assert memory.count(user_id="u") == 0 and memory.verify().ok
+
+
+def test_what_is_erased_while_its_commit_is_told_of_fails_no_add(tmp_path):
+    events = []
+    with opened(tmp_path, on_event=events.append) as memory, opened(tmp_path) as other:
+        memory.add(said("home = Rome"), user_id="u", session_id="b")
+        ledger, receipts = memory._memory._store.ledger, []
+        rows = ledger.rows
+
+        def overtaken(*arguments):
+            found = rows(*arguments)
+            if not receipts and any(row.statement.text == "likes is tea" for row in found.values()):
+                receipts.append(other.erase(user_id="u", session_id="a"))
+            return found
+
+        with mock.patch.object(ledger, "rows", overtaken):
+            told = memory.add(said("likes += tea"), user_id="u", session_id="a")
+        assert receipts[0].memories == 1 and told.erased == 1 and texts(memory) == {"home is Rome": None}
+        assert [type(one).__name__ for one in events].count("Committed") == 2 and memory.verify().ok
+
+
+def test_what_is_erased_while_a_retelling_is_estimated_is_estimated_still(tmp_path, monkeypatch):
+    monkeypatch.setattr("recollect.upkeep.erasing.PATIENCE_S", 0.01)  # the estimate reads an older state
+    with opened(tmp_path) as memory, opened(tmp_path) as other:
+        memory.add(said("likes += tea"), user_id="u", session_id="a")
+        journal = memory._memory._store.journal
+        retellable = journal.retellable
+
+        def overtaken(space):
+            found = retellable(space)
+            assert other.erase(user_id="u", session_id="a").turns == 1
+            return found
+
+        with mock.patch.object(journal, "retellable", overtaken):
+            assert memory.estimate_retelling(user_id="u").turns == 1
+        assert memory.estimate_retelling(user_id="u").turns == 0 and memory.verify().ok
 
 
 @pytest.mark.parametrize("elsewhere", [False, True], ids=["this memory", "another memory"])

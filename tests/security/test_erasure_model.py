@@ -12,6 +12,7 @@ from hypothesis import HealthCheck, Phase, example, given, settings
 from hypothesis import strategies as st
 
 from recollect import Memory
+from recollect.errors import UndoConflict
 from recollect.testing import HashEmbedder, ScriptedLanguage
 
 START = datetime(2024, 1, 1, tzinfo=UTC)
@@ -190,3 +191,100 @@ def test_whatever_is_told_again_out_of_order_what_is_known_was_told_by_then(adds
             assert len(homes(mine)) <= 1
             assert homes(mine) <= {text for day, text in left if day <= today}
         assert len(homes(known(told)[-1])) == len(homes(known(never)[-1]))
+
+
+deeds = st.lists(
+    st.one_of(
+        st.tuples(st.just("say"), st.sampled_from("abc"), st.just("likes += tea")),
+        st.tuples(st.just("say"), st.sampled_from("abc"), st.sampled_from(["likes -= tea", "likes += milk"])),
+        st.tuples(st.just("undo"), st.integers(0, DAYS)),
+        st.tuples(st.sampled_from(["delete", "update"]), st.integers(0, 3)),
+        st.tuples(st.just("erase"), st.sampled_from("abc")),
+    ),
+    min_size=4,
+    max_size=DAYS,
+)
+
+
+class Tellings:
+    """Which tellings stand: those that were neither undone nor erased. By the turn that brought each: its text and session."""
+
+    def __init__(self, memory):
+        self.memory, self.told, self.undone = memory, {}, set()
+        self.changes: list[tuple[str, str | None]] = []  # and which telling each undid, or told
+        self.untouched = {"likes is tea", "likes is milk"}  # nobody took one back
+
+    def do(self, day, deed, *what):
+        getattr(self, deed)(day, *what)
+
+    def say(self, day, session, message):
+        at = START + timedelta(days=day)
+        told = self.memory.add(message, user_id="u", session_id=session, timestamp=at, allow_erased=True)
+        (turn,) = told.turn_ids
+        is_so = "+=" in message
+        self.told[turn] = ("likes is " if is_so else "likes is not ") + message.split()[-1], session
+        if not is_so:
+            self.untouched.discard("likes is tea")
+        self.changes += [(change.id, turn) for change in told.changes]
+
+    def undo(self, _day, which):
+        if not self.changes:
+            return
+        change, turn = self.changes[which % len(self.changes)]
+        text = self.told.get(turn, ("", ""))[0]
+        if text not in set().union(*known(self.memory)) and turn not in self.undone:
+            return  # what is undone while it is not believed stands behind it where that comes back
+        self.untouched.discard(text)
+        try:
+            (done,) = self.memory.undo(change)
+        except UndoConflict:
+            return
+        self.undone ^= {turn}
+        self.changes.append((done.id, turn))
+
+    def delete(self, _day, which):
+        items = self.memory.get_all(user_id="u")
+        if items:
+            item = items[which % len(items)]
+            self.memory.delete(item.id)
+            self.untouched.discard(item.text)
+            self.changes.append((self.memory.history(item.id)[-1].id, None))
+
+    def update(self, day, which):
+        items = self.memory.get_all(user_id="u")
+        if items:
+            item = items[which % len(items)]
+            text = self.memory.update(item.id, f"likes is cake on day {day}").text
+            self.untouched.discard(item.text)
+            (source,) = self.memory.sources(item.id)
+            self.told[source.turn_id] = text, source.session_id
+            self.changes.append((self.memory.history(item.id)[-1].id, source.turn_id))
+
+    def erase(self, _day, session):
+        assert self.memory.erase(user_id="u", session_id=session).complete
+        self.told = {turn: telling for turn, telling in self.told.items() if telling[1] != session}
+
+    def check(self):
+        stand = {turn: text for turn, (text, _) in self.told.items() if turn not in self.undone}
+        assert set().union(*known(self.memory)) <= set(stand.values())
+        now = self.memory.get_all(user_id="u")
+        for item in now:
+            assert item.text in {stand.get(source.turn_id) for source in self.memory.sources(item.id)}
+        assert self.untouched & set(stand.values()) <= {item.text for item in now}
+        assert self.memory.verify().problems == ()
+
+
+@HISTORIES
+@example(deeds=[*(("say", one, f"likes {sign}= tea") for one, sign in ("a+", "b+", "c-")), ("erase", "a"), ("undo", 1)])
+@given(deeds=deeds)
+def test_what_is_believed_was_told_by_what_stands(deeds):
+    with (
+        stores() as folder,
+        opened(folder, "told") as memory,
+        chaos.tries("erasing at random what was undone at random") as tries,
+        tries.one(repr(deeds)),
+    ):
+        tellings = Tellings(memory)
+        for day, deed in enumerate(deeds):
+            tellings.do(day, *deed)
+            tellings.check()

@@ -3,9 +3,10 @@
 The rule: what is left is what would be there had it never been said.
 
 - By session or date, the turns go. A version of a memory stays while one telling of it, the quotes that one change brought, is
-  wholly outside of them; or while it has other evidence and no word that only the erased turns told. What goes is as if it had
-  never been told: the version before it, which it closed or reworded, is open again. What was retracted stays retracted.
-  A correction, which stays, leaves the names and the slot that it took over, where only the erased turns told them.
+  wholly outside of them and was not undone; or while it has other evidence and no word that only the erased turns told. What
+  goes is as if it had never been told: the version before it, which it closed or reworded, is open again. What was retracted
+  stays retracted. A correction, which stays, leaves the names and the slot that it took over, where only the erased turns told
+  them.
 - A memory goes with all its versions, with what it took over when it was merged, and with the turns that only it quotes; in
   those that other memories quote too its own quotes are blanked.
 - What only says a memory again (an echo) is no telling of it, and keeps nothing: it goes with the memory, or is blanked in turns

@@ -149,7 +149,8 @@ class Curator:
             plan = Plan(space, ledger.state(space), batch_id)
             partition = self._store.partitions.get(space)
             chosen = set(ledger.allowed_rows(space, scope, condition))
-            believed = ledger.rows(space, sorted(chosen.intersection(partition.believed_rows()))).values()
+            known = ledger.rows(space, sorted(chosen.intersection(partition.believed_rows()))).values()
+            believed = [row for row in known if row.retired is None]
             memories = dict.fromkeys(row.memory_id for row in believed)
             plan.know(ledger.versions(space, memories))
             for memory_id in memories:
@@ -401,4 +402,6 @@ class Curator:
         said, unsaid = ledger.identities_touched(space, change.number)
         standing = ledger.identities(space, {one.origin for one in said})
         hidings, identities = (ledger.hidings(space, origins), ended), (standing, unsaid)
-        plan.undo(change, rows, sources, evidence, hidings, identities, now())
+        brought_by = ledger.changes_at(space, {source.added for source in known})
+        retractions = {one.number for one in brought_by if one.op is Op.DELETE}
+        plan.undo(change, rows, sources, evidence, hidings, identities, retractions, now())

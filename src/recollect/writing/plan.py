@@ -303,12 +303,13 @@ class Plan:
         evidence: Sequence[SourceRecord],
         hidings: tuple[Sequence[Hiding], Sequence[Hiding]],
         identities: tuple[Sequence[Identity], Sequence[Identity]],
+        retractions: Set[int],
         now: datetime,
     ) -> None:
         """Take back what a change inserted, bring back what it retired. Raises UndoConflict where later changes build on it.
 
         `evidence`: the sources of the rows that it retired, as they were before. `hidings`, `identities`: what stands of those
-        that it brought, and those that it ended.
+        that it brought, and those that it ended. `retractions`: changes whose sources tell that something is no longer so.
         """
         number = self._next_number()
         inserted, retired = rows
@@ -322,11 +323,14 @@ class Plan:
         for source in dropped:
             self._add_source(source.statement, source.turn, source.quote, number, echo=source.echo)
         # Another undo may have taken the evidence of what comes back: it comes back with it.
-        bare = {row.statement.number for row in back if all(source.echo for source in self._sources_of(row))}
+        bare = {row.statement.number for row in back if not self._is_told(row, retractions)}
         for source in evidence:
             if source.statement in bare:
                 self._add_source(source.statement, source.turn, source.quote, number, echo=source.echo)
-        untold = self._untold({source.statement for source in added})
+        # What else told it was erased: then it goes with the last telling.
+        lost = {source.statement for source in added}
+        believed = [row for row in self._believed.values() if row.statement.number in lost]
+        untold = [row for row in believed if not self._is_told(row, retractions)]
         for row in untold:
             self._retire(row, number)
         self._retired_hidings += [replace(one, retired=number) for one in hidings[0]]
@@ -343,10 +347,9 @@ class Plan:
         why = Why(reason="undo", undoes=change.id)
         self._record(number, op, shown, why, previous=previous, memory_id=change.memory_id)
 
-    def _untold(self, statements: Set[int]) -> list[Row]:
-        """Believed rows that say one of these, and that nothing tells any more: what else did was erased."""
-        said = [row for row in self._believed.values() if row.statement.number in statements]
-        return [row for row in said if all(source.echo for source in self._sources_of(row))]
+    def _is_told(self, row: Row, retractions: Set[int]) -> bool:
+        """Whether a source says that it is so."""
+        return any(not source.echo and source.added not in retractions for source in self._sources_of(row))
 
     def _standing(self, row: Row) -> Row:
         for believed in self._believed.values():

@@ -334,7 +334,7 @@ def converse(talk: Talk) -> None:
     """Line by line. Ctrl-C, whatever it finds, ends no conversation."""
     for line in lines(Prompt(talk)):
         try:
-            if not done(talk, line or ""):
+            if not step(talk, line or ""):
                 return
         except Terminated:
             raise
@@ -342,7 +342,7 @@ def converse(talk: Talk) -> None:
             say("stopped", stderr=True)
 
 
-def done(talk: Talk, line: str) -> bool:
+def step(talk: Talk, line: str) -> bool:
     """Do what a line says; whether the conversation goes on. What is wrong with it is said, and the next one is awaited."""
     goes_on = True
     talk.heard.show(talk.common)
