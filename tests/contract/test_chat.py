@@ -262,7 +262,7 @@ def test_many_threads_share_one_conversations_memory(world):
 def test_a_turn_is_looked_at_while_another_threads_begins(world):
     chat = world.chat()
     chat.before([user("hello")])
-    first, unsaved = chat.shown(), chat._chat._unsaved
+    first, unsaved = chat.shown(), chat._chat._outbox._unsaved
 
     class Shown(dict):
         def __setitem__(self, turn, shown):

@@ -7,11 +7,10 @@ import functools
 import threading
 import time
 import unicodedata
-from collections import deque
 from collections.abc import Callable, Mapping, Sequence, Set
 from concurrent.futures import Future
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 from types import TracebackType
 from typing import Any, NamedTuple, TypeAlias
@@ -21,7 +20,7 @@ from .. import check
 from ..errors import Closed, InvalidInput, NotFound, RecollectError, StorageError
 from ..memory import LARGEST, AsyncMemory, UserId
 from ..model import Message, Role, Scope
-from ..records import Kept, NewTurns
+from ..records import NewTurns
 from ..results import Context, Hit, PendingTurns, Shown
 from ..retrieval.query import Query
 from ..safety.fence import fence_name
@@ -29,19 +28,8 @@ from ..tasks import whole
 from ..times import now as present
 from ..tokens import estimate_tokens
 from ..trace import Heard, Recalled, Unheard, Unlearnt, emit
-from .messages import (
-    NOT_YET,
-    Exchange,
-    checked,
-    exchange,
-    field,
-    kept,
-    known,
-    last_user,
-    text_of,
-    with_block,
-    without_blocks,
-)
+from .messages import Exchange, checked, field, kept, known, last_user, text_of, with_block, without_blocks
+from .outbox import Begun, Journalled, Outbox
 
 Messages = Sequence[Any]
 """Messages of OpenAI's chat protocol, as mappings or as a client's objects."""
@@ -65,22 +53,6 @@ class Asking(NamedTuple):
     place: int | None
     now: datetime | None
     query: str = ""
-
-
-@dataclass(slots=True, eq=False)
-class Begun:
-    """A turn whose reply is on its way, or there. `asked`: what the user said waits to be journalled already, or is."""
-
-    messages: list[Any]
-    reply: object
-    asked: bool = False
-
-
-class Journalled(NamedTuple):
-    """What came of journalling: what was kept, and what the store refused."""
-
-    heard: list[Kept]
-    refused: Unheard | None
 
 
 class AsyncChatMemory:
@@ -139,12 +111,8 @@ class AsyncChatMemory:
         self._asked: tuple[int, str] | None = None  # where the last turn's question stands, and what it says
         self._fence: str | None = None
         self._late: asyncio.Task[Context] | None = None
-        self._hearing = threading.Lock()
-        self._taking = threading.Lock()
         self._under_way: set[asyncio.Task[Any]] = set()
-        self._begun: list[Begun] = []
-        self._unsaved: deque[NewTurns] = deque()
-        self._unsaved_error: str | None = None
+        self._outbox = Outbox(self._new_turns, memory._talks.hear)
         self._woken = self._closed = False
 
     async def before(self, messages: Messages, *, now: Time = None) -> list[dict[str, Any]]:
@@ -319,7 +287,7 @@ class AsyncChatMemory:
         told, at = checked(messages), check.spoken("now", now)
         self._memory._check_loop()
         fence = await self._fence_or_none()
-        self._take(fence, told, reply, at)
+        self._outbox.take(fence, told, reply, at)
         await self._saved()
 
     async def _fence_or_none(self) -> str:
@@ -327,7 +295,7 @@ class AsyncChatMemory:
         try:
             return await self._fenced()
         except RecollectError as error:
-            self._unsaved_error = type(error).__name__
+            self._outbox.error = type(error).__name__
             return NO_FENCE
 
     def _after_at_once(self, messages: Messages, reply: object, now: Time) -> Future[Journalled] | None:
@@ -335,42 +303,16 @@ class AsyncChatMemory:
         told, at = checked(messages), check.spoken("now", now)
         if self._fence is None:
             return None
-        self._take(self._fence, told, reply, at)
-        return self._memory._store.submit(self._journalled)
-
-    def _take(self, fence: str, messages: list[Any], reply: object, at: datetime | None) -> None:
-        """What a turn brings waits to be journalled, behind what was asked before it."""
-        with self._taking:
-            self._take_begun(fence)
-            self._take_turn(fence, messages, reply, at)
-
-    def _take_begun(self, fence: str) -> None:
-        for one in self._begun:
-            self._take_turn(fence, one.messages, one.reply, None, asked=one.asked)
-            one.asked = True
-        self._begun.clear()
-
-    def _take_turn(
-        self, fence: str, messages: list[Any], reply: object, at: datetime | None, *, asked: bool = False
-    ) -> None:
-        if (new := self._new_turns(exchange(messages, reply, fence), at, asked)) is not None:
-            self._unsaved.append(new)
+        self._outbox.take(self._fence, told, reply, at)
+        return self._memory._store.submit(self._outbox.journalled)
 
     def _asks(self, messages: Messages) -> Begun:
-        """A turn whose reply is on its way: what is asked is learnt with that (`_over`), before the next turn, or `_soon`.
-        From any thread."""
-        begun = Begun(checked(messages), NOT_YET)
-        with self._taking:
-            self._begun.append(begun)
-        return begun
+        """A turn whose reply is on its way; see `Outbox.begin`, and `_soon`. From any thread."""
+        return self._outbox.begin(checked(messages))
 
     def _over(self, begun: Begun, reply: object) -> None:
-        """The reply is there, and is learnt with what comes next, with what was asked where that is not taken already: other
-        turns may stand behind it. From any thread."""
-        with self._taking:
-            begun.reply = reply
-            if begun not in self._begun:
-                self._begun.append(begun)
+        """The reply is there, and is learnt with what comes next. From any thread."""
+        self._outbox.end(begun, reply)
 
     def _begin(self, messages: Messages) -> Begun:
         """In the loop: learn what is asked, while the reply is on its way."""
@@ -382,15 +324,13 @@ class AsyncChatMemory:
     async def _soon(self) -> None:
         """Not before the reply's first words should be there, for they go first."""
         await asyncio.sleep(FIRST_WORDS_S)
-        if self._begun:
+        if self._outbox.has_begun:
             with suppress(Closed):  # it was not waited for
                 self._memory._check_loop()
                 await self._saved()
 
-    def _new_turns(self, said: Exchange, at: datetime | None, asked: bool) -> NewTurns | None:
+    def _new_turns(self, said: Exchange, at: datetime | None, asked: bool) -> NewTurns:
         """What is to be journalled of a turn. `asked`: what the user says in it is known."""
-        if not said.said:
-            return None
         return NewTurns(
             scope=Scope(self.user_id, self._agent_id, self.session_id),
             messages=tuple(
@@ -422,38 +362,19 @@ class AsyncChatMemory:
 
     async def _saved(self) -> None:
         """Journal what waits."""
-        if self._begun:
-            fence = await self._fence_or_none()
-            with self._taking:
-                self._take_begun(fence)
-        journalled: Journalled = await whole(self._memory._store.in_thread(self._journalled))
+        if self._outbox.has_begun:
+            self._outbox.take_begun(await self._fence_or_none())
+        journalled: Journalled = await whole(self._memory._store.in_thread(self._outbox.journalled))
         self._tell(journalled)
         self._go_on(journalled)
-
-    def _journalled(self) -> Journalled:
-        """Journal what waits, in order; where the store refuses it, it goes on waiting. Blocking, from any thread."""
-        heard: list[Kept] = []
-        with self._hearing:
-            try:
-                while self._unsaved:
-                    heard.append(self._memory._talks.hear(self._unsaved[0]))
-                    self._unsaved.popleft()
-            except RecollectError as error:
-                self._unsaved_error = type(error).__name__
-                return Journalled(heard, Unheard(self.user_id, self.session_id, self._waiting(), self._unsaved_error))
-            self._unsaved_error = None
-        return Journalled(heard, None)
-
-    def _waiting(self) -> int:
-        """How many messages wait to be journalled."""
-        return sum(len(one.messages) for one in self._unsaved.copy())  # a copy: other threads go on
 
     def _tell(self, journalled: Journalled) -> None:
         """Tell the listener."""
         for one in journalled.heard:
             emit(self._memory._listener, Heard(self.user_id, self.session_id, one.new, one.closed))
-        if journalled.refused is not None:
-            emit(self._memory._listener, journalled.refused)
+        if journalled.error is not None:
+            refused = Unheard(self.user_id, self.session_id, journalled.waiting, journalled.error)
+            emit(self._memory._listener, refused)
 
     def _put_off(self, journalled: Journalled) -> bool:
         """From any thread: whether the loop has nothing to do that it would not do anyway."""
@@ -485,8 +406,8 @@ class AsyncChatMemory:
         return [*found, *self._unsaved_turns()]
 
     def _unsaved_turns(self) -> list[PendingTurns]:
-        waiting = self._waiting()
-        return [PendingTurns(status="unsaved", turns=waiting, error=self._unsaved_error)] if waiting else []
+        waiting = self._outbox.waiting()
+        return [PendingTurns(status="unsaved", turns=waiting, error=self._outbox.error)] if waiting else []
 
     async def flush(self) -> list[PendingTurns]:
         """Close the open chunk, and learn all that is closed, now; what stays pending, with the reason why. Raises StorageError

@@ -11,7 +11,8 @@ from ..errors import Closed
 from ..memory import UserId
 from ..results import PendingTurns, Shown
 from ..sync import Memory
-from .loop import AsyncChatMemory, Begun, Messages, Time
+from .loop import AsyncChatMemory, Messages, Time
+from .outbox import Begun
 
 
 class ChatMemory:
